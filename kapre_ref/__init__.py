@@ -1,0 +1,136 @@
+"""Audio features of Kapre on plain arrays: a readable reference, CPU kernels and GPU kernels."""
+
+from kapre_ref.augmentation import (
+    channel_swap,
+    channel_swap_reference,
+    spec_augment,
+    spec_augment_reference,
+)
+from kapre_ref.band_spectrograms import (
+    log_frequency_spectrogram,
+    log_frequency_spectrogram_reference,
+    melspectrogram,
+    melspectrogram_reference,
+)
+from kapre_ref.data_format import (
+    CH_DEFAULT_STR,
+    CH_FIRST_STR,
+    CH_LAST_STR,
+    validate_data_format_str,
+)
+from kapre_ref.decibel import magnitude_to_decibel, magnitude_to_decibel_reference
+from kapre_ref.delta import delta, delta_reference
+from kapre_ref.filterbanks import (
+    apply_filterbank,
+    apply_filterbank_reference,
+    filterbank_log,
+    filterbank_log_reference,
+    filterbank_mel,
+    filterbank_mel_reference,
+)
+from kapre_ref.framing import energy, energy_reference, frame, frame_reference
+from kapre_ref.frequency_map import concatenate_frequency_map, concatenate_frequency_map_reference
+from kapre_ref.mfcc import logmel_to_mfcc, logmel_to_mfcc_reference
+from kapre_ref.mu_law import (
+    mu_law_decoding,
+    mu_law_decoding_reference,
+    mu_law_encoding,
+    mu_law_encoding_reference,
+)
+from kapre_ref.spectrograms import (
+    stft_mag_phase,
+    stft_mag_phase_reference,
+    stft_magnitude,
+    stft_magnitude_reference,
+)
+from kapre_ref.stft import (
+    inverse_stft,
+    inverse_stft_reference,
+    magnitude,
+    magnitude_reference,
+    perfectly_reconstructing_stft_istft,
+    phase,
+    phase_reference,
+    stft,
+    stft_reference,
+)
+from kapre_ref.threads import get_num_threads, set_num_threads
+from kapre_ref.windows import (
+    get_window_fn,
+    hamming_window,
+    hamming_window_reference,
+    hann_window,
+    hann_window_reference,
+    kaiser_bessel_derived_window,
+    kaiser_bessel_derived_window_reference,
+    kaiser_window,
+    kaiser_window_reference,
+    vorbis_window,
+    vorbis_window_reference,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CH_DEFAULT_STR",
+    "CH_FIRST_STR",
+    "CH_LAST_STR",
+    "__version__",
+    "apply_filterbank",
+    "apply_filterbank_reference",
+    "channel_swap",
+    "channel_swap_reference",
+    "concatenate_frequency_map",
+    "concatenate_frequency_map_reference",
+    "delta",
+    "delta_reference",
+    "energy",
+    "energy_reference",
+    "filterbank_log",
+    "filterbank_log_reference",
+    "filterbank_mel",
+    "filterbank_mel_reference",
+    "frame",
+    "frame_reference",
+    "get_num_threads",
+    "get_window_fn",
+    "hamming_window",
+    "hamming_window_reference",
+    "hann_window",
+    "hann_window_reference",
+    "inverse_stft",
+    "inverse_stft_reference",
+    "kaiser_bessel_derived_window",
+    "kaiser_bessel_derived_window_reference",
+    "kaiser_window",
+    "kaiser_window_reference",
+    "log_frequency_spectrogram",
+    "log_frequency_spectrogram_reference",
+    "logmel_to_mfcc",
+    "logmel_to_mfcc_reference",
+    "magnitude",
+    "magnitude_reference",
+    "magnitude_to_decibel",
+    "magnitude_to_decibel_reference",
+    "melspectrogram",
+    "melspectrogram_reference",
+    "mu_law_decoding",
+    "mu_law_decoding_reference",
+    "mu_law_encoding",
+    "mu_law_encoding_reference",
+    "perfectly_reconstructing_stft_istft",
+    "phase",
+    "phase_reference",
+    "set_num_threads",
+    "spec_augment",
+    "spec_augment_reference",
+    "stft",
+    "stft_mag_phase",
+    "stft_mag_phase_reference",
+    "stft_magnitude",
+    "stft_magnitude_reference",
+    "stft_reference",
+    "validate_data_format_str",
+    "vorbis_window",
+    "vorbis_window_reference",
+]

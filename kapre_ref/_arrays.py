@@ -1,0 +1,48 @@
+"""What the public functions share about arrays: byte order, and where a result is put."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kapre_ref._checks import check_array, check_out
+from kapre_ref._dispatch import kernels_for
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def native(x: NDArray[Any]) -> NDArray[Any]:
+    """Return `x` itself, or a copy in this machine's byte order if it has the other one."""
+    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+
+
+def complex_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype of a spectrum: complex128 for float64, else complex64."""
+    return np.dtype(np.complex128 if dtype.itemsize == 8 else np.complex64)
+
+
+def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype of a complex number's parts, and of a real number itself."""
+    if dtype.kind == "c":
+        return np.dtype(np.float64 if dtype.itemsize == 16 else np.float32)
+    return dtype.newbyteorder("=")
+
+
+def in_library_of(constant: NDArray[Any], like: NDArray[Any] | None) -> NDArray[Any]:
+    """Return a freshly made NumPy array in the library of `like`; None means NumPy."""
+    if like is None:
+        return constant
+    check_array("like", like)
+    return kernels_for(like).asarray(constant, like)  # type: ignore[no-any-return]
+
+
+def result_array(
+    x: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any], out: NDArray[Any] | None = None
+) -> NDArray[Any]:
+    """Return `out` once it is checked, else a fresh array in the library of `x`."""
+    if out is None:
+        return kernels_for(x).empty(shape, dtype.newbyteorder("="), x)  # type: ignore[no-any-return]
+    check_out(out, shape, dtype.newbyteorder("="), x)
+    return out

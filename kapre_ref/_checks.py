@@ -1,0 +1,193 @@
+"""The one place that words an error: every message names the argument, the rule and the value."""
+
+from __future__ import annotations
+
+import math
+import sys
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kapre_ref._dispatch import library_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_FLOATS = ("float16", "float32", "float64")
+_COMPLEX = ("complex64", "complex128")
+_CURES = {
+    "MaskedArray": "fill it first, with {name}.filled(value)",
+    "matrix": "pass numpy.asarray({name})",
+    "Tensor": "pass numpy.asarray({name}), or cupy.asarray({name}) to stay on a GPU",
+}
+
+
+def check_array(name: str, x: Any) -> None:
+    """Require a NumPy or CuPy array; nothing is ever converted or copied silently."""
+    if library_of(x) is None:
+        kind = type(x)
+        cure = _CURES.get(kind.__name__, "pass numpy.asarray({name}, dtype='float32')")
+        raise TypeError(
+            f"{name} must be a numpy.ndarray or a cupy.ndarray, got "
+            f"{kind.__module__}.{kind.__qualname__}; {cure.format(name=name)}"
+        )
+
+
+def _check_dtype(name: str, x: Any, allowed: Collection[str]) -> None:
+    check_array(name, x)
+    if x.dtype.name not in allowed:
+        cure = ""
+        if x.dtype.kind in "iu" and "float32" in allowed:
+            cure = f"; convert it first, e.g. {name}.astype('float32')"
+        raise TypeError(f"{name} must have dtype {_either(allowed)}, got {x.dtype}{cure}")
+
+
+def check_floating(name: str, x: Any) -> None:
+    """Require an array of float16, float32 or float64."""
+    _check_dtype(name, x, _FLOATS)
+
+
+def check_signal(name: str, x: Any) -> None:
+    """Require a floating array; of integers, as read from a file, say how to scale them."""
+    check_array(name, x)
+    if x.dtype.kind in "iu":
+        raise TypeError(
+            f"{name} must have dtype {_either(_FLOATS)}, got {x.dtype}; scale it to [-1, 1] "
+            f"first, e.g. {name} / {float(np.iinfo(x.dtype).max) + 1:.0f}"
+        )
+    check_floating(name, x)
+
+
+def check_complex(name: str, x: Any) -> None:
+    """Require an array of complex64 or complex128."""
+    _check_dtype(name, x, _COMPLEX)
+
+
+def check_floating_or_complex(name: str, x: Any) -> None:
+    """Require a floating or complex array."""
+    _check_dtype(name, x, _FLOATS + _COMPLEX)
+
+
+def check_real(name: str, x: Any) -> None:
+    """Require an array of floats or of integers."""
+    check_array(name, x)
+    if x.dtype.kind not in "iu":
+        _check_dtype(name, x, _FLOATS)
+
+
+def check_same_library(name: str, x: Any, other_name: str, other: Any) -> None:
+    """Require two arrays of one library: nothing is copied between host and device silently."""
+    if library_of(x) != library_of(other):
+        raise TypeError(
+            f"{name} and {other_name} must be arrays of the same library, got {library_of(x)} and "
+            f"{library_of(other)}; move one of them with cupy.asarray or cupy.asnumpy"
+        )
+
+
+def check_ndim(name: str, x: Any, allowed: Collection[int], shapes: str) -> None:
+    """Require one of the numbers of dimensions whose meaning `shapes` spells out."""
+    if x.ndim not in allowed:
+        raise ValueError(f"{name} must have shape {shapes}, got shape {tuple(x.shape)}")
+
+
+def check_shape(name: str, shape: tuple[int, ...], expected: tuple[int, ...], why: str) -> None:
+    """Require one shape, and say where it comes from."""
+    if shape != expected:
+        raise ValueError(f"{name} must have shape {expected} ({why}), got shape {shape}")
+
+
+def check_integer(name: str, value: Any, minimum: int, maximum: int | None = None) -> int:
+    """Require an integer from `minimum` to `maximum` and return it as an int."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real | np.number):
+        raise TypeError(f"{name} must be an integer, got {_shown(value)}")
+    if not isinstance(value, Integral):
+        raise ValueError(f"{name} must be an integer, got {_shown(value)}")
+    integer = int(value)
+    if integer < minimum or (maximum is not None and integer > maximum):
+        span = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+        raise ValueError(f"{name} must be an integer {span}, got {integer}")
+    return integer
+
+
+def check_number(name: str, value: Any) -> float:
+    """Require a finite real number and return it as a float."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {_shown(value)}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, got {_shown(value)}")
+    return float(value)
+
+
+def check_positive(name: str, value: Any) -> float:
+    """Require a positive finite number and return it as a float."""
+    number = check_number(name, value)
+    if number <= 0:
+        raise ValueError(f"{name} must be positive, got {_shown(value)}")
+    return number
+
+
+def check_at_least(name: str, value: float, minimum: float, what: str) -> None:
+    """Require `value >= minimum`, a bound that `what` explains."""
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {what}, got {value}")
+
+
+def check_at_most(name: str, value: float, maximum: float, what: str) -> None:
+    """Require `value <= maximum`, a bound that `what` explains."""
+    if value > maximum:
+        raise ValueError(f"{name} must be at most {what}, got {value}")
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Require True or False and return it as a bool."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {_shown(value)}")
+    return bool(value)
+
+
+def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
+    """Require one of some words."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, got {_shown(value)}")
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {_either(map(repr, choices))}, got {value!r}")
+
+
+def check_floating_dtype(name: str, dtype: Any) -> np.dtype[Any]:
+    """Require something that NumPy reads as float16, float32 or float64."""
+    if dtype is None:
+        raise TypeError(f"{name} must be {_either(_FLOATS)}, got None")
+    try:
+        known = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"{name} must be {_either(_FLOATS)}, got {_shown(dtype)}") from None
+    if known.name not in _FLOATS:
+        raise TypeError(f"{name} must be {_either(_FLOATS)}, got {known}")
+    return known.newbyteorder("=")
+
+
+def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], x: Any) -> None:
+    """Require an array that the result can be written to, before anything is written."""
+    check_array("out", out)
+    check_same_library("out", out, "the input", x)
+    check_shape("out", tuple(out.shape), shape, "that of the result")
+    if out.dtype != dtype:
+        raise TypeError(f"out must have dtype {dtype} (that of the result), got {out.dtype}")
+    if not out.flags.c_contiguous:
+        raise ValueError(f"out must be C-contiguous, got strides {out.strides}")
+    if not getattr(out.flags, "writeable", True):
+        raise ValueError("out must be writeable, got a read-only array")
+    if out.size and sys.modules[str(library_of(out))].may_share_memory(out, x):
+        raise ValueError("out must not overlap the input, got an array that shares its memory")
+
+
+def _either(words: Any) -> str:
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else str(last)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    text = text if len(text) <= 60 else text[:57] + "..."
+    return text if isinstance(value, Real | str | None) else f"{type(value).__name__}: {text}"

@@ -1,0 +1,207 @@
+"""Random changes of a batch for training: masks of time and frequency, swapped channels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kapre_ref._arrays import native, result_array
+from kapre_ref._checks import (
+    check_array,
+    check_at_most,
+    check_floating,
+    check_integer,
+    check_ndim,
+    check_number,
+)
+from kapre_ref._dispatch import kernels_for
+from kapre_ref.data_format import CH_FIRST_STR, check_data_format, in_layout, spectrogram_view
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_CHANNEL_SHAPES = (
+    "(batch, time, channel) / (batch, channel, time) or "
+    "(batch, n_frames, n_freq, channel) / (batch, channel, n_frames, n_freq)"
+)
+
+
+def spec_augment(
+    x: NDArray[Any],
+    freq_mask_param: int,
+    time_mask_param: int,
+    n_freq_masks: int = 1,
+    n_time_masks: int = 1,
+    mask_value: float = 0.0,
+    data_format: str = "default",
+    *,
+    rng: np.random.Generator,
+) -> NDArray[Any]:
+    """Cover random bands of time and of frequency of each spectrogram of a batch.
+
+    Parameters
+    ----------
+    x : array, (n_frames, n_freq), (batch, n_frames, n_freq) or with channels
+        Spectrograms of float16, float32 or float64. With channels: (batch, n_frames, n_freq,
+        channel) if `data_format` is 'channels_last', (batch, channel, n_frames, n_freq) if it is
+        'channels_first'. All channels of an item are covered alike.
+    freq_mask_param, time_mask_param : int, bins and frames
+        Greatest width of a mask, 1 or more, and at most the bins and frames that `x` has.
+    n_freq_masks, n_time_masks : int
+        Masks for each item, 0 or more; they may overlap.
+    mask_value : float
+        What covers.
+    data_format : str
+        'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+    rng : numpy.random.Generator
+        Where chance comes from: the same generator state gives the same masks, on CPU and GPU.
+
+    Returns
+    -------
+    array, shape and dtype of `x`
+
+    Raises
+    ------
+    TypeError
+        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+    ValueError
+        If a number is out of range.
+    RuntimeError
+        If a mask parameter is 0; the kind of error is Kapre's.
+
+    Notes
+    -----
+    Widths are uniform from 1 to the parameter, starts uniform over the places where the mask
+    fits. Matches the layer `kapre.SpecAugment` of Kapre 0.4.1 in distribution, and works for any
+    number of channels. The paper draws widths from 0; Kapre's never vanish.
+
+    References
+    ----------
+    D. S. Park et al., "SpecAugment: a simple data augmentation method for automatic speech
+    recognition", Interspeech 2019.
+
+    Examples
+    --------
+    >>> spec_augment(np.ones((3, 4)), 2, 1, rng=np.random.default_rng(0))
+    array([[1., 0., 0., 1.],
+           [1., 0., 0., 1.],
+           [0., 0., 0., 0.]])
+    """
+    check_floating("x", x)
+    check_data_format("data_format", data_format)
+    spectra = spectrogram_view("x", native(x), data_format)
+    n_frames, n_freq = spectra.shape[2:]
+    time_mask_param = _check_mask_param("time_mask_param", time_mask_param, n_frames)
+    freq_mask_param = _check_mask_param("freq_mask_param", freq_mask_param, n_freq)
+    n_time_masks = check_integer("n_time_masks", n_time_masks, 0)
+    n_freq_masks = check_integer("n_freq_masks", n_freq_masks, 0)
+    mask_value = check_number("mask_value", mask_value)
+    _check_rng(rng)
+    times = masks_reference(len(spectra), n_frames, time_mask_param, n_time_masks, rng)
+    frequencies = masks_reference(len(spectra), n_freq, freq_mask_param, n_freq_masks, rng)
+    out = result_array(x, x.shape, x.dtype)
+    result = spectrogram_view("out", out, data_format)
+    kernels_for(x).spec_augment(spectra, times, frequencies, mask_value, result)
+    return out
+
+
+def spec_augment_reference(
+    x: NDArray[Any],
+    freq_mask_param: int,
+    time_mask_param: int,
+    n_freq_masks: int = 1,
+    n_time_masks: int = 1,
+    mask_value: float = 0.0,
+    data_format: str = "default",
+    *,
+    rng: np.random.Generator,
+) -> NDArray[Any]:
+    """Cover random bands; against the paper, no mask is empty."""
+    spectra = spectrogram_view("x", x, data_format)
+    batch, _, n_frames, n_freq = spectra.shape
+    times = masks_reference(batch, n_frames, time_mask_param, n_time_masks, rng)
+    frequencies = masks_reference(batch, n_freq, freq_mask_param, n_freq_masks, rng)
+    covered = times[:, None, :, None] | frequencies[:, None, None, :]
+    masked = np.where(covered, mask_value, spectra)
+    return in_layout(masked, x.ndim - 2, data_format).astype(native(x).dtype)
+
+
+def masks_reference(
+    batch: int, length: int, mask_param: int, n_masks: int, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Draw the masks of one axis, (batch, length): True where any of an item's masks covers."""
+    widths = rng.integers(1, mask_param, size=(batch, n_masks, 1), endpoint=True)
+    starts = rng.integers(0, length - widths, endpoint=True)
+    position = np.arange(length)
+    covered: NDArray[np.bool_] = (position >= starts) & (position < starts + widths)
+    return covered.any(axis=1)
+
+
+def channel_swap(
+    x: NDArray[Any], data_format: str = "default", *, rng: np.random.Generator
+) -> NDArray[Any]:
+    """Put the channels of a batch into a random order, the same for all items.
+
+    Parameters
+    ----------
+    x : array of 3 or 4 dimensions, any dtype
+        Signals or spectrograms with channels, as `data_format` says.
+    data_format : str
+        'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+    rng : numpy.random.Generator
+        Where chance comes from.
+
+    Returns
+    -------
+    array, shape and dtype of `x`
+
+    Raises
+    ------
+    TypeError
+        If `x` is not a NumPy or CuPy array, or an argument is of the wrong kind.
+    ValueError
+        If `x` has not 3 or 4 dimensions.
+
+    Notes
+    -----
+    Matches the layer `kapre.ChannelSwap` of Kapre 0.4.1 in distribution.
+
+    Examples
+    --------
+    >>> channel_swap(np.array([[[1, 2, 3]]]), rng=np.random.default_rng(0))
+    array([[[3, 1, 2]]])
+    """
+    check_array("x", x)
+    check_data_format("data_format", data_format)
+    check_ndim("x", x, (3, 4), _CHANNEL_SHAPES)
+    _check_rng(rng)
+    axis = 1 if data_format == CH_FIRST_STR else x.ndim - 1
+    out = result_array(x, x.shape, x.dtype)
+    order = rng.permutation(x.shape[axis])
+    kernels_for(x).channel_swap(native(x), order, axis, out)
+    return out
+
+
+def channel_swap_reference(
+    x: NDArray[Any], data_format: str = "default", *, rng: np.random.Generator
+) -> NDArray[Any]:
+    """Put the channels of a batch into a random order, the same for all items."""
+    axis = 1 if data_format == CH_FIRST_STR else x.ndim - 1
+    return np.take(native(x), rng.permutation(x.shape[axis]), axis=axis)
+
+
+def _check_mask_param(name: str, mask_param: int, length: int) -> int:
+    mask_param = check_integer(name, mask_param, 0)
+    if mask_param == 0:  # the kind of error is Kapre's
+        raise RuntimeError(f"{name} must be an integer of at least 1, got 0")
+    check_at_most(name, mask_param, length, f"{length}, the length of the axis it masks")
+    return mask_param
+
+
+def _check_rng(rng: np.random.Generator) -> None:
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(
+            f"rng must be a numpy.random.Generator, got {type(rng).__name__}; pass "
+            f"numpy.random.default_rng(seed)"
+        )

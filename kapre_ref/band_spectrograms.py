@@ -1,0 +1,286 @@
+"""Mel and log-frequency spectrograms of a signal in one call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kapre_ref._arrays import native
+from kapre_ref._checks import check_flag, check_integer, check_positive
+from kapre_ref.data_format import CH_FIRST_STR, in_layout
+from kapre_ref.decibel import magnitude_to_decibel_reference
+from kapre_ref.filterbanks import (
+    C1_HZ,
+    apply_filterbank_reference,
+    check_band_edges,
+    check_norm,
+    check_top,
+    filterbank_log_reference,
+    filterbank_mel_reference,
+    warn_of_empty_bands,
+)
+from kapre_ref.spectrograms import check_decibel, run_spectrogram, spectra_reference
+from kapre_ref.stft import SpectrumPlan, check_stft_parameters, magnitude_reference, stft_plan
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def melspectrogram(
+    x: NDArray[Any],
+    n_fft: int = 2048,
+    win_length: int | None = None,
+    hop_length: int | None = None,
+    window_name: str | None = None,
+    pad_begin: bool = False,
+    pad_end: bool = False,
+    input_data_format: str = "default",
+    output_data_format: str = "default",
+    sample_rate: float = 22050,
+    n_mels: int = 128,
+    mel_f_min: float = 0.0,
+    mel_f_max: float | None = None,
+    mel_htk: bool = False,
+    mel_norm: str | float | None = "slaney",
+    return_decibel: bool = False,
+    db_amin: float = 1e-5,
+    db_ref_value: float = 1.0,
+    db_dynamic_range: float = 80.0,
+    *,
+    out: NDArray[Any] | None = None,
+) -> NDArray[Any]:
+    """Compute the mel spectrogram of a signal: `stft_magnitude` through `filterbank_mel`.
+
+    Parameters
+    ----------
+    x : array, (time,), (batch, time) or with channels, float16, float32 or float64
+        A signal, as for `stft`.
+    n_fft, win_length, hop_length, window_name, pad_begin, pad_end
+        As for `stft`.
+    input_data_format, output_data_format : str
+        'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+    sample_rate : float, Hz
+        Sample rate of `x`.
+    n_mels, mel_f_min, mel_f_max, mel_htk, mel_norm
+        As `n_mels`, `f_min`, `f_max`, `htk` and `norm` of `filterbank_mel`.
+    return_decibel : bool
+        Return decibels, each item relative to its own peak; a signal without a batch axis is one
+        item.
+    db_amin, db_ref_value, db_dynamic_range : float
+        As `amin`, `ref_value` and `dynamic_range` of `magnitude_to_decibel`.
+    out : array, optional
+        Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
+
+    Returns
+    -------
+    array, dtype of `x`
+        (n_frames, n_mels), (batch, n_frames, n_mels), or with channels (batch, n_frames, n_mels,
+        channel) or (batch, channel, n_frames, n_mels).
+
+    Raises
+    ------
+    TypeError, ValueError, NotImplementedError
+        As the single operations.
+
+    Warns
+    -----
+    UserWarning
+        If bands are so narrow that no bin lies in them, when a set of parameters is first used.
+
+    Notes
+    -----
+    The bands sum magnitudes, not powers. Matches `kapre.composed.get_melspectrogram_layer` of
+    Kapre 0.4.1.
+
+    Examples
+    --------
+    >>> x = np.sin(2 * np.pi * 440 * np.arange(22050) / 22050)
+    >>> melspectrogram(x, n_mels=40, return_decibel=True).shape
+    (40, 40)
+    """
+    parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    checked = check_stft_parameters(*parameters)
+    n_fft = check_integer("n_fft", n_fft, 2)
+    sample_rate = check_positive("sample_rate", sample_rate)
+    n_mels = check_integer("n_mels", n_mels, 1)
+    f_min, f_max = check_band_edges(sample_rate, mel_f_min, mel_f_max, prefix="mel_")
+    htk, norm = check_flag("mel_htk", mel_htk), check_norm("mel_norm", mel_norm)
+    scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
+    plan = _mel_plan(checked, (sample_rate, n_mels, f_min, f_max, htk, norm))
+    formats = (input_data_format, output_data_format)
+    return run_spectrogram("filterbank_spectrogram", x, plan, scale, formats, out)
+
+
+def melspectrogram_reference(
+    x: NDArray[Any],
+    n_fft: int = 2048,
+    win_length: int | None = None,
+    hop_length: int | None = None,
+    window_name: str | None = None,
+    pad_begin: bool = False,
+    pad_end: bool = False,
+    input_data_format: str = "default",
+    output_data_format: str = "default",
+    sample_rate: float = 22050,
+    n_mels: int = 128,
+    mel_f_min: float = 0.0,
+    mel_f_max: float | None = None,
+    mel_htk: bool = False,
+    mel_norm: str | float | None = "slaney",
+    return_decibel: bool = False,
+    db_amin: float = 1e-5,
+    db_ref_value: float = 1.0,
+    db_dynamic_range: float = 80.0,
+) -> NDArray[Any]:
+    """Chain the oracles of the STFT, magnitude, mel filterbank and decibels, in float64."""
+    parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    magnitudes = magnitude_reference(spectra_reference(x, parameters, input_data_format))
+    mel_parameters = (n_mels, mel_f_min, mel_f_max, mel_htk, mel_norm)
+    filterbank = filterbank_mel_reference(
+        sample_rate, n_fft // 2 + 1, *mel_parameters, dtype=np.float64
+    )
+    result = apply_filterbank_reference(magnitudes, filterbank, CH_FIRST_STR)
+    if return_decibel:
+        result = magnitude_to_decibel_reference(result, db_ref_value, db_amin, db_dynamic_range)
+    return in_layout(result, x.ndim - 1, output_data_format).astype(native(x).dtype)
+
+
+def log_frequency_spectrogram(
+    x: NDArray[Any],
+    n_fft: int = 2048,
+    win_length: int | None = None,
+    hop_length: int | None = None,
+    window_name: str | None = None,
+    pad_begin: bool = False,
+    pad_end: bool = False,
+    input_data_format: str = "default",
+    output_data_format: str = "default",
+    sample_rate: float = 22050,
+    log_n_bins: int = 84,
+    log_f_min: float | None = None,
+    log_bins_per_octave: int = 12,
+    log_spread: float = 0.125,
+    return_decibel: bool = False,
+    db_amin: float = 1e-5,
+    db_ref_value: float = 1.0,
+    db_dynamic_range: float = 80.0,
+    *,
+    out: NDArray[Any] | None = None,
+) -> NDArray[Any]:
+    """Compute the log-frequency spectrogram of a signal: `stft_magnitude`, `filterbank_log`.
+
+    Parameters
+    ----------
+    x : array, (time,), (batch, time) or with channels, float16, float32 or float64
+        A signal, as for `stft`.
+    n_fft, win_length, hop_length, window_name, pad_begin, pad_end
+        As for `stft`.
+    input_data_format, output_data_format : str
+        'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+    sample_rate : float, Hz
+        Sample rate of `x`.
+    log_n_bins, log_f_min, log_bins_per_octave, log_spread
+        As `n_bins`, `f_min`, `bins_per_octave` and `spread` of `filterbank_log`.
+    return_decibel : bool
+        Return decibels, each item relative to its own peak; a signal without a batch axis is one
+        item.
+    db_amin, db_ref_value, db_dynamic_range : float
+        As `amin`, `ref_value` and `dynamic_range` of `magnitude_to_decibel`.
+    out : array, optional
+        Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
+
+    Returns
+    -------
+    array, dtype of `x`
+        (n_frames, n_bins), (batch, n_frames, n_bins), or with channels (batch, n_frames, n_bins,
+        channel) or (batch, channel, n_frames, n_bins).
+
+    Raises
+    ------
+    TypeError, ValueError, NotImplementedError, RuntimeError
+        As the single operations.
+
+    Notes
+    -----
+    Matches `kapre.composed.get_log_frequency_spectrogram_layer` of Kapre 0.4.1.
+
+    Examples
+    --------
+    >>> x = np.sin(2 * np.pi * 440 * np.arange(22050) / 22050)
+    >>> log_frequency_spectrogram(x)[0].argmax() == 12 * 3 + 9  # A4: three octaves and 9 above C1
+    np.True_
+    """
+    parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    checked = check_stft_parameters(*parameters)
+    n_fft = check_integer("n_fft", n_fft, 2)
+    sample_rate = check_positive("sample_rate", sample_rate)
+    n_bins = check_integer("log_n_bins", log_n_bins, 1)
+    f_min = C1_HZ if log_f_min is None else check_positive("log_f_min", log_f_min)
+    bins_per_octave = check_integer("log_bins_per_octave", log_bins_per_octave, 1)
+    spread = check_positive("log_spread", log_spread)
+    check_top(sample_rate, n_bins, bins_per_octave, f_min, prefix="log_")
+    scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
+    plan = _log_plan(checked, (sample_rate, n_bins, bins_per_octave, f_min, spread))
+    formats = (input_data_format, output_data_format)
+    return run_spectrogram("filterbank_spectrogram", x, plan, scale, formats, out)
+
+
+def log_frequency_spectrogram_reference(
+    x: NDArray[Any],
+    n_fft: int = 2048,
+    win_length: int | None = None,
+    hop_length: int | None = None,
+    window_name: str | None = None,
+    pad_begin: bool = False,
+    pad_end: bool = False,
+    input_data_format: str = "default",
+    output_data_format: str = "default",
+    sample_rate: float = 22050,
+    log_n_bins: int = 84,
+    log_f_min: float | None = None,
+    log_bins_per_octave: int = 12,
+    log_spread: float = 0.125,
+    return_decibel: bool = False,
+    db_amin: float = 1e-5,
+    db_ref_value: float = 1.0,
+    db_dynamic_range: float = 80.0,
+) -> NDArray[Any]:
+    """Chain the oracles of the STFT, magnitude, log filterbank and decibels, in float64."""
+    parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    magnitudes = magnitude_reference(spectra_reference(x, parameters, input_data_format))
+    log_parameters = (log_n_bins, log_bins_per_octave, log_f_min, log_spread)
+    filterbank = filterbank_log_reference(
+        sample_rate, n_fft // 2 + 1, *log_parameters, dtype=np.float64
+    )
+    result = apply_filterbank_reference(magnitudes, filterbank, CH_FIRST_STR)
+    if return_decibel:
+        result = magnitude_to_decibel_reference(result, db_ref_value, db_amin, db_dynamic_range)
+    return in_layout(result, x.ndim - 1, output_data_format).astype(native(x).dtype)
+
+
+@lru_cache(maxsize=64)
+def _mel_plan(
+    stft_parameters: tuple[int, int, int, str, bool, bool],
+    mel_parameters: tuple[float, int, float, float, bool, str | float | None],
+) -> SpectrumPlan:
+    sample_rate, *others = mel_parameters
+    n_freq = stft_parameters[0] // 2 + 1
+    weights = filterbank_mel_reference(sample_rate, n_freq, *others, dtype=np.float64)
+    warn_of_empty_bands(weights)
+    weights.flags.writeable = False
+    return replace(stft_plan(*stft_parameters), filterbank=weights)
+
+
+@lru_cache(maxsize=64)
+def _log_plan(
+    stft_parameters: tuple[int, int, int, str, bool, bool],
+    log_parameters: tuple[float, int, int, float, float],
+) -> SpectrumPlan:
+    sample_rate, *others = log_parameters
+    n_freq = stft_parameters[0] // 2 + 1
+    weights = filterbank_log_reference(sample_rate, n_freq, *others, dtype=np.float64)
+    weights.flags.writeable = False
+    return replace(stft_plan(*stft_parameters), filterbank=weights)

@@ -1,0 +1,105 @@
+"""Decibels of a magnitude, relative to a reference and limited to a dynamic range."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from kapre_ref._arrays import native, result_array
+from kapre_ref._checks import check_floating, check_positive
+from kapre_ref._dispatch import kernels_for
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class DecibelScale(NamedTuple):
+    """What fixes a decibel scale, checked."""
+
+    ref_value: float
+    amin: float
+    dynamic_range: float
+
+
+def check_decibel_scale(
+    ref_value: float, amin: float, dynamic_range: float, prefix: str = ""
+) -> DecibelScale:
+    """Check the three numbers; `prefix` is what a composed operation puts before their names."""
+    return DecibelScale(
+        check_positive(prefix + "ref_value", ref_value),
+        check_positive(prefix + "amin", amin),
+        check_positive(prefix + "dynamic_range", dynamic_range),
+    )
+
+
+def magnitude_to_decibel(
+    x: NDArray[Any],
+    ref_value: float = 1.0,
+    amin: float = 1e-5,
+    dynamic_range: float = 80.0,
+    *,
+    out: NDArray[Any] | None = None,
+) -> NDArray[Any]:
+    """Convert a magnitude to decibels, 10 log10, at most `dynamic_range` below each item's peak.
+
+    Parameters
+    ----------
+    x : array, any shape, float16, float32 or float64
+        Magnitudes; the first axis is the batch.
+    ref_value : float
+        The magnitude at 0 dB. If it is less than `amin`, then `amin` is the 0 dB point.
+    amin : float
+        Magnitudes below it count as `amin`.
+    dynamic_range : float, dB
+        Nothing lies further below the peak of its item.
+    out : array, optional
+        Where to put the result: C-contiguous, of the shape and dtype of `x`, not overlapping it.
+
+    Returns
+    -------
+    array, shape and dtype of `x`, dB
+
+    Raises
+    ------
+    TypeError
+        If `x` is not a floating NumPy or CuPy array, or a number is of the wrong kind.
+    ValueError
+        If a number is not positive and finite, or `out` does not fit.
+
+    Notes
+    -----
+    ``10 log10(max(x, amin)) - 10 log10(max(ref_value, amin))``, limited from below to the item's
+    maximum less `dynamic_range`. The maximum is taken over all axes but the first, channels
+    included, and over all of an array of one dimension.
+
+    This is `kapre.backend.magnitude_to_decibel` of Kapre 0.4.1, and as there it is 10 log10 of
+    whatever is passed: of a magnitude, half of the usual 20 log10 amplitude decibels. Against
+    `librosa.power_to_db`, the peak is each item's own, not the whole batch's. A NaN makes its
+    whole item NaN, +inf makes it +inf.
+
+    Examples
+    --------
+    >>> magnitude_to_decibel(np.array([1e-9, 0.1, 1.0, 10.0]))
+    array([-50., -10.,   0.,  10.])
+    """
+    check_floating("x", x)
+    scale = check_decibel_scale(ref_value, amin, dynamic_range)
+    out = result_array(x, x.shape, x.dtype, out)
+    kernels_for(x).magnitude_to_decibel(_items(native(x)), scale, _items(out))
+    return out
+
+
+def magnitude_to_decibel_reference(
+    x: NDArray[Any], ref_value: float = 1.0, amin: float = 1e-5, dynamic_range: float = 80.0
+) -> NDArray[Any]:
+    """Convert a magnitude to decibels; 10 log10 even of a magnitude, one peak for each item."""
+    item_axes = tuple(range(1, x.ndim)) or None
+    magnitude = np.maximum(x.astype(np.float64), amin)
+    decibel = 10 * np.log10(magnitude) - 10 * np.log10(max(ref_value, amin))
+    peak = np.max(decibel, axis=item_axes, keepdims=True, initial=-np.inf)
+    return np.maximum(decibel, peak - dynamic_range).astype(native(x).dtype)
+
+
+def _items(x: NDArray[Any]) -> NDArray[Any]:
+    return x if x.ndim > 1 else x.reshape(1, -1)

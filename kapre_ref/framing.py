@@ -1,0 +1,222 @@
+"""Overlapping frames of a signal, and the energy of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kapre_ref._arrays import native, real_dtype, result_array
+from kapre_ref._checks import (
+    check_at_most,
+    check_flag,
+    check_integer,
+    check_number,
+    check_positive,
+    check_signal,
+)
+from kapre_ref._dispatch import kernels_for
+from kapre_ref.data_format import (
+    check_data_format,
+    in_layout,
+    layout_shape,
+    signal_view,
+    spectrogram_view,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def count_frames(n_samples: int, frame_length: int, hop_length: int, pad_end: bool) -> int:
+    """Count the frames of a signal.
+
+    Without padding, those that lie wholly inside it. With padding, those that *start* inside it,
+    as in tf.signal: not merely as many as cover the last sample.
+    """
+    if pad_end:
+        return -(-n_samples // hop_length)
+    return max(0, 1 + (n_samples - frame_length) // hop_length)
+
+
+def frame(
+    x: NDArray[Any],
+    frame_length: int,
+    hop_length: int,
+    pad_end: bool = False,
+    pad_value: float = 0,
+    data_format: str = "default",
+    *,
+    out: NDArray[Any] | None = None,
+) -> NDArray[Any]:
+    """Cut a signal into overlapping frames.
+
+    Parameters
+    ----------
+    x : array, (time,), (batch, time) or with channels, float16, float32 or float64
+        With channels: (batch, time, channel) if `data_format` is 'channels_last', (batch, channel,
+        time) if it is 'channels_first'.
+    frame_length : int, samples
+        Length of a frame.
+    hop_length : int, samples
+        Distance of the frames' starts, at most `frame_length`.
+    pad_end : bool
+        Also keep each frame that starts inside the signal and runs past its end; there are then
+        ``ceil(time / hop_length)`` frames.
+    pad_value : float
+        Value of the samples past the end.
+    data_format : str
+        'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+    out : array, optional
+        Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
+
+    Returns
+    -------
+    array, dtype of `x`
+        (n_frames, frame_length), (batch, n_frames, frame_length), or with channels (batch,
+        n_frames, frame_length, channel) or (batch, channel, n_frames, frame_length). A signal
+        shorter than a frame gives no frames unless `pad_end`.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+    ValueError
+        If a length is not positive, `hop_length` exceeds `frame_length`, or a shape does not fit.
+
+    Notes
+    -----
+    Matches the layer `kapre.Frame` of Kapre 0.4.1, which is `tf.signal.frame`.
+
+    Examples
+    --------
+    >>> frame(np.arange(5.0), frame_length=3, hop_length=2)
+    array([[0., 1., 2.],
+           [2., 3., 4.]])
+    >>> frame(np.arange(5.0), frame_length=3, hop_length=2, pad_end=True)[-1]
+    array([4., 0., 0.])
+    """
+    check_signal("x", x)
+    frame_length = check_integer("frame_length", frame_length, 1)
+    hop_length = check_integer("hop_length", hop_length, 1)
+    check_at_most("hop_length", hop_length, frame_length, f"frame_length={frame_length}")
+    pad_value = check_number("pad_value", pad_value)
+    check_data_format("data_format", data_format)
+    signals = signal_view("x", native(x), data_format)  # (batch, channel, time)
+    n_frames = count_frames(
+        signals.shape[2], frame_length, hop_length, check_flag("pad_end", pad_end)
+    )
+    shape = (*signals.shape[:2], n_frames, frame_length)
+    out = result_array(x, layout_shape(shape, x.ndim - 1, data_format), x.dtype, out)
+    frames = spectrogram_view("out", out, data_format)
+    kernels_for(x).frame(signals, hop_length, pad_value, frames)
+    return out
+
+
+def frame_reference(
+    x: NDArray[Any],
+    frame_length: int,
+    hop_length: int,
+    pad_end: bool = False,
+    pad_value: float = 0,
+    data_format: str = "default",
+) -> NDArray[Any]:
+    """Cut a signal into frames; padded, one frame for each start inside the signal."""
+    signals = signal_view("x", x, data_format)
+    n_frames = count_frames(signals.shape[2], frame_length, hop_length, pad_end)
+    starts = hop_length * np.arange(n_frames)
+    index = starts[:, None] + np.arange(frame_length)  # (n_frames, frame_length)
+    missing = max(0, index.max(initial=-1) + 1 - signals.shape[2])
+    padded = np.pad(signals, [(0, 0), (0, 0), (0, missing)], constant_values=pad_value)
+    return in_layout(padded[..., index], x.ndim - 1, data_format).astype(real_dtype(x.dtype))
+
+
+def energy(
+    x: NDArray[Any],
+    sample_rate: float = 22050,
+    ref_duration: float = 0.1,
+    frame_length: int = 2205,
+    hop_length: int = 1102,
+    pad_end: bool = False,
+    pad_value: float = 0,
+    data_format: str = "default",
+) -> NDArray[Any]:
+    """Measure the energy of each frame, scaled to a reference duration.
+
+    Parameters
+    ----------
+    x : array, (time,), (batch, time) or with channels, float16, float32 or float64
+        As for `frame`.
+    sample_rate : float, Hz
+        Sample rate of `x`.
+    ref_duration : float, s
+        Energies are scaled to a frame of this duration.
+    frame_length, hop_length : int, samples
+        Length and distance of the frames; `hop_length` may exceed `frame_length`.
+    pad_end : bool
+        Also keep each frame that starts inside the signal and runs past its end.
+    pad_value : float
+        Value of the samples past the end.
+    data_format : str
+        'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+
+    Returns
+    -------
+    array, dtype of `x`
+        (n_frames,), (batch, n_frames), or with channels (batch, n_frames, channel) or (batch,
+        channel, n_frames).
+
+    Raises
+    ------
+    TypeError
+        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+    ValueError
+        If a length, the sample rate or the duration is not positive.
+
+    Notes
+    -----
+    ``sum(frame ** 2) ref_duration / (frame_length / sample_rate)``. Matches the layer
+    `kapre.Energy` of Kapre 0.4.1.
+
+    Examples
+    --------
+    >>> energy(np.ones(16), sample_rate=1000, frame_length=16, hop_length=16)
+    array([100.])
+    """
+    check_signal("x", x)
+    sample_rate = check_positive("sample_rate", sample_rate)
+    ref_duration = check_positive("ref_duration", ref_duration)
+    frame_length = check_integer("frame_length", frame_length, 1)
+    hop_length = check_integer("hop_length", hop_length, 1)
+    pad_value = check_number("pad_value", pad_value)
+    check_data_format("data_format", data_format)
+    signals = signal_view("x", native(x), data_format)  # (batch, channel, time)
+    n_frames = count_frames(
+        signals.shape[2], frame_length, hop_length, check_flag("pad_end", pad_end)
+    )
+    shape = layout_shape((*signals.shape[:2], n_frames), x.ndim - 1, data_format)
+    out = result_array(x, shape, x.dtype)
+    scale = ref_duration / (frame_length / sample_rate)
+    energies = signal_view("out", out, data_format)
+    kernels_for(x).energy(signals, frame_length, hop_length, pad_value, scale, energies)
+    return out
+
+
+def energy_reference(
+    x: NDArray[Any],
+    sample_rate: float = 22050,
+    ref_duration: float = 0.1,
+    frame_length: int = 2205,
+    hop_length: int = 1102,
+    pad_end: bool = False,
+    pad_value: float = 0,
+    data_format: str = "default",
+) -> NDArray[Any]:
+    """Measure the energy of each frame; against the textbook, scaled to a reference duration."""
+    signals = signal_view("x", x, data_format).astype(np.float64)
+    frames = frame_reference(
+        signals.reshape(-1, signals.shape[2]), frame_length, hop_length, pad_end, pad_value
+    )
+    energies = np.sum(frames**2, axis=-1) * ref_duration / (frame_length / sample_rate)
+    energies = energies.reshape(*signals.shape[:2], frames.shape[1])
+    return in_layout(energies, x.ndim - 1, data_format).astype(real_dtype(x.dtype))

@@ -1,0 +1,36 @@
+"""Kernels for NumPy arrays: each fills `out` from views whose layout the public function fixed."""
+
+from kapre_ref.kernels.cpu.augmentation import channel_swap, spec_augment
+from kapre_ref.kernels.cpu.decibel import magnitude_to_decibel
+from kapre_ref.kernels.cpu.delta import delta
+from kapre_ref.kernels.cpu.filterbanks import apply_filterbank, filterbank_spectrogram
+from kapre_ref.kernels.cpu.framing import energy, frame
+from kapre_ref.kernels.cpu.frequency_map import concatenate_frequency_map
+from kapre_ref.kernels.cpu.memory import asarray, empty
+from kapre_ref.kernels.cpu.mfcc import logmel_to_mfcc
+from kapre_ref.kernels.cpu.mu_law import mu_law_decoding, mu_law_encoding
+from kapre_ref.kernels.cpu.spectrograms import stft_mag_phase, stft_magnitude
+from kapre_ref.kernels.cpu.stft import inverse_stft, magnitude, phase, stft
+
+__all__ = [
+    "apply_filterbank",
+    "asarray",
+    "channel_swap",
+    "concatenate_frequency_map",
+    "delta",
+    "empty",
+    "energy",
+    "filterbank_spectrogram",
+    "frame",
+    "inverse_stft",
+    "logmel_to_mfcc",
+    "magnitude",
+    "magnitude_to_decibel",
+    "mu_law_decoding",
+    "mu_law_encoding",
+    "phase",
+    "spec_augment",
+    "stft",
+    "stft_mag_phase",
+    "stft_magnitude",
+]

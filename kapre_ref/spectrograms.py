@@ -1,0 +1,245 @@
+"""Magnitude spectrograms of a signal in one call, alone or with their phases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kapre_ref._arrays import native, result_array
+from kapre_ref._checks import check_flag, check_ndim
+from kapre_ref._dispatch import kernels_for
+from kapre_ref.data_format import (
+    CH_FIRST_STR,
+    check_data_format,
+    in_layout,
+    layout_shape,
+    signal_view,
+    spectrogram_view,
+)
+from kapre_ref.decibel import DecibelScale, check_decibel_scale, magnitude_to_decibel_reference
+from kapre_ref.stft import (
+    SpectrumPlan,
+    check_signals,
+    check_stft_parameters,
+    magnitude_reference,
+    phase_reference,
+    stft_plan,
+    stft_reference,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def stft_magnitude(
+    x: NDArray[Any],
+    n_fft: int = 2048,
+    win_length: int | None = None,
+    hop_length: int | None = None,
+    window_name: str | None = None,
+    pad_begin: bool = False,
+    pad_end: bool = False,
+    input_data_format: str = "default",
+    output_data_format: str = "default",
+    return_decibel: bool = False,
+    db_amin: float = 1e-5,
+    db_ref_value: float = 1.0,
+    db_dynamic_range: float = 80.0,
+    *,
+    out: NDArray[Any] | None = None,
+) -> NDArray[Any]:
+    """Compute the magnitude spectrogram of a signal: `stft`, `magnitude`, `magnitude_to_decibel`.
+
+    Parameters
+    ----------
+    x : array, (time,), (batch, time) or with channels, float16, float32 or float64
+        A signal, as for `stft`.
+    n_fft, win_length, hop_length, window_name, pad_begin, pad_end
+        As for `stft`.
+    input_data_format, output_data_format : str
+        'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+    return_decibel : bool
+        Return decibels, each item relative to its own peak; a signal without a batch axis is one
+        item.
+    db_amin, db_ref_value, db_dynamic_range : float
+        As `amin`, `ref_value` and `dynamic_range` of `magnitude_to_decibel`.
+    out : array, optional
+        Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
+
+    Returns
+    -------
+    array, dtype of `x`
+        (n_frames, n_freq), (batch, n_frames, n_freq), or with channels (batch, n_frames, n_freq,
+        channel) or (batch, channel, n_frames, n_freq).
+
+    Raises
+    ------
+    TypeError, ValueError, NotImplementedError
+        As the single operations.
+
+    Notes
+    -----
+    Matches `kapre.composed.get_stft_magnitude_layer` of Kapre 0.4.1.
+
+    Examples
+    --------
+    >>> stft_magnitude(np.ones(8), n_fft=4, hop_length=4).round(3)
+    array([[2., 1., 0.],
+           [2., 1., 0.]])
+    """
+    parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    plan = stft_plan(*check_stft_parameters(*parameters))
+    scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
+    formats = (input_data_format, output_data_format)
+    return run_spectrogram("stft_magnitude", x, plan, scale, formats, out)
+
+
+def stft_magnitude_reference(
+    x: NDArray[Any],
+    n_fft: int = 2048,
+    win_length: int | None = None,
+    hop_length: int | None = None,
+    window_name: str | None = None,
+    pad_begin: bool = False,
+    pad_end: bool = False,
+    input_data_format: str = "default",
+    output_data_format: str = "default",
+    return_decibel: bool = False,
+    db_amin: float = 1e-5,
+    db_ref_value: float = 1.0,
+    db_dynamic_range: float = 80.0,
+) -> NDArray[Any]:
+    """Chain the oracles of `stft`, `magnitude` and `magnitude_to_decibel`, in float64."""
+    parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    result = magnitude_reference(spectra_reference(x, parameters, input_data_format))
+    if return_decibel:
+        result = magnitude_to_decibel_reference(result, db_ref_value, db_amin, db_dynamic_range)
+    return in_layout(result, x.ndim - 1, output_data_format).astype(native(x).dtype)
+
+
+def stft_mag_phase(
+    x: NDArray[Any],
+    n_fft: int = 2048,
+    win_length: int | None = None,
+    hop_length: int | None = None,
+    window_name: str | None = None,
+    pad_begin: bool = False,
+    pad_end: bool = False,
+    input_data_format: str = "default",
+    output_data_format: str = "default",
+    return_decibel: bool = False,
+    db_amin: float = 1e-5,
+    db_ref_value: float = 1.0,
+    db_dynamic_range: float = 80.0,
+) -> NDArray[Any]:
+    """Compute magnitude and phase of a signal's STFT, one after the other on the channel axis.
+
+    Parameters
+    ----------
+    x : array, (batch, time, channel) or (batch, channel, time), float16, float32 or float64
+        A signal with a channel axis, as `input_data_format` says.
+    n_fft, win_length, hop_length, window_name, pad_begin, pad_end
+        As for `stft`.
+    input_data_format, output_data_format : str
+        'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+    return_decibel : bool
+        Return the magnitudes in decibels, each item relative to its own peak.
+    db_amin, db_ref_value, db_dynamic_range : float
+        As `amin`, `ref_value` and `dynamic_range` of `magnitude_to_decibel`.
+
+    Returns
+    -------
+    array, dtype of `x`
+        (batch, n_frames, n_freq, 2 channel) or (batch, 2 channel, n_frames, n_freq): the
+        magnitudes of all channels, then their phases in radians.
+
+    Raises
+    ------
+    TypeError, ValueError, NotImplementedError
+        As the single operations, and ValueError if `x` has no channel axis.
+
+    Notes
+    -----
+    Matches `kapre.composed.get_stft_mag_phase` of Kapre 0.4.1.
+
+    Examples
+    --------
+    >>> stft_mag_phase(np.ones((1, 4, 1)), n_fft=4)[0, 0].round(3)
+    array([[ 2.        ,  0.        ],
+           [ 1.        ,  3.14200000],
+           [ 0.        ,  0.        ]])
+    """
+    parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    plan = stft_plan(*check_stft_parameters(*parameters))
+    scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
+    formats = (input_data_format, output_data_format)
+    if getattr(x, "ndim", 3) != 3:
+        check_ndim("x", x, (3,), "(batch, time, channel) / (batch, channel, time)")
+    return run_spectrogram("stft_mag_phase", x, plan, scale, formats, channel_factor=2)
+
+
+def stft_mag_phase_reference(
+    x: NDArray[Any],
+    n_fft: int = 2048,
+    win_length: int | None = None,
+    hop_length: int | None = None,
+    window_name: str | None = None,
+    pad_begin: bool = False,
+    pad_end: bool = False,
+    input_data_format: str = "default",
+    output_data_format: str = "default",
+    return_decibel: bool = False,
+    db_amin: float = 1e-5,
+    db_ref_value: float = 1.0,
+    db_dynamic_range: float = 80.0,
+) -> NDArray[Any]:
+    """Chain the oracles of the STFT, magnitude, phase and decibels, in float64."""
+    parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    spectra = spectra_reference(x, parameters, input_data_format)
+    result = magnitude_reference(spectra)
+    if return_decibel:
+        result = magnitude_to_decibel_reference(result, db_ref_value, db_amin, db_dynamic_range)
+    result = np.concatenate([result, phase_reference(spectra)], axis=1)
+    return in_layout(result, x.ndim - 1, output_data_format).astype(native(x).dtype)
+
+
+def check_decibel(
+    return_decibel: bool, db_amin: float, db_ref_value: float, db_dynamic_range: float
+) -> DecibelScale | None:
+    """Check the decibel parameters of a composed operation; None stands for no decibels."""
+    scale = check_decibel_scale(db_ref_value, db_amin, db_dynamic_range, prefix="db_")
+    return scale if check_flag("return_decibel", return_decibel) else None
+
+
+def run_spectrogram(
+    kernel: str,
+    x: NDArray[Any],
+    plan: SpectrumPlan,
+    scale: DecibelScale | None,
+    formats: tuple[str, str],
+    out: NDArray[Any] | None = None,
+    channel_factor: int = 1,
+) -> NDArray[Any]:
+    """Check the signal, make room for the result and run one of the fused kernels."""
+    input_data_format, output_data_format = formats
+    check_data_format("output_data_format", output_data_format)
+    signals = check_signals(x, input_data_format)
+    batch, channel, n_samples = signals.shape
+    n_bands = plan.n_freq if plan.filterbank is None else plan.filterbank.shape[1]
+    shape = (batch, channel * channel_factor, plan.n_frames(n_samples), n_bands)
+    shape = layout_shape(shape, x.ndim - 1, output_data_format)
+    out = result_array(x, shape, x.dtype, out)
+    result = spectrogram_view("out", out, output_data_format)
+    getattr(kernels_for(x), kernel)(signals, plan, scale, result)
+    return out
+
+
+def spectra_reference(
+    x: NDArray[Any],
+    stft_parameters: tuple[int, int | None, int | None, str | None, bool, bool],
+    input_data_format: str,
+) -> NDArray[np.complex128]:
+    """Return the spectra of a signal as (batch, channel, n_frames, n_freq), in float64."""
+    signals = signal_view("x", x, input_data_format).astype(np.float64)
+    return stft_reference(signals, *stft_parameters, CH_FIRST_STR, CH_FIRST_STR)

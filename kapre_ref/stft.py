@@ -1,0 +1,498 @@
+"""The short-time Fourier transform, its inverse, and the magnitude and phase of a spectrum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kapre_ref._arrays import complex_dtype, native, real_dtype, result_array
+from kapre_ref._checks import (
+    check_at_most,
+    check_complex,
+    check_flag,
+    check_floating_or_complex,
+    check_integer,
+    check_signal,
+)
+from kapre_ref._dispatch import kernels_for
+from kapre_ref.data_format import (
+    check_data_format,
+    in_layout,
+    layout_shape,
+    signal_view,
+    spectrogram_view,
+)
+from kapre_ref.framing import count_frames, frame_reference
+from kapre_ref.windows import get_window_fn, get_window_fn_reference, hann_window_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class SpectrumPlan:
+    """How a signal becomes spectra, and bands of them if there is a filterbank.
+
+    There is one object for each set of parameters, equal only to itself, so kernels may keep what
+    they derive from it (twiddle factors, sparse bands, copies on a device) under it as a key.
+    """
+
+    n_fft: int
+    win_length: int
+    hop_length: int
+    n_padded: int  # zeros in front of the signal, samples
+    pad_end: bool
+    window: NDArray[np.float64]  # (win_length,), read-only
+    filterbank: NDArray[np.float64] | None = None  # (n_freq, n_bands), read-only
+
+    @property
+    def n_freq(self) -> int:
+        """Number of bins of a spectrum, from 0 Hz to half the sample rate."""
+        return self.n_fft // 2 + 1
+
+    def n_frames(self, n_samples: int) -> int:
+        """Count the frames of a signal."""
+        return count_frames(
+            self.n_padded + n_samples, self.win_length, self.hop_length, self.pad_end
+        )
+
+
+def check_stft_parameters(
+    n_fft: int,
+    win_length: int | None,
+    hop_length: int | None,
+    window_name: str | None,
+    pad_begin: bool,
+    pad_end: bool,
+) -> tuple[int, int, int, str, bool, bool]:
+    """Check the parameters of an STFT and fill in what is None."""
+    n_fft = check_integer("n_fft", n_fft, 1)
+    win_length = n_fft if win_length is None else check_integer("win_length", win_length, 1)
+    if hop_length is None:
+        hop_length = max(1, win_length // 4)
+    hop_length = check_integer("hop_length", hop_length, 1)
+    window_name = get_window_fn(window_name).__name__
+    if window_name == "kaiser_bessel_derived_window" and win_length % 2:
+        raise ValueError(
+            f"win_length must be even with {window_name}, which has no odd lengths, got "
+            f"{win_length}; pass {win_length - 1} or {win_length + 1}"
+        )
+    pad_begin = check_flag("pad_begin", pad_begin)
+    if pad_begin:
+        check_at_most("hop_length", hop_length, n_fft, f"n_fft={n_fft} with pad_begin")
+    return n_fft, win_length, hop_length, window_name, pad_begin, check_flag("pad_end", pad_end)
+
+
+@lru_cache(maxsize=128)
+def stft_plan(
+    n_fft: int, win_length: int, hop_length: int, window_name: str, pad_begin: bool, pad_end: bool
+) -> SpectrumPlan:
+    """Return the one plan of a set of checked parameters."""
+    window = get_window_fn_reference(window_name)(win_length, dtype=np.float64)
+    window.flags.writeable = False
+    n_padded = n_fft - hop_length if pad_begin else 0
+    return SpectrumPlan(n_fft, win_length, hop_length, n_padded, pad_end, window)
+
+
+def stft(
+    x: NDArray[Any],
+    n_fft: int = 2048,
+    win_length: int | None = None,
+    hop_length: int | None = None,
+    window_name: str | None = None,
+    pad_begin: bool = False,
+    pad_end: bool = False,
+    input_data_format: str = "default",
+    output_data_format: str = "default",
+    *,
+    out: NDArray[Any] | None = None,
+) -> NDArray[Any]:
+    """Compute the short-time Fourier transform of a signal.
+
+    Parameters
+    ----------
+    x : array, (time,), (batch, time) or with channels, float16, float32 or float64
+        With channels: (batch, time, channel) if `input_data_format` is 'channels_last', (batch,
+        channel, time) if it is 'channels_first'.
+    n_fft : int
+        Number of points of the Fourier transform; any size works.
+    win_length : int, samples, optional
+        Length of the window and of a frame; None means `n_fft`. A shorter window stands at the
+        start of the transform, zeros after it (librosa and torch centre it). The windowed frame of
+        a longer one is cut off at `n_fft`.
+    hop_length : int, samples, optional
+        Distance of the frames' starts; None means ``win_length // 4``, at least 1.
+    window_name : str, optional
+        A name that `get_window_fn` knows; None means 'hann_window'.
+    pad_begin : bool
+        Put ``n_fft - hop_length`` zeros before the signal.
+    pad_end : bool
+        Also keep each frame that starts inside the signal and runs past its end, filled with zeros.
+    input_data_format, output_data_format : str
+        'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+    out : array, optional
+        Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
+
+    Returns
+    -------
+    array, complex128 for float64, else complex64
+        (n_frames, n_freq), (batch, n_frames, n_freq), or with channels (batch, n_frames, n_freq,
+        channel) or (batch, channel, n_frames, n_freq), with ``n_freq = n_fft // 2 + 1``. A signal
+        shorter than a frame gives no frames unless `pad_end`.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+    ValueError
+        If a length is not positive, `hop_length` exceeds `n_fft` with `pad_begin`, `win_length` is
+        odd with the Kaiser-Bessel derived window, or a shape does not fit.
+    NotImplementedError
+        If there is no window of that name.
+
+    Notes
+    -----
+    ``X[t, k] = sum_n w[n] x[t hop_length + n] exp(-2 pi i k n / n_fft)``. Matches the layer
+    `kapre.STFT` of Kapre 0.4.1; float64 stays float64, with no further argument.
+
+    References
+    ----------
+    J. B. Allen, L. R. Rabiner, "A unified approach to short-time Fourier analysis and synthesis",
+    Proc. IEEE 65(11), 1977, eq. 1.
+
+    Examples
+    --------
+    >>> stft(np.ones(8), n_fft=4, hop_length=2).round(3)
+    array([[ 2.+0.j, -1.+0.j,  0.+0.j],
+           [ 2.+0.j, -1.+0.j,  0.+0.j],
+           [ 2.+0.j, -1.+0.j,  0.+0.j]])
+    """
+    parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    plan = stft_plan(*check_stft_parameters(*parameters))
+    check_data_format("output_data_format", output_data_format)
+    signals = check_signals(x, input_data_format)  # (batch, channel, time)
+    shape = (*signals.shape[:2], plan.n_frames(signals.shape[2]), plan.n_freq)
+    shape = layout_shape(shape, x.ndim - 1, output_data_format)
+    out = result_array(x, shape, complex_dtype(x.dtype), out)
+    kernels_for(x).stft(signals, plan, spectrogram_view("out", out, output_data_format))
+    return out
+
+
+def stft_reference(
+    x: NDArray[Any],
+    n_fft: int = 2048,
+    win_length: int | None = None,
+    hop_length: int | None = None,
+    window_name: str | None = None,
+    pad_begin: bool = False,
+    pad_end: bool = False,
+    input_data_format: str = "default",
+    output_data_format: str = "default",
+) -> NDArray[Any]:
+    """Compute the short-time Fourier transform; a short window stands at the start, not centred."""
+    win_length = win_length or n_fft
+    hop_length = hop_length or max(1, win_length // 4)
+    signals = signal_view("x", x, input_data_format).astype(np.float64)
+    n_padded = n_fft - hop_length if pad_begin else 0
+    signals = np.pad(signals, [(0, 0), (0, 0), (n_padded, 0)])
+    frames = frame_reference(
+        signals, win_length, hop_length, pad_end, data_format="channels_first"
+    )  # (batch, channel, n_frames, win_length)
+    window = get_window_fn_reference(window_name)(win_length, dtype=np.float64)
+    spectra = np.fft.rfft(frames * window, n_fft)  # (batch, channel, n_frames, n_freq)
+    return in_layout(spectra, x.ndim - 1, output_data_format).astype(complex_dtype(x.dtype))
+
+
+def check_signals(x: NDArray[Any], input_data_format: str) -> NDArray[Any]:
+    """Check a signal and view it as (batch, channel, time), in this machine's byte order."""
+    check_signal("x", x)
+    check_data_format("input_data_format", input_data_format)
+    return signal_view("x", native(x), input_data_format)
+
+
+def inverse_stft(
+    stfts: NDArray[Any],
+    n_fft: int = 2048,
+    win_length: int | None = None,
+    hop_length: int | None = None,
+    forward_window_name: str | None = None,
+    input_data_format: str = "default",
+    output_data_format: str = "default",
+) -> NDArray[Any]:
+    """Turn a short-time Fourier transform back into a signal, by weighted overlap-add.
+
+    Parameters
+    ----------
+    stfts : array, complex64 or complex128
+        (n_frames, n_freq), (batch, n_frames, n_freq), or with channels as `input_data_format`
+        says, with ``n_freq = n_fft // 2 + 1``.
+    n_fft : int
+        Number of points of the Fourier transform.
+    win_length : int, samples, optional
+        Length of the window and of a frame; None means `n_fft`.
+    hop_length : int, samples, optional
+        Distance of the frames' starts; None means ``win_length // 4``, at least 1.
+    forward_window_name : str, optional
+        The window that the forward transform used; None means 'hann_window'.
+    input_data_format, output_data_format : str
+        'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+
+    Returns
+    -------
+    array, float32 for complex64, float64 for complex128
+        (time,), (batch, time), or with channels (batch, time, channel) or (batch, channel, time),
+        with ``time = max(0, (n_frames - 1) hop_length + win_length)``: without any frame there are
+        still ``win_length - hop_length`` zeros, as in tf.signal.
+
+    Raises
+    ------
+    TypeError
+        If `stfts` is not a complex NumPy or CuPy array, or an argument is of the wrong kind.
+    ValueError
+        If `stfts` has not ``n_fft // 2 + 1`` bins (Kapre crops or pads them silently), a length is
+        not positive, or `win_length` is odd with the Kaiser-Bessel derived window.
+    NotImplementedError
+        If there is no window of that name.
+
+    Notes
+    -----
+    Each frame is multiplied by ``w[n] / sum_m w[n + m hop_length] ** 2`` and added at its place,
+    so that `stft` is undone wherever frames overlap fully; see
+    `perfectly_reconstructing_stft_istft` for padding that does so everywhere. Where the sum is
+    zero, so is the result. Matches the layer `kapre.InverseSTFT` of Kapre 0.4.1.
+
+    References
+    ----------
+    D. W. Griffin, J. S. Lim, "Signal estimation from modified short-time Fourier transform", IEEE
+    Trans. ASSP 32(2), 1984, eq. 6.
+
+    Examples
+    --------
+    >>> x = np.sin(np.arange(64.0))
+    >>> y = inverse_stft(stft(x, n_fft=16), n_fft=16)
+    >>> bool(np.allclose(y[12:-12], x[12:-12]))
+    True
+    """
+    parameters = (n_fft, win_length, hop_length, forward_window_name, False, False)
+    n_fft, win_length, hop_length, window_name, *_ = check_stft_parameters(*parameters)
+    check_complex("stfts", stfts)
+    check_data_format("input_data_format", input_data_format)
+    check_data_format("output_data_format", output_data_format)
+    spectra = spectrogram_view("stfts", native(stfts), input_data_format)
+    batch, channel, n_frames, n_freq = spectra.shape
+    if n_freq != n_fft // 2 + 1:
+        raise ValueError(
+            f"stfts must have n_fft // 2 + 1 = {n_fft // 2 + 1} frequency bins for n_fft={n_fft}, "
+            f"got {n_freq}"
+        )
+    n_samples = max(0, (n_frames - 1) * hop_length + win_length)
+    shape = layout_shape((batch, channel, n_samples), stfts.ndim - 2, output_data_format)
+    out = result_array(stfts, shape, real_dtype(stfts.dtype))
+    window = _inverse_window(window_name, win_length, hop_length)
+    signals = signal_view("out", out, output_data_format)
+    kernels_for(stfts).inverse_stft(spectra, n_fft, hop_length, window, signals)
+    return out
+
+
+def inverse_stft_reference(
+    stfts: NDArray[Any],
+    n_fft: int = 2048,
+    win_length: int | None = None,
+    hop_length: int | None = None,
+    forward_window_name: str | None = None,
+    input_data_format: str = "default",
+    output_data_format: str = "default",
+) -> NDArray[Any]:
+    """Turn a short-time Fourier transform back into a signal; nothing differs from the source."""
+    win_length = win_length or n_fft
+    hop_length = hop_length or max(1, win_length // 4)
+    spectra = spectrogram_view("stfts", stfts, input_data_format).astype(np.complex128)
+    frames = np.fft.irfft(spectra, n_fft)[..., :win_length]  # (batch, channel, n_frames, ...)
+    window = inverse_window_reference(
+        get_window_fn_reference(forward_window_name)(win_length, dtype=np.float64), hop_length
+    )
+    frames = frames * window[:n_fft]
+    n_samples = max(0, (frames.shape[2] - 1) * hop_length + win_length)
+    signals = np.zeros((*frames.shape[:2], n_samples))
+    for index in range(frames.shape[2]):
+        start = index * hop_length
+        signals[..., start : start + frames.shape[3]] += frames[:, :, index]
+    result = in_layout(signals, stfts.ndim - 2, output_data_format)
+    return result.astype(real_dtype(stfts.dtype))
+
+
+def inverse_window_reference(window: NDArray[np.float64], hop_length: int) -> NDArray[np.float64]:
+    """Divide a window by the sum of its squares over all overlaps; 0 where that sum is 0."""
+    total = _overlapped_squares(window, hop_length)
+    total = np.resize(total, len(window))  # repeated: (win_length,)
+    return np.divide(window, total, out=np.zeros_like(window), where=total > 0)
+
+
+def _overlapped_squares(window: NDArray[np.float64], hop_length: int) -> NDArray[np.float64]:
+    n_overlaps = -(-len(window) // hop_length)
+    squares = np.pad(window**2, (0, n_overlaps * hop_length - len(window)))
+    total: NDArray[np.float64] = squares.reshape(n_overlaps, hop_length).sum(axis=0)
+    return total  # (hop_length,)
+
+
+@lru_cache(maxsize=128)
+def _inverse_window(window_name: str, win_length: int, hop_length: int) -> NDArray[np.float64]:
+    window = inverse_window_reference(
+        get_window_fn_reference(window_name)(win_length, dtype=np.float64), hop_length
+    )
+    window.flags.writeable = False
+    return window
+
+
+def perfectly_reconstructing_stft_istft(
+    n_fft: int = 2048,
+    hop_length: int | None = None,
+    waveform_data_format: str = "default",
+    stft_data_format: str = "default",
+) -> tuple[Callable[[NDArray[Any]], NDArray[Any]], Callable[[NDArray[Any]], NDArray[Any]]]:
+    """Return an STFT and its inverse, padded so that the pair gives the whole signal back.
+
+    Parameters
+    ----------
+    n_fft : int
+        Number of points of the Fourier transform and length of the Hann window, samples.
+    hop_length : int, samples, optional
+        Distance of the frames' starts, less than `n_fft`; None means ``n_fft // 4``.
+    waveform_data_format, stft_data_format : str
+        'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+
+    Returns
+    -------
+    forward, inverse : functions of one array
+        `stft` and `inverse_stft` with these parameters. ``inverse(forward(x))`` is longer than
+        `x`, which starts at sample ``n_fft - hop_length`` of it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `stft`, and ValueError if `hop_length` is so long that samples fall between the windows.
+
+    Notes
+    -----
+    Matches `kapre.composed.get_perfectly_reconstructing_stft_istft` of Kapre 0.4.1.
+
+    Examples
+    --------
+    >>> forward, inverse = perfectly_reconstructing_stft_istft(n_fft=16)
+    >>> x = np.sin(np.arange(100.0))
+    >>> bool(np.allclose(inverse(forward(x))[12:112], x))
+    True
+    """
+    parameters = (n_fft, None, hop_length, "hann_window", True, True)
+    n_fft, _, hop_length, *_ = check_stft_parameters(*parameters)
+    if not np.all(_overlapped_squares(hann_window_reference(n_fft, dtype=np.float64), hop_length)):
+        raise ValueError(
+            f"hop_length must leave no sample outside all windows of n_fft={n_fft}, got {hop_length}"
+        )
+    check_data_format("waveform_data_format", waveform_data_format)
+    check_data_format("stft_data_format", stft_data_format)
+    common = {"n_fft": n_fft, "win_length": n_fft, "hop_length": hop_length}
+    forward = partial(
+        stft,
+        **common,
+        window_name="hann_window",
+        pad_begin=True,
+        pad_end=True,
+        input_data_format=waveform_data_format,
+        output_data_format=stft_data_format,
+    )
+    inverse = partial(
+        inverse_stft,
+        **common,
+        forward_window_name="hann_window",
+        input_data_format=stft_data_format,
+        output_data_format=waveform_data_format,
+    )
+    return forward, inverse
+
+
+def magnitude(x: NDArray[Any]) -> NDArray[Any]:
+    """Return the absolute value of a spectrum.
+
+    Parameters
+    ----------
+    x : array, any shape, complex64 or complex128; floating arrays work too
+        A spectrum.
+
+    Returns
+    -------
+    array, shape of `x`, float32 for complex64, float64 for complex128
+        As in C99, a number with an infinite part has the magnitude inf, even beside NaN.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not a complex or floating NumPy or CuPy array.
+
+    Notes
+    -----
+    ``sqrt(re ** 2 + im ** 2)`` without overflow between. Matches the layer `kapre.Magnitude` of
+    Kapre 0.4.1.
+
+    Examples
+    --------
+    >>> magnitude(np.array([3 + 4j, -1]))
+    array([5., 1.])
+    """
+    check_floating_or_complex("x", x)
+    out = result_array(x, x.shape, real_dtype(x.dtype))
+    kernels_for(x).magnitude(native(x), out)
+    return out
+
+
+def magnitude_reference(x: NDArray[Any]) -> NDArray[Any]:
+    """Return the absolute value of a spectrum; nothing differs from the textbook."""
+    return np.hypot(x.real.astype(np.float64), x.imag.astype(np.float64)).astype(
+        real_dtype(x.dtype)
+    )
+
+
+def phase(x: NDArray[Any]) -> NDArray[Any]:
+    """Return the angle of a spectrum.
+
+    Parameters
+    ----------
+    x : array, any shape, complex64 or complex128; floating arrays work too
+        A spectrum.
+
+    Returns
+    -------
+    array, shape of `x`, float32 for complex64, float64 for complex128
+        Radians from -pi to pi; signed zeros count as in `numpy.angle`.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not a complex or floating NumPy or CuPy array.
+
+    Notes
+    -----
+    ``atan2(im, re)``. Matches the layer `kapre.Phase` of Kapre 0.4.1 with
+    ``approx_atan_accuracy=None``; its approximation, wrong by pi / 2 on the imaginary axis, is not
+    offered.
+
+    Examples
+    --------
+    >>> phase(np.array([1j, -1]))
+    array([1.57079633, 3.14159265])
+    """
+    check_floating_or_complex("x", x)
+    out = result_array(x, x.shape, real_dtype(x.dtype))
+    kernels_for(x).phase(native(x), out)
+    return out
+
+
+def phase_reference(x: NDArray[Any]) -> NDArray[Any]:
+    """Return the angle of a spectrum; nothing differs from the textbook."""
+    angle = np.arctan2(x.imag.astype(np.float64), x.real.astype(np.float64))
+    return angle.astype(real_dtype(x.dtype))
