@@ -159,12 +159,13 @@ def check_floating_dtype(name: str, dtype: Any) -> np.dtype[Any]:
     if dtype is None:
         raise TypeError(f"{name} must be {_either(_FLOATS)}, got None")
     try:
-        known = np.dtype(dtype)
+        known: np.dtype[Any] = np.dtype(dtype)
     except TypeError:
         raise TypeError(f"{name} must be {_either(_FLOATS)}, got {_shown(dtype)}") from None
     if known.name not in _FLOATS:
         raise TypeError(f"{name} must be {_either(_FLOATS)}, got {known}")
-    return known.newbyteorder("=")
+    native: np.dtype[Any] = known.newbyteorder("=")
+    return native
 
 
 def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], x: Any) -> None:

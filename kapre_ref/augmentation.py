@@ -134,8 +134,9 @@ def masks_reference(
     widths = rng.integers(1, mask_param, size=(batch, n_masks, 1), endpoint=True)
     starts = rng.integers(0, length - widths, endpoint=True)
     position = np.arange(length)
-    covered: NDArray[np.bool_] = (position >= starts) & (position < starts + widths)
-    return covered.any(axis=1)
+    covered = (position >= starts) & (position < starts + widths)  # (batch, n_masks, length)
+    either: NDArray[np.bool_] = np.logical_or.reduce(covered, axis=1)
+    return either
 
 
 def channel_swap(

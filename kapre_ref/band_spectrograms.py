@@ -266,9 +266,11 @@ def _mel_plan(
     stft_parameters: tuple[int, int, int, str, bool, bool],
     mel_parameters: tuple[float, int, float, float, bool, str | float | None],
 ) -> SpectrumPlan:
-    sample_rate, *others = mel_parameters
+    sample_rate, n_mels, f_min, f_max, htk, norm = mel_parameters
     n_freq = stft_parameters[0] // 2 + 1
-    weights = filterbank_mel_reference(sample_rate, n_freq, *others, dtype=np.float64)
+    weights = filterbank_mel_reference(
+        sample_rate, n_freq, n_mels, f_min, f_max, htk, norm, dtype=np.float64
+    )
     warn_of_empty_bands(weights)
     weights.flags.writeable = False
     return replace(stft_plan(*stft_parameters), filterbank=weights)
@@ -279,8 +281,10 @@ def _log_plan(
     stft_parameters: tuple[int, int, int, str, bool, bool],
     log_parameters: tuple[float, int, int, float, float],
 ) -> SpectrumPlan:
-    sample_rate, *others = log_parameters
+    sample_rate, n_bins, bins_per_octave, f_min, spread = log_parameters
     n_freq = stft_parameters[0] // 2 + 1
-    weights = filterbank_log_reference(sample_rate, n_freq, *others, dtype=np.float64)
+    weights = filterbank_log_reference(
+        sample_rate, n_freq, n_bins, bins_per_octave, f_min, spread, dtype=np.float64
+    )
     weights.flags.writeable = False
     return replace(stft_plan(*stft_parameters), filterbank=weights)

@@ -96,9 +96,9 @@ def magnitude_to_decibel_reference(
     """Convert a magnitude to decibels; 10 log10 even of a magnitude, one peak for each item."""
     item_axes = tuple(range(1, x.ndim)) or None
     magnitude = np.maximum(x.astype(np.float64), amin)
-    decibel = 10 * np.log10(magnitude) - 10 * np.log10(max(ref_value, amin))
+    decibel: NDArray[Any] = 10 * np.log10(magnitude) - 10 * np.log10(max(ref_value, amin))
     peak = np.max(decibel, axis=item_axes, keepdims=True, initial=-np.inf)
-    return np.maximum(decibel, peak - dynamic_range).astype(native(x).dtype)
+    return np.asarray(np.maximum(decibel, peak - dynamic_range)).astype(native(x).dtype)
 
 
 def _items(x: NDArray[Any]) -> NDArray[Any]:

@@ -103,9 +103,9 @@ def filterbank_mel(
     --------
     >>> filterbank_mel(8000, n_freq=5, n_mels=2, norm=None).round(3)
     array([[0.   , 0.   ],
-           [0.852, 0.148],
-           [0.   , 0.901],
-           [0.   , 0.451],
+           [0.783, 0.217],
+           [0.   , 0.904],
+           [0.   , 0.452],
            [0.   , 0.   ]], dtype=float32)
     """
     sample_rate = check_positive("sample_rate", sample_rate)

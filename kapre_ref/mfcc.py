@@ -90,7 +90,8 @@ def logmel_to_mfcc_reference(
 def cosines_reference(n_mels: int, n_mfccs: int) -> NDArray[np.float64]:
     """Return the matrix of the transform, (n_mels, n_mfccs)."""
     turns = (np.arange(n_mels)[:, None] + 0.5) * np.arange(n_mfccs) / n_mels
-    return np.sqrt(2 / n_mels) * np.cos(np.pi * turns)
+    cosines: NDArray[np.float64] = np.sqrt(2 / n_mels) * np.cos(np.pi * turns)
+    return cosines
 
 
 @lru_cache(maxsize=32)

@@ -122,7 +122,7 @@ def mu_law_decoding(
     Examples
     --------
     >>> mu_law_decoding(np.array([0, 128, 255]), 256)
-    array([-1.000000e+00,  8.621309e-05,  1.000000e+00], dtype=float32)
+    array([-1.000000e+00,  8.621159e-05,  1.000000e+00], dtype=float32)
     """
     check_real("signal_mu", signal_mu)
     channels = _check_channels(quantization_channels)
@@ -136,7 +136,9 @@ def mu_law_decoding_reference(signal_mu: NDArray[Any], quantization_channels: in
     mu = float(quantization_channels - 1)
     compressed = 2 * (signal_mu.astype(np.float64) / mu) - 1
     with np.errstate(over="ignore"):
-        samples = np.sign(compressed) * np.expm1(np.abs(compressed) * np.log1p(mu)) / mu
+        samples: NDArray[Any] = (
+            np.sign(compressed) * np.expm1(np.abs(compressed) * np.log1p(mu)) / mu
+        )
         return samples.astype(np.float32)
 
 

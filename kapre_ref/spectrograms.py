@@ -165,10 +165,9 @@ def stft_mag_phase(
 
     Examples
     --------
-    >>> stft_mag_phase(np.ones((1, 4, 1)), n_fft=4)[0, 0].round(3)
-    array([[ 2.        ,  0.        ],
-           [ 1.        ,  3.14200000],
-           [ 0.        ,  0.        ]])
+    >>> stft_mag_phase(np.ones((1, 4, 1)), n_fft=4)[0, 0, :2].round(2)
+    array([[2.  , 0.  ],
+           [1.  , 3.14]])
     """
     parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     plan = stft_plan(*check_stft_parameters(*parameters))
@@ -227,8 +226,11 @@ def run_spectrogram(
     signals = check_signals(x, input_data_format)
     batch, channel, n_samples = signals.shape
     n_bands = plan.n_freq if plan.filterbank is None else plan.filterbank.shape[1]
-    shape = (batch, channel * channel_factor, plan.n_frames(n_samples), n_bands)
-    shape = layout_shape(shape, x.ndim - 1, output_data_format)
+    shape = layout_shape(
+        (batch, channel * channel_factor, plan.n_frames(n_samples), n_bands),
+        x.ndim - 1,
+        output_data_format,
+    )
     out = result_array(x, shape, x.dtype, out)
     result = spectrogram_view("out", out, output_data_format)
     getattr(kernels_for(x), kernel)(signals, plan, scale, result)

@@ -392,14 +392,16 @@ def perfectly_reconstructing_stft_istft(
     n_fft, _, hop_length, *_ = check_stft_parameters(*parameters)
     if not np.all(_overlapped_squares(hann_window_reference(n_fft, dtype=np.float64), hop_length)):
         raise ValueError(
-            f"hop_length must leave no sample outside all windows of n_fft={n_fft}, got {hop_length}"
+            f"hop_length must leave no sample outside all windows of n_fft={n_fft}, got "
+            f"{hop_length}"
         )
     check_data_format("waveform_data_format", waveform_data_format)
     check_data_format("stft_data_format", stft_data_format)
-    common = {"n_fft": n_fft, "win_length": n_fft, "hop_length": hop_length}
     forward = partial(
         stft,
-        **common,
+        n_fft=n_fft,
+        win_length=n_fft,
+        hop_length=hop_length,
         window_name="hann_window",
         pad_begin=True,
         pad_end=True,
@@ -408,7 +410,9 @@ def perfectly_reconstructing_stft_istft(
     )
     inverse = partial(
         inverse_stft,
-        **common,
+        n_fft=n_fft,
+        win_length=n_fft,
+        hop_length=hop_length,
         forward_window_name="hann_window",
         input_data_format=stft_data_format,
         output_data_format=waveform_data_format,

@@ -255,7 +255,7 @@ def kaiser_bessel_derived_window(
     Examples
     --------
     >>> kaiser_bessel_derived_window(4, beta=2.0).round(4)
-    array([0.4835, 0.8753, 0.8753, 0.4835], dtype=float32)
+    array([0.4834, 0.8754, 0.8754, 0.4834], dtype=float32)
     """
     length = check_integer("window_length", window_length, 0)
     beta = check_number("beta", beta)
@@ -310,7 +310,7 @@ def vorbis_window(
     Examples
     --------
     >>> vorbis_window(4).round(4)
-    array([0.2280, 0.9737, 0.9737, 0.228 ], dtype=float32)
+    array([0.228 , 0.9737, 0.9737, 0.228 ], dtype=float32)
     """
     length = check_integer("window_length", window_length, 0)
     dtype = check_floating_dtype("dtype", dtype)

@@ -1,0 +1,1 @@
+"""Accelerated code; importing this package loads neither numba nor CuPy."""

@@ -1,0 +1,26 @@
+"""Deltas: a weighted sum of shifted slices of the padded frames."""
+
+import cupy
+import numpy as np
+
+from kapre_ref.kernels.gpu.memory import on_device, working_dtype
+
+
+@on_device
+def delta(spectra, win_length, mode, out):
+    """Gather the frames with their mirrored margins, then add up the differences."""
+    half, n_frames = win_length // 2, spectra.shape[2]
+    if not n_frames:
+        return
+    # The margins are worked out on the host, from indices alone.
+    index = np.pad(np.arange(n_frames), half, mode)
+    padded = cupy.take(spectra, cupy.asarray(index), axis=2).astype(working_dtype(out.dtype))
+    if mode == "constant":
+        padded[:, :, :half] = 0
+        padded[:, :, half + n_frames :] = 0
+    slopes = 0
+    for n in range(1, half + 1):
+        after = padded[:, :, half + n : half + n + n_frames]
+        before = padded[:, :, half - n : half - n + n_frames]
+        slopes = slopes + n * (after - before)
+    out[...] = slopes / (2 * sum(n * n for n in range(1, half + 1)))

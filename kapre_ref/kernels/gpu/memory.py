@@ -1,0 +1,40 @@
+"""The device that a kernel runs on, room for results, and the precision they are computed in."""
+
+from functools import lru_cache, wraps
+
+import cupy
+import numpy as np
+
+
+def on_device(kernel):
+    """Run a kernel on the device of its first array, whatever the current device is."""
+
+    @wraps(kernel)
+    def run(x, *arguments):
+        with x.device:
+            return kernel(x, *arguments)
+
+    return run
+
+
+def empty(shape, dtype, like):
+    """Return an uninitialised array on the device of `like`."""
+    with like.device:
+        return cupy.empty(shape, dtype)
+
+
+def asarray(constant, like):
+    """Copy a NumPy array to the device of `like`."""
+    with like.device:
+        return cupy.asarray(constant)
+
+
+@lru_cache(maxsize=128)
+def on_device_as(plan, field, dtype, device_id):
+    """Return an array of a plan on the current device, copied once for each dtype and device."""
+    return cupy.asarray(getattr(plan, field).astype(dtype))
+
+
+def working_dtype(dtype):
+    """Return the dtype to compute in: float32 for float16, else the same."""
+    return np.promote_types(dtype, np.float32)

@@ -1,0 +1,41 @@
+"""Magnitudes, magnitudes with phases, and bands, made of the spectra of a whole batch."""
+
+import cupy
+
+from kapre_ref.kernels.gpu.decibel import magnitude_to_decibel
+from kapre_ref.kernels.gpu.memory import on_device, on_device_as, working_dtype
+from kapre_ref.kernels.gpu.stft import spectra_of
+
+
+@on_device
+def stft_magnitude(signals, plan, scale, out):
+    """Write magnitudes, in decibels if there is a scale."""
+    if out.size:
+        write(cupy.abs(spectra_of(signals, plan, out.shape[2])), scale, out)
+
+
+@on_device
+def filterbank_spectrogram(signals, plan, scale, out):
+    """Write magnitudes through the filterbank, in decibels if there is a scale."""
+    if not out.size:
+        return
+    weights = on_device_as(plan, "filterbank", working_dtype(out.dtype), signals.device.id)
+    write(cupy.abs(spectra_of(signals, plan, out.shape[2])) @ weights, scale, out)
+
+
+@on_device
+def stft_mag_phase(signals, plan, scale, out):
+    """Write magnitudes to the first half of the channels and phases to the second."""
+    if not out.size:
+        return
+    n_channels = signals.shape[1]
+    spectra = spectra_of(signals, plan, out.shape[2])
+    write(cupy.abs(spectra), scale, out[:, :n_channels])
+    out[:, n_channels:] = cupy.arctan2(spectra.imag, spectra.real)
+
+
+def write(values, scale, out):
+    """Round values to their place, after making decibels of them if there is a scale."""
+    if scale is not None:
+        magnitude_to_decibel(values, scale, values)
+    out[...] = values
