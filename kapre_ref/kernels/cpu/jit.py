@@ -1,0 +1,150 @@
+"""The one place that fixes numba's options and keeps compiled kernels on disk.
+
+How kernels get their arrays: numba compiles a kernel anew for each number of dimensions, each
+memory layout and each of read-only and writeable. To need one specialisation for each dtype,
+kernels take contiguous arrays, inputs read-only (`as_input`) and results writeable, and what is
+strided reaches them in blocks that NumPy gathers. Scalars come as `float`, `int`, or NumPy scalars
+of the array's dtype. Kernels are flat functions at module level: numba optimises a nested one again
+at every level. Small shared formulas are `inlined`.
+"""
+
+import hashlib
+import os
+import pickle
+import sys
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+import llvmlite
+import numba
+import numpy as np
+from numba.core import caching, compiler, config
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.serialize import dumps
+
+_OPTIONS = {
+    "nogil": True,  # kernels run side by side in threads
+    "error_model": "numpy",  # division by zero gives inf or NaN, and no branch
+    "boundscheck": False,  # whatever NUMBA_BOUNDSCHECK says
+    "fastmath": {"contract"},  # a * b + c in one instruction; NaN and inf keep their meaning
+}
+
+
+def kernel(function):
+    """Compile a function at module level on its first call, or load what a process compiled before.
+
+    With NUMBA_DISABLE_JIT=1 it stays Python, slow and right.
+    """
+    if config.DISABLE_JIT:
+        return np.errstate(all="ignore")(function)  # as compiled code, which warns of nothing
+    if function.__closure__ is not None:
+        raise TypeError(f"{function.__qualname__} closes over variables, which no cache knows of")
+    dispatcher = numba.njit(**_OPTIONS)(function)
+    dispatcher._cache = _KernelCache(function)
+    return dispatcher
+
+
+def inlined(function):
+    """Make a formula usable in kernels, as if it were written out there."""
+    return numba.njit(inline="always", **_OPTIONS)(function)
+
+
+def as_input(x):
+    """View an array as read-only: of one type for numba whether or not the caller may write it."""
+    view = x.view()
+    view.flags.writeable = False
+    return view
+
+
+class _KernelCache(caching.NullCache):
+    """Compiled code on disk, one file for each kernel and signature; it may fail, in silence.
+
+    numba's own cache will not do: it raises where no folder is writable and where a file is cut
+    short; it takes a kernel for fresh when a formula inlined from another file has changed; and
+    two processes that compile different signatures at once may give both the same file.
+    """
+
+    def __init__(self, function):
+        self._name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+
+    def load_overload(self, sig, target_context):
+        """Return the compiled code of the first folder that has it whole, else None."""
+        target_context.refresh()
+        name = self._file_name(sig, target_context.codegen())
+        for folder in _folders():
+            with suppress(Exception):  # whatever is wrong with a file, compiling is the answer
+                content = (folder / name).read_bytes()
+                if hashlib.sha256(content[32:]).digest() == content[:32]:
+                    parts = pickle.loads(content[32:])
+                    return compiler.CompileResult._rebuild(target_context, *parts)
+        return None
+
+    def save_overload(self, sig, data):
+        """Save compiled code in the first folder that can be written, if there is one."""
+        if not _SOURCES or data.library.has_dynamic_globals or data.lifted:
+            return
+        name = self._file_name(sig, data.codegen)
+        content = dumps(data._reduce())
+        content = hashlib.sha256(content).digest() + content
+        for folder in _folders():
+            with suppress(OSError):
+                _write(folder, name, content)
+                self._remove_stale(folder)
+                return
+
+    def _remove_stale(self, folder):
+        for path in folder.glob(f"{self._name}-*.kernel"):
+            if f"-{_SOURCES}-" not in path.name:
+                with suppress(OSError):
+                    path.unlink()
+
+    def _file_name(self, sig, codegen):
+        versions = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__)
+        key = repr((str(sig), codegen.magic_tuple(), versions, np.__version__))  # magic: the CPU
+        digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+        return f"{self._name}-{_SOURCES}-{digest}.kernel"
+
+
+def _write(folder, name, content):
+    folder.mkdir(parents=True, exist_ok=True)
+    # Another process sees the whole file or none; if two write the same one, the last stays.
+    part = folder / f"{name}.{os.getpid()}.part"
+    try:
+        part.write_bytes(content)
+        part.replace(folder / name)
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+@lru_cache(maxsize=1)
+def _folders():
+    """List where compiled code may lie: as told to numba, beside the source, the user's cache."""
+    package = Path(__file__).resolve().parent
+    folders = [package / "__pycache__"]
+    mine = f"kapre_ref-{hashlib.sha256(bytes(package)).hexdigest()[:16]}"
+    if config.CACHE_DIR:
+        folders.insert(0, Path(config.CACHE_DIR) / mine)
+    with suppress(RuntimeError):  # a user without a home
+        user = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME")
+        folders.append((Path(user) if user else Path.home() / ".cache") / mine)
+    return folders
+
+
+def _digest_of_sources():
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return sources and hashlib.sha256(b"".join(map(Path.read_bytes, sources))).hexdigest()[:16]
+
+
+# A change in one kernel may change all that inline it. Taken once, when they are imported; empty
+# where no source lies on disk, and then nothing is saved.
+_SOURCES = _digest_of_sources()
+
+if hasattr(os, "register_at_fork"):
+    # A child forked while another thread compiles would wait for ever for numba's lock.
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )
