@@ -33,5 +33,5 @@ def kernels_for(x: Any) -> ModuleType:
     """Return the package of kernels for the library of `x`, imported on its first use."""
     library = library_of(x)
     assert library is not None, "an array is checked before its kernels are looked up"
-    name = _KERNELS[library]
-    return sys.modules.get(name) or import_module(name)
+    # Not looked up in sys.modules: another thread may be half-way through the first import.
+    return import_module(_KERNELS[library])

@@ -17,6 +17,7 @@ from kapre_ref.filterbanks import (
     apply_filterbank_reference,
     check_band_edges,
     check_norm,
+    check_spread,
     check_top,
     filterbank_log_reference,
     filterbank_mel_reference,
@@ -220,7 +221,7 @@ def log_frequency_spectrogram(
     n_bins = check_integer("log_n_bins", log_n_bins, 1)
     f_min = C1_HZ if log_f_min is None else check_positive("log_f_min", log_f_min)
     bins_per_octave = check_integer("log_bins_per_octave", log_bins_per_octave, 1)
-    spread = check_positive("log_spread", log_spread)
+    spread = check_spread(log_spread, prefix="log_")
     check_top(sample_rate, n_bins, bins_per_octave, f_min, prefix="log_")
     scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
     plan = _log_plan(checked, (sample_rate, n_bins, bins_per_octave, f_min, spread))

@@ -235,7 +235,7 @@ def filterbank_log(
     n_bins = check_integer("n_bins", n_bins, 1)
     bins_per_octave = check_integer("bins_per_octave", bins_per_octave, 1)
     f_min = C1_HZ if f_min is None else check_positive("f_min", f_min)
-    spread = check_positive("spread", spread)
+    spread = check_spread(spread)
     check_top(sample_rate, n_bins, bins_per_octave, f_min)
     parameters = (sample_rate, n_freq, n_bins, bins_per_octave, f_min, spread)
     dtype = check_floating_dtype("dtype", dtype)
@@ -383,6 +383,14 @@ def check_top(
             f"= {limit:g} Hz, got {prefix}n_bins={n_bins}, which ends at {top} Hz; reduce "
             f"{prefix}n_bins or {prefix}f_min, or increase {prefix}bins_per_octave or sample_rate"
         )
+
+
+def check_spread(spread: float, prefix: str = "") -> float:
+    """Check the width of log-frequency bands; far outside this range they under- or overflow."""
+    number = check_positive(prefix + "spread", spread)
+    if not 1e-6 <= number <= 1e6:
+        raise ValueError(f"{prefix}spread must be from 1e-06 to 1e+06, got {spread}")
+    return number
 
 
 def warn_of_empty_bands(weights: NDArray[Any]) -> None:
