@@ -1,8 +1,9 @@
-"""What the public functions share about arrays: byte order, and where a result is put."""
+"""What the public functions share: parameters checked once, byte order, room for results."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 import numpy as np
 
@@ -10,7 +11,31 @@ from kapre_ref._checks import check_array, check_out
 from kapre_ref._dispatch import kernels_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+def checked_once(function: Callable[[*Ts], T]) -> Callable[[*Ts], T]:
+    """Keep what a function of parameters returned, so that they are checked once.
+
+    Types count: 512 and 512.0 are different parameters. Errors are never kept, and an unhashable
+    parameter goes straight to the checks, which will name it.
+    """
+    cached = lru_cache(maxsize=128, typed=True)(function)
+
+    @wraps(function)
+    def call(*parameters: *Ts) -> T:
+        try:
+            hash(parameters)
+        except TypeError:
+            return function(*parameters)
+        return cached(*parameters)
+
+    return call
 
 
 def native(x: NDArray[Any]) -> NDArray[Any]:

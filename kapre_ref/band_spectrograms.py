@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import native
+from kapre_ref._arrays import checked_once, native
 from kapre_ref._checks import check_flag, check_integer, check_positive
 from kapre_ref.data_format import CH_FIRST_STR, in_layout
 from kapre_ref.decibel import magnitude_to_decibel_reference
@@ -24,7 +23,7 @@ from kapre_ref.filterbanks import (
     warn_of_empty_bands,
 )
 from kapre_ref.spectrograms import check_decibel, run_spectrogram, spectra_reference
-from kapre_ref.stft import SpectrumPlan, check_stft_parameters, magnitude_reference, stft_plan
+from kapre_ref.stft import SpectrumPlan, magnitude_reference, stft_plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,15 +101,10 @@ def melspectrogram(
     >>> melspectrogram(x, n_mels=40, return_decibel=True).shape
     (40, 40)
     """
-    parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
-    checked = check_stft_parameters(*parameters)
-    n_fft = check_integer("n_fft", n_fft, 2)
-    sample_rate = check_positive("sample_rate", sample_rate)
-    n_mels = check_integer("n_mels", n_mels, 1)
-    f_min, f_max = check_band_edges(sample_rate, mel_f_min, mel_f_max, prefix="mel_")
-    htk, norm = check_flag("mel_htk", mel_htk), check_norm("mel_norm", mel_norm)
+    stft_parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    mel_parameters = (sample_rate, n_mels, mel_f_min, mel_f_max, mel_htk, mel_norm)
+    plan = _mel_plan(*stft_parameters, *mel_parameters)
     scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
-    plan = _mel_plan(checked, (sample_rate, n_mels, f_min, f_max, htk, norm))
     formats = (input_data_format, output_data_format)
     return run_spectrogram("filterbank_spectrogram", x, plan, scale, formats, out)
 
@@ -214,17 +208,10 @@ def log_frequency_spectrogram(
     >>> log_frequency_spectrogram(x)[0].argmax() == 12 * 3 + 9  # A4: three octaves and 9 above C1
     np.True_
     """
-    parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
-    checked = check_stft_parameters(*parameters)
-    n_fft = check_integer("n_fft", n_fft, 2)
-    sample_rate = check_positive("sample_rate", sample_rate)
-    n_bins = check_integer("log_n_bins", log_n_bins, 1)
-    f_min = C1_HZ if log_f_min is None else check_positive("log_f_min", log_f_min)
-    bins_per_octave = check_integer("log_bins_per_octave", log_bins_per_octave, 1)
-    spread = check_spread(log_spread, prefix="log_")
-    check_top(sample_rate, n_bins, bins_per_octave, f_min, prefix="log_")
+    stft_parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    log_parameters = (sample_rate, log_n_bins, log_f_min, log_bins_per_octave, log_spread)
+    plan = _log_plan(*stft_parameters, *log_parameters)
     scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
-    plan = _log_plan(checked, (sample_rate, n_bins, bins_per_octave, f_min, spread))
     formats = (input_data_format, output_data_format)
     return run_spectrogram("filterbank_spectrogram", x, plan, scale, formats, out)
 
@@ -262,30 +249,59 @@ def log_frequency_spectrogram_reference(
     return in_layout(result, x.ndim - 1, output_data_format).astype(native(x).dtype)
 
 
-@lru_cache(maxsize=64)
+@checked_once
 def _mel_plan(
-    stft_parameters: tuple[int, int, int, str, bool, bool],
-    mel_parameters: tuple[float, int, float, float, bool, str | float | None],
+    n_fft: int,
+    win_length: int | None,
+    hop_length: int | None,
+    window_name: str | None,
+    pad_begin: bool,
+    pad_end: bool,
+    sample_rate: float,
+    n_mels: int,
+    f_min: float,
+    f_max: float | None,
+    htk: bool,
+    norm: str | float | None,
 ) -> SpectrumPlan:
-    sample_rate, n_mels, f_min, f_max, htk, norm = mel_parameters
-    n_freq = stft_parameters[0] // 2 + 1
+    plan = stft_plan(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    check_integer("n_fft", n_fft, 2)
+    sample_rate = check_positive("sample_rate", sample_rate)
+    n_mels = check_integer("n_mels", n_mels, 1)
+    f_min, f_max = check_band_edges(sample_rate, f_min, f_max, prefix="mel_")
+    htk, norm = check_flag("mel_htk", htk), check_norm("mel_norm", norm)
     weights = filterbank_mel_reference(
-        sample_rate, n_freq, n_mels, f_min, f_max, htk, norm, dtype=np.float64
+        sample_rate, plan.n_freq, n_mels, f_min, f_max, htk, norm, dtype=np.float64
     )
-    warn_of_empty_bands(weights)
+    warn_of_empty_bands(weights, stacklevel=5)
     weights.flags.writeable = False
-    return replace(stft_plan(*stft_parameters), filterbank=weights)
+    return replace(plan, filterbank=weights)
 
 
-@lru_cache(maxsize=64)
+@checked_once
 def _log_plan(
-    stft_parameters: tuple[int, int, int, str, bool, bool],
-    log_parameters: tuple[float, int, int, float, float],
+    n_fft: int,
+    win_length: int | None,
+    hop_length: int | None,
+    window_name: str | None,
+    pad_begin: bool,
+    pad_end: bool,
+    sample_rate: float,
+    n_bins: int,
+    f_min: float | None,
+    bins_per_octave: int,
+    spread: float,
 ) -> SpectrumPlan:
-    sample_rate, n_bins, bins_per_octave, f_min, spread = log_parameters
-    n_freq = stft_parameters[0] // 2 + 1
+    plan = stft_plan(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    check_integer("n_fft", n_fft, 2)
+    sample_rate = check_positive("sample_rate", sample_rate)
+    n_bins = check_integer("log_n_bins", n_bins, 1)
+    f_min = C1_HZ if f_min is None else check_positive("log_f_min", f_min)
+    bins_per_octave = check_integer("log_bins_per_octave", bins_per_octave, 1)
+    spread = check_spread(spread, prefix="log_")
+    check_top(sample_rate, n_bins, bins_per_octave, f_min, prefix="log_")
     weights = filterbank_log_reference(
-        sample_rate, n_freq, n_bins, bins_per_octave, f_min, spread, dtype=np.float64
+        sample_rate, plan.n_freq, n_bins, bins_per_octave, f_min, spread, dtype=np.float64
     )
     weights.flags.writeable = False
-    return replace(stft_plan(*stft_parameters), filterbank=weights)
+    return replace(plan, filterbank=weights)

@@ -393,12 +393,12 @@ def check_spread(spread: float, prefix: str = "") -> float:
     return number
 
 
-def warn_of_empty_bands(weights: NDArray[Any]) -> None:
+def warn_of_empty_bands(weights: NDArray[Any], stacklevel: int = 3) -> None:
     """Warn once of all bands that no bin of a spectrum lies in."""
     n_empty = int(np.count_nonzero(~weights.any(axis=0)))
     if n_empty:
         warnings.warn(
             f"{n_empty} of {weights.shape[1]} mel bands are empty: n_mels is too large, or f_max - "
             f"f_min too small, for n_freq={weights.shape[0]}",
-            stacklevel=3,
+            stacklevel=stacklevel,
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import native, result_array
+from kapre_ref._arrays import checked_once, native, result_array
 from kapre_ref._checks import check_flag, check_ndim
 from kapre_ref._dispatch import kernels_for
 from kapre_ref.data_format import (
@@ -21,7 +21,6 @@ from kapre_ref.decibel import DecibelScale, check_decibel_scale, magnitude_to_de
 from kapre_ref.stft import (
     SpectrumPlan,
     check_signals,
-    check_stft_parameters,
     magnitude_reference,
     phase_reference,
     stft_plan,
@@ -88,8 +87,7 @@ def stft_magnitude(
     array([[2., 1., 0.],
            [2., 1., 0.]])
     """
-    parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
-    plan = stft_plan(*check_stft_parameters(*parameters))
+    plan = stft_plan(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
     formats = (input_data_format, output_data_format)
     return run_spectrogram("stft_magnitude", x, plan, scale, formats, out)
@@ -169,8 +167,7 @@ def stft_mag_phase(
     array([[2.  , 0.  ],
            [1.  , 3.14]])
     """
-    parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
-    plan = stft_plan(*check_stft_parameters(*parameters))
+    plan = stft_plan(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
     formats = (input_data_format, output_data_format)
     if getattr(x, "ndim", 3) != 3:
@@ -203,6 +200,7 @@ def stft_mag_phase_reference(
     return in_layout(result, x.ndim - 1, output_data_format).astype(native(x).dtype)
 
 
+@checked_once
 def check_decibel(
     return_decibel: bool, db_amin: float, db_ref_value: float, db_dynamic_range: float
 ) -> DecibelScale | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import complex_dtype, native, real_dtype, result_array
+from kapre_ref._arrays import checked_once, complex_dtype, native, real_dtype, result_array
 from kapre_ref._checks import (
     check_at_most,
     check_complex,
@@ -88,11 +88,19 @@ def check_stft_parameters(
     return n_fft, win_length, hop_length, window_name, pad_begin, check_flag("pad_end", pad_end)
 
 
-@lru_cache(maxsize=128)
+@checked_once
 def stft_plan(
-    n_fft: int, win_length: int, hop_length: int, window_name: str, pad_begin: bool, pad_end: bool
+    n_fft: int,
+    win_length: int | None,
+    hop_length: int | None,
+    window_name: str | None,
+    pad_begin: bool,
+    pad_end: bool,
 ) -> SpectrumPlan:
-    """Return the one plan of a set of checked parameters."""
+    """Return the one plan of a set of parameters, checked."""
+    n_fft, win_length, hop_length, window_name, pad_begin, pad_end = check_stft_parameters(
+        n_fft, win_length, hop_length, window_name, pad_begin, pad_end
+    )
     window = get_window_fn_reference(window_name)(win_length, dtype=np.float64)
     window.flags.writeable = False
     n_padded = n_fft - hop_length if pad_begin else 0
@@ -172,8 +180,7 @@ def stft(
            [ 2.+0.j, -1.+0.j,  0.+0.j],
            [ 2.+0.j, -1.+0.j,  0.+0.j]])
     """
-    parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
-    plan = stft_plan(*check_stft_parameters(*parameters))
+    plan = stft_plan(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     check_data_format("output_data_format", output_data_format)
     signals = check_signals(x, input_data_format)  # (batch, channel, time)
     shape = (*signals.shape[:2], plan.n_frames(signals.shape[2]), plan.n_freq)
