@@ -1,0 +1,87 @@
+"""How close is close enough: the one table of tolerances, and the comparisons that use it."""
+
+import numpy as np
+
+# The contract: a kernel's error against the oracle is at most twice the error of the plain
+# NumPy/SciPy formula in the same precision, plus this many eps of the largest result.
+# float32, float64: the order of a sum, an approximation of log10 good to 1 ulp and a fused
+# multiply-add each move a result by an eps or so. float16: computed in float32 and rounded once,
+# which both formulas share; an eps is what a tie rounded the other way costs.
+PEAK_EPS = {"float16": 1, "float32": 4, "float64": 4}
+
+# How far an oracle may lie from the same formula in long double, in eps of float64 and of the
+# largest result: rounding errors of a few steps, those of a transform growing with log2(n_fft).
+ORACLE_EPS = 16
+
+# How far a result may lie from a recording of Kapre, whose own float32 rounding it includes. The
+# figures are the ones that the golden data is judged by.
+RECORDED = {
+    "constructor": 1e-6,  # filterbanks and windows: absolute, float32
+    "spectrum": 2e-6,  # anything linear in the signal: of the array's peak
+    "decibel": 2e-4,  # dB, wherever the magnitude exceeds amin
+}
+# Recordings made in float64 deserve better; what is left is TensorFlow's own rounding, and for
+# decibels that Kapre rounds amin and ref_value to float32 even then.
+RECORDED_DOUBLE = {"constructor": 1e-14, "spectrum": 1e-14, "decibel": 2e-7}
+# TensorFlow computes float16 windows in float16: cos of an angle that is rounded to 11 bits.
+RECORDED_HALF = {"constructor": 4e-3, "decibel": 0.1}
+
+
+def real_name(dtype):
+    """Name the dtype of the parts of a number: 'float32' for complex64."""
+    return np.empty(0, dtype).real.dtype.name
+
+
+def eps_of(dtype):
+    """Return the spacing of 1.0 in the precision of a real or complex dtype."""
+    return float(np.finfo(real_name(dtype)).eps)
+
+
+def peak_of(x):
+    """Return the largest finite absolute value, 0 if there is none."""
+    magnitude = np.abs(np.asarray(x))
+    return float(np.max(magnitude, initial=0, where=np.isfinite(magnitude)))
+
+
+def error_between(got, expected):
+    """Return the largest distance between finite values; all else must agree exactly."""
+    got, expected = np.asarray(got), np.asarray(expected)
+    assert got.shape == expected.shape, f"shape {got.shape}, expected {expected.shape}"
+    finite = np.isfinite(expected)
+    np.testing.assert_array_equal(np.isfinite(got), finite, err_msg="finite where expected")
+    if np.isrealobj(got):
+        np.testing.assert_array_equal(got[~finite], expected[~finite])
+    wide = np.clongdouble if np.iscomplexobj(expected) else np.longdouble
+    distance = np.abs(got[finite].astype(wide) - expected[finite].astype(wide))
+    return float(np.max(distance, initial=0))
+
+
+def assert_close(got, expected, tolerance):
+    """Require a shape, the same NaN and inf, and a largest distance of at most `tolerance`."""
+    error = error_between(got, expected)
+    assert error <= tolerance, f"off by {error:.3g}, {error / tolerance:.3g} times the tolerance"
+
+
+def assert_within_contract(got, truth, plain):
+    """Require the error of `got` to be that of the plain formula, as the contract measures it."""
+    assert got.dtype == plain.dtype, f"dtype {got.dtype}, expected {plain.dtype}"
+    allowed = PEAK_EPS[real_name(got.dtype)] * eps_of(got.dtype) * peak_of(truth)
+    assert_close(got, truth, 2 * error_between(plain, truth) + allowed)
+
+
+def assert_oracle_close(got, truth):
+    """Require an oracle, run in float64, to equal the formula in long double."""
+    assert real_name(got.dtype) == "float64"
+    assert_close(got, truth, ORACLE_EPS * eps_of(got.dtype) * peak_of(truth))
+
+
+def assert_recorded(got, recorded, kind):
+    """Require shape and dtype of a recording of Kapre, and its values to the judged tolerance."""
+    assert got.dtype == recorded.dtype, f"dtype {got.dtype}, expected {recorded.dtype}"
+    if recorded.dtype.kind in "iub" or kind == "exact":
+        np.testing.assert_array_equal(got, recorded)
+        return
+    table = RECORDED if eps_of(recorded.dtype) > 1e-10 else RECORDED_DOUBLE
+    # The weights of a mel filterbank are all below 0.1: an absolute tolerance alone is too wide.
+    scale = {"spectrum": peak_of(recorded), "constructor": min(1, peak_of(recorded) or 1)}
+    assert_close(got, recorded, table[kind] * scale.get(kind, 1))

@@ -1,0 +1,121 @@
+"""Backends, arrays in every arrangement of memory, and a seeded generator."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+DTYPES = ("float16", "float32", "float64")
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One array library: to it and back."""
+
+    name: str
+
+    def array(self, x):
+        """Return a NumPy array in this library."""
+        if self.name == "cpu":
+            return x
+        import cupy
+
+        return cupy.asarray(x)
+
+    def numpy(self, x):
+        """Return an array of this library, which it must be, in NumPy's."""
+        if self.name == "cpu":
+            assert type(x) is np.ndarray, f"expected a NumPy array, got {type(x)}"
+            return x
+        import cupy
+
+        assert isinstance(x, cupy.ndarray), f"expected a CuPy array, got {type(x)}"
+        return cupy.asnumpy(x)
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """A way to lay the same values out in memory, on one backend."""
+
+    backend: Backend
+    name: str
+    folder: Path
+
+    def array(self, x):
+        """Return the values of a NumPy array, laid out in this way."""
+        return getattr(self, "_" + self.name.replace("-", "_"))(x)
+
+    def numpy(self, x):
+        """Return an array of this library in NumPy's."""
+        return self.backend.numpy(x)
+
+    def _strided(self, x):
+        # Every other element of each axis of a larger array, which is NaN in between.
+        larger = np.full([2 * n for n in x.shape], np.nan).astype(x.dtype)
+        inside = tuple(slice(None, None, 2) for _ in x.shape)
+        larger[inside] = x
+        return self.backend.array(larger)[inside]
+
+    def _reversed(self, x):
+        backwards = tuple(slice(None, None, -1) for _ in x.shape)
+        return self.backend.array(np.ascontiguousarray(x[backwards]))[backwards]
+
+    def _fortran(self, x):
+        return self.backend.array(np.ascontiguousarray(x.T)).T
+
+    def _read_only(self, x):
+        x = x.copy()
+        x.flags.writeable = False
+        return x
+
+    def _big_endian(self, x):
+        return x.astype(x.dtype.newbyteorder(">"))
+
+    def _memmap(self, x):
+        path = self.folder / "x.dat"
+        x.tofile(path)
+        return np.memmap(path, x.dtype, "r", shape=x.shape)
+
+
+_NAMES = os.environ.get("KAPRE_REF_TEST_BACKENDS", "cpu").split(",")
+_ON_ALL = ("strided", "reversed", "fortran")
+_ON_CPU = ("read-only", "big-endian", "memmap")  # CuPy has none of them
+
+
+def pytest_configure(config):
+    """Refuse an unknown backend, and one that was asked for and is not there."""
+    unknown = set(_NAMES) - {"cpu", "gpu"}
+    if unknown:
+        raise pytest.UsageError(f"KAPRE_REF_TEST_BACKENDS: no backend {', '.join(sorted(unknown))}")
+    if "gpu" in _NAMES:
+        try:
+            import cupy
+
+            cupy.zeros(1).sum().item()
+        except Exception as error:
+            raise pytest.UsageError(f"KAPRE_REF_TEST_BACKENDS asks for a GPU: {error}") from error
+
+
+@pytest.fixture(params=_NAMES)
+def backend(request):
+    return Backend(request.param)
+
+
+@pytest.fixture(
+    params=[
+        (backend, name)
+        for backend in _NAMES
+        for name in (_ON_ALL + _ON_CPU if backend == "cpu" else _ON_ALL)
+    ],
+    ids="-".join,
+)
+def arrangement(request, tmp_path):
+    backend, name = request.param
+    return Arrangement(Backend(backend), name, tmp_path)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20240229)

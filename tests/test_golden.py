@@ -1,0 +1,430 @@
+"""Every recording of the real Kapre 0.4.1 against ours, and the table of deliberate differences."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from closeness import (
+    RECORDED,
+    RECORDED_HALF,
+    assert_close,
+    assert_recorded,
+    eps_of,
+    peak_of,
+)
+from golden import ORACLE, PUBLIC, ask, entries, to_complex
+
+import kapre_ref
+from kapre_ref.stft import inverse_window_reference
+
+# What ours raises where Kapre, or a library under it, raises something else.
+KINDS = {
+    "ValueError": ValueError,
+    "TypeError": TypeError,
+    "RuntimeError": RuntimeError,
+    "NotImplementedError": NotImplementedError,
+    "ZeroDivisionError": ValueError,
+    "ParameterError": ValueError,  # librosa's
+    "InvalidArgumentError": (ValueError, TypeError),  # TensorFlow's
+}
+
+
+def kind_of(entry):
+    """Tell which of the judged tolerances an entry falls under."""
+    name = entry.op.rsplit(".", 1)[1]
+    if name in ("get_window_fn", "filterbank_mel", "filterbank_log", "inverse_stft_window_fn"):
+        return "constructor"
+    if name in ("Frame", "frame", "SpecAugment", "ChannelSwap"):
+        return "exact"
+    return "decibel" if "ecibel" in name else "spectrum"
+
+
+def compare(library, entry, inputs=None):
+    """Compare all outputs of an entry with the recorded ones."""
+    results = ask(library, entry, inputs)
+    assert len(results) == len(entry.outputs)
+    for got, recorded in zip(results, entry.outputs, strict=True):
+        if entry.parameters.get("return_decibel"):
+            compare_decibels_of_spectra(got, recorded)
+        elif entry.op == "kapre.get_stft_mag_phase":
+            compare_magnitude_and_phase(got, recorded, entry.init["output_data_format"])
+        else:
+            assert_recorded(got, recorded, kind_of(entry))
+
+
+def compare_decibels_of_spectra(got, recorded):
+    """Compare decibels, allowing for the rounding of Kapre's own float32 window and transform.
+
+    They are off by up to an eps of the loudest bin of the item. Far below that bin the same error
+    is many decibels, and the exact result is as far off the recording as ours.
+    """
+    assert got.dtype == recorded.dtype
+    assert got.shape == recorded.shape
+    peak = recorded.max(axis=tuple(range(1, got.ndim)), keepdims=True)
+    below_peak = peak - recorded.astype(np.float64)
+    noise = 10 / math.log(10) * eps_of(np.float32) * 10 ** (below_peak / 10)
+    error = np.abs(got.astype(np.float64) - recorded)
+    assert np.all(error <= RECORDED["decibel"] + noise)
+    is_loud = below_peak < 25  # dB of 10 log10: 1/300 of the peak
+    assert error[is_loud].max() <= RECORDED["decibel"]
+
+
+def compare_magnitude_and_phase(got, recorded, output_data_format):
+    axis = 1 if output_data_format == "channels_first" else -1
+    (magnitude, phase), (magnitude_recorded, phase_recorded) = (
+        np.split(x, 2, axis) for x in (got, recorded)
+    )
+    assert_recorded(magnitude, magnitude_recorded, "spectrum")
+    assert phase.dtype == phase_recorded.dtype
+    # An error of 2e-6 of the peak across a bin turns it by that much over its magnitude.
+    turn = np.angle(np.exp(1j * (phase.astype(np.float64) - phase_recorded)))
+    error = np.abs(turn) * magnitude_recorded
+    assert error.max() <= RECORDED["spectrum"] * peak_of(magnitude_recorded)
+
+
+def formula_of_decibels(entry):
+    """Return 10 log10 in float64, with nothing underflowing."""
+    x = entry.inputs[0].astype(np.float64)
+    scale = {"ref_value": 1.0, "amin": 1e-5, "dynamic_range": 80.0, **entry.parameters}
+    decibel = 10 * np.log10(np.maximum(x, scale["amin"]))
+    decibel -= 10 * np.log10(max(scale["amin"], scale["ref_value"]))
+    item_axes = tuple(range(1, x.ndim)) or None
+    return np.maximum(decibel, decibel.max(item_axes, keepdims=True) - scale["dynamic_range"])
+
+
+def in_half(entry):
+    return "float16" in (entry.kwargs.get("dtype"), *(x.dtype.name for x in entry.inputs))
+
+
+def check_half_window(entry):
+    (got,), (recorded,) = ask(PUBLIC, entry), entry.outputs
+    double = {**entry.parameters, "dtype": "float64"}
+    name, length = double.pop("window_name"), double.pop("window_length")
+    np.testing.assert_array_equal(got, kapre_ref.get_window_fn(name)(length, **double).astype("f2"))
+    assert_close(got, recorded, RECORDED_HALF["constructor"])
+
+
+def check_half_decibels(entry):
+    (got,), (recorded,), (x,) = ask(PUBLIC, entry), entry.outputs, entry.inputs
+    assert got.dtype == recorded.dtype
+    expected = formula_of_decibels(entry)
+    assert_close(got, expected, eps_of(np.float16) * peak_of(expected))
+    heard = x >= max(entry.parameters.get("amin", 1e-5), 1e-7)  # amin has not underflowed
+    assert_close(got[heard], recorded[heard], RECORDED_HALF["decibel"])
+
+
+def check_subnormal_amin(entry):
+    (got,), (recorded,), (x,) = ask(PUBLIC, entry), entry.outputs, entry.inputs
+    assert_close(got, formula_of_decibels(entry), RECORDED["decibel"])
+    normal = x >= np.finfo(x.dtype).tiny
+    assert_close(got[normal], recorded[normal], RECORDED["decibel"])
+
+
+def refuses(kind, match):
+    """Return a check that the public function raises where Kapre answers."""
+
+    def check(entry):
+        with pytest.raises(kind, match=match):
+            ask(PUBLIC, entry, entry.inputs)
+
+    return check
+
+
+def check_keeps_dtype(entry):
+    compare(PUBLIC, entry)
+    compare(ORACLE, entry)
+    # Uncast, the result has the input's own dtype and the same values.
+    results, (x, *_) = ask(PUBLIC, entry, entry.inputs), entry.inputs
+    for got, recorded in zip(results, entry.outputs, strict=True):
+        if recorded.dtype == np.int32:
+            # The input's float32 rounding may carry a sample over the boundary of two codes.
+            assert np.abs(got.astype(np.int64) - recorded).max() <= (x.dtype == np.float64)
+        else:
+            assert got.real.dtype == x.dtype
+            assert_close(got, recorded, 2e-6 * peak_of(recorded))
+
+
+def check_works_in(entry):
+    (x,) = entry.inputs
+    (got,), (single,) = ask(PUBLIC, entry, [x]), ask(PUBLIC, entry, [x.astype(np.float32)])
+    if single.dtype == np.int32:
+        difference = got.astype(np.int64) - single
+        assert np.abs(difference).max() <= (x.dtype == np.float64)
+        assert np.mean(difference != 0) < 0.1
+    else:
+        expected = "complex64" if np.iscomplexobj(single) else x.dtype
+        assert got.dtype == expected
+        precision = max(eps_of(x.dtype), eps_of(np.float32))
+        assert_close(got, single.astype(got.dtype), 4 * precision * peak_of(single))
+
+
+def check_every_channel(entry):
+    (x,) = entry.inputs
+    axis = 1 if entry.init["data_format"] == "channels_first" else 3
+    (got,) = ask(PUBLIC, entry)
+    alone = [ask(PUBLIC, entry, [one])[0] for one in np.split(x, x.shape[axis], axis)]
+    np.testing.assert_array_equal(got, np.concatenate(alone, axis))
+    assert_close(got, ask(ORACLE, entry)[0], 2e-6 * peak_of(got))
+
+
+def check_exact_phase(entry):
+    (x,) = entry.inputs
+    spectra = to_complex(x) if entry.op.endswith("Tflite") else x
+    for library in (PUBLIC, ORACLE):
+        (got,) = ask(library, entry)
+        assert got.dtype == spectra.real.dtype
+        assert_close(got, np.angle(spectra), 2 * eps_of(got.dtype) * math.pi)
+    for recorded in entry.outputs:
+        # Kapre's approximation of atan(im / re) holds near the real axis, signed zeros apart.
+        near = (np.abs(spectra.imag) < 0.1 * np.abs(spectra.real)) & (spectra.imag != 0)
+        assert_close(got[near & np.isfinite(spectra)], recorded[near & np.isfinite(spectra)], 1e-4)
+
+
+def check_frames_with_gaps(entry):
+    refuses(ValueError, "hop_length must be at most frame_length=")(entry)
+    compare(ORACLE, entry)
+
+
+def check_integer_frames(entry):
+    refuses(TypeError, r"x must have dtype .* got int16; scale it to \[-1, 1\] first")(entry)
+    compare(ORACLE, entry)
+
+
+def check_rectangular_window(entry):
+    (x,), (recorded,) = entry.inputs, entry.outputs
+    frames = kapre_ref.frame(x, entry.kwargs["frame_length"], entry.kwargs["frame_step"])
+    got = np.fft.rfft(frames, 2 * (recorded.shape[-1] - 1)).astype(recorded.dtype)
+    assert_recorded(got, recorded, "spectrum")
+
+
+def check_cropped_spectrum(entry):
+    refuses(ValueError, r"stfts must have n_fft // 2 \+ 1 = \d+ frequency bins")(entry)
+    # Cropped or filled up by hand, as Kapre does silently, it gives what Kapre gives.
+    (x,), n_freq = entry.inputs, entry.init["n_fft"] // 2 + 1
+    margins = [(0, 0), (0, 0), (0, max(0, n_freq - x.shape[2])), (0, 0)]
+    fitting = np.pad(x[:, :, :n_freq], margins)
+    compare(PUBLIC, entry, [fitting])
+    compare(ORACLE, entry, [fitting])
+
+
+def hop_and_window(entry):
+    both = entry.parameters
+    if entry.op == "kapre.InverseSTFT":
+        win_length = both.get("win_length") or both["n_fft"]
+        return both.get("hop_length") or win_length // 4, win_length
+    return both["frame_step"], both["window_length"]
+
+
+def check_without_overlap(entry):
+    hop_length, win_length = hop_and_window(entry)
+    steps = np.arange(win_length, dtype=np.float32) / np.float32(win_length)
+    single = np.float32(0.5) - np.float32(0.5) * np.cos(np.float32(2 * np.pi) * steps)
+    window = inverse_window_reference(single.astype(np.float64), hop_length)
+    exact = kapre_ref.hann_window(win_length, dtype=np.float64)
+    ratio = window / np.where(exact > 0, inverse_window_reference(exact, hop_length), 1)
+    for library in (PUBLIC, ORACLE):
+        (got,), (recorded,) = ask(library, entry), entry.outputs
+        assert got.dtype == recorded.dtype
+        if entry.op == "kapre.InverseSTFT":
+            # Frames do not touch: each sample is scaled by one value of the window.
+            n_frames = entry.inputs[0].shape[1]
+            starts = hop_length * np.arange(n_frames)[:, None]
+            gains = np.ones(got.shape[1])
+            gains[starts + np.arange(win_length)] = ratio
+            got = got * gains[:, None]
+        else:
+            got = got * ratio
+        assert_close(got, recorded, RECORDED["spectrum"] * peak_of(recorded))
+
+
+def check_no_type(entry):
+    with pytest.raises(TypeError, match=r"filterbank must be a numpy\.ndarray .* got builtins.str"):
+        kapre_ref.apply_filterbank(entry.inputs[0], entry.init["type"])
+
+
+def out_of_range(name, is_in_range):
+    return lambda e: not e.raises and name in e.parameters and not is_in_range(e.parameters[name])
+
+
+def mel_edges_fit(entry):
+    both = entry.parameters
+    nyquist = both["sample_rate"] / 2
+    highest = nyquist if both.get("f_max") is None else both["f_max"]
+    return 0 <= both.get("f_min", 0) < highest <= nyquist
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Entries where ours differs from Kapre on purpose: why, which, and what ours does."""
+
+    reason: str
+    ops: str
+    applies: Any
+    check: Any
+
+
+# An entry falls under the first line that applies; under none, it must equal the recording.
+DIFFERENCES = (
+    Difference(
+        "TensorFlow computes float16 windows in float16, ours in float64, rounded once",
+        "get_window_fn",
+        lambda e: not e.raises and in_half(e),
+        check_half_window,
+    ),
+    Difference(
+        "Kapre computes float16 decibels in float16, where amin rounds or underflows; ours in "
+        "float32, rounded once",
+        "magnitude_to_decibel",
+        lambda e: not e.raises and in_half(e),
+        check_half_decibels,
+    ),
+    Difference(
+        "TensorFlow takes float32 subnormals for zero, ours does not",
+        "magnitude_to_decibel",
+        lambda e: e.parameters.get("amin", 1) < np.finfo(np.float32).tiny and not e.raises,
+        check_subnormal_amin,
+    ),
+    Difference(
+        "Kapre accepts NaN and inf in a scale and gives NaN; ours raises",
+        "magnitude_to_decibel",
+        lambda e: not all(map(math.isfinite, e.parameters.values())),
+        refuses(ValueError, "must be a finite number, got (nan|inf)"),
+    ),
+    Difference(
+        "Kapre's mu-law functions take any number of channels and give nonsense",
+        "mu_law_encoding mu_law_decoding MuLawEncoding MuLawDecoding",
+        out_of_range("quantization_channels", lambda n: n in range(2, 65537)),
+        refuses(ValueError, "quantization_channels must be an integer"),
+    ),
+    Difference(
+        "Kapre crashes in float16 and float64; ours works, float16 in float32",
+        "mu_law_encoding MuLawEncoding STFT Delta ApplyFilterbank ConcatenateFrequencyMap",
+        lambda e: e.raises and e.inputs[0].dtype.name in ("float16", "float64"),
+        check_works_in,
+    ),
+    Difference(
+        "Keras casts float16 and float64 to float32; ours keeps the dtype of its input",
+        "MuLawEncoding MagnitudeToDecibel Frame Energy STFT",
+        lambda e: e.is_cast and not e.raises,
+        check_keeps_dtype,
+    ),
+    Difference(
+        "Kapre's Delta works for one channel only",
+        "Delta",
+        lambda e: e.raises and "Conv2D" in e.raises["message"] and 1 not in e.inputs[0].shape[1:],
+        check_every_channel,
+    ),
+    Difference(
+        "Kapre approximates the phase, wrongly near the imaginary axis, always in float32, and "
+        "PhaseTflite() crashes; ours is exact",
+        "Phase PhaseTflite",
+        lambda e: True,
+        check_exact_phase,
+    ),
+    Difference(
+        "beyond 0 <= f_min < f_max <= sample_rate / 2 Kapre gives NaN, zeros or empty bands",
+        "filterbank_mel",
+        lambda e: not e.raises and not mel_edges_fit(e),
+        refuses(ValueError, "f_max must be at most sample_rate|f_min must be (less than|at least)"),
+    ),
+    Difference(
+        "f_min of 0 Hz or less gives NaN in Kapre",
+        "filterbank_log",
+        out_of_range("f_min", lambda f: f is None or f > 0),
+        refuses(ValueError, "f_min must be positive"),
+    ),
+    Difference(
+        "Kapre cuts off n_mfccs silently",
+        "LogmelToMFCC",
+        lambda e: (
+            not 1
+            <= e.init["n_mfccs"]
+            <= e.inputs[0].shape[3 if e.init.get("data_format") == "channels_first" else 2]
+        ),
+        refuses(ValueError, "n_mfccs must be"),
+    ),
+    Difference(
+        "integers are not samples: Kapre frames them as they are, ours asks to scale them",
+        "Frame",
+        lambda e: not e.raises and e.inputs[0].dtype.kind in "iu",
+        check_integer_frames,
+    ),
+    Difference(
+        "tf.signal.frame takes a hop longer than a frame; frame does not, as Kapre's Frame",
+        "frame",
+        lambda e: e.kwargs["frame_step"] > e.kwargs["frame_length"],
+        check_frames_with_gaps,
+    ),
+    Difference(
+        "no window at all is not to be had from Kapre's STFT nor ours",
+        "stft",
+        lambda e: e.kwargs.get("window_fn", "hann") is None,
+        check_rectangular_window,
+    ),
+    Difference(
+        "Kapre crops or fills up spectra that do not fit n_fft; ours raises",
+        "InverseSTFT",
+        lambda e: (
+            e.inputs[0].shape[3 if e.init.get("input_data_format") == "channels_first" else 2]
+            != e.init["n_fft"] // 2 + 1
+        ),
+        check_cropped_spectrum,
+    ),
+    Difference(
+        "without overlap the inverse window is 1 / w, which magnifies the float32 rounding of "
+        "TensorFlow's window near its ends; ours is exact, and equal once that is allowed for",
+        "InverseSTFT inverse_stft_window_fn",
+        lambda e: hop_and_window(e)[0] >= hop_and_window(e)[1],
+        check_without_overlap,
+    ),
+    Difference(
+        "ApplyFilterbank takes the name of a filterbank and fails late; ours takes the filterbank",
+        "ApplyFilterbank",
+        lambda e: e.init["type"] not in ("mel", "log"),
+        check_no_type,
+    ),
+)
+
+
+def difference_of(entry):
+    """Return the first line of the table that an entry falls under, or None."""
+    name = entry.op.rsplit(".", 1)[1]
+    return next((d for d in DIFFERENCES if name in d.ops.split() and d.applies(entry)), None)
+
+
+EQUAL = [e for e in entries() if not e.raises and difference_of(e) is None]
+RAISING = [e for e in entries() if e.raises and difference_of(e) is None]
+DIFFERENT = [e for e in entries() if difference_of(e) is not None]
+
+
+def by_name(entry):
+    return entry.name
+
+
+class TestGolden:
+    @pytest.mark.parametrize("library", [PUBLIC, ORACLE], ids=lambda library: library.name)
+    @pytest.mark.parametrize("entry", EQUAL, ids=by_name)
+    def test_equals_kapre(self, entry, library):
+        compare(library, entry)
+
+    @pytest.mark.parametrize("entry", RAISING, ids=by_name)
+    def test_raises_as_kapre(self, entry):
+        with pytest.raises(KINDS[entry.raises["type"]], match=r" must .*got ") as caught:
+            ask(PUBLIC, entry)
+        assert "kapre_ref" in str(caught.traceback[-1].path)
+
+    @pytest.mark.parametrize("entry", DIFFERENT, ids=by_name)
+    def test_differs_on_purpose(self, entry):
+        difference_of(entry).check(entry)
+
+    def test_every_entry_is_used_once(self):
+        names = Counter(map(by_name, EQUAL + RAISING + DIFFERENT))
+        assert names == Counter(map(by_name, entries()))
+        assert len(entries()) == 1062
+
+    def test_every_difference_occurs(self):
+        idle = set(DIFFERENCES) - set(map(difference_of, DIFFERENT))
+        assert not idle, [difference.reason for difference in idle]
