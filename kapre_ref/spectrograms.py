@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kapre_ref._arrays import checked_once, native, result_array
-from kapre_ref._checks import check_flag, check_ndim
+from kapre_ref._checks import check_flag, check_ndim, check_signal
 from kapre_ref._dispatch import kernels_for
 from kapre_ref.data_format import (
     CH_FIRST_STR,
@@ -170,8 +170,8 @@ def stft_mag_phase(
     plan = stft_plan(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
     formats = (input_data_format, output_data_format)
-    if getattr(x, "ndim", 3) != 3:
-        check_ndim("x", x, (3,), "(batch, time, channel) / (batch, channel, time)")
+    check_signal("x", x)
+    check_ndim("x", x, (3,), "(batch, time, channel) / (batch, channel, time)")
     return run_spectrogram("stft_mag_phase", x, plan, scale, formats, channel_factor=2)
 
 

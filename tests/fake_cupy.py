@@ -1,0 +1,301 @@
+"""A stand-in for CuPy on machines without a GPU: its rules about arrays, over NumPy's arithmetic.
+
+`installed()` puts this module into `sys.modules` as 'cupy'. It is stricter than CuPy where that
+shows a silent transfer: arrays of the host are taken by `asarray` and `array` alone, and only
+`get` (counted in `transfers`) brings anything back. Kernels of their own source are refused.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from contextlib import contextmanager
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+
+from kapre_ref import kernels
+
+transfers = Counter()  # 'get': copies to the host, 'set': copies from it
+
+_UFUNC_OPTIONS = {"out", "dtype", "casting"}  # CuPy's ufuncs know no others, `where` included
+
+
+def _words(*lines):
+    return [word for line in lines for word in line.split()]
+
+
+_COMPILED = _words("ElementwiseKernel RawKernel RawModule ReductionKernel fuse")
+_NOT_IN_CUPY = _words(  # of NumPy's names, in CuPy 14
+    "asmatrix block bmat char datetime64 einsum_path emath errstate frompyfunc geomspace insert ma",
+    "matrix matvec memmap nanpercentile nanquantile ndenumerate nditer rec recarray spacing",
+    "strings unstack vecdot vecmat",
+)
+_NOT_IN_NDARRAY = _words("ctypes flat getfield resize setfield setflags to_device")
+_OPERATORS = _words(
+    "neg pos abs invert lt le eq ne gt ge",
+    "add sub mul truediv floordiv mod divmod pow matmul lshift rshift and or xor",
+    "radd rsub rmul rtruediv rfloordiv rmod rdivmod rpow rmatmul rand ror rxor",
+    "iadd isub imul itruediv ifloordiv imod ipow ilshift irshift iand ior ixor",
+)
+
+
+class ndarray:  # noqa: N801
+    """An array "on the device": it wraps one of NumPy, and never turns into one by itself."""
+
+    __array_ufunc__ = None  # an expression with an array of the host ends in this class's operators
+
+    def __init__(self, shape, dtype=float):
+        self._host = _poisoned(np.empty(shape, dtype))
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError(
+            "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct "
+            "a NumPy array explicitly."
+        )
+
+    def get(self):
+        transfers["get"] += 1
+        return self._host.copy()
+
+    def __getitem__(self, index):
+        return _wrap(self._host[_unwrap(index)])
+
+    def __setitem__(self, index, value):
+        with np.errstate(all="ignore"):  # a device warns of no arithmetic
+            self._host[_unwrap(index)] = _unwrap(value)
+
+    def __iter__(self):
+        return (_wrap(part) for part in self._host)
+
+    def __len__(self):
+        return len(self._host)
+
+    def __repr__(self):
+        return f"fake_{self._host!r}"
+
+    def __getattr__(self, name):
+        if name.startswith("_") or name in _NOT_IN_NDARRAY:
+            raise AttributeError(f"'cupy.ndarray' object has no attribute {name!r}")
+        return _wrapped(getattr(self._host, name), name)
+
+    def __setattr__(self, name, value):
+        if name == "_host":
+            object.__setattr__(self, name, value)
+        elif name in ("shape", "real", "imag"):
+            setattr(self._host, name, _unwrap(value))
+        else:
+            raise AttributeError(f"'cupy.ndarray' object has no attribute {name!r}")
+
+    # CuPy's flags do not tell whether an array may be written to: all of them may.
+    flags = property(lambda self: _Flags(self._host.flags))
+    data = property(lambda self: SimpleNamespace(ptr=self._host.ctypes.data))
+    device = property(lambda self: cuda.Device(0))
+    base = property(lambda self: None if self._host.base is None else _wrap(self._host.base))
+
+    def item(self, *args):
+        return self.get().item(*args)
+
+    def tolist(self):
+        return self.get().tolist()
+
+    def __bool__(self):
+        return bool(self.get())
+
+    def __float__(self):
+        return float(self.get())
+
+    def __int__(self):
+        return int(self.get())
+
+    def __complex__(self):
+        return complex(self.get())
+
+    __hash__ = None
+
+
+class _Flags:
+    def __init__(self, flags):
+        self.c_contiguous, self.f_contiguous = flags.c_contiguous, flags.f_contiguous
+        self.owndata, self.forc, self.fnc = flags.owndata, flags.forc, flags.fnc
+
+
+def _operator(name):
+    def method(self, *others):
+        with np.errstate(all="ignore"):
+            result = getattr(self._host, name)(*_unwrap(others))
+        return self if result is self._host else _wrap(result)
+
+    method.__name__ = name
+    return method
+
+
+for _stem in _OPERATORS:
+    setattr(ndarray, f"__{_stem}__", _operator(f"__{_stem}__"))
+
+
+def _unwrap(value):
+    """Return what NumPy shall work on; arrays of the host stop here."""
+    if type(value) is ndarray:
+        return value._host
+    if isinstance(value, np.ndarray):
+        if value.ndim == 0:
+            return value
+        raise TypeError(f"Unsupported type {type(value)}: this array lies on the host")
+    if type(value) in (list, tuple):
+        return type(value)(_unwrap(part) for part in value)
+    if isinstance(value, dict):
+        return {key: _unwrap(part) for key, part in value.items()}
+    return value
+
+
+def _wrap(value):
+    """Return a result as one of CuPy: also a scalar is an array of no dimensions there."""
+    if isinstance(value, np.ndarray | np.generic):
+        array = object.__new__(ndarray)
+        array._host = np.asarray(value)
+        return array
+    if type(value) in (list, tuple):
+        return type(value)(_wrap(part) for part in value)
+    return value
+
+
+def _wrapped(thing, name):
+    """Wrap a function or an array of NumPy; constants, types and the like are CuPy's too."""
+    if not callable(thing) or isinstance(thing, type):
+        return _wrap(thing) if isinstance(thing, np.ndarray) else thing
+
+    def function(*args, **kwargs):
+        if isinstance(thing, np.ufunc) and not kwargs.keys() <= _UFUNC_OPTIONS:
+            raise TypeError(f"Wrong arguments {sorted(kwargs.keys() - _UFUNC_OPTIONS)}")
+        if name == "take" and "mode" in kwargs:
+            raise TypeError("take() got an unexpected keyword argument 'mode'")
+        out = kwargs.get("out")
+        if out is not None and type(out) is not ndarray:
+            raise TypeError(f"Output arguments type must be cupy.ndarray, got {type(out)}")
+        with np.errstate(all="ignore"):
+            result = thing(*_unwrap(args), **_unwrap(kwargs))
+        if name.startswith("empty"):
+            _poisoned(result)
+        return out if out is not None else _wrap(result)
+
+    function.__name__ = name
+    return function
+
+
+def _poisoned(array):
+    """Fill fresh memory with NaN, or with large numbers, so that what is left unwritten shows."""
+    array.fill(np.nan if array.dtype.kind in "fc" else 0 if array.dtype.kind == "b" else 119)
+    return array
+
+
+def asarray(a, dtype=None, order=None):
+    if type(a) is ndarray:
+        return _wrap(np.asarray(a._host, dtype, order))
+    return array(a, dtype, order=order or "K")
+
+
+def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0):
+    if type(obj) is not ndarray:
+        transfers["set"] += 1
+        obj = np.asarray(obj)
+        if obj.dtype.kind not in "biufc" or not obj.dtype.isnative:
+            raise ValueError(f"Unsupported dtype {obj.dtype}")
+    host = obj._host if type(obj) is ndarray else obj
+    return _wrap(np.array(host, dtype, copy=copy or None, order=order, ndmin=ndmin))
+
+
+def asnumpy(a):
+    return a.get() if type(a) is ndarray else np.asarray(a)
+
+
+def may_share_memory(a, b, max_work=None):
+    return np.may_share_memory(_unwrap(a), _unwrap(b))
+
+
+def _rfft(a, n=None, axis=-1, norm=None):
+    if a.dtype == np.float16:
+        raise TypeError("cupy.fft.rfft does not support float16")
+    return _wrap(np.fft.rfft(_unwrap(a), n, axis, norm))
+
+
+def _irfft(a, n=None, axis=-1, norm=None):
+    return _wrap(np.fft.irfft(_unwrap(a), n, axis, norm))
+
+
+def _as_strided(x, shape=None, strides=None):
+    return _wrap(np.lib.stride_tricks.as_strided(_unwrap(x), shape, strides))
+
+
+def _sliding_window_view(x, window_shape, axis=None, *, subok=False, writeable=False):
+    view = np.lib.stride_tricks.sliding_window_view(_unwrap(x), window_shape, axis)
+    return _wrap(view)
+
+
+class _Device:
+    def __init__(self, device=None):
+        self.id = 0 if device is None else int(device)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        return None
+
+    def __eq__(self, other):
+        return isinstance(other, _Device) and self.id == other.id
+
+    def __hash__(self):
+        return hash(self.id)
+
+    def use(self):
+        return self
+
+
+def _module(name, **contents):
+    module = ModuleType(name)
+    vars(module).update(contents)
+    return module
+
+
+fft = _module("cupy.fft", rfft=_rfft, irfft=_irfft)
+cuda = _module("cupy.cuda", Device=_Device)
+lib = _module("cupy.lib")
+lib.stride_tricks = _module(
+    "cupy.lib.stride_tricks", as_strided=_as_strided, sliding_window_view=_sliding_window_view
+)
+
+
+def __getattr__(name):
+    if name in _COMPILED:
+        raise NotImplementedError(f"the stand-in has no cupy.{name}: it runs array expressions")
+    thing = None if name.startswith("__") or name in _NOT_IN_CUPY else getattr(np, name, None)
+    if name != "newaxis" and (thing is None or isinstance(thing, ModuleType)):
+        raise AttributeError(f"module 'cupy' has no attribute {name!r} here")
+    return _wrapped(thing, name)
+
+
+@contextmanager
+def installed():
+    """Be 'cupy' for a while, with the GPU kernels bound to this module and to nothing else."""
+    before = _take_out()
+    stand_in = sys.modules[__name__]
+    for module in (stand_in, fft, cuda, lib, lib.stride_tricks):
+        sys.modules["cupy" if module is stand_in else module.__name__] = module
+    transfers.clear()
+    try:
+        yield stand_in
+    finally:
+        _take_out()
+        sys.modules.update(before)
+        if "kapre_ref.kernels.gpu" in before:
+            kernels.gpu = before["kapre_ref.kernels.gpu"]
+
+
+def _take_out():
+    """Forget CuPy, real or not, and all that has imported it; return the modules."""
+    stems = ("cupy", "cupyx", "kapre_ref.kernels.gpu")
+    beneath = tuple(f"{stem}." for stem in stems)
+    names = [name for name in sys.modules if name in stems or name.startswith(beneath)]
+    vars(kernels).pop("gpu", None)
+    return {name: sys.modules.pop(name) for name in names}
