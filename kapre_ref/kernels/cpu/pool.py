@@ -3,6 +3,7 @@
 import os
 import threading
 from collections import deque
+from itertools import pairwise
 
 from kapre_ref.threads import get_num_threads
 
@@ -35,7 +36,7 @@ def run_slices(function, n_items, seconds, granule=1):
         return
     n_slices = min(n_granules, n_threads * _SLICES_PER_THREAD, int(seconds / _MIN_SLICE_SECONDS))
     edges = [granule * (n_granules * i // n_slices) for i in range(n_slices)] + [n_items]
-    slices = deque(zip(edges, edges[1:], strict=False))
+    slices = deque(pairwise(edges))
 
     def work():
         _state.inside = True
