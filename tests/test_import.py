@@ -1,0 +1,75 @@
+"""What `import kapre_ref` loads, and what it costs."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+HEAVY = (
+    "numba", "llvmlite", "cupy", "matplotlib", "scipy", "soundfile", "soxr", "tqdm", "librosa",
+    "tensorflow", "torch", "pandas", "multiprocessing", "concurrent",
+)  # fmt: skip
+
+MAX_RATIO = 1.5  # of whole processes, `import kapre_ref` to `import numpy`
+N_PAIRS = 40  # at most; a busy machine needs more pairs for a quiet one of each
+
+
+def run(code, *options):
+    subprocess.run([sys.executable, *options, "-c", code], check=True)
+
+
+def loaded_by(code):
+    """Return the names of the modules that a fresh process has loaded after some code."""
+    code += "\nimport json, sys; print(json.dumps(sorted(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    return set(json.loads(result.stdout))
+
+
+class TestImport:
+    @pytest.mark.parametrize("module", ["kapre_ref", "kapre_ref.backend", "kapre_ref.kernels"])
+    def test_loads_nothing_heavy(self, module):
+        extra = loaded_by(f"import {module}") - loaded_by("import numpy")
+        assert {name for name in extra if name.split(".")[0] in HEAVY} == set()
+
+    def test_constructors_load_nothing_heavy(self):
+        code = """
+import kapre_ref as kr
+for name in ("hann", "hamming", "kaiser", "kaiser_bessel_derived", "vorbis"):
+    kr.get_window_fn(name + "_window")(512)
+kr.filterbank_mel(22050, 257, 40)
+kr.filterbank_log(22050, 257, 40)
+"""
+        extra = loaded_by(code) - loaded_by("import numpy")
+        assert {name for name in extra if name.split(".")[0] in HEAVY} == set()
+
+    def test_errors_load_nothing_heavy(self):
+        code = """
+import kapre_ref as kr
+try:
+    kr.stft([1.0])
+except TypeError:
+    pass
+"""
+        extra = loaded_by(code) - loaded_by("import numpy")
+        assert {name for name in extra if name.split(".")[0] in HEAVY} == set()
+
+    def test_warns_of_nothing(self):
+        run("import kapre_ref", "-W", "error")
+
+    def test_needs_no_site_packages_of_its_extras(self):
+        blocked = [name for name in HEAVY if name not in ("multiprocessing", "concurrent")]
+        run(f"import sys; sys.modules.update(dict.fromkeys({blocked!r})); import kapre_ref")
+
+    def test_cost(self):
+        best = {"numpy": float("inf"), "kapre_ref": float("inf")}
+        for index in range(N_PAIRS):
+            for module in best:
+                start = time.perf_counter()
+                run(f"import {module}")
+                best[module] = min(best[module], time.perf_counter() - start)
+            ratio = best["kapre_ref"] / best["numpy"]
+            if index >= 9 and ratio <= MAX_RATIO:
+                break
+        assert ratio <= MAX_RATIO, f"{best['kapre_ref']:.3f} s to {best['numpy']:.3f} s"
