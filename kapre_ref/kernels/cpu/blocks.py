@@ -1,0 +1,50 @@
+"""Elementwise kernels on arrays of any dtype and strides: straight through, or block by block."""
+
+from math import prod
+
+import numpy as np
+
+from kapre_ref.kernels.cpu.jit import as_input
+from kapre_ref.kernels.cpu.pool import run_slices
+
+_BLOCK = 1 << 14  # items gathered at a time: few enough for the L2 cache
+# A multiple of what the compiler takes in one round of a loop, so that the items which go through
+# the loop's scalar remainder, and with it every bit, do not depend on how the work is sliced.
+_GRANULE = 1 << 10
+_ITERATION = ["external_loop", "buffered", "ranged"]
+
+
+def for_blocks(function, inputs, out, dtypes, seconds_per_item):
+    """Call `function(*inputs, out)` for stretches of arrays of one shape, in their `dtypes`.
+
+    The stretches are one-dimensional and contiguous, inputs read-only. Where the arrays already
+    are so, nothing is copied; else blocks are, through NumPy, which also converts the dtypes.
+    `out` may be one of the inputs, or None for a reduction, whose order must not matter.
+    """
+    arrays = [*inputs] if out is None else [*inputs, out]
+    n_items = prod(arrays[0].shape)
+
+    def run(start, stop):
+        stretches = [x[start:stop] for x in flat]
+        function(*map(as_input, stretches[: len(inputs)]), *stretches[len(inputs) :])
+
+    def run_gathered(start, stop):
+        flags = [["readonly", "contig", "aligned"] for _ in inputs]
+        flags += [["writeonly", "contig", "aligned"] for _ in arrays[len(inputs) :]]
+        with np.nditer(
+            arrays, _ITERATION, flags, dtypes, casting="unsafe", buffersize=_BLOCK
+        ) as blocks:
+            blocks.iterrange = start, stop
+            for block in blocks:
+                stretches = block if len(arrays) > 1 else [block]
+                function(*map(as_input, stretches[: len(inputs)]), *stretches[len(inputs) :])
+
+    if all(map(_is_plain, arrays, dtypes)):
+        flat = [x.reshape(-1) for x in arrays]
+        run_slices(run, n_items, n_items * seconds_per_item, _GRANULE)
+    else:
+        run_slices(run_gathered, n_items, n_items * seconds_per_item, _GRANULE)
+
+
+def _is_plain(x, dtype):
+    return x.dtype == dtype and x.flags.c_contiguous and x.flags.aligned
