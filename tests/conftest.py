@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-DTYPES = ("float16", "float32", "float64")
-
 
 @dataclass(frozen=True)
 class Backend:
@@ -52,8 +50,8 @@ class Arrangement:
         return self.backend.numpy(x)
 
     def _strided(self, x):
-        # Every other element of each axis of a larger array, which is NaN in between.
-        larger = np.full([2 * n for n in x.shape], np.nan).astype(x.dtype)
+        # Every other element of each axis of a larger array; in between are NaN, or 77.
+        larger = np.full([2 * n for n in x.shape], 77 if x.dtype.kind in "iu" else np.nan, x.dtype)
         inside = tuple(slice(None, None, 2) for _ in x.shape)
         larger[inside] = x
         return self.backend.array(larger)[inside]
@@ -96,6 +94,13 @@ def pytest_configure(config):
             cupy.zeros(1).sum().item()
         except Exception as error:
             raise pytest.UsageError(f"KAPRE_REF_TEST_BACKENDS asks for a GPU: {error}") from error
+
+
+def pytest_generate_tests(metafunc):
+    """Run the tests of an operation in each of its precisions and on each of its cases."""
+    for argument, values in (("dtype", "dtypes"), ("case", "cases")):
+        if argument in metafunc.fixturenames:
+            metafunc.parametrize(argument, getattr(metafunc.cls, values), ids=str)
 
 
 @pytest.fixture(params=_NAMES)

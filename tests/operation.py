@@ -1,0 +1,169 @@
+"""What holds for every operation on arrays: the base classes of their tests."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from closeness import assert_within_contract
+
+FIRST, LAST = "channels_first", "channels_last"
+
+
+class Case(NamedTuple):
+    """The shape of an input, and what is passed with it."""
+
+    shape: tuple
+    parameters: dict
+
+    def __str__(self):
+        return "-".join([str(self.shape), *(f"{k}={v}" for k, v in self.parameters.items())])
+
+
+def case(*shape, **parameters):
+    """Write a case as it reads in a table."""
+    return Case(shape, parameters)
+
+
+def channels_first(x, data_format, item_ndim):
+    """Return an array of any of the four layouts as (batch, channel, ...)."""
+    if x.ndim == item_ndim + 2:
+        return x if data_format == FIRST else np.moveaxis(x, -1, 1)
+    return x[:, None] if x.ndim == item_ndim + 1 else x[None, None]
+
+
+def as_caller(y, leading_ndim, data_format):
+    """Return an array (batch, channel, ...) in the layout of an input with so many axes more."""
+    if leading_ndim == 2:
+        return y if data_format == FIRST else np.moveaxis(y, 1, -1)
+    return y[:, 0] if leading_ndim else y[0, 0]
+
+
+def wide(x):
+    """Return an array in long double, real or complex."""
+    return x.astype(np.result_type(x.dtype, np.longdouble))
+
+
+def double(x):
+    """Return an array in float64 or complex128."""
+    return x.astype(np.result_type(x.dtype, np.float64))
+
+
+class OperationTests:
+    """An operation, told by its functions and cases; subclasses test what is its own.
+
+    `plain` is the formula as one would write it in NumPy or SciPy, in the input's own precision;
+    `precise`, where long double reaches, is what float64 is measured by.
+    """
+
+    public = oracle = plain = precise = None
+    dtypes = ("float16", "float32", "float64")
+    cases = ()
+    usual = None  # the case for everything but shapes and parameters
+
+    def example(self, rng, shape, dtype):
+        """Return an input: by default, noise between -1 and 1."""
+        return np.asarray(rng.uniform(-1, 1, shape), dtype)
+
+    def run(self, backend, x, parameters):
+        """Return the public function's answer as a NumPy array."""
+        return backend.numpy(self.public(backend.array(x), **parameters))
+
+    def assert_kernel_close(self, got, x, parameters):
+        """Measure a kernel's result as the contract says."""
+        if x.real.dtype == np.float64 and self.precise is not None:
+            reference = self.oracle(x, **parameters)
+            assert_within_contract(got, self.precise(wide(x), **parameters), reference)
+            return
+        truth = self.oracle(double(x), **parameters)
+        plain = self.plain(x, **parameters).astype(self.oracle(x, **parameters).dtype)
+        assert_within_contract(got, truth, plain)
+
+    def test_matches_oracle(self, backend, dtype, case, rng):
+        x = self.example(rng, case.shape, dtype)
+        got = self.run(backend, x, case.parameters)
+        self.assert_kernel_close(got, x, case.parameters)
+
+    def test_any_arrangement(self, arrangement, dtype, rng):
+        shape, parameters = self.usual
+        x = self.example(rng, shape, dtype)
+        passed = arrangement.array(x)
+        got = arrangement.numpy(self.public(passed, **parameters))
+        assert got.dtype.isnative
+        self.assert_kernel_close(got, x, parameters)
+
+    def test_input_is_not_modified(self, arrangement, dtype, rng):
+        shape, parameters = self.usual
+        x = self.example(rng, shape, dtype)
+        passed = arrangement.array(x.copy())
+        self.public(passed, **parameters)
+        np.testing.assert_array_equal(passed.tolist(), x.tolist())
+
+    def test_oracle_rounds_once(self, dtype, rng):
+        shape, parameters = self.usual
+        x = self.example(rng, shape, dtype)
+        got, exact = self.oracle(x, **parameters), self.oracle(double(x), **parameters)
+        np.testing.assert_array_equal(got, exact.astype(got.dtype))
+
+    def test_same_bits_again(self, backend, rng):
+        shape, parameters = self.usual
+        x = self.example(rng, shape, np.float32)
+        first, second = (self.run(backend, x, parameters) for _ in range(2))
+        assert first.tobytes() == second.tobytes()
+
+
+FAULTS = {
+    "list": (lambda out: out.tolist(), TypeError, "out must be a numpy.ndarray or a cupy.ndarray"),
+    "shape": (lambda out: out[..., :-1].copy(), ValueError, r"out must have shape \(.*got shape"),
+    "flat": (lambda out: out.reshape(-1), ValueError, r"out must have shape \(.*got shape"),
+    "dtype": (lambda out: out.astype("int8"), TypeError, "out must have dtype .*got int8"),
+    "strides": (lambda out: out.repeat(2, -1)[..., ::2], ValueError, "out must be C-contiguous"),
+    "read-only": (lambda out: _frozen(out), ValueError, "out must be writeable"),
+    "big-endian": (
+        lambda out: out.astype(out.dtype.newbyteorder(">")),
+        TypeError,
+        "out must have dtype .*got >",
+    ),
+}
+
+
+def _frozen(out):
+    out.flags.writeable = False
+    return out
+
+
+class TakesOut(OperationTests):
+    """An operation with the argument `out`."""
+
+    def _input_and_result(self, backend, rng, dtype):
+        shape, parameters = self.usual
+        x = self.example(rng, shape, dtype)
+        return x, self.run(backend, x, parameters), parameters
+
+    def test_out_is_filled_and_returned(self, backend, dtype, rng):
+        x, expected, parameters = self._input_and_result(backend, rng, dtype)
+        out = backend.array(np.full(expected.shape, -77, expected.dtype))
+        got = self.public(backend.array(x), **parameters, out=out)
+        assert got is out
+        np.testing.assert_array_equal(backend.numpy(out), expected)
+
+    @pytest.mark.parametrize("fault", FAULTS)
+    def test_out_that_does_not_fit(self, backend, fault, rng):
+        if backend.name == "gpu" and fault in ("read-only", "big-endian"):
+            fault = "strides"  # CuPy has neither
+        spoil, kind, match = FAULTS[fault]
+        x, expected, parameters = self._input_and_result(backend, rng, np.float32)
+        out = spoil(backend.array(np.full(expected.shape, -77, expected.dtype)))
+        with pytest.raises(kind, match=match):
+            self.public(backend.array(x), **parameters, out=out)
+        assert np.all(np.asarray(out if fault == "list" else out.tolist()) == -77)
+
+    def test_out_that_overlaps(self, backend, rng):
+        x, expected, parameters = self._input_and_result(backend, rng, np.float32)
+        start = (x.nbytes - 1) // 16 * 16  # the last few samples are the first few results
+        memory = backend.array(np.zeros(start + expected.nbytes, np.uint8))
+        shared = memory[: x.nbytes].view(x.dtype).reshape(x.shape)
+        shared[...] = backend.array(x)
+        out = memory[start:].view(expected.dtype).reshape(expected.shape)
+        with pytest.raises(ValueError, match="out must not overlap the input"):
+            self.public(shared, **parameters, out=out)
+        np.testing.assert_array_equal(backend.numpy(shared), x)

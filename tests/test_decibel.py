@@ -1,0 +1,146 @@
+"""magnitude_to_decibel."""
+
+from functools import partial
+
+import numpy as np
+import plain_formulas
+import pytest
+import scipy.special
+from closeness import assert_close, assert_oracle_close
+from operation import TakesOut, case, wide
+
+import kapre_ref as kr
+
+SCALE = {"ref_value": 1.0, "amin": 1e-5, "dynamic_range": 80.0}
+
+
+class TestMagnitudeToDecibel(TakesOut):
+    public = staticmethod(kr.magnitude_to_decibel)
+    oracle = staticmethod(kr.magnitude_to_decibel_reference)
+    usual = case(3, 4, 5)
+    cases = (
+        case(),
+        case(1),
+        case(7),
+        case(2, 5),
+        case(2, 3, 5),
+        case(2, 3, 4, 2),
+        case(2, 1, 3, 1, 4),
+        case(0),
+        case(0, 4),
+        case(3, 0),
+        case(2, 300, 129, 1),  # of a size that is worth threads
+        case(2, 5, ref_value=0.5),
+        case(2, 5, ref_value=1e-7),
+        case(2, 50, ref_value=3, amin=0.2, dynamic_range=1.5),
+        case(2, 50, amin=1e-10, dynamic_range=200),
+    )
+
+    def example(self, rng, shape, dtype):
+        return np.asarray(10 ** rng.uniform(-6, 3, shape), dtype)
+
+    def plain(self, x, **scale):
+        return plain_formulas.magnitude_to_decibel(x, **{**SCALE, **scale})
+
+    precise = plain
+
+    def test_oracle_against_long_double(self, case, rng):
+        x = self.example(rng, case.shape, np.float64)
+        got = self.oracle(x, **case.parameters)
+        assert_oracle_close(got, self.precise(wide(x), **case.parameters))
+
+    def test_oracle_against_xlogy(self, rng):
+        x = self.example(rng, (1, 50), np.float64)
+        got = self.oracle(x, amin=1e-9, ref_value=2.0, dynamic_range=1e3)
+        # 10 log10 through another function of another library.
+        expected = scipy.special.xlogy(10, x / 2) / np.log(10)
+        assert_close(got, expected, 1e-13)
+
+    @pytest.mark.parametrize("exponent", range(-5, 6))
+    def test_powers_of_ten_are_exact(self, backend, exponent):
+        x = np.array([10.0**exponent])
+        got = self.run(backend, x, {})
+        np.testing.assert_array_equal(got, [10.0 * exponent])
+
+    @pytest.mark.parametrize(
+        ("x", "expected"),
+        [
+            ([1e-4, 1e8], [0, 80]),
+            ([[1e-4, 1e8]], [[0, 80]]),
+            ([[1e-4], [1e8]], [[-40], [80]]),
+            ([[[1.0], [1e9]], [[1.0], [2.0]]], [[[10], [90]], [[0], [10 * np.log10(2)]]]),
+        ],
+        ids=["1-D", "one-item", "two-items", "channels-share"],
+    )
+    def test_peak_is_the_items(self, backend, x, expected):
+        got = self.run(backend, np.array(x), {})
+        assert_close(got, np.array(expected, np.float64), 1e-12)
+
+    @pytest.mark.parametrize("precision", ["float32", "float64"])
+    def test_what_bites(self, backend, precision):
+        tiny = np.finfo(precision).smallest_subnormal
+        x = np.array([0, -0.0, -1, tiny, 1e-5, 1.0, -np.inf], precision)
+        got = self.run(backend, x, {})
+        assert_close(got, np.array([-50, -50, -50, -50, -50, 0, -50.0]), 1e-5)
+
+    @pytest.mark.parametrize("place", range(0, 40, 13))
+    def test_nan_poisons_its_item(self, backend, place):
+        x = np.ones((3, 40), np.float32)
+        x[1, place] = np.nan
+        got = self.run(backend, x, {})
+        np.testing.assert_array_equal(np.isnan(got).all(1), [False, True, False])
+        np.testing.assert_array_equal(got[[0, 2]], 0)
+
+    def test_nan_beside_infinity(self, backend):
+        x = np.array([[np.inf, np.nan, 1], [1, np.inf, 0]], np.float32)
+        got = self.run(backend, x, {})
+        np.testing.assert_array_equal(got, [[np.nan] * 3, [np.inf] * 3])
+
+    def test_half_has_no_underflow(self, backend):
+        x = np.array([0, 1e-3, 1, 65504], np.float16)
+        got = self.run(backend, x, {"amin": 1e-10, "dynamic_range": 200})
+        np.testing.assert_array_equal(got, np.array([-100, -30, 0, 48.16], np.float16))
+
+    def test_subnormals_count(self, backend):
+        x = np.array([0, 1], np.float32)
+        got = self.run(backend, x, {"amin": 1e-40, "dynamic_range": 1000})
+        # 1e-40 as a float32 subnormal has 17 bits.
+        assert_close(got, np.array([-400.0, 0]), 1e-3)
+
+    def test_dynamic_range_is_a_floor_exactly(self, backend):
+        x = np.array([[1e-3, 0.999e-3, 1.0]])
+        got = self.run(backend, x, {"dynamic_range": 30})
+        np.testing.assert_array_equal(got, [[-30, -30, 0]])
+
+    def test_quiet_item_beside_a_loud_one(self, backend, rng):
+        x = rng.uniform(0, 1, (2, 1000)).astype(np.float32)
+        loud = x * np.float32([[1], [1e20]])
+        got = self.run(backend, loud, {})[0]
+        np.testing.assert_array_equal(got, self.run(backend, x, {})[0])
+
+    @pytest.mark.parametrize("name", SCALE)
+    @pytest.mark.parametrize(
+        ("value", "kind", "rule"),
+        [
+            (0, ValueError, "must be positive, got 0"),
+            (-1.0, ValueError, r"must be positive, got -1\.0"),
+            (np.nan, ValueError, "must be a finite number, got nan"),
+            (np.inf, ValueError, "must be a finite number, got inf"),
+            (None, TypeError, "must be a number, got None"),
+            ("1", TypeError, "must be a number, got '1'"),
+            (True, TypeError, "must be a number, got True"),
+        ],
+    )
+    def test_bad_scale(self, name, value, kind, rule):
+        with pytest.raises(kind, match=f"{name} {rule}"):
+            self.public(np.ones(2), **{name: value})
+
+    @pytest.mark.parametrize("other", ["int16", "uint8", "bool", "complex64", "longdouble"])
+    def test_bad_dtype(self, other):
+        with pytest.raises(TypeError, match="x must have dtype float16, float32 or float64, got"):
+            self.public(np.ones(2, other))
+
+    @pytest.mark.parametrize("make", [list, tuple, np.ma.array, partial(np.array, dtype=object)])
+    def test_not_an_array(self, make):
+        with pytest.raises(TypeError, match="x must"):
+            self.public(make([1.0, 2.0]))
