@@ -17,6 +17,7 @@ from kapre_ref._checks import (
 )
 from kapre_ref._dispatch import kernels_for
 from kapre_ref.data_format import (
+    CH_FIRST_STR,
     check_data_format,
     in_layout,
     layout_shape,
@@ -215,8 +216,7 @@ def energy_reference(
     """Measure the energy of each frame; against the textbook, scaled to a reference duration."""
     signals = signal_view("x", x, data_format).astype(np.float64)
     frames = frame_reference(
-        signals.reshape(-1, signals.shape[2]), frame_length, hop_length, pad_end, pad_value
-    )
+        signals, frame_length, hop_length, pad_end, pad_value, CH_FIRST_STR
+    )  # (batch, channel, n_frames, frame_length)
     energies = np.sum(frames**2, axis=-1) * ref_duration / (frame_length / sample_rate)
-    energies = energies.reshape(*signals.shape[:2], frames.shape[1])
     return in_layout(energies, x.ndim - 1, data_format).astype(real_dtype(x.dtype))

@@ -98,8 +98,9 @@ def pytest_configure(config):
 
 def pytest_generate_tests(metafunc):
     """Run the tests of an operation in each of its precisions and on each of its cases."""
+    named = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
     for argument, values in (("dtype", "dtypes"), ("case", "cases")):
-        if argument in metafunc.fixturenames:
+        if hasattr(metafunc.cls, values) and argument in set(metafunc.fixturenames) - named:
             metafunc.parametrize(argument, getattr(metafunc.cls, values), ids=str)
 
 
