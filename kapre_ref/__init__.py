@@ -37,6 +37,7 @@ from kapre_ref.mu_law import (
     mu_law_encoding,
     mu_law_encoding_reference,
 )
+from kapre_ref.polar import magnitude, magnitude_reference, phase, phase_reference
 from kapre_ref.spectrograms import (
     stft_mag_phase,
     stft_mag_phase_reference,
@@ -46,11 +47,7 @@ from kapre_ref.spectrograms import (
 from kapre_ref.stft import (
     inverse_stft,
     inverse_stft_reference,
-    magnitude,
-    magnitude_reference,
     perfectly_reconstructing_stft_istft,
-    phase,
-    phase_reference,
     stft,
     stft_reference,
 )

@@ -22,8 +22,9 @@ from kapre_ref.filterbanks import (
     filterbank_mel_reference,
     warn_of_empty_bands,
 )
+from kapre_ref.polar import magnitude_reference
 from kapre_ref.spectrograms import check_decibel, run_spectrogram, spectra_reference
-from kapre_ref.stft import SpectrumPlan, magnitude_reference, stft_plan
+from kapre_ref.stft import SpectrumPlan, stft_plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,11 +18,10 @@ from kapre_ref.data_format import (
     spectrogram_view,
 )
 from kapre_ref.decibel import DecibelScale, check_decibel_scale, magnitude_to_decibel_reference
+from kapre_ref.polar import magnitude_reference, phase_reference
 from kapre_ref.stft import (
     SpectrumPlan,
     check_signals,
-    magnitude_reference,
-    phase_reference,
     stft_plan,
     stft_reference,
 )
