@@ -134,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     check.add_argument("--json", metavar="FILE", help="also write the results to FILE, as JSON")
+    check.add_argument("--seed", type=int, metavar="N", help="seed of the input (default: fresh)")
     check.set_defaults(run=run_check)
     return parser
 
@@ -313,11 +314,12 @@ def _do(
     arguments: argparse.Namespace, feature: Feature, found: Found, output: str
 ) -> tuple[str, str]:
     """Make one recording's output; say what was written, or that it was there already."""
-    picture = picture_of(output) if arguments.plot else None
+    picture = picture_of(output)
     if not arguments.overwrite:
-        if os.path.exists(output) and (picture is None or os.path.exists(picture)):
+        done = os.path.exists(output)
+        if done and (os.path.exists(picture) or not arguments.plot):
             return "kept", f"kept {output}"
-        if picture and os.path.exists(picture) and not os.path.exists(output):
+        if not done and arguments.plot and os.path.exists(picture):  # not ours, by all appearances
             raise ValueError(f"{picture} exists without {output}; --overwrite replaces it")
     folder = os.path.dirname(output) or os.curdir
     with Recording(found.path, arguments.mono, arguments.sample_rate) as recording:
@@ -326,38 +328,38 @@ def _do(
             features = RecordingFeatures(recording, feature, scratch)
             if recording.missing:
                 _say(f"kapre-ref: warning: {found.path}: {recording.missing}", sys.stderr)
-            _write(arguments.format, output, picture, features, found)
+            _write(arguments, features, output, os.path.basename(found.path))
     line = f"wrote {output}: {features.shape}, {features.seconds:.2f} s"
     line += f" at {features.sample_rate:g} Hz"
-    return "written", line + (f", picture {picture}" if picture else "")
+    return "written", line + (f", picture {picture}" if arguments.plot else "")
 
 
 def _write(
-    format_name: str, output: str, picture: str | None, features: RecordingFeatures, found: Found
+    arguments: argparse.Namespace, features: RecordingFeatures, output: str, title: str
 ) -> None:
     feature = features.feature
     with atomic_file(output) as file:
-        if format_name == "npy":
+        if arguments.format == "npy":
             write_npy(file, features)
         else:
-            mfcc = {"n_mfccs": feature.n_mfccs} if feature.kind == "mfcc" else {}
-            own = {"feature": feature.kind, "decibel": feature.decibel, **mfcc}
+            own = {"feature": feature.kind, "mono": arguments.mono, "decibel": feature.decibel}
+            own |= {"n_mfccs": feature.n_mfccs} if feature.kind == "mfcc" else {}
             write_npz(file, features, own | feature.parameters | {"kapre_ref": __version__})
-    if picture:
+    if arguments.plot:
         from kapre_ref.plot import draw_features
 
-        with atomic_file(picture) as file:
-            draw_features(file, features, os.path.basename(found.path))
+        with atomic_file(picture_of(output)) as file:
+            draw_features(file, features, title)
 
 
 def run_check(arguments: argparse.Namespace) -> int:
     """Verify this installation."""
     from kapre_ref.self_check import run_self_check
 
-    try:
-        return int(run_self_check(arguments.json))
-    except OSError as error:
-        raise UsageError(f"--json cannot be written: {_reason(error)}") from error
+    path: str | None = arguments.json
+    if path and not os.path.isdir(os.path.dirname(path) or os.curdir):
+        raise UsageError(f"--json must name a file in a folder that exists, got {path}")
+    return run_self_check(path, arguments.seed)
 
 
 def _reason(error: Exception) -> str:

@@ -38,12 +38,14 @@ def draw_features(file: IO[bytes], features: RecordingFeatures, title: str) -> N
     panels = figure.subplots(n_panels, 1, sharex=True, squeeze=False)[:, 0]
     images = [pooled(features, channel) for channel in range(n_panels)]
     if feature.kind == "mfcc":
-        highest = max(float(np.abs(image).max()) for image in images)
-        limits, colours, unit = (-highest, highest), "RdBu_r", "coefficient"
+        # Coefficient 0, the level, is so much larger than all others that nothing else would show.
+        others = [np.abs(image[:, 1:] if feature.n_bands > 1 else image) for image in images]
+        highest = max(float(image.max()) for image in others)
+        limits, colours, unit, extend = (-highest, highest), "RdBu_r", "value", "both"
     else:
         lowest = min(float(image.min()) for image in images)
         highest = max(float(image.max()) for image in images)
-        limits, colours, unit = (lowest, highest), "magma", "dB"
+        limits, colours, unit, extend = (lowest, highest), "magma", "dB", "neither"
     half_hop = feature.plan.hop_length / features.sample_rate / 2
     first, last = feature.times(features.n_frames, features.sample_rate)[[0, -1]]
     for channel, (axes, image) in enumerate(zip(panels, images, strict=True)):
@@ -61,7 +63,7 @@ def draw_features(file: IO[bytes], features: RecordingFeatures, title: str) -> N
         if features.n_channels > 1:
             axes.set_title(f"channel {channel + 1} of {features.n_channels}", fontsize=9)
     panels[-1].set_xlabel("time (s)")
-    figure.colorbar(drawn, ax=list(panels), label=unit, pad=0.01)
+    figure.colorbar(drawn, ax=list(panels), label=unit, extend=extend, pad=0.01)
     # A dollar sign in a file name is no formula.
     figure.suptitle(f"{title}: {_NAMES[feature.kind]}", fontsize=11, parse_math=False)
     with warnings.catch_warnings():
@@ -98,6 +100,7 @@ def pooled(features: RecordingFeatures, channel: int) -> NDArray[np.float32]:
 def _label_rows(axes: Any, feature: Feature, sample_rate: float) -> None:
     if feature.kind == "mfcc":
         axes.set_ylabel("coefficient")
+        axes.yaxis.get_major_locator().set_params(integer=True)
         return
     frequencies = feature.frequencies(sample_rate)
     hertz = tick_frequencies(frequencies, feature.kind == "stft")
