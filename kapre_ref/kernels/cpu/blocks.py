@@ -22,6 +22,10 @@ def for_blocks(function, inputs, out, dtypes, seconds_per_item):
     `out` may be one of the inputs, or None for a reduction, whose order must not matter.
     """
     arrays = [*inputs] if out is None else [*inputs, out]
+    # In the order of the result's memory: the views of a channels_last array are contiguous then.
+    strides = arrays[-1].strides
+    axes = sorted(range(len(strides)), key=lambda axis: -strides[axis])
+    arrays = [x.transpose(axes) for x in arrays]
     n_items = prod(arrays[0].shape)
 
     def run(start, stop):

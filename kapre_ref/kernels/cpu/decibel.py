@@ -1,23 +1,141 @@
-"""Decibels in the working precision, item by item."""
+"""Decibels: each item's peak first, then one pass that converts and clips, with its own log10."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
+from kapre_ref.kernels.cpu.blocks import for_blocks
+from kapre_ref.kernels.cpu.jit import as_input, kernel
+from kapre_ref.kernels.cpu.logarithm import split_log
 from kapre_ref.kernels.cpu.memory import working_dtype
+from kapre_ref.kernels.cpu.pool import run_slices
+
+_PEAK_SECONDS = 1e-10  # for each number
+_CONVERSION_SECONDS = 4e-10
+_ROW = 1 << 16  # items shorter than this go through together, so many numbers at a time
+_TILE = 1 << 10  # numbers converted in place, in L1
+
+_NEPER = 10 / math.log(10)  # decibels of e
+# Decibels of 2 as a sum. The first part has so few digits that its product with the exponent of any
+# number is exact: what is rounded is the final sum, and powers of ten come out exact.
+_OCTAVE = {
+    4: (3.01031494140625, -1.4984766438047862e-05),
+    8: (3.0102999566397557, 5.626027006721758e-14),
+}
 
 
 def magnitude_to_decibel(x, scale, out):
-    """Convert items one after the other, so that an item's peak is found while it is in cache."""
+    """Convert item by item, so that the second pass finds an item in cache; `out` may be `x`."""
     dtype = working_dtype(out.dtype)
-    amin = dtype.type(scale.amin)
-    reference = dtype.type(10 * math.log10(max(scale.amin, scale.ref_value)))
-    for item, result in zip(x, out, strict=True):
-        if not item.size:
+    scalars = _scalars(scale, dtype)
+    size = math.prod(x.shape[1:])
+    if size >= _ROW:
+        for item, result in zip(x, out, strict=True):
+            _convert_long_item(item, result, dtype, scalars)
+    elif size:
+        _convert_short_items(x, out, size, dtype, scalars)
+
+
+def _convert_long_item(item, result, dtype, scalars):
+    peaks = []
+
+    def find(stretch):
+        peaks.append(_peaks_of(stretch[None]))
+
+    def convert(stretch, converted):
+        _convert(stretch[None], peak, converted[None], *scalars)
+
+    for_blocks(find, [item], None, [dtype], _PEAK_SECONDS)
+    peak = np.concatenate(peaks).max(keepdims=True)  # NaN if one is
+    for_blocks(convert, [item], result, [dtype, dtype], _CONVERSION_SECONDS)
+
+
+def _convert_short_items(x, out, size, dtype, scalars):
+    step = _ROW // size
+
+    def run(start, stop):
+        for first in range(start, stop, step):
+            items, results = (
+                x[first : min(first + step, stop)],
+                out[first : min(first + step, stop)],
+            )
+            shape = len(items), size
+            rows = as_input(np.ascontiguousarray(items, dtype).reshape(shape))
+            straight = results.dtype == dtype and results.flags.c_contiguous
+            converted = results.reshape(shape) if straight else np.empty(shape, dtype)
+            _convert(rows, _peaks_of(rows), converted, *scalars)
+            if not straight:
+                results[...] = converted.reshape(results.shape)
+
+    run_slices(run, len(x), x.size * (_PEAK_SECONDS + _CONVERSION_SECONDS))
+
+
+@lru_cache(maxsize=64)
+def _scalars(scale, dtype):
+    """Return what `_convert` takes after the arrays."""
+    zero = 10 * math.log10(max(scale.amin, scale.ref_value))
+    floor = 10 * math.log10(scale.amin) - zero
+    limits = np.finfo(dtype)
+    in_dtype = [min(scale.amin, float(limits.max)), 2.0**limits.minexp, limits.minexp]
+    in_dtype += [*_OCTAVE[dtype.itemsize], _NEPER, zero]
+    return *map(dtype.type, in_dtype), floor, zero + scale.dynamic_range
+
+
+def _peaks_of(rows):
+    """Return the largest number of each row, NaN if there is one in it."""
+    word = rows.dtype.itemsize
+    peaks = np.empty(len(rows), f"i{word}")
+    infinity = np.array(-np.inf, rows.dtype).view(f"u{word}")[()]
+    nan = np.array(np.nan, rows.dtype).view(f"i{word}")[()]
+    _find_peaks(rows.view(f"i{word}"), rows.view(f"u{word}"), infinity, nan, peaks)
+    return peaks.view(rows.dtype)
+
+
+@kernel
+def _find_peaks(signed, unsigned, minus_infinity, nan, peaks):
+    # The maximum of integers is a vector instruction, that of floats here is not. Read as signed
+    # integers, positive floats are in order, infinity and NaN on top, and negative ones below all.
+    # Read as unsigned, the negative NaN lie on top, above minus infinity.
+    for i in range(peaks.size):
+        row, same_row = signed[i], unsigned[i]
+        highest, highest_unsigned = row[0], same_row[0]
+        for j in range(row.size):
+            highest = row[j] if row[j] > highest else highest
+            highest_unsigned = same_row[j] if same_row[j] > highest_unsigned else highest_unsigned
+        peaks[i] = nan if highest_unsigned > minus_infinity else highest
+
+
+@kernel
+def _convert(
+    x, peaks, out, amin, smallest, exponent, octave, octave_rest, neper, zero, floor, below_peak
+):
+    tile = np.empty(_TILE, out.dtype)
+    for i in range(peaks.size):
+        peak = np.float64(peaks[i])
+        if not peak < np.inf:  # infinite or NaN, and so is the whole item
+            out[i] = peaks[i]
             continue
-        decibel = np.maximum(item, amin, dtype=dtype)
-        np.log10(decibel, out=decibel)
-        decibel *= dtype.type(10)
-        decibel -= reference
-        np.maximum(decibel, decibel.max() - dtype.type(scale.dynamic_range), out=decibel)
-        result[...] = decibel
+        lowest = floor if peak <= amin else max(floor, 10 * math.log10(peak) - below_peak)
+        lowest = out.dtype.type(lowest)
+        for start in range(0, out.shape[1], _TILE):
+            source = x[i, start : start + _TILE]
+            result = out[i, start : start + _TILE]
+            if x.ctypes.data == out.ctypes.data:
+                # The loops below ask whether their arrays overlap, and are slow if they do.
+                for j in range(source.size):
+                    tile[j] = source[j]
+                source = tile[: source.size]
+            if amin >= smallest:
+                for j in range(result.size):
+                    n, r = split_log(source[j] if source[j] > amin else amin)
+                    decibel = n * octave + (n * octave_rest + (r * neper - zero))
+                    result[j] = decibel if decibel > lowest else lowest
+            else:
+                for j in range(result.size):
+                    subnormal = source[j] < smallest
+                    n, r = split_log(source[j] / smallest if subnormal else source[j])
+                    n = n + exponent if subnormal else n
+                    decibel = n * octave + (n * octave_rest + (r * neper - zero))
+                    decibel = decibel if decibel > lowest else lowest
+                    result[j] = decibel if source[j] > amin else lowest
