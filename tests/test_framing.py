@@ -4,8 +4,7 @@ import numpy as np
 import plain_formulas
 import pytest
 from closeness import assert_close, eps_of
-from numpy.lib.stride_tricks import sliding_window_view
-from operation import FIRST, LAST, OperationTests, TakesOut, as_caller, case, channels_first, wide
+from operation import FIRST, LAST, OperationTests, TakesOut, as_caller, case, frames_of, wide
 
 import kapre_ref as kr
 from kapre_ref.framing import count_frames
@@ -31,19 +30,6 @@ LENGTHS = (
     case(2, 33, 3, frame_length=40, hop_length=40, pad_end=True, pad_value=0.25),
     case(2, 70_000, 2, frame_length=400, hop_length=160),  # of a size that is worth threads
 )
-
-
-def frames_of(x, frame_length, hop_length, pad_end=False, pad_value=0, data_format="default"):
-    """Return every hop_length-th of all possible frames, of a padded signal if asked."""
-    signals = channels_first(x, data_format, 1)
-    n_samples = signals.shape[2]
-    if pad_end:
-        margin = [(0, 0), (0, 0), (0, frame_length - 1)]
-        signals = np.pad(signals, margin, constant_values=np.asarray(pad_value, x.dtype))
-    if signals.shape[2] < frame_length:
-        return np.empty((*signals.shape[:2], 0, frame_length), x.dtype)
-    frames = sliding_window_view(signals, frame_length, axis=2)[:, :, ::hop_length]
-    return frames[:, :, : -(-n_samples // hop_length)] if pad_end else frames
 
 
 class TestFrame(TakesOut):
