@@ -419,6 +419,7 @@ def _show_warning(
 def _say(text: str, stream: IO[str] | None = None) -> None:
     """Print a line, whatever characters the stream cannot show; file names may hold any."""
     stream = stream or sys.stdout
+    text = text.replace("\n", "\\n").replace("\r", "\\r")
     encoding = getattr(stream, "encoding", None) or "utf-8"
     print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 

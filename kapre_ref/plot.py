@@ -64,8 +64,9 @@ def draw_features(file: IO[bytes], features: RecordingFeatures, title: str) -> N
             axes.set_title(f"channel {channel + 1} of {features.n_channels}", fontsize=9)
     panels[-1].set_xlabel("time (s)")
     figure.colorbar(drawn, ax=list(panels), label=unit, extend=extend, pad=0.01)
-    # A dollar sign in a file name is no formula.
-    figure.suptitle(f"{title}: {_NAMES[feature.kind]}", fontsize=11, parse_math=False)
+    shown = title.encode("utf-8", "backslashreplace").decode()  # file names may hold anything
+    shown = f"{' '.join(shown.split())}: {_NAMES[feature.kind]}"
+    figure.suptitle(shown, fontsize=11, parse_math=False)  # a dollar sign begins no formula
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)  # in a file name
         figure.savefig(file, format="png")

@@ -99,7 +99,13 @@ class Recording:
         with open(path, "rb") as file:  # its errors are clearer than those of the C library
             if not file.read(1):
                 raise ValueError("the file is empty")
-        self._sound = load_extra("soundfile").SoundFile(path)
+        # As bytes, for soundfile cannot encode names that are not in the system's encoding.
+        name = os.fsencode(path) if os.name == "posix" else path
+        soundfile = load_extra("soundfile")
+        try:
+            self._sound = soundfile.SoundFile(name)
+        except soundfile.LibsndfileError as error:
+            raise ValueError(f"no sound file that can be read: {_cause(error)}") from error
         self._mono = mono
         self.n_channels: int = 1 if mono else self._sound.channels
         self.sample_rate: float = sample_rate or self._sound.samplerate
@@ -156,6 +162,12 @@ class Recording:
         for block in blocks:
             yield stream.resample_chunk(np.ascontiguousarray(block))
         yield stream.resample_chunk(np.zeros((0, self.n_channels), np.float32), last=True)
+
+
+def _cause(error: Any) -> str:
+    """Return what soundfile says without the path; of a file that can be opened, nothing false."""
+    text = str(error.error_string)
+    return "unknown format" if "does not exist" in text else text.rstrip(".")
 
 
 def stretches(
