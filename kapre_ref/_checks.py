@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _FLOATS = ("float16", "float32", "float64")
 _COMPLEX = ("complex64", "complex128")
+_MOST = 2**31 - 1  # of anything counted; products of two such still fit 64 bits
 _CURES = {
     "MaskedArray": "fill it first, with {name}.filled(value)",
     "matrix": "pass numpy.asarray({name})",
@@ -52,9 +53,11 @@ def check_signal(name: str, x: Any) -> None:
     """Require a floating array; of integers, as read from a file, say how to scale them."""
     check_array(name, x)
     if x.dtype.kind in "iu":
+        full_scale = 2 ** (8 * x.dtype.itemsize - 1)
+        samples = name if x.dtype.kind == "i" else f"({name} - {full_scale}.0)"
         raise TypeError(
             f"{name} must have dtype {_either(_FLOATS)}, got {x.dtype}; scale it to [-1, 1] "
-            f"first, e.g. {name} / {float(np.iinfo(x.dtype).max) + 1:.0f}"
+            f"first, e.g. {samples} / {full_scale}"
         )
     check_floating(name, x)
 
@@ -104,9 +107,10 @@ def check_integer(name: str, value: Any, minimum: int, maximum: int | None = Non
     if not isinstance(value, Integral):
         raise ValueError(f"{name} must be an integer, got {_shown(value)}")
     integer = int(value)
-    if integer < minimum or (maximum is not None and integer > maximum):
+    if integer > (_MOST if maximum is None else maximum) or integer < minimum:
         span = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
-        raise ValueError(f"{name} must be an integer {span}, got {integer}")
+        span = span if maximum is not None or integer < minimum else f"at most {_MOST}"
+        raise ValueError(f"{name} must be an integer {span}, got {_shown(integer)}")
     return integer
 
 
@@ -114,9 +118,13 @@ def check_number(name: str, value: Any) -> float:
     """Require a finite real number and return it as a float."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {_shown(value)}")
-    if not math.isfinite(value):
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
         raise ValueError(f"{name} must be a finite number, got {_shown(value)}")
-    return float(value)
+    return number
 
 
 def check_positive(name: str, value: Any) -> float:

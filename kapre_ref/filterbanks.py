@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -362,7 +363,7 @@ def check_norm(name: str, norm: str | float | None) -> str | float | None:
         return norm
     if isinstance(norm, str):
         raise ValueError(f"{rule}, got {norm!r}")
-    if norm == math.inf:
+    if isinstance(norm, Real) and norm == math.inf:
         return math.inf
     number = check_number(name, norm)
     if number < 0:

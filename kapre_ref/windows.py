@@ -8,6 +8,8 @@ import numpy as np
 
 from kapre_ref._arrays import in_library_of
 from kapre_ref._checks import (
+    check_at_least,
+    check_at_most,
     check_flag,
     check_floating_dtype,
     check_integer,
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import DTypeLike, NDArray
+
+_MAX_BETA = 700  # I0 of larger numbers overflows
 
 
 def hann_window(
@@ -177,7 +181,8 @@ def kaiser_window(
     TypeError
         If an argument is of the wrong kind.
     ValueError
-        If `window_length` is less than 1, which tf.signal refuses here too, or `beta` not finite.
+        If `window_length` is less than 1, which tf.signal refuses here too, or `beta` is
+        not from -700 to 700.
 
     Notes
     -----
@@ -195,7 +200,7 @@ def kaiser_window(
     array([0.4387, 1.    , 0.4387], dtype=float32)
     """
     length = check_integer("window_length", window_length, 1)
-    beta = check_number("beta", beta)
+    beta = _check_beta(beta)
     dtype = check_floating_dtype("dtype", dtype)
     return in_library_of(kaiser_window_reference(length, beta, dtype), like)
 
@@ -208,6 +213,13 @@ def kaiser_window_reference(
         return np.ones(1, dtype)
     position = 2 * np.arange(window_length) / (window_length - 1) - 1  # from -1 to 1
     return (np.i0(beta * np.sqrt(1 - position**2)) / np.i0(beta)).astype(dtype)
+
+
+def _check_beta(beta: float) -> float:
+    number = check_number("beta", beta)
+    check_at_least("beta", number, -_MAX_BETA, f"-{_MAX_BETA}")
+    check_at_most("beta", number, _MAX_BETA, f"{_MAX_BETA}")
+    return number
 
 
 def kaiser_bessel_derived_window(
@@ -240,7 +252,7 @@ def kaiser_bessel_derived_window(
     TypeError
         If an argument is of the wrong kind.
     ValueError
-        If `window_length` is not an integer of 0 or more, or `beta` not finite.
+        If `window_length` is not an integer of 0 or more, or `beta` not from -700 to 700.
 
     Notes
     -----
@@ -258,7 +270,7 @@ def kaiser_bessel_derived_window(
     array([0.4834, 0.8754, 0.8754, 0.4834], dtype=float32)
     """
     length = check_integer("window_length", window_length, 0)
-    beta = check_number("beta", beta)
+    beta = _check_beta(beta)
     dtype = check_floating_dtype("dtype", dtype)
     return in_library_of(kaiser_bessel_derived_window_reference(length, beta, dtype), like)
 
