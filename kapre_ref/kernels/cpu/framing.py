@@ -2,9 +2,12 @@
 
 import numpy as np
 
+from kapre_ref.kernels.cpu.jit import as_input, kernel, summing_kernel
 from kapre_ref.kernels.cpu.memory import working_dtype
+from kapre_ref.kernels.cpu.pool import run_slices
 
 BLOCK_BYTES = 1 << 18  # of the frames worked on at a time; a quarter of a usual L2 cache
+_BYTE_SECONDS = 1e-10  # of reading or writing one
 
 
 def frame_block(signal, first, n_frames, frame_length, hop_length, pad_value=0):
@@ -35,36 +38,75 @@ def frame_blocks(n_frames, frame_bytes):
 
 
 def frame(signals, hop_length, pad_value, out):
-    """Copy every frame from the signal straight to its place."""
-    n_frames, frame_length = out.shape[2:]
-    if not n_frames:
+    """Copy every frame from the signal straight to its place.
+
+    `out` is contiguous, with the channels first or last. If last, the samples of all channels at
+    one time lie and move together: a frame of so many times the length.
+    """
+    if not out.size:
         return
-    # Frames that lie wholly inside are one view; the few at the end are filled one block at once.
-    n_inside = min(n_frames, max(0, 1 + (signals.shape[2] - frame_length) // hop_length))
-    for item, frames in zip(
-        _channels(signals),
-        _channels(out),
-        strict=True,
-    ):
-        for first, last in ((0, n_inside), (n_inside, n_frames)):
-            if last > first:
-                frames[first:last] = frame_block(
-                    item, first * hop_length, last - first, frame_length, hop_length, pad_value
-                )
+    n_frames, frame_length = out.shape[2:]
+    if not out.flags.c_contiguous:
+        signals, out = signals.transpose(0, 2, 1), out.transpose(0, 2, 3, 1)
+        frame_length, hop_length = frame_length * out.shape[3], hop_length * out.shape[3]
+    word = f"u{out.itemsize}"  # whatever is only moved
+    pad = np.array(pad_value, out.dtype).view(word)[()]
+    batches = [(signals, out)]
+    if not signals.flags.c_contiguous:
+        batches = zip(signals[:, None], out[:, None], strict=True)  # one item's copy at a time
+    for batch, result in batches:
+        samples = np.ascontiguousarray(batch).view(word)
+        frames = result.view(word).reshape(-1, n_frames, frame_length)
+        _run_frames(_copy_frames, samples, frames, frames.nbytes, hop_length, pad)
 
 
 def energy(signals, frame_length, hop_length, pad_value, scale, out):
-    """Square and sum blocks of frames; none of them outlives its block."""
+    """Square and sum the samples of each frame where they are."""
     dtype = working_dtype(out.dtype)
-    for item, energies in zip(_channels(signals), _channels(out), strict=True):
-        for block in frame_blocks(len(energies), frame_length * dtype.itemsize):
-            n_frames = block.stop - block.start
-            frames = frame_block(
-                item, block.start * hop_length, n_frames, frame_length, hop_length, pad_value
-            )
-            squares = np.square(frames, dtype=dtype)
-            energies[block] = squares.sum(axis=1) * dtype.type(scale)
+    pad_energy = dtype.type(pad_value) ** 2
+    for item, energies in zip(signals, out, strict=True):
+        samples = np.ascontiguousarray(item, dtype)  # (channel, time)
+        sums = np.empty(energies.shape, dtype)
+        _run_frames(
+            _sum_squares,
+            samples,
+            sums,
+            sums.size * frame_length * 4,
+            frame_length,
+            hop_length,
+            pad_energy,
+        )
+        np.multiply(sums, dtype.type(scale), out=energies, casting="same_kind")
 
 
-def _channels(x):
-    return (channel for item in x for channel in item)
+def _run_frames(function, samples, result, n_bytes, *parameters):
+    n_rows, n_frames = result.shape[:2]
+    samples = as_input(samples.reshape(n_rows, -1))
+
+    def run(start, stop):
+        function(samples, *parameters, result, start, stop)
+
+    run_slices(run, n_rows * n_frames, n_bytes * _BYTE_SECONDS)
+
+
+@kernel
+def _copy_frames(samples, hop_length, pad, frames, start, stop):
+    for index in range(start, stop):  # of all frames of all rows
+        row, i = divmod(index, frames.shape[1])
+        source = samples[row, i * hop_length : i * hop_length + frames.shape[2]]
+        frame = frames[row, i]
+        inside = source.size
+        for j in range(inside):
+            frame[j] = source[j]
+        frame[inside:] = pad
+
+
+@summing_kernel
+def _sum_squares(samples, frame_length, hop_length, pad_energy, sums, start, stop):
+    for index in range(start, stop):
+        row, i = divmod(index, sums.shape[1])
+        source = samples[row, i * hop_length : i * hop_length + frame_length]
+        total = (frame_length - source.size) * pad_energy
+        for j in range(source.size):
+            total += source[j] * source[j]
+        sums[row, i] = total

@@ -36,11 +36,20 @@ def kernel(function):
 
     With NUMBA_DISABLE_JIT=1 it stays Python, slow and right.
     """
+    return _kernel(function, _OPTIONS)
+
+
+def summing_kernel(function):
+    """Do the same for sums whose terms may be added in any order, as vectors of partial sums."""
+    return _kernel(function, _OPTIONS | {"fastmath": _OPTIONS["fastmath"] | {"reassoc"}})
+
+
+def _kernel(function, options):
     if config.DISABLE_JIT:
         return np.errstate(all="ignore")(function)  # as compiled code, which warns of nothing
     if function.__closure__ is not None:
         raise TypeError(f"{function.__qualname__} closes over variables, which no cache knows of")
-    dispatcher = numba.njit(**_OPTIONS)(function)
+    dispatcher = numba.njit(**options)(function)
     dispatcher._cache = _KernelCache(function)
     return dispatcher
 
