@@ -82,7 +82,7 @@ def pooled(features: RecordingFeatures, channel: int) -> NDArray[np.float32]:
     pool = np.add if feature.kind == "mfcc" else np.maximum
     columns = []
     # Blocks hold a whole number of columns.
-    n_at_once = n_together * max(1, (1 << 16) // (n_together * features.n_channels))
+    n_at_once = n_together * max(1, features.n_frames_at_once // n_together)
     for block in features.blocks(channel, n_at_once):
         starts = np.arange(0, len(block), n_together)
         column = pool.reduceat(block, starts, axis=0)

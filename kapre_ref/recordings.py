@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -37,6 +38,7 @@ BLOCK_SIZE = 1 << 20  # samples read and values computed at a time: 4 MiB of flo
 _SET_HERE = ("x", "out", "input_data_format", "output_data_format", "return_decibel", "sample_rate")
 _STFT_PARAMETERS = ("n_fft", "win_length", "hop_length", "window_name", "pad_begin", "pad_end")
 _NO_LIMIT_DB = 1e4  # beyond the range of float32, which spans less than 900 dB
+_UNKNOWN_LENGTH = 0x7FFF0000  # bytes; programs that write to a pipe announce this or more
 _HIGHEST_SAMPLE_RATE = 1e6  # Hz; stands for a sample rate that only the recording will tell
 
 
@@ -129,8 +131,8 @@ class Recording:
         if self.seconds < 0.99 * announced:  # counts of compressed files are estimates
             return f"only {self.seconds:.2f} s of the {announced:.2f} s that its header announces"
         # libsndfile corrects the count of a WAV file that was cut off, and notes it in its log.
-        log = self._sound.extra_info.splitlines()
-        if any(line.strip().startswith("data") and "should be" in line for line in log):
+        log = re.search(r"data *: (\d+) \(should be (\d+)\)", self._sound.extra_info)
+        if log and int(log[2]) < int(log[1]) < _UNKNOWN_LENGTH:
             return f"only {self.seconds:.2f} s, less than its header announces"
         return None
 
@@ -308,10 +310,10 @@ class RecordingFeatures:
         self.n_channels, self.sample_rate = recording.n_channels, recording.sample_rate
         self._scratch = scratch
         self._row_size = self.n_channels * feature.n_spectral_bands
+        self.n_frames_at_once = max(1, BLOCK_SIZE // self._row_size)
         self._peak = -np.inf
         self.n_frames = 0
-        n_at_once = max(1, BLOCK_SIZE // self._row_size)
-        for signal in stretches(recording.blocks(), feature.plan, n_at_once):
+        for signal in stretches(recording.blocks(), feature.plan, self.n_frames_at_once):
             rows = feature.spectra(signal, self.sample_rate)
             self._peak = np.maximum(self._peak, rows.max())  # not max(): NaN must not be lost
             scratch.write(np.ascontiguousarray(rows).data)
@@ -331,7 +333,7 @@ class RecordingFeatures:
 
     def blocks(self, channel: int, n_frames_at_once: int = 0) -> Iterator[NDArray[np.float32]]:
         """Yield the frames of a channel in order, (n_frames, n_bands)."""
-        n_at_once = n_frames_at_once or max(1, BLOCK_SIZE // self._row_size)
+        n_at_once = n_frames_at_once or self.n_frames_at_once
         self._scratch.seek(0)
         for first in range(0, self.n_frames, n_at_once):
             n_rows = min(n_at_once, self.n_frames - first)

@@ -214,10 +214,8 @@ def run_self_check(
         rows.append(row)
         print(_line(row), flush=True)
     n_out = sum(not row.passed for row in rows)
-    verdict = (
-        f"{n_out} of {len(rows)} are out" if n_out else f"all {len(rows)} are within tolerance"
-    )
-    print(f"\n{verdict}; {time.monotonic() - started:.1f} s")
+    verdict = f"{n_out} of {len(rows)} are out of" if n_out else f"all {len(rows)} are within"
+    print(f"\n{verdict} tolerance; {time.monotonic() - started:.1f} s")
     if json_path is not None:
         listed = [asdict(row) for row in rows]
         report = {"versions": about, "seed": seed, "passed": not n_out, "rows": listed}

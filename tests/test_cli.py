@@ -415,6 +415,14 @@ class TestFailures:
         assert features(tmp_path / "a.wav", "--out", tmp_path / "a.npy") == 0
         assert "only 0.50 s, less than its header announces" in capsys.readouterr().err
 
+    def test_does_not_warn_of_a_length_that_was_unknown(self, tmp_path, capsys):
+        write_sound(tmp_path / "a.wav", seconds=1)
+        whole = (tmp_path / "a.wav").read_bytes()
+        at = whole.index(b"data") + 4  # what ffmpeg writes to a pipe
+        (tmp_path / "a.wav").write_bytes(whole[:at] + b"\xff" * 4 + whole[at + 4 :])
+        assert features(tmp_path / "a.wav", "--out", tmp_path / "a.npy") == 0
+        assert capsys.readouterr().err == ""
+
     @pytest.mark.parametrize("broken", ["write_npy", "draw_features"])
     def test_an_error_while_writing_leaves_nothing_half_done(self, tmp_path, monkeypatch, broken):
         def fail(file, *_):

@@ -1,0 +1,176 @@
+"""The command `kapre-ref check`: it covers everything, and nothing wrong gets past it."""
+
+import json
+import sys
+import types
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import kapre_ref
+from kapre_ref import cli, self_check
+from kapre_ref.kernels import cpu
+
+OPERATIONS = {name.removesuffix("_reference") for name in kapre_ref.__all__ if "_ref" in name}
+KERNELS = sorted(set(cpu.__all__) - {"asarray", "empty"})  # those two make room for results
+FUSED = {"filterbank_spectrogram": ("melspectrogram", "log_frequency_spectrogram")}
+
+
+def checks_of(kernel):
+    """Return the checks of a kernel in one dtype, float32 where there is a choice."""
+    names = FUSED.get(kernel, (kernel,))
+    found = [check for check in self_check.CHECKS if check.operation in names]
+    return [replace(check, dtypes=(check.dtypes[len(check.dtypes) // 2],)) for check in found]
+
+
+def largest(x):
+    return np.unravel_index(np.argmax(np.abs(x)), x.shape)
+
+
+def one_value_off(out):
+    at = largest(out)
+    out[at] = out[at] + 2 if out.dtype.kind == "i" else out[at] * 1.01
+
+
+def one_value_missing(out):
+    out[largest(out)] = 0
+
+
+def all_zero(out):
+    out[...] = 0
+
+
+def one_nan(out):
+    out[largest(out)] = np.iinfo(out.dtype).min if out.dtype.kind == "i" else np.nan
+
+
+def raising(out):
+    raise ZeroDivisionError("of all things")
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(self_check, "N_REPETITIONS", 1)
+
+
+@pytest.mark.usefixtures("quick")
+class TestVerdict:
+    """A kernel that returns nonsense, however little of it, is out."""
+
+    def test_covers_every_operation_that_has_an_oracle(self):
+        got = {check.operation for check in self_check.CHECKS}
+        assert got == OPERATIONS
+
+    @pytest.mark.parametrize("kernel", KERNELS)
+    def test_right_kernel_is_in(self, kernel, capsys):
+        status = self_check.run_self_check(checks=checks_of(kernel), seed=1)
+        assert status == 0
+        assert "are within tolerance" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        "spoil", [one_value_off, one_value_missing, all_zero, one_nan, raising]
+    )
+    @pytest.mark.parametrize("kernel", KERNELS)
+    def test_wrong_kernel_is_out(self, monkeypatch, capsys, kernel, spoil):
+        original = getattr(cpu, kernel)
+
+        def wrong(*arguments):
+            original(*arguments)
+            spoil(arguments[-1])
+
+        monkeypatch.setattr(cpu, kernel, wrong)
+        checks = checks_of(kernel)
+        status = self_check.run_self_check(checks=checks, seed=1)
+        printed = capsys.readouterr().out
+        assert status == 1
+        assert printed.count(" OUT ") == len(checks)
+        assert f"{len(checks)} of {len(checks)} are out of tolerance" in printed
+
+    def test_floor_of_decibels_counts(self, monkeypatch):
+        original = cpu.stft_magnitude
+
+        def without_limit(signals, plan, scale, out):
+            scale = scale._replace(dynamic_range=200.0) if scale else scale
+            original(signals, plan, scale, out)
+
+        monkeypatch.setattr(cpu, "stft_magnitude", without_limit)
+        plain, decibel = checks_of("stft_magnitude")
+        assert self_check.run_self_check(checks=[plain], seed=1) == 0
+        assert self_check.run_self_check(checks=[decibel], seed=1) == 1
+
+    def test_wrong_dtype_and_shape_are_out(self, monkeypatch, capsys):
+        monkeypatch.setattr(kapre_ref, "phase", lambda x: np.zeros(3))
+        assert self_check.run_self_check(checks=checks_of("phase"), seed=1) == 1
+        assert "float64 (3,) instead of float64 (2, 2, 80, 1025)" in capsys.readouterr().out
+
+    def test_no_check_at_all_is_no_success(self):
+        assert self_check.run_self_check(checks=[]) == 1
+
+    @pytest.mark.parametrize(("beside", "expected"), [(0.49, 1), (0, 0)])
+    def test_a_code_beside_its_boundary_is_no_error(self, beside, expected):
+        mu, code = 255, 140
+        value = 2 * (code - 0.5 + beside) / mu - 1  # truncated to `code`, `beside` above its edge
+        signal = np.array([np.sign(value) * np.expm1(abs(value) * np.log1p(mu)) / mu])
+        truth = np.array([code], np.int32)
+        check = next(c for c in self_check.CHECKS if c.operation == "mu_law_encoding")
+        assert self_check.measure(check, truth - 1, truth, [signal]) == expected
+
+
+class TestCommand:
+    def test_this_installation_is_right(self, tmp_path, capsys, monkeypatch):
+        monkeypatch.setattr(self_check, "N_REPETITIONS", 1)
+        status = cli.main(["check", "--json", str(tmp_path / "check.json"), "--seed", "5"])
+        printed = capsys.readouterr().out
+        assert status == 0, printed
+        report = json.loads((tmp_path / "check.json").read_text())
+        assert report["passed"]
+        assert report["seed"] == 5
+        assert {"python", "numpy", "scipy", "numba", "cupy", "cpu", "gpu"} <= set(
+            report["versions"]
+        )
+        rows = [row for row in report["rows"] if row["backend"] == "cpu"]
+        assert len(rows) == sum(len(check.dtypes) for check in self_check.CHECKS)
+        for row in rows:
+            assert row["error"] <= row["tolerance"]
+            assert row["speed"] > 0
+            assert row["dtype"] in printed
+
+    def test_json_of_a_failure_is_strict(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(cpu, "phase", lambda x, out: out.fill(np.nan))
+        path = tmp_path / "check.json"
+        assert self_check.run_self_check(str(path), checks=checks_of("phase")) == 1
+        report = json.loads(path.read_text(), parse_constant=pytest.fail)
+        assert not report["passed"]
+        assert report["rows"][0]["error"] is None
+        assert report["rows"][0]["message"] == "the result has values that are not finite"
+
+    def test_refuses_a_file_in_no_folder(self, tmp_path, capsys):
+        assert cli.main(["check", "--json", str(tmp_path / "none" / "check.json")]) == 2
+        assert "--json must name a file in a folder that exists" in capsys.readouterr().err
+
+
+class TestGpu:
+    def test_without_cupy(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "cupy", None)
+        assert self_check.find_gpu() == (None, "not present: CuPy is not installed")
+
+    def test_without_a_device(self, monkeypatch):
+        def fail():
+            raise RuntimeError("cudaErrorNoDevice: no CUDA-capable device\nis detected")
+
+        runtime = types.SimpleNamespace(getDeviceCount=fail)
+        cupy = types.SimpleNamespace(cuda=types.SimpleNamespace(runtime=runtime))
+        monkeypatch.setitem(sys.modules, "cupy", cupy)
+        backend, text = self_check.find_gpu()
+        assert backend is None
+        assert text == "not present: cudaErrorNoDevice: no CUDA-capable device is detected"
+
+    def test_rows_of_a_second_backend(self):
+        sent = []
+        gpu = self_check.Backend("gpu", lambda x: sent.append(1) or x, np.copy, lambda: None)
+        cpu_backend = self_check.Backend("cpu", lambda x: x, lambda x: x, lambda: None)
+        checks = checks_of("delta")
+        rows = list(self_check.all_rows(checks, [cpu_backend, gpu], seed=1))
+        assert [row.backend for row in rows] == ["cpu", "gpu"]
+        assert sent == [1]
