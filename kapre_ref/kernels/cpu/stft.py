@@ -56,14 +56,3 @@ def inverse_stft(spectra, n_fft, hop_length, window, out):
                 for index, part in enumerate(parts, block.start):
                     total[index * hop_length : index * hop_length + len(part)] += part
             signal[...] = total
-
-
-def magnitude(x, out):
-    """Take the absolute value, in the working precision."""
-    out[...] = np.abs(x.astype(working_dtype(x.dtype), copy=False))
-
-
-def phase(x, out):
-    """Take the angle, in the working precision."""
-    x = x.astype(working_dtype(x.dtype), copy=False)
-    out[...] = np.arctan2(x.imag, x.real)
