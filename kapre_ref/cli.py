@@ -5,15 +5,12 @@ from __future__ import annotations
 import argparse
 import inspect
 import os
-import signal
 import sys
 import tempfile
-import threading
 import time
 import warnings
 from collections import Counter
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from kapre_ref import __version__
 from kapre_ref._checks import check_positive
@@ -36,15 +33,14 @@ from kapre_ref.recordings import (
     find_recordings,
     load_extra,
 )
+from kapre_ref.terminal import Interrupted, interrupts, progress, say, short_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from types import FrameType
+    from collections.abc import Callable, Sequence
 
     from kapre_ref.recordings import Found
 
 _SCRATCH_BYTES = 16 << 20  # features of a recording up to here stay in memory until written
-_STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not there on Windows
 
 _DESCRIPTION = "Audio features of Kapre, computed without TensorFlow."
 
@@ -85,26 +81,18 @@ class UsageError(Exception):
     """The command line asks for something that cannot be done."""
 
 
-class Interrupted(BaseException):
-    """A signal asked the command to stop."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     arguments = _parser().parse_args(argv)
     try:
-        with _interruptible():
+        with interrupts:
             status: int = arguments.run(arguments)
             return status
     except (UsageError, MissingExtraError) as error:
-        _say(f"kapre-ref: error: {error}", sys.stderr)
+        say(f"kapre-ref: error: {error}", sys.stderr)
         return 2
     except Interrupted as interrupted:
-        _say("kapre-ref: interrupted; what is written is complete", sys.stderr)
+        say("kapre-ref: interrupted; what is written is complete", sys.stderr)
         return 128 + interrupted.number
     except BrokenPipeError:  # the reader of our output has gone, as in `kapre-ref check | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -263,7 +251,7 @@ def _is_option(name: str) -> bool:
 def run_features(arguments: argparse.Namespace) -> int:
     """Compute and write the features of all recordings."""
     started = time.monotonic()
-    with _short_warnings():
+    with short_warnings():
         load_extra("soundfile")
         for name, wanted in (("soxr", arguments.sample_rate), ("matplotlib", arguments.plot)):
             if wanted:
@@ -272,7 +260,7 @@ def run_features(arguments: argparse.Namespace) -> int:
         found, failures = find_recordings(arguments.recordings)
         outputs = _outputs(arguments, found)
         outcomes = Counter(failed=len(failures))
-        with _progress(arguments, len(found)) as report:
+        with progress(len(found), arguments.quiet) as report:
             for recording, output in zip(found, outputs, strict=True):
                 try:
                     outcome, line = _do(arguments, feature, recording, output)
@@ -282,11 +270,12 @@ def run_features(arguments: argparse.Namespace) -> int:
                     outcome, line = "failed", ""
                 outcomes[outcome] += 1
                 report(line)
+                interrupts.check()
     for path, reason in failures:
-        _say(f"kapre-ref: failed: {path}: {reason}", sys.stderr)
+        say(f"kapre-ref: failed: {path}: {reason}", sys.stderr)
     if not arguments.quiet:
         counts = ", ".join(f"{outcomes[name]} {name}" for name in ("written", "kept", "failed"))
-        _say(f"{counts} in {time.monotonic() - started:.1f} s")
+        say(f"{counts} in {time.monotonic() - started:.1f} s")
     return 1 if failures else 0
 
 
@@ -327,7 +316,7 @@ def _do(
         with tempfile.SpooledTemporaryFile(_SCRATCH_BYTES, dir=folder) as scratch:
             features = RecordingFeatures(recording, feature, scratch)
             if recording.missing:
-                _say(f"kapre-ref: warning: {found.path}: {recording.missing}", sys.stderr)
+                say(f"kapre-ref: warning: {found.path}: {recording.missing}", sys.stderr)
             _write(arguments, features, output, os.path.basename(found.path))
     line = f"wrote {output}: {features.shape}, {features.seconds:.2f} s"
     line += f" at {features.sample_rate:g} Hz"
@@ -372,76 +361,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ValueError | RuntimeError) and text:
         return text
     return f"{type(error).__name__}: {text}"
-
-
-@contextmanager
-def _progress(arguments: argparse.Namespace, n_recordings: int) -> Iterator[Callable[[str], None]]:
-    """Yield what reports a recording's line; on a terminal, a bar shows how far the work is."""
-    if arguments.quiet or n_recordings < 2 or not sys.stderr.isatty():
-
-        def report(line: str) -> None:
-            if line and not arguments.quiet:
-                _say(line)
-
-        yield report
-        return
-    with load_extra("tqdm").tqdm(total=n_recordings, unit="recording", file=sys.stderr) as bar:
-
-        def report_above_bar(line: str) -> None:
-            if line:
-                bar.clear()
-                _say(line)
-            bar.update()
-
-        yield report_above_bar
-
-
-@contextmanager
-def _short_warnings() -> Iterator[None]:
-    """Show warnings in one line each, without the place in our code where they arose."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = _show_warning
-        yield
-
-
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: IO[str] | None = None,
-    line: str | None = None,
-) -> None:
-    _say(f"kapre-ref: warning: {message}", sys.stderr)
-
-
-def _say(text: str, stream: IO[str] | None = None) -> None:
-    """Print a line, whatever characters the stream cannot show; file names may hold any."""
-    stream = stream or sys.stdout
-    text = text.replace("\n", "\\n").replace("\r", "\\r")
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Turn the signals that ask to stop into an exception, so that half-written files go."""
-
-    def interrupt(number: int, _frame: FrameType | None) -> None:
-        for each in earlier:  # another one must not cut the cleaning up short
-            signal.signal(each, signal.SIG_IGN)
-        raise Interrupted(number)
-
-    earlier: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        for each in (getattr(signal, name) for name in _STOPPING if hasattr(signal, name)):
-            handler = signal.getsignal(each)
-            if handler not in (signal.SIG_IGN, None):  # started in the background, say
-                earlier[each] = handler
-                signal.signal(each, interrupt)
-    try:
-        yield
-    finally:
-        for each, handler in earlier.items():
-            signal.signal(each, handler)

@@ -1,325 +1,21 @@
-"""The command `kapre-ref features`: what it computes, where it puts it, and what it leaves."""
+"""The command on good and bad recordings, when it is interrupted, and when it is misused."""
 
-import json
-import os
 import re
 import signal
 import subprocess
 import sys
-import tracemalloc
 from pathlib import Path
 
-import make_recording
 import numpy as np
 import pytest
 import soundfile
-import soxr
-from closeness import assert_close, peak_of
+from command import RECORDING, features, files_below, run, write_sound
 
 from kapre_ref import (
     cli,
-    feature_files,
-    log_frequency_spectrogram,
-    logmel_to_mfcc,
-    melspectrogram,
     plot,
     recordings,
-    stft_magnitude,
 )
-
-RECORDING = Path(__file__).parent / "data" / "recording.flac"
-
-
-def run(*arguments):
-    """Run the command in this process and return its exit status."""
-    return cli.main([str(argument) for argument in arguments])
-
-
-def features(*arguments):
-    return run("features", *arguments)
-
-
-def write_sound(path, seconds=0.3, sample_rate=22050, n_channels=1, seed=0, **options):
-    """Write noise and return it, (time, channel), float32."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(seed)
-    sound = rng.uniform(-0.5, 0.5, (round(seconds * sample_rate), n_channels)).astype(np.float32)
-    # Written under a plain name, for soundfile refuses some.
-    plain = path.with_name(f"plain{path.suffix}")
-    soundfile.write(plain, sound, sample_rate, **options)
-    plain.rename(path)
-    return sound
-
-
-def files_below(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-
-
-def single(folder, *options, name="a.wav", **sound):
-    """Compute the features of noise, stored without loss, and return both."""
-    samples = write_sound(folder / name, subtype="FLOAT", **sound)
-    assert features(folder / name, "--out", folder / "out.npy", "--overwrite", *options) == 0
-    return np.load(folder / "out.npy"), samples
-
-
-def assert_features(got, expected):
-    """Require the same up to the rounding of float32: kernels work in blocks of their own."""
-    assert got.dtype == np.float32
-    # Decibels: 2e-4 as for all of them. Else 8 eps of the peak, as for any spectrogram.
-    assert_close(got, expected, 2e-4 if expected.min() < 0 else 1e-6 * peak_of(expected))
-
-
-class TestFeatures:
-    @pytest.mark.parametrize(
-        ("options", "expected"),
-        [
-            ([], lambda x: melspectrogram(x, return_decibel=True)),
-            (["--no-decibel"], melspectrogram),
-            (["--feature", "stft", "--no-decibel"], stft_magnitude),
-            (
-                ["--feature", "log-frequency", "--log-n-bins", "60"],
-                lambda x: log_frequency_spectrogram(x, log_n_bins=60, return_decibel=True),
-            ),
-            (
-                ["--feature", "mfcc", "--n-mfccs", "13", "--n-mels", "40"],
-                lambda x: logmel_to_mfcc(melspectrogram(x, n_mels=40, return_decibel=True), 13),
-            ),
-        ],
-        ids=["mel", "mel magnitude", "stft", "log-frequency", "mfcc"],
-    )
-    def test_equals_composed_function(self, tmp_path, options, expected):
-        status = features(RECORDING, "--out", tmp_path / "out.npy", *options)
-        got = np.load(tmp_path / "out.npy")
-        assert status == 0
-        assert_features(got, expected(soundfile.read(RECORDING, dtype="float32")[0]))
-
-    def test_every_option_arrives(self, tmp_path):
-        flags = "--n-fft 512 --win-length 400 --hop-length 160 --window-name hamming_window "
-        flags += "--pad-begin --pad-end --n-mels 32 --mel-f-min 50 --mel-f-max 7000 --mel-htk "
-        flags += "--mel-norm 1 --db-ref-value 0.5 --db-amin 1e-6 --db-dynamic-range 20"
-        got, samples = single(tmp_path, *flags.split(), seconds=1)
-        stft_options = {"window_name": "hamming_window", "pad_begin": True, "pad_end": True}
-        mel_options = {"n_mels": 32, "mel_f_min": 50, "mel_f_max": 7000}
-        mel_options |= {"mel_htk": True, "mel_norm": 1}
-        db_options = {"db_ref_value": 0.5, "db_amin": 1e-6, "db_dynamic_range": 20}
-        options = stft_options | mel_options | db_options
-        expected = melspectrogram(samples[:, 0], 512, 400, 160, return_decibel=True, **options)
-        assert_features(got, expected)
-
-    @pytest.mark.parametrize(("n_channels", "shape"), [(1, (9, 128)), (3, (3, 9, 128))])
-    def test_channels_come_first(self, tmp_path, n_channels, shape):
-        got, samples = single(tmp_path, n_channels=n_channels)
-        expected = melspectrogram(
-            samples.T[None].copy(),
-            return_decibel=True,
-            input_data_format="channels_first",
-            output_data_format="channels_first",
-        )
-        assert got.shape == shape
-        assert_features(got, expected.reshape(shape))
-
-    def test_mono_is_the_mean(self, tmp_path):
-        got, samples = single(tmp_path, "--mono", n_channels=3)
-        expected = melspectrogram(samples.mean(axis=1), return_decibel=True)
-        assert_features(got, expected)
-
-    @pytest.mark.parametrize("sample_rate", [8000, 44100])
-    def test_sample_rate_resamples(self, tmp_path, sample_rate):
-        got, samples = single(tmp_path, "--sample-rate", sample_rate, n_channels=2)
-        resampled = soxr.resample(samples, 22050, sample_rate)
-        formats = {"output_data_format": "channels_first"}
-        expected = melspectrogram(
-            resampled[None], sample_rate=sample_rate, return_decibel=True, **formats
-        )
-        assert_features(got, expected[0])
-
-    @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
-    def test_reads_format(self, tmp_path, suffix):
-        write_sound(tmp_path / f"a.{suffix}", seconds=1)
-        status = features(tmp_path / f"a.{suffix}", "--out", tmp_path / "out.npy", "--no-decibel")
-        got = np.load(tmp_path / "out.npy")
-        expected = melspectrogram(soundfile.read(tmp_path / f"a.{suffix}", dtype="float32")[0])
-        assert status == 0
-        assert_features(got, expected)
-
-
-class TestBlocks:
-    """A recording read piece by piece gives what it gives in one piece."""
-
-    @pytest.mark.parametrize("padding", [[], ["--pad-begin"], ["--pad-end"]], ids=str)
-    @pytest.mark.parametrize("hop_length", [1, 100, 256, 300, 1000])
-    @pytest.mark.parametrize("block_size", [1, 200, 999])
-    def test_equals_one_piece(self, tmp_path, monkeypatch, padding, hop_length, block_size):
-        if padding == ["--pad-begin"]:
-            hop_length = min(hop_length, 256)
-        options = ["--feature", "stft", "--n-fft", "256", "--hop-length", hop_length, *padding]
-        options += ["--db-dynamic-range", "15"]
-        seconds = 0.05 if block_size == 1 else 0.3  # a sample at a time takes its time
-        whole, samples = single(tmp_path, *options, seconds=seconds)
-        monkeypatch.setattr(recordings, "BLOCK_SIZE", block_size)
-        got, _ = single(tmp_path, *options, seconds=seconds)
-        flags = {flag[2:].replace("-", "_"): True for flag in padding}
-        decibel = {"return_decibel": True, "db_dynamic_range": 15}
-        expected = stft_magnitude(samples[:, 0], 256, None, hop_length, **flags, **decibel)
-        assert got.shape == expected.shape
-        assert_features(got, expected)
-        assert_features(whole, expected)
-
-    @pytest.mark.parametrize("scratch_bytes", [100, 16 << 20])
-    def test_channels_resampling_and_mfcc(self, tmp_path, monkeypatch, scratch_bytes):
-        options = ["--feature", "mfcc", "--n-fft", "512", "--n-mels", "40", "--pad-end"]
-        options += ["--sample-rate", "16000", "--db-dynamic-range", "12"]
-        expected, _ = single(tmp_path, *options, n_channels=2)
-        monkeypatch.setattr(recordings, "BLOCK_SIZE", 777)
-        monkeypatch.setattr(cli, "_SCRATCH_BYTES", scratch_bytes)
-        got, _ = single(tmp_path, *options, n_channels=2)
-        assert got.shape == expected.shape == (2, 38, 20)
-        assert_features(got, expected)
-
-    def test_memory_does_not_grow_with_length(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(recordings, "BLOCK_SIZE", 1 << 14)
-        monkeypatch.setattr(cli, "_SCRATCH_BYTES", 1 << 14)
-        write_sound(tmp_path / "a.wav", seconds=60)
-        options = ["--feature", "stft", "--hop-length", "512", "--quiet"]
-        features(RECORDING, "--out", tmp_path / "b.npy", *options)  # what loads once, is loaded
-        tracemalloc.start()
-        status = features(tmp_path / "a.wav", "--out", tmp_path / "a.npy", *options)
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        assert status == 0
-        assert (tmp_path / "a.npy").stat().st_size > 10_000_000
-        assert peak < 2_000_000  # the block, its features, copies of both, and the tables
-
-
-class TestNpz:
-    @pytest.mark.parametrize("kind", ["mel", "stft", "log-frequency"])
-    def test_frequencies_and_times_locate_a_tone_burst(self, tmp_path, kind):
-        time = np.arange(22050) / 22050
-        burst = np.exp(-(((time - 0.6) / 0.01) ** 2)) * np.sin(2 * np.pi * 1000 * time)
-        soundfile.write(tmp_path / "a.wav", burst, 22050)
-        options = ["--feature", kind, "--no-decibel", "--hop-length", "64", "--pad-begin"]
-        assert features(tmp_path / "a.wav", "--out", tmp_path / "a.npz", *options) == 0
-        made = np.load(tmp_path / "a.npz")
-        frame, band = np.unravel_index(made["features"].argmax(), made["features"].shape)
-        assert abs(made["times"][frame] - 0.6) <= 64 / 22050  # a hop
-        nearest = np.abs(made["frequencies"] - 1000).argmin()
-        assert abs(band - nearest) <= 1
-        assert made["features"].shape == (len(made["times"]), len(made["frequencies"]))
-
-    def test_holds_how_it_was_made(self, tmp_path):
-        options = ["--feature", "mfcc", "--sample-rate", "16000", "--n-fft", "400", "--format"]
-        assert features(RECORDING, "--out", tmp_path, *options, "npz") == 0
-        made = np.load(tmp_path / "recording.npz")
-        parameters = json.loads(str(made["parameters"]))
-        assert made["sample_rate"] == 16000
-        assert parameters["feature"] == "mfcc"
-        assert (parameters["n_fft"], parameters["hop_length"], parameters["n_mels"]) == (
-            400,
-            100,
-            128,
-        )
-        np.testing.assert_array_equal(made["coefficients"], np.arange(20))
-        assert made["features"].shape == (len(made["times"]), 20)
-        assert "frequencies" not in made
-
-
-class TestOutputs:
-    def test_keeps_sub_folders(self, tmp_path):
-        write_sound(tmp_path / "in" / "x" / "a.wav")
-        write_sound(tmp_path / "in" / "b.flac")
-        write_sound(tmp_path / "in" / ".hidden.wav")
-        (tmp_path / "in" / "notes.txt").write_text("no recording")
-        assert features(tmp_path / "in", "--out", tmp_path / "out") == 0
-        assert files_below(tmp_path / "out") == ["b.npy", "x/a.npy"]
-
-    def test_same_name_keeps_suffix(self, tmp_path):
-        for name in ("a.wav", "a.flac", "b.wav"):
-            write_sound(tmp_path / "in" / name)
-        assert features(tmp_path / "in", "--out", tmp_path / "out") == 0
-        assert files_below(tmp_path / "out") == ["a.flac.npy", "a.wav.npy", "b.npy"]
-
-    def test_same_name_of_two_inputs_keeps_path(self, tmp_path):
-        for folder, seed in (("x", 1), ("y", 2)):
-            write_sound(tmp_path / folder / "a.wav", seed=seed)
-        inputs = (tmp_path / "x", tmp_path / "y" / "a.wav")
-        assert features(*inputs, "--out", tmp_path / "out") == 0
-        assert files_below(tmp_path / "out") == ["x/a.wav.npy", "y/a.wav.npy"]
-        first, second = (np.load(tmp_path / "out" / n / "a.wav.npy") for n in "xy")
-        assert not np.array_equal(first, second)
-
-    def test_no_two_outputs_are_alike(self, tmp_path):
-        names = ["in/x/a.wav.ogg", "p/x/a.wav", "q/a.wav"]
-        found = [recordings.Found(str(tmp_path / name), name.split("/", 1)[1]) for name in names]
-        found.append(recordings.Found(str(tmp_path / "p/a.wav"), "a.wav"))
-        outputs = feature_files.place_outputs(found, "out", "npy")
-        assert len(set(outputs)) == len(outputs) == 4
-
-    def test_refuses_what_would_still_meet(self):
-        found = [
-            recordings.Found("/s/x/a.wav", "a.wav"),
-            recordings.Found("/s/y/a.wav", "a.wav"),
-            recordings.Found("/t/x/a.wav.wav", "x/a.wav.wav"),
-        ]
-        with pytest.raises(ValueError, match=r"/s/x/a.wav and /t/x/a.wav.wav would both be out"):
-            feature_files.place_outputs(found, "out", "npy")
-
-    def test_a_recording_given_twice_is_done_once(self, tmp_path, capsys):
-        write_sound(tmp_path / "in" / "a.wav")
-        inputs = (tmp_path / "in", tmp_path / "in" / "a.wav")
-        assert features(*inputs, "--out", tmp_path / "out") == 0
-        assert capsys.readouterr().out.count("wrote") == 1
-
-    def test_keeps_what_is_done(self, tmp_path, capsys):
-        sound = write_sound(tmp_path / "a.wav")
-        for expected in ("1 written, 0 kept", "0 written, 1 kept"):
-            assert features(tmp_path / "a.wav", "--out", tmp_path / "out") == 0
-            assert expected in capsys.readouterr().out
-        soundfile.write(tmp_path / "a.wav", sound / 2, 22050)
-        before = np.load(tmp_path / "out" / "a.npy")
-        assert features(tmp_path / "a.wav", "--out", tmp_path / "out", "--overwrite") == 0
-        after = np.load(tmp_path / "out" / "a.npy")
-        assert not np.array_equal(before, after)
-
-    def test_done_includes_the_picture(self, tmp_path, capsys):
-        write_sound(tmp_path / "a.wav")
-        for options, expected in (
-            ([], "1 written"),
-            (["--plot"], "1 written"),
-            (["--plot"], "1 kept"),
-            ([], "1 kept"),
-        ):
-            assert features(tmp_path / "a.wav", "--out", tmp_path / "out", *options) == 0
-            assert expected in capsys.readouterr().out
-        assert files_below(tmp_path / "out") == ["a.npy", "a.png"]
-
-    def test_spares_a_picture_that_is_not_its_own(self, tmp_path, capsys):
-        write_sound(tmp_path / "a.wav")
-        (tmp_path / "a.png").write_bytes(b"cover")
-        assert features(tmp_path / "a.wav", "--out", tmp_path, "--plot") == 1
-        assert "a.png exists without" in capsys.readouterr().err
-        assert (tmp_path / "a.png").read_bytes() == b"cover"
-
-    def test_says_what_it_wrote(self, tmp_path, capsys):
-        write_sound(tmp_path / "a.wav", n_channels=2)
-        features(tmp_path / "a.wav", "--out", tmp_path / "o.npy")
-        line, summary = capsys.readouterr().out.splitlines()
-        assert line == f"wrote {tmp_path / 'o.npy'}: (2, 9, 128), 0.30 s at 22050 Hz"
-        assert summary.startswith("1 written, 0 kept, 0 failed in ")
-
-    def test_quiet(self, tmp_path, capsys):
-        write_sound(tmp_path / "a.wav")
-        features(tmp_path / "a.wav", "--out", tmp_path / "o.npy", "--quiet")
-        assert capsys.readouterr() == ("", "")
-
-    def test_any_file_name(self, tmp_path, capsys):
-        names = ["$x_1$.wav", "\u97f3\u697d.wav", "a b\n.wav", "x" * 250 + ".wav", "a.b.c.wav"]
-        if sys.platform == "linux":
-            names.append(os.fsdecode(b"\xff.wav"))
-        for name in names:
-            write_sound(tmp_path / "in" / name, seconds=0.1)
-        assert features(tmp_path / "in", "--out", tmp_path / "out", "--plot") == 0
-        assert len(files_below(tmp_path / "out")) == 2 * len(names)
-        assert len(capsys.readouterr().out.splitlines()) == len(names) + 1
 
 
 class TestFailures:
@@ -487,6 +183,21 @@ class TestInterrupt:
         assert "Traceback" not in done.stderr
         assert ("interrupted" in done.stderr) == bool(call)
 
+    def test_is_not_lost_in_a_destructor(self, tmp_path, monkeypatch, capsys):
+        class Freed:
+            def __del__(self):
+                signal.raise_signal(signal.SIGTERM)
+
+        for name in ("a.wav", "b.wav"):
+            write_sound(tmp_path / "in" / name)
+        original = recordings.stretches
+        monkeypatch.setattr(recordings, "stretches", lambda *a: Freed() and original(*a))
+        monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+        status = features(tmp_path / "in", "--out", tmp_path / "out")
+        assert status == 128 + signal.SIGTERM
+        assert files_below(tmp_path / "out") == ["a.npy"]
+        assert "interrupted" in capsys.readouterr().err
+
     def test_handlers_are_put_back(self, tmp_path):
         before = signal.getsignal(signal.SIGINT)
         write_sound(tmp_path / "a.wav")
@@ -592,70 +303,3 @@ class TestUsage:
         captured = capsys.readouterr()
         assert "2/2" in captured.err
         assert captured.out.count("wrote") == 2
-
-
-class TestPicture:
-    @pytest.mark.parametrize("kind", ["mel", "stft", "log-frequency", "mfcc"])
-    def test_axes_are_labelled(self, tmp_path, monkeypatch, kind):
-        from matplotlib.figure import Figure
-
-        figures = []
-        original = Figure.savefig
-        monkeypatch.setattr(
-            Figure, "savefig", lambda self, *a, **k: figures.append(self) or original(self, *a, **k)
-        )
-        options = ["--feature", kind, "--plot"]
-        assert features(RECORDING, "--out", tmp_path / "a.npy", *options) == 0
-        panel, bar = figures[0].axes
-        expected = ("value", "coefficient") if kind == "mfcc" else ("dB", "frequency (Hz)")
-        assert (bar.get_ylabel(), panel.get_ylabel()) == expected
-        assert panel.get_xlabel() == "time (s)"
-        assert "recording.flac" in figures[0].get_suptitle()
-        start, stop = panel.get_xlim()
-        assert 0 <= start < 0.1
-        assert 5.9 < stop <= 6
-        if kind != "mfcc":
-            labels = [float(label.get_text()) for label in panel.get_yticklabels()]
-            assert len(labels) >= 4
-            rows = panel.get_yticks()
-            frequencies = recordings.Feature(kind).frequencies(22050)
-            assert_close(np.interp(rows, np.arange(len(frequencies)), frequencies), labels, 1e-6)
-
-    def test_a_column_is_the_loudest_of_its_frames(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(plot, "MAX_COLUMNS", 10)
-        write_sound(tmp_path / "a.wav", seconds=1)
-        feature = recordings.Feature("stft")
-        with (
-            recordings.Recording(str(tmp_path / "a.wav")) as recording,
-            open(tmp_path / "scratch", "w+b") as scratch,
-        ):
-            made = recordings.RecordingFeatures(recording, feature, scratch)
-            whole = np.concatenate(list(made.blocks(0)))
-            got = plot.pooled(made, 0)
-        expected = [whole[start : start + 4].max(axis=0) for start in range(0, 40, 4)]
-        np.testing.assert_array_equal(got, expected)
-
-    @pytest.mark.parametrize("linear", [True, False])
-    @pytest.mark.parametrize("highest", [100, 4000, 11025, 96000])
-    def test_ticks_are_round_and_few(self, linear, highest):
-        lowest = 0 if linear else 20
-        frequencies = np.linspace(lowest, highest, 300)
-        if not linear:
-            frequencies = np.geomspace(lowest, highest, 300)
-        got = plot.tick_frequencies(frequencies, linear)
-        assert 2 <= len(got) <= 12
-        assert lowest <= got[0] < got[-1] <= highest
-        assert all(float(f"{frequency:.2g}") == frequency for frequency in got)
-
-
-class TestRecording:
-    def test_is_what_its_program_makes(self):
-        got, sample_rate = soundfile.read(RECORDING, dtype="int16")
-        expected = make_recording.make_recording()
-        assert sample_rate == make_recording.SAMPLE_RATE
-        # 1: sines of other processors differ by an ulp, which may round to the next integer.
-        assert_close(got.astype(int), expected.astype(int), 1)
-
-    @pytest.mark.parametrize(("name", "limit"), [("flac", 200_000), ("png", 250_000)])
-    def test_is_small(self, name, limit):
-        assert RECORDING.with_suffix(f".{name}").stat().st_size < limit

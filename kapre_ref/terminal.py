@@ -1,0 +1,115 @@
+"""What the command says on a terminal, and how it is stopped there."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+import warnings
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+
+from kapre_ref.recordings import load_extra
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+_STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not there on Windows
+
+
+@contextmanager
+def progress(n_recordings: int, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Yield what reports a recording's line; on a terminal, a bar shows how far the work is."""
+    if quiet or n_recordings < 2 or not sys.stderr.isatty():
+
+        def report(line: str) -> None:
+            if line and not quiet:
+                say(line)
+
+        yield report
+        return
+    with load_extra("tqdm").tqdm(total=n_recordings, unit="recording", file=sys.stderr) as bar:
+
+        def report_above_bar(line: str) -> None:
+            if line:
+                bar.clear()
+                say(line)
+            bar.update()
+
+        yield report_above_bar
+
+
+@contextmanager
+def short_warnings() -> Iterator[None]:
+    """Show warnings in one line each, without the place in our code where they arose."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = _show_warning
+        yield
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: IO[str] | None = None,
+    line: str | None = None,
+) -> None:
+    say(f"kapre-ref: warning: {message}", sys.stderr)
+
+
+def say(text: str, stream: IO[str] | None = None) -> None:
+    """Print a line, whatever characters the stream cannot show; file names may hold any."""
+    stream = stream or sys.stdout
+    text = text.replace("\n", "\\n").replace("\r", "\\r")
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+
+
+class Interrupted(BaseException):
+    """A signal asked the command to stop."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Interrupts:
+    """While in use, the signals that ask to stop raise `Interrupted`, so half-written files go."""
+
+    def __init__(self) -> None:
+        self._earlier: dict[int, Any] = {}
+        self._last: tuple[int, float] | None = None  # signal, time
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for each in (getattr(signal, name) for name in _STOPPING if hasattr(signal, name)):
+            handler = signal.getsignal(each)
+            if handler not in (signal.SIG_IGN, None):  # ignored: started in the background, say
+                self._earlier[each] = handler
+                signal.signal(each, self._interrupt)
+
+    def __exit__(self, *_: object) -> None:
+        for each, handler in self._earlier.items():
+            signal.signal(each, handler)
+        self._earlier.clear()
+        self._last = None
+
+    def _interrupt(self, number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        # Another one at once, as from a second key stroke, must not cut the cleaning up short.
+        if self._last is None or now - self._last[1] > 1:
+            self._last = (number, now)
+            raise Interrupted(number)
+
+    def check(self) -> None:
+        """Raise what got lost, for Python drops exceptions that are raised in a `__del__`."""
+        if self._last is not None:
+            raise Interrupted(self._last[0])
+
+
+interrupts = Interrupts()

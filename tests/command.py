@@ -1,0 +1,35 @@
+"""The command in this process, and sounds for it to work on."""
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from kapre_ref import cli
+
+RECORDING = Path(__file__).parent / "data" / "recording.flac"
+
+
+def run(*arguments):
+    """Run the command in this process and return its exit status."""
+    return cli.main([str(argument) for argument in arguments])
+
+
+def features(*arguments):
+    return run("features", *arguments)
+
+
+def write_sound(path, seconds=0.3, sample_rate=22050, n_channels=1, seed=0, **options):
+    """Write noise and return it, (time, channel), float32."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    sound = rng.uniform(-0.5, 0.5, (round(seconds * sample_rate), n_channels)).astype(np.float32)
+    # Written under a plain name, for soundfile refuses some.
+    plain = path.with_name(f"plain{path.suffix}")
+    soundfile.write(plain, sound, sample_rate, **options)
+    plain.rename(path)
+    return sound
+
+
+def files_below(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
