@@ -1,0 +1,92 @@
+"""Each operation as plain NumPy/SciPy in the precision of its input: the measure of the contract.
+
+Signals are (batch, channel, time) and spectrograms (batch, channel, n_frames, n_freq). float16 is
+computed in float32 and rounded once, as everywhere.
+"""
+
+import numpy as np
+from scipy import fft
+
+import kapre_ref as kr
+
+FIRST = "channels_first"
+
+
+def working(x):
+    """Return `x` in the precision that it is computed in."""
+    return x.astype(np.promote_types(x.dtype, np.float32))
+
+
+def _rounded(values, x):
+    return values.astype(x.real.dtype)
+
+
+def _framed(x, frame_length, hop_length, pad_end):
+    n_samples = x.shape[2]
+    n_frames = max(0, 1 + (n_samples - frame_length) // hop_length)
+    if pad_end:
+        n_frames = -(-n_samples // hop_length)
+    x = np.pad(x, [(0, 0), (0, 0), (0, frame_length + hop_length)])
+    views = np.lib.stride_tricks.sliding_window_view(x, frame_length, axis=2)
+    return views[:, :, ::hop_length][:, :, :n_frames]
+
+
+def energy(x, frame_length, hop_length, pad_end, scale):
+    frames = _framed(working(x), frame_length, hop_length, pad_end)
+    return _rounded(np.sum(frames * frames, axis=3) * frames.dtype.type(scale), x)
+
+
+def stft(x, n_fft, win_length, hop_length, window_name, pad_begin, pad_end):
+    x = working(x)
+    x = np.pad(x, [(0, 0), (0, 0), ((n_fft - hop_length) * pad_begin, 0)])
+    window = kr.get_window_fn(window_name)(win_length, dtype=x.dtype)
+    return fft.rfft(_framed(x, win_length, hop_length, pad_end) * window, n_fft)
+
+
+def inverse_stft(spectra, n_fft, win_length, hop_length, window_name):
+    window = kr.get_window_fn(window_name)(win_length, dtype=spectra.real.dtype)
+    n_overlaps = -(-win_length // hop_length)
+    squares = np.pad(window**2, (0, n_overlaps * hop_length - win_length))
+    total = np.tile(squares.reshape(n_overlaps, hop_length).sum(axis=0), n_overlaps)[:win_length]
+    inverse = np.divide(window, total, out=np.zeros_like(window), where=total > 0)
+    frames = fft.irfft(spectra, n_fft)[..., :win_length] * inverse[:n_fft]
+    n_samples = max(0, (spectra.shape[2] - 1) * hop_length + win_length)
+    signals = np.zeros((*spectra.shape[:2], n_samples), frames.dtype)
+    for index in range(frames.shape[2]):
+        start = index * hop_length
+        signals[:, :, start : start + frames.shape[3]] += frames[:, :, index]
+    return signals
+
+
+def magnitude(x):
+    return _rounded(np.abs(working(x)), x)
+
+
+def phase(x):
+    x = working(x)
+    return np.arctan2(x.imag, x.real)
+
+
+def apply_filterbank(x, filterbank):
+    x = working(x)
+    return x @ filterbank.astype(x.dtype)
+
+
+def delta(x, win_length, mode):
+    half, n_frames = win_length // 2, x.shape[2]
+    padded = np.pad(working(x), [(0, 0), (0, 0), (half, half), (0, 0)], mode)
+    shifted = (n * padded[:, :, half + n :][:, :, :n_frames] for n in range(-half, half + 1))
+    return _rounded(sum(shifted) / (2 * sum(n * n for n in range(half + 1))), x)
+
+
+def logmel_to_mfcc(x, n_mfccs):
+    x = working(x)
+    return fft.dct(x, 2)[..., :n_mfccs] / x.dtype.type(np.sqrt(2 * x.shape[3]))
+
+
+def magnitude_to_decibel(x, ref_value, amin, dynamic_range):
+    items = working(x)
+    decibel = 10 * np.log10(np.maximum(items, items.dtype.type(amin)))
+    decibel -= items.dtype.type(10 * np.log10(max(ref_value, amin)))
+    peak = decibel.max(axis=tuple(range(1, x.ndim)) or None, keepdims=True, initial=-np.inf)
+    return _rounded(np.maximum(decibel, peak - items.dtype.type(dynamic_range)), x)
