@@ -9,7 +9,8 @@ def delta(spectra, win_length, mode, out):
     """Add up n (x[t + n] - x[t - n]), the mirrored frames by their index."""
     half, n_frames = win_length // 2, spectra.shape[2]
     dtype = working_dtype(out.dtype)
-    slopes = np.zeros(spectra.shape, dtype)
+    # The middle of the window weighs 0, but 0 times NaN or infinity is NaN in the formula too.
+    slopes = np.multiply(spectra, 0, dtype=dtype)
     for n in range(1, half + 1):
         slopes += dtype.type(n) * (
             _shifted(spectra, n, mode, dtype) - _shifted(spectra, -n, mode, dtype)

@@ -1,0 +1,132 @@
+"""delta."""
+
+import numpy as np
+import plain_formulas
+import pytest
+import scipy.signal
+from closeness import assert_close, assert_oracle_close, eps_of
+from operation import FIRST, OperationTests, as_caller, case, channels_first, wide
+
+import kapre_ref as kr
+
+MODES = ("symmetric", "reflect", "constant")
+
+
+class TestDelta(OperationTests):
+    public = staticmethod(kr.delta)
+    oracle = staticmethod(kr.delta_reference)
+    usual = case(2, 9, 5, 3)
+    cases = (
+        case(9, 5),
+        case(2, 9, 5),
+        case(2, 9, 5, 3),
+        case(2, 3, 9, 5, data_format=FIRST),
+        *(case(2, 9, 5, win_length=n, mode=mode) for n in (3, 5, 9, 17) for mode in MODES),
+        case(2, 9, 5, mode="SYMMETRIC"),
+        case(2, 2, 5),
+        case(2, 3, 5, mode="reflect"),
+        case(2, 1, 5, mode="constant"),
+        case(2, 1, 5, win_length=3),
+        case(2, 0, 5),
+        case(2, 0, 5, mode="reflect"),
+        case(2, 0, 5, mode="constant"),
+        case(0, 9, 5),
+        case(2, 9, 0),
+        case(2, 9, 5, 0),
+        case(2, 400, 128, 2),  # of a size that is worth threads
+    )
+
+    def precise(self, x, win_length=5, mode="symmetric", data_format="default"):
+        spectra, half = channels_first(x, data_format, 2), win_length // 2
+        if not spectra.shape[2]:
+            return x
+        margins = [(0, 0), (0, 0), (half, half), (0, 0)]
+        padded = np.pad(spectra, margins, mode.lower())
+        # The slope of the line that fits each window best.
+        time = np.arange(-half, half + 1).astype(x.dtype)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, win_length, axis=2)
+        slopes = windows @ time / (time @ time)
+        return as_caller(slopes, x.ndim - 2, data_format)
+
+    def plain(self, x, win_length=5, mode="symmetric", data_format="default"):
+        spectra = channels_first(x, data_format, 2)
+        if not spectra.shape[2]:
+            return x
+        slopes = plain_formulas.delta(spectra, win_length, mode.lower())
+        return as_caller(slopes, x.ndim - 2, data_format)
+
+    def test_oracle_against_long_double(self, case, rng):
+        x = self.example(rng, case.shape, np.float64)
+        got = self.oracle(x, **case.parameters)
+        assert_oracle_close(got, self.precise(wide(x), **case.parameters))
+
+    @pytest.mark.parametrize("win_length", [3, 5, 9])
+    def test_oracle_against_savgol(self, win_length, rng):
+        x = rng.standard_normal((30, 4))
+        got = self.oracle(x, win_length)
+        expected = scipy.signal.savgol_filter(x, win_length, 1, deriv=1, axis=0, mode="mirror")
+        inside = slice(win_length // 2, -(win_length // 2))
+        assert_close(got[inside], expected[inside], 1e-13)
+        mirrored = self.oracle(x, win_length, "reflect")
+        assert_close(mirrored, expected, 1e-13)
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_line(self, backend, mode):
+        x = 3.5 * np.arange(20.0)[:, None] - 7
+        got = self.run(backend, x, {"mode": mode})
+        assert_close(got[2:-2], np.full((16, 1), 3.5), 1e-13)
+
+    @pytest.mark.parametrize("mode", ["symmetric", "reflect"])
+    def test_constant_has_no_slope(self, backend, mode):
+        x = np.full((2, 9, 3), 1234.5, np.float32)
+        np.testing.assert_array_equal(self.run(backend, x, {"mode": mode}), np.zeros((2, 9, 3)))
+
+    def test_edges_by_hand(self, backend):
+        x = np.array([[1.0], [2.0], [4.0]])
+        edges = {
+            mode: self.run(backend, x, {"win_length": 3, "mode": mode})[0, 0] for mode in MODES
+        }
+        # Before the first frame stands 1, 2 or 0; the slope is half of 2 less that.
+        assert edges == {"symmetric": 0.5, "reflect": 0.0, "constant": 1.0}
+
+    def test_nan_reaches_as_far_as_the_window(self, backend, rng):
+        x = rng.standard_normal((12, 3))
+        x[6, 1], x[3, 2] = np.nan, np.inf
+        with np.errstate(invalid="ignore"):
+            got = self.run(backend, x, {})
+        # Zero times NaN and zero times infinity are NaN, as in the sum of the formula.
+        np.testing.assert_array_equal(np.isnan(got[:, 1]).nonzero()[0], [4, 5, 6, 7, 8])
+        assert np.isfinite(got[:, 0]).all()
+        np.testing.assert_array_equal(got[1:6, 2], [np.inf, np.inf, np.nan, -np.inf, -np.inf])
+
+    def test_channels_do_not_mix(self, backend, rng):
+        x = rng.standard_normal((2, 9, 5, 3)).astype(np.float32)
+        got = self.run(backend, x, {})
+        for channel in range(3):
+            alone = self.run(backend, np.ascontiguousarray(x[..., channel]), {})
+            assert_close(got[..., channel], alone, 2 * eps_of(np.float32))
+
+    @pytest.mark.parametrize(
+        ("arguments", "kind", "match"),
+        [
+            ({"win_length": 4}, ValueError, "win_length must be an odd number, got 4"),
+            ({"win_length": 1}, ValueError, "win_length must be an integer at least 3, got 1"),
+            ({"win_length": -5}, ValueError, "win_length must be an integer at least 3, got -5"),
+            ({"win_length": 5.5}, ValueError, r"win_length must be an integer, got 5\.5"),
+            ({"win_length": None}, TypeError, "win_length must be an integer, got None"),
+            ({"mode": "edge"}, ValueError, "mode must be one of 'symmetric', .* got 'edge'"),
+            ({"mode": None}, TypeError, "mode must be a string, got None"),
+            ({"win_length": 11}, ValueError, "at least 5 frames for mode='symmetric' .*=11, got 4"),
+            (
+                {"win_length": 9, "mode": "reflect"},
+                ValueError,
+                "x must have at least 5 frames for mode='reflect' and win_length=9, got 4",
+            ),
+            ({"data_format": "x"}, ValueError, "data_format must be one of .* got 'x'"),
+            ({"x": np.ones((4, 3), int)}, TypeError, "x must have dtype .* got int64"),
+            ({"x": np.ones(4)}, ValueError, r"x must have shape .* got shape \(4,\)"),
+        ],
+    )
+    def test_rules(self, arguments, kind, match):
+        with pytest.raises(kind, match=match):
+            kr.delta(**{"x": np.ones((4, 3)), **arguments})

@@ -1,0 +1,104 @@
+"""logmel_to_mfcc."""
+
+import numpy as np
+import plain_formulas
+import pytest
+import scipy.fft
+from closeness import assert_close, assert_oracle_close, eps_of
+from operation import FIRST, OperationTests, as_caller, case, channels_first, wide
+
+import kapre_ref as kr
+
+
+class TestLogmelToMfcc(OperationTests):
+    public = staticmethod(kr.logmel_to_mfcc)
+    oracle = staticmethod(kr.logmel_to_mfcc_reference)
+    usual = case(2, 7, 20, 3, n_mfccs=13)
+    cases = (
+        case(7, 20),
+        case(2, 7, 40),
+        case(2, 7, 40, 3, n_mfccs=13),
+        case(2, 3, 7, 40, n_mfccs=13, data_format=FIRST),
+        case(2, 7, 1, n_mfccs=1),
+        case(2, 7, 2, n_mfccs=2),
+        case(2, 7, 97, n_mfccs=97),
+        case(0, 7, 20),
+        case(2, 0, 20),
+        case(2, 7, 20, 0),
+        case(3, 400, 128, n_mfccs=40),  # of a size that is worth threads
+    )
+
+    def example(self, rng, shape, dtype):
+        return rng.uniform(-80, 20, shape).astype(dtype)
+
+    def precise(self, x, n_mfccs=20, data_format="default"):
+        log_mels = channels_first(x, data_format, 2)
+        n_mels = log_mels.shape[3]
+        mfccs = scipy.fft.dct(log_mels, 2)[..., :n_mfccs] / np.sqrt(x.dtype.type(2 * n_mels))
+        return as_caller(mfccs, x.ndim - 2, data_format)
+
+    def plain(self, x, n_mfccs=20, data_format="default"):
+        log_mels = channels_first(x, data_format, 2)
+        if not log_mels.size:
+            return self.oracle(x, n_mfccs, data_format)
+        # As a matrix product, which is what a kernel may be; a fast transform loses less.
+        n_mels = log_mels.shape[3]
+        log_mels = plain_formulas.working(log_mels)
+        turns = (np.arange(n_mels)[:, None] + 0.5) * np.arange(n_mfccs) / n_mels
+        cosines = (np.sqrt(2 / n_mels) * np.cos(np.pi * turns)).astype(log_mels.dtype)
+        return as_caller(log_mels @ cosines, x.ndim - 2, data_format).astype(x.dtype)
+
+    def test_oracle_against_scipy_in_long_double(self, case, rng):
+        x = self.example(rng, case.shape, np.float64)
+        got = self.oracle(x, **case.parameters)
+        if not x.size:  # which SciPy refuses
+            expected = list(x.shape)
+            expected[min(x.ndim - 1, 2)] = 20
+            assert got.shape == tuple(expected)
+            return
+        assert_oracle_close(got, self.precise(wide(x), **case.parameters))
+
+    def test_oracle_against_closed_form(self):
+        # A cosine of the transform's own has one coefficient: sqrt(n_mels / 2).
+        bands = np.arange(20)
+        x = np.stack([np.cos(np.pi * k * (bands + 0.5) / 20) for k in range(20)])
+        expected = np.diag(np.full(20, np.sqrt(10)))
+        expected[0, 0] = np.sqrt(40)
+        assert_close(self.oracle(x, 20), expected, 1e-13)
+
+    def test_orthonormal_but_for_the_first(self, backend, rng):
+        x = rng.standard_normal((7, 20))
+        got = self.run(backend, x, {})
+        got[:, 0] /= np.sqrt(2)
+        assert_close(np.sum(got**2, axis=1), np.sum(x**2, axis=1), 1e-12)
+        assert_close(got, scipy.fft.dct(x, norm="ortho"), 1e-13)
+        assert_close(scipy.fft.idct(got, norm="ortho"), x, 1e-13)
+
+    def test_fewer_coefficients_are_the_first(self, backend, rng):
+        x = rng.standard_normal((2, 7, 20)).astype(np.float32)
+        got = self.run(backend, x, {"n_mfccs": 5})
+        assert_close(got, self.run(backend, x, {"n_mfccs": 20})[..., :5], 8 * eps_of("f4") * 10)
+
+    def test_nan_stays_in_its_frame(self, backend, rng):
+        x = rng.standard_normal((7, 20))
+        x[3, 5] = np.nan
+        got = self.run(backend, x, {})
+        np.testing.assert_array_equal(np.isnan(got).all(axis=1), np.arange(7) == 3)
+        assert np.isnan(got).sum() == 20
+
+    @pytest.mark.parametrize(
+        ("arguments", "kind", "match"),
+        [
+            ({"n_mfccs": 0}, ValueError, "n_mfccs must be an integer at least 1, got 0"),
+            ({"n_mfccs": -1}, ValueError, "n_mfccs must be an integer at least 1, got -1"),
+            ({"n_mfccs": 21}, ValueError, "n_mfccs must be at most n_mels=20, .* got 21"),
+            ({"n_mfccs": 2.5}, ValueError, r"n_mfccs must be an integer, got 2\.5"),
+            ({"n_mfccs": "13"}, TypeError, "n_mfccs must be an integer, got '13'"),
+            ({"data_format": "x"}, ValueError, "data_format must be one of .* got 'x'"),
+            ({"log_melgrams": np.ones((7, 20), int)}, TypeError, "log_melgrams must have dtype"),
+            ({"log_melgrams": np.ones(20)}, ValueError, "log_melgrams must have shape"),
+        ],
+    )
+    def test_rules(self, arguments, kind, match):
+        with pytest.raises(kind, match=match):
+            kr.logmel_to_mfcc(**{"log_melgrams": np.ones((7, 20)), **arguments})
