@@ -1,9 +1,10 @@
 """Kernels for NumPy arrays: each fills `out` from views whose layout the public function fixed."""
 
 from kapre_ref.kernels.cpu.augmentation import channel_swap, spec_augment
+from kapre_ref.kernels.cpu.bands import apply_filterbank
 from kapre_ref.kernels.cpu.decibel import magnitude_to_decibel
 from kapre_ref.kernels.cpu.delta import delta
-from kapre_ref.kernels.cpu.filterbanks import apply_filterbank, filterbank_spectrogram
+from kapre_ref.kernels.cpu.filterbanks import filterbank_spectrogram
 from kapre_ref.kernels.cpu.framing import energy, frame
 from kapre_ref.kernels.cpu.frequency_map import concatenate_frequency_map
 from kapre_ref.kernels.cpu.memory import asarray, empty

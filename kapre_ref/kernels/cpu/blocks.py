@@ -52,3 +52,20 @@ def for_blocks(function, inputs, out, dtypes, seconds_per_item):
 
 def _is_plain(x, dtype):
     return x.dtype == dtype and x.flags.c_contiguous and x.flags.aligned
+
+
+def for_items(function, x, out, dtype):
+    """Call `function(x, out)` for arrays that are contiguous and of one dtype.
+
+    If the given ones are, that is one call for the whole batch; else one for each item's copy.
+    """
+    if _is_plain(x, dtype) and _is_plain(out, dtype):
+        function(as_input(x), out)
+        return
+    for item, result in zip(x, out, strict=True):
+        source = as_input(np.ascontiguousarray(item, dtype)[None])
+        straight = _is_plain(result, dtype)
+        computed = result if straight else np.empty(result.shape, dtype)
+        function(source, computed[None])
+        if not straight:
+            result[...] = computed

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from kapre_ref.kernels.cpu.jit import as_input, kernel, summing_kernel
+from kapre_ref.kernels.cpu.blocks import for_items
+from kapre_ref.kernels.cpu.jit import kernel, summing_kernel
 from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.pool import run_slices
 
@@ -49,44 +50,40 @@ def frame(signals, hop_length, pad_value, out):
     if not out.flags.c_contiguous:
         signals, out = signals.transpose(0, 2, 1), out.transpose(0, 2, 3, 1)
         frame_length, hop_length = frame_length * out.shape[3], hop_length * out.shape[3]
-    word = f"u{out.itemsize}"  # whatever is only moved
+    word = np.dtype(f"u{out.itemsize}")  # whatever is only moved
     pad = np.array(pad_value, out.dtype).view(word)[()]
-    batches = [(signals, out)]
-    if not signals.flags.c_contiguous:
-        batches = zip(signals[:, None], out[:, None], strict=True)  # one item's copy at a time
-    for batch, result in batches:
-        samples = np.ascontiguousarray(batch).view(word)
-        frames = result.view(word).reshape(-1, n_frames, frame_length)
-        _run_frames(_copy_frames, samples, frames, frames.nbytes, hop_length, pad)
+
+    def copy(samples, frames):
+        frames = frames.view(word).reshape(-1, n_frames, frame_length)
+        samples = samples.view(word).reshape(len(frames), -1)
+
+        def run(start, stop):
+            _copy_frames(samples, hop_length, pad, frames, start, stop)
+
+        run_slices(run, len(frames) * n_frames, frames.nbytes * _BYTE_SECONDS)
+
+    for_items(copy, signals, out, out.dtype)
 
 
 def energy(signals, frame_length, hop_length, pad_value, scale, out):
     """Square and sum the samples of each frame where they are."""
+    if not out.size:
+        return
     dtype = working_dtype(out.dtype)
     pad_energy = dtype.type(pad_value) ** 2
-    for item, energies in zip(signals, out, strict=True):
-        samples = np.ascontiguousarray(item, dtype)  # (channel, time)
-        sums = np.empty(energies.shape, dtype)
-        _run_frames(
-            _sum_squares,
-            samples,
-            sums,
-            sums.size * frame_length * 4,
-            frame_length,
-            hop_length,
-            pad_energy,
-        )
-        np.multiply(sums, dtype.type(scale), out=energies, casting="same_kind")
+    parameters = frame_length, hop_length, pad_energy, dtype.type(scale)
 
+    def measure(samples, energies):
+        energies = energies.reshape(-1, out.shape[2])
+        samples = samples.reshape(len(energies), -1)
 
-def _run_frames(function, samples, result, n_bytes, *parameters):
-    n_rows, n_frames = result.shape[:2]
-    samples = as_input(samples.reshape(n_rows, -1))
+        def run(start, stop):
+            _sum_squares(samples, *parameters, energies, start, stop)
 
-    def run(start, stop):
-        function(samples, *parameters, result, start, stop)
+        n_bytes = energies.nbytes * frame_length
+        run_slices(run, energies.size, n_bytes * _BYTE_SECONDS)
 
-    run_slices(run, n_rows * n_frames, n_bytes * _BYTE_SECONDS)
+    for_items(measure, signals, out, dtype)
 
 
 @kernel
@@ -102,11 +99,11 @@ def _copy_frames(samples, hop_length, pad, frames, start, stop):
 
 
 @summing_kernel
-def _sum_squares(samples, frame_length, hop_length, pad_energy, sums, start, stop):
+def _sum_squares(samples, frame_length, hop_length, pad_energy, scale, energies, start, stop):
     for index in range(start, stop):
-        row, i = divmod(index, sums.shape[1])
+        row, i = divmod(index, energies.shape[1])
         source = samples[row, i * hop_length : i * hop_length + frame_length]
         total = (frame_length - source.size) * pad_energy
         for j in range(source.size):
             total += source[j] * source[j]
-        sums[row, i] = total
+        energies[row, i] = total * scale

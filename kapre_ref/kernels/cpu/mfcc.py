@@ -1,8 +1,9 @@
 """Cepstral coefficients: a matrix product."""
 
-from kapre_ref.kernels.cpu.filterbanks import apply_filterbank
+from kapre_ref.kernels.cpu.bands import multiply
+from kapre_ref.kernels.cpu.memory import working_dtype
 
 
 def logmel_to_mfcc(log_mels, cosines, out):
-    """Multiply by the cosines, as by a dense filterbank."""
-    apply_filterbank(log_mels, cosines, out)
+    """Multiply by the cosines."""
+    multiply(log_mels, cosines.astype(working_dtype(out.dtype)), out)
