@@ -1,0 +1,15 @@
+"""Slopes along time."""
+
+from benchmarks.common import Operation, spectrogram
+
+
+class Delta(Operation):
+    """Over 9 frames of 128 bands."""
+
+    operation = "delta"
+    parameters = {"win_length": 9}  # noqa: RUF012
+    peers = ("NumPy, SciPy",)
+
+    def inputs(self, dtype, size):
+        """Take a mel spectrogram."""
+        return (spectrogram(dtype, size, 128),)

@@ -1,0 +1,69 @@
+"""librosa, asked for the same frames: see `centred`."""
+
+import librosa
+import numpy as np
+
+from benchmarks.libraries.plain import centred
+from benchmarks.peers import Contender
+
+
+def _frames_before_bins(x):
+    return np.moveaxis(np.asarray(x), -1, -2)
+
+
+def _stft(work):
+    x, options = centred(work)
+    return Contender(lambda: librosa.stft(x, **options), _frames_before_bins)
+
+
+def _stft_magnitude(work):
+    spectra = _stft(work).call
+    return Contender(lambda: np.abs(spectra()), _frames_before_bins)
+
+
+def _melspectrogram(work):
+    x, options = centred(work)
+    options |= {name: work.parameters[name] for name in ("n_mels", "sample_rate")}
+    options["sr"] = options.pop("sample_rate")
+
+    def call():
+        mel = librosa.feature.melspectrogram(y=x, power=1.0, **options)
+        if work.parameters.get("return_decibel"):
+            return librosa.power_to_db(mel, amin=1e-5, top_db=80.0)
+        return mel
+
+    return Contender(call, _frames_before_bins)
+
+
+def _inverse_stft(work):
+    spectra, options = centred(work)
+    spectra = np.ascontiguousarray(np.moveaxis(spectra, -1, -2))
+    # The first and last frames overlap with too few others: there each library has a rule.
+    return Contender(lambda: librosa.istft(spectra, **options), margin=options["n_fft"])
+
+
+def _magnitude_to_decibel(work):
+    (x,) = work.inputs
+    return Contender(lambda: librosa.power_to_db(x, amin=1e-5, top_db=80.0))
+
+
+def _frame(work):
+    (x,), parameters = work.inputs, work.parameters
+
+    def call():
+        views = librosa.util.frame(
+            x, frame_length=parameters["frame_length"], hop_length=parameters["hop_length"], axis=-1
+        )
+        return views.copy()
+
+    return Contender(call, _frames_before_bins)
+
+
+CONTENDERS = {
+    ("librosa", "stft"): _stft,
+    ("librosa", "stft_magnitude"): _stft_magnitude,
+    ("librosa", "melspectrogram"): _melspectrogram,
+    ("librosa", "inverse_stft"): _inverse_stft,
+    ("librosa", "magnitude_to_decibel"): _magnitude_to_decibel,
+    ("librosa", "frame"): _frame,
+}

@@ -1,0 +1,15 @@
+"""Cepstral coefficients."""
+
+from benchmarks.common import Operation, spectrogram
+
+
+class LogmelToMfcc(Operation):
+    """20 of 128 bands."""
+
+    operation = "logmel_to_mfcc"
+    parameters = {"n_mfccs": 20}  # noqa: RUF012
+    peers = ("NumPy, SciPy",)
+
+    def inputs(self, dtype, size):
+        """Take a log-mel spectrogram."""
+        return (spectrogram(dtype, size, 128),)

@@ -1,0 +1,31 @@
+"""Mu-law codes."""
+
+import numpy as np
+
+import kapre_ref
+from benchmarks.common import SIZES, Operation, noise
+
+
+class MuLawEncoding(Operation):
+    """256 codes. Its reference computes in the precision of the signal, which decides codes."""
+
+    operation = "mu_law_encoding"
+    parameters = {"quantization_channels": 256}  # noqa: RUF012
+    peers = ("NumPy, SciPy", "a copy", "Kapre")
+
+    def truth(self):
+        """Return the reference's codes of the very same samples."""
+        return kapre_ref.mu_law_encoding_reference(*self._numpy_inputs, **self.parameters)
+
+
+class MuLawDecoding(Operation):
+    """256 codes, whatever the dtype of the signal was: the result is float32."""
+
+    operation = "mu_law_decoding"
+    parameters = {"quantization_channels": 256}  # noqa: RUF012
+    dtypes = ("int32",)
+    peers = ("NumPy, SciPy", "a copy", "Kapre, XLA")
+
+    def inputs(self, dtype, size):
+        """Take codes."""
+        return ((127.5 * (1 + noise(SIZES[size], np.float64))).astype(dtype),)

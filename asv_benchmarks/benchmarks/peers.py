@@ -1,0 +1,86 @@
+"""Other libraries doing the same work: which there are, and how each is asked to.
+
+A peer gets its input in its own kind of array, and gives back its own kind: nothing is converted
+while the clock runs. What it gives is then compared with ours, so that it does do the same work.
+
+The folder `libraries` has no `__init__.py`, so that asv, which imports all that it finds in a
+package, does not import libraries that are not there.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Work(NamedTuple):
+    """What a peer is asked to do."""
+
+    operation: str
+    parameters: dict
+    inputs: tuple
+    n_threads: int = 1
+
+
+class Contender(NamedTuple):
+    """A call to measure, and how to bring what it returns into our layout."""
+
+    call: Callable[[], Any]
+    to_ours: Callable[[Any], np.ndarray] = np.asarray
+    margin: int = 0  # samples at both ends of the last axis that differ by definition
+    same_work: bool = True  # False: it does part of the work, so its result is not ours
+
+
+# Label: module of `libraries`, what must be importable, distributions whose versions count.
+_PEERS = {
+    "NumPy, SciPy": ("plain", "scipy", ("numpy", "scipy")),
+    "NumPy, SciPy, blocked": ("plain", "scipy", ("numpy", "scipy")),
+    "a copy": ("plain", "numpy", ("numpy",)),
+    "writing the result": ("plain", "numpy", ("numpy",)),
+    "ducc0 FFT": ("fft_alone", "ducc0", ("ducc0",)),
+    "SciPy FFT": ("fft_alone", "scipy", ("scipy",)),
+    "pyFFTW FFT": ("fft_alone", "pyfftw", ("pyFFTW",)),
+    "MKL FFT": ("fft_alone", "mkl_fft", ("mkl_fft", "mkl")),
+    "librosa": ("with_librosa", "librosa", ("librosa",)),
+    "torch": ("with_torch", "torch", ("torch",)),
+    "tf.signal, XLA": ("with_tensorflow", "tensorflow", ("tensorflow",)),
+    "tf.signal": ("with_tensorflow", "tensorflow", ("tensorflow",)),
+    "Kapre": ("with_tensorflow", "kapre", ("kapre", "tensorflow")),
+    "Kapre, XLA": ("with_tensorflow", "kapre", ("kapre", "tensorflow")),
+}
+
+
+def is_installed(label):
+    """Tell whether a peer can be imported, without importing it."""
+    return find_spec(_PEERS[label][1]) is not None
+
+
+def versions(label):
+    """Return `{distribution: version}` of a peer."""
+    found = {}
+    for name in _PEERS[label][2]:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def installed():
+    """List the peers that can be imported."""
+    return [label for label in _PEERS if is_installed(label)]
+
+
+def contender(label, work):
+    """Return what a peer does for a piece of work, ready to be called."""
+    module = import_module(f"benchmarks.libraries.{_PEERS[label][0]}")
+    return module.CONTENDERS[label, work.operation](work)
+
+
+def does(label, operation):
+    """Tell whether an installed peer has this operation."""
+    module = import_module(f"benchmarks.libraries.{_PEERS[label][0]}")
+    return (label, operation) in module.CONTENDERS

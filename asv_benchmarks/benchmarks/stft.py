@@ -1,0 +1,54 @@
+"""The short-time Fourier transform and back."""
+
+import kapre_ref
+from benchmarks.common import SIZES, STFT, Operation, noise
+
+
+def spectra(dtype, size):
+    """Return the spectra of a signal."""
+    return kapre_ref.stft(noise(SIZES[size], "float32"), **STFT).astype(dtype)
+
+
+class Stft(Operation):
+    """2048 samples a frame."""
+
+    operation = "stft"
+    parameters = STFT
+    peers = ("NumPy, SciPy", "SciPy FFT", "ducc0 FFT", "librosa", "torch", "Kapre")
+    measures_memory = True
+
+
+class InverseStft(Operation):
+    """2048 samples a frame."""
+
+    operation = "inverse_stft"
+    parameters = STFT
+    dtypes = ("complex64", "complex128")
+    peers = ("NumPy, SciPy", "librosa", "torch", "tf.signal")
+    measures_memory = True
+
+    def inputs(self, dtype, size):
+        """Take the spectra of a signal."""
+        return (spectra(dtype, size),)
+
+
+class Magnitude(Operation):
+    """Of spectra of 1025 bins."""
+
+    operation = "magnitude"
+    dtypes = InverseStft.dtypes
+
+    def inputs(self, dtype, size):
+        """Take the spectra of a signal."""
+        return (spectra(dtype, size),)
+
+
+class Phase(Operation):
+    """Of spectra of 1025 bins."""
+
+    operation = "phase"
+    dtypes = InverseStft.dtypes
+
+    def inputs(self, dtype, size):
+        """Take the spectra of a signal."""
+        return (spectra(dtype, size),)

@@ -1,0 +1,42 @@
+"""Time several ways to do the same thing, in turns, so that all meet the same machine."""
+
+from statistics import median
+from time import perf_counter
+
+_SAMPLE_SECONDS = 2e-3  # of one sample, so that the clock and the loop do not count
+_IN_A_ROW = 2  # samples of one contender at a time: the first finds its caches cold
+_MIN_ROUNDS = 3
+
+
+def interleaved(calls, seconds):
+    """Return `{name: {'min', 'median', 'samples'}}`, in seconds a call, for `{name: function}`.
+
+    What is reported is the minimum: whatever else the machine does makes a call slower, never
+    faster.
+    """
+    numbers = {}
+    for name, call in calls.items():
+        call()
+        start = perf_counter()
+        call()
+        numbers[name] = max(1, round(_SAMPLE_SECONDS / max(perf_counter() - start, 1e-9)))
+    samples = {name: [] for name in calls}
+    end = perf_counter() + seconds
+    rounds = 0
+    while rounds < _MIN_ROUNDS or perf_counter() < end:
+        rounds += 1
+        for name, call in calls.items():
+            for _ in range(_IN_A_ROW):
+                samples[name].append(_sample(call, numbers[name]))
+    return {
+        name: {"min": min(times), "median": median(times), "samples": len(times)}
+        for name, times in samples.items()
+    }
+
+
+def _sample(call, number):
+    repetitions = range(number)
+    start = perf_counter()
+    for _ in repetitions:
+        call()
+    return (perf_counter() - start) / number

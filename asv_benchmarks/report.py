@@ -1,0 +1,70 @@
+"""Measure kapre_ref and its peers, record it, and remake the README's tables and the pictures."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+README = HERE.parent / "README.md"
+
+
+def main(arguments=None):
+    """Run the command; 1 if something could not be measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--record", default="cpu", metavar="NAME", help="records/NAME.json (default: cpu)"
+    )
+    parser.add_argument(
+        "--from-record", action="store_true", help="do not measure: show what is recorded"
+    )
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="another Python, with NumPy, SciPy and numba, for peers that this one lacks "
+        "(TensorFlow and Kapre, say); may be repeated",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="see that all works: print tables, record nothing"
+    )
+    parser.add_argument("--job", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.job:
+        from reporting.jobs import work
+
+        work(*options.job)
+        return 0
+    path = HERE / "records" / f"{options.record}.json"
+    failures = []
+    if not options.from_record:
+        from reporting.record import Recorder
+        from reporting.tables import all_tables
+
+        recorder = Recorder(options.python, options.quick)
+        record = recorder.record()
+        failures = recorder.failures
+        if options.quick:
+            print(all_tables(record))
+        else:
+            path.write_text(json.dumps(record, indent=1) + "\n")
+    if not options.quick:
+        show(path)
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    return 1 if failures else 0
+
+
+def show(path):
+    """Write the README's tables and the pictures anew from a record."""
+    from reporting.pictures import draw
+    from reporting.tables import with_tables
+
+    record = json.loads(path.read_text())
+    README.write_text(with_tables(README.read_text(), record))
+    draw(record, HERE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

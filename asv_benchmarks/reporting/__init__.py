@@ -1,0 +1,1 @@
+"""What `report.py` measures, and how it shows it."""

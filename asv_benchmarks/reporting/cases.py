@@ -1,0 +1,140 @@
+"""The work that speed is measured on: the rows of the README's tables and the points of a graph."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+import kapre_ref
+from benchmarks.common import noise
+
+
+class Case(NamedTuple):
+    """A piece of work, and the peers that do it too."""
+
+    table: str
+    title: str
+    operation: str
+    parameters: dict
+    inputs: Callable[[], tuple]
+    peers: tuple
+    n_threads: int = 1
+
+
+TUNED = ", allocator tuned"  # after a peer's name: measured with C's allocator tuned, ours too
+ONE_THREAD = "kapre_ref, 1 thread"  # stands among the peers
+_TORCH = ("torch" + TUNED, "torch")
+_SIGNAL = "tf.signal, XLA"
+_STFT_PEERS = ("NumPy, SciPy", "NumPy, SciPy, blocked", "librosa", *_TORCH, _SIGNAL, "Kapre")
+_MEL_PEERS = ("NumPy, SciPy, blocked", "librosa", *_TORCH, _SIGNAL, "Kapre")
+_CALL_PEERS = ("NumPy, SciPy, blocked", "librosa", "torch", "Kapre")
+_INVERSE_PEERS = ("NumPy, SciPy", "librosa", *_TORCH, "tf.signal")
+_DECIBEL_PEERS = ("NumPy, SciPy", "librosa", "Kapre")
+_DECODING_PEERS = ("NumPy, SciPy", "Kapre, XLA", "a copy")
+_FRAME_PEERS = ("NumPy, SciPy", "librosa", "Kapre", "writing the result")
+_LONG = {"n_fft": 2048, "hop_length": 512}
+_SHORT = {"n_fft": 512, "win_length": 400, "hop_length": 160}
+_LONG_MEL = {**_LONG, "sample_rate": 22050, "n_mels": 128, "return_decibel": True}
+_SHORT_MEL = {**_SHORT, "sample_rate": 16000, "n_mels": 80, "return_decibel": True}
+_FRAMES = {"frame_length": 2048, "hop_length": 512}
+_CODES = {"quantization_channels": 256}
+
+
+def at_22050():
+    """Eight signals of 30 s at 22.05 kHz."""
+    return (noise((8, 30 * 22050)),)
+
+
+def at_22050_in_double():
+    """Eight signals of 30 s at 22.05 kHz in float64."""
+    return (noise((8, 30 * 22050), "float64"),)
+
+
+def at_16000():
+    """Eight signals of 30 s at 16 kHz."""
+    return (noise((8, 30 * 16000)),)
+
+
+def a_second():
+    """One signal of 1 s at 16 kHz."""
+    return (noise((1, 16000)),)
+
+
+def spectra():
+    """Spectra of eight signals of 30 s."""
+    return (kapre_ref.stft(*at_22050(), **_LONG),)
+
+
+def magnitudes():
+    """Magnitudes of the shape (8, 1292, 1025, 1)."""
+    return (np.abs(noise((8, 1292, 1025, 1))),)
+
+
+def samples():
+    """Ten million samples."""
+    return (noise((10_000_000,)),)
+
+
+def codes():
+    """Ten million codes of 8 bits."""
+    return (kapre_ref.mu_law_encoding(*samples(), 256),)
+
+
+def seconds(duration):
+    """One signal at 16 kHz."""
+    return (noise((1, int(duration * 16000))),)
+
+
+# The FFT alone: on 1 thread each way there is, on 2 those that can.
+_FFT_ALONE = ("ducc0 FFT", "SciPy FFT", "pyFFTW FFT", "MKL FFT")
+_FEATURES = (
+    ("`stft_magnitude`, 2048/512", "stft_magnitude", _LONG, at_22050, _STFT_PEERS),
+    ("`stft_magnitude`, 512/160", "stft_magnitude", _SHORT, at_16000, _STFT_PEERS),
+    ("log-mel 128, 2048/512", "melspectrogram", _LONG_MEL, at_22050, _MEL_PEERS),
+    ("log-mel 80, 512/160", "melspectrogram", _SHORT_MEL, at_16000, _MEL_PEERS),
+    ("log-mel 80, 512/160, one second", "melspectrogram", _SHORT_MEL, a_second, _CALL_PEERS),
+    ("`stft`, 2048/512", "stft", _LONG, at_22050, ("NumPy, SciPy", "librosa", *_TORCH, "Kapre")),
+    ("`inverse_stft`, 2048/512", "inverse_stft", _LONG, spectra, _INVERSE_PEERS),
+    ("`magnitude_to_decibel`", "magnitude_to_decibel", {}, magnitudes, _DECIBEL_PEERS),
+    ("`mu_law_encoding`", "mu_law_encoding", _CODES, samples, ("NumPy, SciPy", "Kapre", "a copy")),
+    ("`mu_law_decoding`", "mu_law_decoding", _CODES, codes, _DECODING_PEERS),
+    ("`frame`, 2048/512", "frame", _FRAMES, at_22050, _FRAME_PEERS),
+    ("`energy`, 2048/512", "energy", _FRAMES, at_22050, ("NumPy, SciPy", "Kapre")),
+)
+_TRANSFORMS = (
+    ("2048/512", _LONG, at_22050, _FFT_ALONE, 1),
+    ("512/160, window of 400", _SHORT, at_16000, _FFT_ALONE, 1),
+    ("2048/512", _LONG, at_22050, (ONE_THREAD, *_FFT_ALONE), 2),
+    ("512/160, window of 400", _SHORT, at_16000, (ONE_THREAD, *_FFT_ALONE), 2),
+    *(
+        (f"{n}/{n // 4}", {"n_fft": n, "hop_length": n // 4}, at_22050, _FFT_ALONE, 1)
+        for n in (400, 480, 1200, 1536, 2000)
+    ),
+    ("2048/512, float64", _LONG, at_22050_in_double, _FFT_ALONE, 1),
+)
+
+# The graph of growth: one signal of as many seconds, to a log-mel of 80 bands.
+GROWTH_SECONDS = (0.25, 1, 4, 16, 64, 256)
+_GROWTH_PEERS = ("NumPy, SciPy, blocked", "librosa", "torch")
+
+CASES = (
+    *(Case("features", *row) for row in _FEATURES),
+    *(
+        Case("transforms", title, "stft_magnitude", parameters, inputs, peers, n_threads)
+        for title, parameters, inputs, peers, n_threads in _TRANSFORMS
+    ),
+    *(
+        Case(
+            "growth",
+            f"{duration:g}",
+            "melspectrogram",
+            _SHORT_MEL,
+            partial(seconds, duration),
+            _GROWTH_PEERS if n_threads == 1 else (),
+            n_threads,
+        )
+        for n_threads in (1, 2)
+        for duration in GROWTH_SECONDS
+    ),
+)

@@ -1,0 +1,167 @@
+"""What a fresh process measures: one job, a dictionary in and one out."""
+
+import gc
+import importlib
+import inspect
+import pkgutil
+from pathlib import Path
+
+import benchmarks
+import kapre_ref
+from benchmarks import peers
+from benchmarks.common import Operation, errors_between
+from benchmarks.timing import interleaved
+from reporting.cases import CASES, ONE_THREAD, TUNED
+
+OURS = "kapre_ref"
+# How far a peer's result may lie from ours, of the largest value, to count as the same: windows of
+# float32, log10 in float32 and other orders of sums; not another formula.
+_SAME = 2e-5
+
+
+def versions(_):
+    """Tell which peers there are, and their versions."""
+    return {label: peers.versions(label) for label in peers.installed()}
+
+
+def speed(job):
+    """Time a case and some of its peers, in turns."""
+    case, n_threads = CASES[job["case"]], job["n_threads"]
+    inputs = case.inputs()
+    kapre_ref.set_num_threads(n_threads)
+    function = getattr(kapre_ref, case.operation)
+
+    def ours():
+        return function(*inputs, **case.parameters)
+
+    def ours_on_one_thread():
+        kapre_ref.set_num_threads(1)
+        try:
+            return ours()
+        finally:
+            kapre_ref.set_num_threads(n_threads)
+
+    work = peers.Work(case.operation, case.parameters, inputs, n_threads)
+    calls = {OURS: ours}
+    expected = ours()
+    for label in job["peers"]:
+        if label == ONE_THREAD:
+            calls[label] = ours_on_one_thread
+            continue
+        contender = peers.contender(label.removesuffix(TUNED), work)
+        if contender.same_work:
+            _require_same(label, contender, expected)
+        calls[label] = contender.call
+    del expected
+    gc.collect()
+    gc.disable()
+    return interleaved(calls, job["seconds"])
+
+
+def _require_same(label, contender, expected):
+    got = contender.to_ours(contender.call())
+    inside = slice(contender.margin, expected.shape[-1] - contender.margin)
+    error, _ = errors_between(got[..., inside], expected[..., inside])
+    if got.shape != expected.shape or error > _SAME:
+        raise AssertionError(
+            f"{label} does not do the same work: shapes {got.shape} and {expected.shape}, results "
+            f"{error:.2g} of the peak apart"
+        )
+
+
+def operations():
+    """List the classes that benchmark an operation, in the order of their names."""
+    found = {}
+    for module_info in pkgutil.iter_modules(benchmarks.__path__):
+        module = importlib.import_module(f"benchmarks.{module_info.name}")
+        for name, member in inspect.getmembers(module, inspect.isclass):
+            if issubclass(member, Operation) and member.operation:
+                found[name] = member
+    return found
+
+
+def accuracy(job):
+    """Compare operations with the references in float64, ours (if asked) and some peers' ones."""
+    rows = []
+    for name, operation in operations().items():
+        half = ["float16"] if operation.dtypes[0] == "float32" else []
+        for dtype in [*half, *operation.dtypes]:
+            benchmark = operation()
+            benchmark.setup("cpu", dtype, "small")
+            row = {"class": name, "operation": operation.operation, "dtype": dtype}
+            if job["ours"]:
+                rows.append({**row, "by": OURS, **_named(benchmark.errors())})
+            for label in operation.peers if dtype != "float16" else ():
+                if label in job["peers"]:
+                    rows += _peer_errors(row, benchmark, label)
+    return rows
+
+
+def _peer_errors(row, benchmark, label):
+    try:
+        contender = benchmark.contender(label)
+    except NotImplementedError:  # not in this dtype
+        return []
+    if not contender.same_work:
+        return []
+    truth = benchmark.truth()
+    inside = slice(contender.margin, truth.shape[-1] - contender.margin)
+    got = contender.to_ours(contender.call())
+    return [{**row, "by": label, **_named(errors_between(got[..., inside], truth[..., inside]))}]
+
+
+def _named(errors):
+    return {"max_error": float(f"{errors[0]:.3g}"), "relative_l2": float(f"{errors[1]:.3g}")}
+
+
+def memory(job):
+    """Measure the peak of resident memory during one call, less what was there and the result."""
+    case = CASES[job["case"]]
+    n_seconds = job["duration"]
+    kapre_ref.set_num_threads(job["n_threads"])
+    result = None
+    for duration in (1, n_seconds):  # a short call first: code, plans and filterbanks stay
+        x = benchmarks.common.noise((1, duration * 22050))
+        call = _memory_call(case, job["by"], x, job["n_threads"])
+        del result
+        gc.collect()
+        before = _restart_peak()
+        result = call()
+    peak = _status("VmHWM")
+    n_bytes = result.nbytes
+    return {"beyond_result": max(0, peak - before - n_bytes), "result": n_bytes, "input": x.nbytes}
+
+
+def _memory_call(case, label, x, n_threads):
+    if label == OURS:
+        return lambda: getattr(kapre_ref, case.operation)(x, **case.parameters)
+    return peers.contender(label, peers.Work(case.operation, case.parameters, (x,), n_threads)).call
+
+
+def _restart_peak():
+    Path("/proc/self/clear_refs").write_text("5")
+    return _status("VmRSS")
+
+
+def _status(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name + ":"))
+
+
+def gate(job):
+    """Measure the speed-up over each reference and the error, small input on one thread."""
+    kapre_ref.set_num_threads(1)
+    found = {}
+    for name, operation in operations().items():
+        dtype = operation.dtypes[0]
+        ours, reference = operation(), operation()
+        ours.setup("cpu", dtype, "small")
+        reference.setup("reference", dtype, "small")
+        error = ours.errors()[1]
+        times = interleaved({"ours": ours.call, "reference": reference.call}, job["seconds"])
+        ratio = times["reference"]["min"] / times["ours"]["min"]
+        found[name] = {"speed_up": float(f"{ratio:.3g}"), "relative_l2": float(f"{error:.3g}")}
+    return found
+
+
+JOBS = {job.__name__: job for job in (versions, speed, accuracy, memory, gate)}
