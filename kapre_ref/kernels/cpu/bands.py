@@ -45,7 +45,8 @@ def multiply(spectra, weights, out):
     n_rows, n_columns = weights.shape
 
     def run(frames, results):
-        np.matmul(frames.reshape(-1, n_rows), weights, out=results.reshape(-1, n_columns))
+        with np.errstate(all="ignore"):  # as kernels do, which warn of nothing
+            np.matmul(frames.reshape(-1, n_rows), weights, out=results.reshape(-1, n_columns))
 
     if out.size:
         for_items(run, spectra, out, weights.dtype)
