@@ -100,7 +100,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="kapre-ref", description=_DESCRIPTION)
+    epilog = "`kapre-ref COMMAND --help` tells all about a command."
+    parser = argparse.ArgumentParser(prog="kapre-ref", description=_DESCRIPTION, epilog=epilog)
     parser.add_argument("--version", action="version", version=f"kapre-ref {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     features = commands.add_parser(
