@@ -5,10 +5,9 @@ from time import perf_counter
 
 _SAMPLE_SECONDS = 2e-3  # of one sample, so that the clock and the loop do not count
 _IN_A_ROW = 2  # samples of one contender at a time: the first finds its caches cold
-_MIN_ROUNDS = 3
 
 
-def interleaved(calls, seconds):
+def interleaved(calls, seconds, min_rounds=3):
     """Return `{name: {'min', 'median', 'samples'}}`, in seconds a call, for `{name: function}`.
 
     What is reported is the minimum: whatever else the machine does makes a call slower, never
@@ -23,7 +22,7 @@ def interleaved(calls, seconds):
     samples = {name: [] for name in calls}
     end = perf_counter() + seconds
     rounds = 0
-    while rounds < _MIN_ROUNDS or perf_counter() < end:
+    while rounds < min_rounds or perf_counter() < end:
         rounds += 1
         for name, call in calls.items():
             for _ in range(_IN_A_ROW):

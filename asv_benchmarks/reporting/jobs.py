@@ -42,8 +42,7 @@ def run(kind, job, python=sys.executable, is_tuned=False):
             [python, str(_REPORT), "--job", kind, str(request), str(answer)],
             env=environment(job.get("n_threads", 1), is_tuned),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             check=False,
         )

@@ -91,7 +91,8 @@ class Recorder:
             for (python, is_tuned), peers in self._groups(case).items():
                 seconds = self._seconds * (1 + len(peers))
                 job = {"case": index, "peers": peers, "n_threads": case.n_threads}
-                times = self._run("speed", {**job, "seconds": seconds}, python, is_tuned)
+                job |= {"seconds": seconds, "min_rounds": 1 if self._is_quick else 5}
+                times = self._run("speed", job, python, is_tuned)
                 if times:
                     _add_times(row, times)
             rows.append(row)
@@ -195,7 +196,9 @@ get_melspectrogram_layer(n_fft=512, sample_rate=16000, n_mels=40, return_decibel
 
 def _time_process(python, code):
     start = time.perf_counter()
-    subprocess.run([python, "-c", code], check=True, capture_output=True, env=jobs.environment(1))
+    subprocess.run(
+        [python, "-P", "-c", code], check=True, capture_output=True, env=jobs.environment(1)
+    )
     return time.perf_counter() - start
 
 

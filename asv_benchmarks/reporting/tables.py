@@ -4,7 +4,7 @@ import re
 
 from reporting.cases import ONE_THREAD, TUNED
 
-_NONE = "–"
+_NONE = "-"
 # Columns of the first table; what stands in parentheses is explained below it.
 _FEATURE_COLUMNS = {
     "NumPy, SciPy": "NumPy, SciPy",
