@@ -2,39 +2,33 @@
 
 import numpy as np
 
-from kapre_ref.kernels.cpu.decibel import magnitude_to_decibel
-from kapre_ref.kernels.cpu.memory import working_dtype
-from kapre_ref.kernels.cpu.stft import for_each_block
+from kapre_ref.kernels.cpu import fallback
+from kapre_ref.kernels.cpu.fft_plan import is_served
+from kapre_ref.kernels.cpu.polar import phase
+from kapre_ref.kernels.cpu.spectra import MAGNITUDES, SPECTRUM, fill, for_each_chunk
 
 
 def stft_magnitude(signals, plan, scale, out):
-    """Write the magnitudes of each block to their place; decibels afterwards, in place."""
-
-    def write(results, channel, spectra):
-        np.abs(spectra, out=results[channel])
-
-    fill_in_working_precision(signals, plan, scale, out, write)
+    """Write magnitudes or decibels of each block while its spectra are in cache."""
+    if is_served(plan.n_fft):
+        fill(MAGNITUDES, signals, plan, scale, out)
+    else:
+        fallback.stft_magnitude(signals, plan, scale, out)
 
 
 def stft_mag_phase(signals, plan, scale, out):
     """Write magnitudes to the first half of the channels and phases to the second."""
+    if not is_served(plan.n_fft):
+        fallback.stft_mag_phase(signals, plan, scale, out)
+        return
     n_channels = signals.shape[1]
+    fill(MAGNITUDES, signals, plan, scale, out[:, :n_channels])
+    phases = out[:, n_channels:]
 
-    def write(results, channel, spectra):
-        np.abs(spectra, out=results[channel])
-        np.arctan2(spectra.imag, spectra.real, out=results[n_channels + channel])
+    def write(item, channel, frames, spectra, peaks):
+        angles = np.empty(spectra.shape, spectra.real.dtype)
+        phase(spectra, angles)
+        phases[item, channel, frames] = angles  # rounded, if it is float16
 
-    fill_in_working_precision(signals, plan, scale, out, write)
-
-
-def fill_in_working_precision(signals, plan, scale, out, write):
-    """Run `write` over all blocks, then make decibels of as many channels as the signal has."""
-    dtype = working_dtype(out.dtype)
-    # A float16 result is rounded once, after the decibels.
-    result = out if out.dtype == dtype else np.empty(out.shape, dtype)
-    for_each_block(signals, plan, result, write)
-    if scale is not None:
-        magnitudes = result[:, : signals.shape[1]]
-        magnitude_to_decibel(magnitudes, scale, magnitudes)
-    if result is not out:
-        out[...] = result
+    if out.size:
+        for_each_chunk(SPECTRUM, signals, plan, None, *out.shape[2:], write)

@@ -1,0 +1,177 @@
+"""What is made of a block's transform while it is in cache, one frame a lane."""
+
+import math
+
+from kapre_ref.kernels.cpu.butterflies import Complex
+from kapre_ref.kernels.cpu.passes import load_row, store_row
+from kapre_ref.kernels.cpu.vector import vector_function
+
+
+def _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, write_pair):
+    """Recover a real signal's spectrum from the transform Z of its even + i odd samples.
+
+    X[k] = E + w^k O and X[M - k] = conj(E - w^k O), with E = (Z[k] + conj Z[M - k]) / 2 and
+    O = (Z[k] - conj Z[M - k]) / 2i; the window carries the factor 1/2. Each pair in the table says
+    where Z[k] and Z[M - k] stand, which reverses the digits on the way, and k and M - k.
+
+    Meanwhile `ahead`, where the result will be written, comes into cache, as much as a pair gives.
+    """
+    with emitter.loop(n_pairs) as i:
+        for line in range(0, 2 * emitter.bytes, 64):
+            emitter.prefetch(ahead + i * (2 * emitter.bytes) + line, for_writing=True)
+        at_a, at_b, k_a, k_b = (emitter.load_index(pairs + i * 16 + 4 * c) for c in range(4))
+        a, b = load_row(emitter, rows + at_a), load_row(emitter, rows + at_b)
+        factor = twiddles + i * (2 * emitter.itemsize)
+        w = Complex(emitter.broadcast(factor), emitter.broadcast(factor + emitter.itemsize))
+        even = Complex(a.re + b.re, a.im - b.im)
+        odd = Complex(a.im + b.im, b.re - a.re)
+        # One product and sum an instruction, with no rounding of w * odd between.
+        x_a = Complex(
+            even.re + odd.re * w.re - odd.im * w.im, even.im + odd.re * w.im + odd.im * w.re
+        )
+        x_b = Complex(
+            even.re - odd.re * w.re + odd.im * w.im, odd.re * w.im + odd.im * w.re - even.im
+        )
+        write_pair(k_a, x_a, k_b, x_b)
+
+
+@vector_function
+def split_to_magnitudes(emitter, rows, pairs, twiddles, n_pairs, target, ahead):
+    """Write the magnitudes of all bins, a vector each.
+
+    The plain formula, unlike the oracle's: its squares leave the range of float32 only beyond 1e19
+    and below 1e-19 (of float64, beyond 1e154).
+    """
+
+    def write_pair(k_a, a, k_b, b):
+        magnitude_a = emitter.call("sqrt", a.re * a.re + a.im * a.im)
+        magnitude_b = _second_sqrt(emitter, b.re * b.re + b.im * b.im)
+        emitter.store(magnitude_a, target + k_a * emitter.bytes)
+        emitter.store(magnitude_b, target + k_b * emitter.bytes)
+
+    _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, write_pair)
+
+
+def _second_sqrt(emitter, x):
+    """Take a square root of float64 with multiplications, if there is an estimate to start from.
+
+    The one unit for square roots takes longer than all else of a pair together: it is given every
+    other one. Newton's steps end less than one unit in the last place off.
+    """
+    if emitter.itemsize == 4 or not emitter.has_estimate:
+        return emitter.call("sqrt", x)
+    inverse = emitter.estimate_inverse_sqrt(x)  # to 14 bits
+    root, half = x * inverse, inverse * 0.5
+    error = emitter.multiply_add(-root, half, emitter.constant(0.5))
+    root, half = root + root * error, half + half * error  # to 27 bits
+    root = root + half * emitter.multiply_add(-root, root, x)
+    # 0, inf and NaN are their own roots; the steps would turn them into NaN.
+    ordinary = emitter.both(emitter.compare(">", x, 0.0), emitter.compare("<", x, math.inf))
+    return emitter.select(ordinary, root, x)
+
+
+@vector_function
+def split_to_spectrum(emitter, rows, pairs, twiddles, n_pairs, target, ahead):
+    """Write all bins, a row each."""
+
+    def write_pair(k_a, a, k_b, b):
+        store_row(emitter, a, target + k_a * (2 * emitter.bytes))
+        store_row(emitter, b, target + k_b * (2 * emitter.bytes))
+
+    _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, write_pair)
+
+
+@vector_function
+def sum_bands(emitter, magnitudes, bands, weights, n_bands, target):
+    """Write the weighted sum of each band's bins, a vector each; the table holds their range.
+
+    The weights of all bands lie one after the other.
+    """
+    weight = emitter.variable(weights)
+    with emitter.loop(n_bands) as band:
+        first = emitter.load_index(bands + band * 8)
+        count = emitter.load_index(bands + band * 8 + 4)
+        # Two sums, so that an addition need not wait for the one before.
+        sums = [emitter.variable(emitter.constant(0)) for _ in range(2)]
+        bins = magnitudes + first * emitter.bytes
+        with emitter.loop(count // 2) as i:
+            for half, total in enumerate(sums):
+                index = i * 2 + half
+                factor = emitter.broadcast(weight.get() + index * emitter.itemsize)
+                total.set(total.get() + emitter.load(bins + index * emitter.bytes) * factor)
+        with emitter.loop(count - count // 2 * 2):
+            factor = emitter.broadcast(weight.get() + (count - 1) * emitter.itemsize)
+            sums[0].set(sums[0].get() + emitter.load(bins + (count - 1) * emitter.bytes) * factor)
+        weight.set(weight.get() + count * emitter.itemsize)
+        emitter.store(sums[0].get() + sums[1].get(), target + band * emitter.bytes)
+
+
+@vector_function
+def decibels(emitter, rows, n_rows, scale, peaks):
+    """Turn vectors into decibels in place, and write each lane's largest; NaN counts as that.
+
+    `scale` holds the smallest magnitude and what to add to 10 log10 of a magnitude.
+    """
+    smallest, offset = emitter.broadcast(scale), emitter.broadcast(scale + emitter.itemsize)
+    peak = emitter.variable(emitter.constant(-math.inf))
+    with emitter.loop(n_rows) as i:
+        x = emitter.load(rows + i * emitter.bytes)
+        # Comparisons fail with NaN, which stays as it is.
+        x = emitter.select(emitter.compare("<", x, smallest), smallest, x)
+        decibel = ten_log10(emitter, x, offset)
+        emitter.store(decibel, rows + i * emitter.bytes)
+        old = peak.get()
+        is_peak = emitter.compare(">", decibel, old)
+        is_peak = emitter.either(is_peak, emitter.compare("!=", decibel, decibel))
+        peak.set(emitter.select(is_peak, decibel, old))
+    emitter.store(peak.get(), peaks)
+
+
+def ten_log10(emitter, x, offset):
+    """Return 10 log10 of positive numbers, plus `offset`; inf and NaN stay."""
+    # Subnormal numbers have no exponent of their own: they are scaled to normal ones.
+    tiny, scaling = (2.0**-126, 24) if emitter.itemsize == 4 else (2.0**-1022, 53)
+    subnormal = emitter.compare("<", x, tiny)
+    normal = emitter.select(subnormal, x * 2.0**scaling, x)
+    exponent, log = _exponent_and_log(emitter, normal)
+    shift = emitter.select(subnormal, emitter.constant(-scaling), emitter.constant(0))
+    exponent = exponent + shift
+    decibel = exponent * (10 * math.log10(2)) + (log * (10 / math.log(10)) + offset)
+    return emitter.select(emitter.compare("<", x, math.inf), decibel, x)
+
+
+def _exponent_and_log(emitter, x):
+    """Return the exponent, and the logarithm of a mantissa from sqrt(1/2) to sqrt(2)."""
+    bits = 23 if emitter.itemsize == 4 else 52
+    # The bit pattern of sqrt(1/2); subtracted, it moves the step of the exponent there.
+    pattern = 0x3F3504F3 if emitter.itemsize == 4 else 0x3FE6A09E667F3BCD
+    shifted = emitter.bits(x) - pattern
+    exponent = emitter.to_real(emitter.shift_right(shifted, bits))
+    mantissa = emitter.from_bits(emitter.mask(shifted, (1 << bits) - 1) + pattern)
+    f = mantissa - 1.0
+    if emitter.itemsize == 4:
+        # log(1 + f) = f + f^2 (f P(f) - 1/2): Cephes logf (S. Moshier), to 1 ulp.
+        p = emitter.constant(_LOG_FLOAT32[0])
+        for c in _LOG_FLOAT32[1:]:
+            p = p * f + c
+        return exponent, f + f * f * (p * f - 0.5)
+    # log(1 + f) = 2 atanh(s), s = f / (2 + f) within 0.172: eleven terms of its series.
+    s = f / (f + 2.0)
+    square = s * s
+    p = emitter.constant(2 / 21)
+    for n in range(19, 1, -2):
+        p = p * square + 2 / n
+    return exponent, s * 2.0 + s * square * p
+
+
+_LOG_FLOAT32 = (
+    7.0376836292e-2,
+    -1.1514610310e-1,
+    1.1676998740e-1,
+    -1.2420140846e-1,
+    1.4249322787e-1,
+    -1.6668057665e-1,
+    2.0000714765e-1,
+    -2.4999993993e-1,
+    3.3333331174e-1,
+)

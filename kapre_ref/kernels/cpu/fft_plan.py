@@ -1,0 +1,234 @@
+"""Tables of a transform: radices, twiddle factors, and where everything stands in memory."""
+
+from functools import lru_cache
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+from numba.core import config
+
+from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
+
+# Beyond, a block's scratch memory would exceed 16 MB.
+MAX_N_FFT = 32768
+
+# The measured best order of passes, for half the size of common transforms.
+_RADICES = {
+    256: (4, 8, 8),
+    1024: (8, 8, 4, 4),
+    2048: (8, 8, 4, 8),
+    200: (5, 8, 5),
+    240: (4, 4, 5, 3),
+}
+
+
+class FftPlan(NamedTuple):
+    """What a kernel must know of a transform: lengths, places in scratch memory, and tables.
+
+    Lengths are in numbers unless they end in `_bytes`, places in bytes, tables are addresses.
+    """
+
+    n_freq: int
+    n_rows: int  # complex rows of the transform, n_fft / 2
+    radices: int  # four bits a pass, the first lowest
+    hop_length: int
+    piece_length: int  # samples of a piece of the signal
+    n_pieces: int
+    n_tiles: int  # vectors of samples read of each piece
+    n_used: int  # samples of a frame that count
+    tail: int  # where the last sample stands if its neighbour is outside, else -1
+    sample_row_bytes: int
+    at_samples: int
+    at_rows: int
+    at_values: int
+    at_bands: int
+    at_strip: int
+    at_stage: int
+    offsets: int
+    window: int
+    twiddles: int
+    pairs: int
+    split_twiddles: int
+    n_bands: int
+    bands: int
+    band_weights: int
+
+
+class Tables(NamedTuple):
+    """A plan, the scratch memory it needs in bytes, and the arrays that its addresses are of."""
+
+    plan: FftPlan
+    scratch_bytes: int
+    arrays: tuple
+
+
+def factorize(n):
+    """Return the radices of a transform of n rows in the order of the passes; None if it has none.
+
+    Radix 4 comes first or last and 8 between: a first pass of fewer rows, and a last one without
+    twiddle factors.
+    """
+    if n in _RADICES:
+        return _RADICES[n]
+    radices = []
+    for radix in (5, 7):
+        while n % radix == 0:
+            radices.append(radix)
+            n //= radix
+    threes = []
+    while n % 3 == 0:
+        threes.append(3)
+        n //= 3
+    twos = n.bit_length() - 1
+    if n != 1 << twos:
+        return None
+    n_fours = {0: 0, 1: 2 if twos > 1 else 0, 2: 1}[twos % 3]
+    eights = [8] * ((twos - 2 * n_fours) // 3)
+    rest = [2] if twos == 1 else []
+    return (*eights, *radices, *[4] * n_fours, *threes, *rest) or None
+
+
+@lru_cache(maxsize=128)
+def is_served(n_fft):
+    """Tell whether the vector transform serves a size; SciPy serves the others.
+
+    Without a compiler (NUMBA_DISABLE_JIT=1) SciPy serves all: there are no vectors to emit.
+    """
+    if config.DISABLE_JIT or n_fft % 2 or n_fft > MAX_N_FFT:
+        return False
+    return factorize(n_fft // 2) is not None
+
+
+def _unit_roots(numerators, denominator, dtype):
+    """Return exp(-2 pi i a / b) as pairs of numbers, computed in long double and rounded once."""
+    pi = np.longdouble("3.14159265358979323846264338327950288")
+    angles = -2 * pi * (numerators % denominator).astype(np.longdouble) / denominator
+    return np.stack([np.cos(angles), np.sin(angles)], axis=-1).astype(dtype)
+
+
+def _pass_twiddles(n, radices, dtype):
+    tables = []
+    for radix in radices:
+        block = n // radix
+        i, q = np.ogrid[:block, 1:radix]
+        tables.append(_unit_roots(i * q, n, dtype).ravel())
+        n = block
+    return np.concatenate(tables)
+
+
+def _row_of_frequency(n, radices):
+    """Return the row where each frequency ends up: its mixed-radix digits, reversed.
+
+    The blocks of the first pass stand one row further apart than they are long: were they a power
+    of two apart, their rows would compete for the same few places of the L1 cache.
+    """
+    frequency = np.arange(n)
+    block = n // radices[0]
+    rows = frequency % radices[0] * (block + 1)
+    frequency = frequency // radices[0]
+    for radix in radices[1:]:
+        block //= radix
+        rows += frequency % radix * block
+        frequency //= radix
+    return rows
+
+
+def _pairs(n, radices, row_bytes):
+    """List Z[k] and Z[n - k] in the order in which blocks j and R - j of the first pass end."""
+    rows = _row_of_frequency(n, radices)
+    first, block = radices[0], n // radices[0]
+    ks = [first * np.arange(block // 2 + 1)]
+    for j in range(1, first // 2 + 1):
+        count = (block + 1) // 2 if 2 * j == first else block
+        ks.append(j + first * np.arange(count))
+    k = np.concatenate(ks)
+    table = np.stack([rows[k] * row_bytes, rows[(n - k) % n] * row_bytes, k, n - k], axis=1)
+    return table.astype(np.int32), k
+
+
+def _sparse_bands(filterbank, dtype):
+    """Return each band's first bin and their number, and the weights of all bands in one array."""
+    weights = filterbank.T.astype(dtype)
+    table, parts = np.zeros((len(weights), 2), np.int32), []
+    for band, row in zip(table, weights, strict=True):
+        bins = np.flatnonzero(row)
+        # An empty band takes one bin times 0, so that NaN gets into it as into the others.
+        first, last = (bins[0], bins[-1]) if len(bins) else (0, 0)
+        band[:] = first, last + 1 - first
+        parts.append(row[first : last + 1])
+    return table, np.concatenate(parts)
+
+
+@lru_cache(maxsize=128)
+def tables_of(plan, dtype):
+    """Return the tables of a SpectrumPlan for one floating-point dtype."""
+    lanes, item = n_lanes(dtype), dtype.itemsize
+    n_rows = plan.n_fft // 2
+    radices = factorize(n_rows)
+    window = np.zeros(plan.n_fft, dtype)
+    n_used = min(plan.win_length, plan.n_fft)
+    window[:n_used] = plan.window[:n_used] / 2  # the half of the split into even and odd
+
+    # The rows of pieces, and after them a pair of zeros and the last sample with a zero.
+    piece_length = min(plan.hop_length, n_used)
+    in_group = 16 // item
+    n_shifts = (n_used - 1) // piece_length
+    n_pieces = -(-(lanes + n_shifts) // in_group) * in_group
+    n_tiles = -(-(piece_length + 1) // lanes)
+    sample_row_bytes = n_pieces * item
+    n_sample_rows = n_tiles * lanes
+
+    first = np.arange(0, plan.n_fft, 2)
+    offsets = first % piece_length * sample_row_bytes + first // piece_length * item
+    offsets[first >= n_used] = n_sample_rows * sample_row_bytes
+    tail = -1
+    if n_used % 2:
+        tail = int(offsets[n_used // 2])
+        offsets[n_used // 2] = (n_sample_rows + 2) * sample_row_bytes
+    order = np.arange(n_rows).reshape(radices[0], -1).T.ravel()  # as the first pass uses them
+
+    pairs, k = _pairs(n_rows, radices, 2 * vector_bytes())
+    arrays = [
+        offsets[order].astype(np.int32),
+        window.reshape(-1, 2)[order],
+        _pass_twiddles(n_rows, radices, dtype),
+        pairs,
+        _unit_roots(k, plan.n_fft, dtype),
+    ]
+    n_bands = 0
+    if plan.filterbank is not None:
+        n_bands = plan.filterbank.shape[1]
+        arrays += _sparse_bands(plan.filterbank, dtype)
+
+    overlap = plan.hop_length < n_used
+    n_staged = n_pieces * (piece_length if overlap else n_tiles * lanes) + n_tiles * lanes
+    sizes = [
+        (n_sample_rows + 4) * sample_row_bytes + vector_bytes(),
+        (n_rows + radices[0]) * 2 * vector_bytes(),
+        (2 * plan.n_freq + lanes) * vector_bytes(),
+        (n_bands + lanes) * vector_bytes(),
+        (8 * lanes + 1) * vector_bytes(),
+        n_staged * item,
+    ]
+    # The regions start at different places modulo 4096 bytes, for the same reason as above.
+    sizes = [-(-size // 4096) * 4096 + 64 * 5 for size in sizes]
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    addresses = [array.ctypes.data for array in arrays] + [0, 0]
+    numbers = FftPlan(
+        plan.n_freq,
+        n_rows,
+        sum(radix << 4 * i for i, radix in enumerate(radices)),
+        plan.hop_length,
+        piece_length,
+        n_pieces,
+        n_tiles,
+        n_used,
+        tail,
+        sample_row_bytes,
+        *starts,
+        *addresses[:5],
+        n_bands,
+        *addresses[5:7],
+    )
+    assert prod(radices) == n_rows
+    return Tables(numbers, sum(sizes), tuple(arrays))

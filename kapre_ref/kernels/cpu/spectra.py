@@ -1,0 +1,155 @@
+"""Calls of the vector transform: which work is shared among threads, and in what memory."""
+
+import math
+import threading
+from functools import lru_cache
+
+import numpy as np
+
+from kapre_ref.kernels.cpu.fft_plan import tables_of
+from kapre_ref.kernels.cpu.memory import working_dtype
+from kapre_ref.kernels.cpu.pool import run_slices
+from kapre_ref.kernels.cpu.transform import BANDS, MAGNITUDES, SPECTRUM, Job, write_spectra
+from kapre_ref.kernels.cpu.vector import n_lanes
+
+__all__ = ["BANDS", "MAGNITUDES", "SPECTRUM", "fill", "for_each_chunk"]
+
+_STEP_SECONDS = 4e-11  # for each sample of a frame and halving of the transform
+_CHUNK = 1 << 16  # numbers of spectra made at a time where they do not go straight to their place
+
+_local = threading.local()  # .block, .address: scratch memory of this thread
+
+
+def fill(result, signals, plan, scale, out):
+    """Write magnitudes, complex spectra or bands of all frames to `out`, in decibels if `scale`."""
+    if not out.size:
+        return
+    dtype = working_dtype(signals.dtype)
+    if signals.dtype == dtype:
+        peaks = _run(result, signals, plan, plan.n_padded, scale, out, dtype)
+    else:
+        peaks = _fill_converted(result, signals, plan, scale, out, dtype)
+    if scale is not None:
+        _limit(out, peaks, scale)
+
+
+def for_each_chunk(result, signals, plan, scale, n_frames, n_values, use):
+    """Call `use(item, channel, frames, values, peaks)` for chunks of frames of each channel.
+
+    The values are (n_frames of the chunk, n_values), in the working precision, which the samples
+    are converted to chunk by chunk. Chunks are made on several threads.
+    """
+    dtype = working_dtype(signals.dtype)
+    complex_or_real = np.result_type(dtype, np.complex64) if result == SPECTRUM else dtype
+    batch, n_channels, n_samples = signals.shape
+    lanes = n_lanes(dtype)
+    chunk = -(-_CHUNK // (n_values * lanes)) * lanes
+    chunks_of_channel = -(-n_frames // chunk)
+
+    def run(start, stop):
+        for index in range(start, stop):
+            number, part = divmod(index, chunks_of_channel)
+            item, channel = divmod(number, n_channels)
+            frames = slice(part * chunk, min((part + 1) * chunk, n_frames))
+            first = frames.start * plan.hop_length - plan.n_padded
+            last = (frames.stop - 1) * plan.hop_length - plan.n_padded + plan.n_fft
+            begin = min(max(first, 0), n_samples)
+            samples = signals[item, channel, begin : max(begin, last)].astype(dtype, copy=False)
+            values = np.empty((frames.stop - frames.start, n_values), complex_or_real)
+            whole = samples[None, None], plan, begin - first, scale, values[None, None]
+            use(item, channel, frames, values, _run(result, *whole, dtype))
+
+    n_chunks = batch * n_channels * chunks_of_channel
+    run_slices(run, n_chunks, n_chunks * chunk * _frame_seconds(plan))
+
+
+def _fill_converted(result, signals, plan, scale, out, dtype):
+    """Fill `out` through chunks in the working precision, rounded once; return the peaks."""
+    n_frames, n_values = out.shape[2:]
+    peaks = np.empty((*signals.shape[:2], n_frames), dtype)
+
+    def use(item, channel, frames, values, peaks_of_chunk):
+        out[item, channel, frames] = values
+        if scale is not None:
+            peaks[item, channel, frames] = peaks_of_chunk[0, 0]
+
+    for_each_chunk(result, signals, plan, scale, n_frames, n_values, use)
+    return peaks
+
+
+def _run(result, signals, plan, n_padded, scale, out, dtype):
+    """Call the kernel; return the largest value of each frame, or None without decibels.
+
+    The signal starts `n_padded` samples after its first frame.
+    """
+    batch, n_channels, n_samples = signals.shape
+    n_frames, item = out.shape[2], dtype.itemsize
+    lanes = n_lanes(dtype)
+    tables = tables_of(plan, dtype)
+    blocks_of_channel = -(-n_frames // lanes)
+    peaks = scale_address = peaks_address = None
+    if scale is not None:
+        scale_address = _scale_numbers(scale, dtype).ctypes.data
+        peaks = np.empty((batch, n_channels, blocks_of_channel * lanes), dtype)
+        peaks_address = peaks.ctypes.data
+    job = Job(
+        result,
+        signals.ctypes.data,
+        signals.strides,
+        n_samples,
+        n_padded,
+        out.ctypes.data,
+        out.strides,
+        n_channels,
+        n_frames,
+        scale_address or 0,
+        peaks_address or 0,
+    )
+    unit = dtype.type(1)
+
+    def run(start, stop):
+        scratch = _scratch(tables.scratch_bytes)
+        write_spectra(unit, lanes, item, tables.plan, job, scratch, start, stop)
+
+    n_blocks = batch * n_channels * blocks_of_channel
+    run_slices(run, n_blocks, n_blocks * lanes * _frame_seconds(plan))
+    return None if peaks is None else peaks[:, :, :n_frames]
+
+
+def _scratch(n_bytes):
+    """Return the address of memory that only this thread uses, at the start of a cache line."""
+    block = getattr(_local, "block", None)
+    if block is None or block.nbytes < n_bytes + 64:
+        block = _local.block = np.empty(n_bytes + 64, np.uint8)
+        _local.address = block.ctypes.data + -block.ctypes.data % 64
+    return _local.address
+
+
+@lru_cache(maxsize=128)
+def _frame_seconds(plan):
+    return _STEP_SECONDS * plan.n_fft * math.log2(plan.n_fft)
+
+
+@lru_cache(maxsize=64)
+def _scale_numbers(scale, dtype):
+    """Return the least magnitude, and what to add to its and larger ones' 10 log10."""
+    return np.array([scale.amin, -_reference(scale)], dtype)
+
+
+def _reference(scale):
+    return 10 * math.log10(max(scale.amin, scale.ref_value))
+
+
+def _limit(out, peaks, scale):
+    """Raise what lies more than the dynamic range below the peak of its item."""
+    limits = peaks.max(axis=(1, 2)) - peaks.dtype.type(scale.dynamic_range)
+    least = 10 * math.log10(scale.amin) - _reference(scale)
+    if np.all(limits < least - 1e-3):  # false with NaN, which poisons its item
+        return
+    limits = limits.astype(out.dtype)[:, None, None, None]
+
+    def run(start, stop):
+        frames = out[:, :, start:stop]
+        np.maximum(frames, limits, out=frames)
+
+    run_slices(run, out.shape[2], out.size * 2e-10)

@@ -1,0 +1,56 @@
+"""Squares of numbers transposed on the way between rows of memory and vectors.
+
+A vector is put together from pieces of 16 bytes, each loaded from another row: the large moves are
+then done by the loads, and shuffles within 16 bytes, which every CPU has, do the rest.
+"""
+
+
+def group_size(emitter):
+    """Return how many numbers 16 bytes hold."""
+    return 16 // emitter.itemsize
+
+
+def load_transposed(emitter, row, row_bytes):
+    """Transpose 16 bytes of as many rows as a vector has lanes; lane l comes from row l.
+
+    Return one vector for each number of the 16 bytes.
+    """
+    size = group_size(emitter)
+    firsts = range(0, emitter.lanes, size)
+    vectors = [
+        joined(
+            emitter, [emitter.load_part(row + row_bytes * (first + i), size) for first in firsts]
+        )
+        for i in range(size)
+    ]
+    return transposed(emitter, vectors)
+
+
+def joined(emitter, parts):
+    """Put vectors of equal lengths one after the other, as many as a power of two."""
+    while len(parts) > 1:
+        n = 2 * parts[0].llvm.type.count
+        pairs = zip(parts[::2], parts[1::2], strict=True)
+        parts = [emitter.shuffle(a, b, range(n)) for a, b in pairs]
+    return parts[0]
+
+
+def transposed(emitter, vectors):
+    """Transpose the squares that lie in each 16 bytes of 4 vectors of float32, or 2 of float64."""
+    n = emitter.lanes
+    firsts = range(0, n, len(vectors))  # of each 16 bytes
+    if len(vectors) == 2:
+        return [emitter.shuffle(*vectors, _pick(firsts, (i, n + i))) for i in (0, 1)]
+    a, b, c, d = vectors
+    result = []
+    for i in (0, 2):
+        alternate = _pick(firsts, (i, n + i, i + 1, n + i + 1))
+        ab, cd = emitter.shuffle(a, b, alternate), emitter.shuffle(c, d, alternate)
+        result += [
+            emitter.shuffle(ab, cd, _pick(firsts, (j, j + 1, n + j, n + j + 1))) for j in (0, 2)
+        ]
+    return result
+
+
+def _pick(firsts, lanes):
+    return [first + lane for first in firsts for lane in lanes]

@@ -1,0 +1,329 @@
+"""An emitter of vector instructions: functions written with it become numba intrinsics.
+
+LLVM's vectoriser leaves loops over lanes with run-time strides scalar, 8 to 17 times slower. So
+the inner loops are emitted as instructions on vectors as wide as a register. All lanes do the same,
+each for a frame of its own: nothing crosses lanes but the transposes at both ends.
+
+Functions take addresses and counts as integers, so that one compilation serves arrays of any
+layout, writeable or not. The type of their first argument says in which precision they work.
+"""
+
+import inspect
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic
+
+_I64 = ir.IntType(64)
+_I32 = ir.IntType(32)
+# a * b + c may become one instruction, and signs of zero may differ; NaN and inf mean the same.
+_FLAGS = ("contract", "nsz")
+
+
+def vector_bytes(codegen=None):
+    """Return the width of a vector register of the CPU that numba compiles for.
+
+    It follows from the CPU's features alone, which are part of what compiled code is kept under.
+    """
+    codegen = codegen or cpu_target.target_context.codegen()
+    features = codegen.magic_tuple()[2].split(",")
+    if "+avx512f" in features:
+        return 64
+    return 32 if "+avx" in features else 16
+
+
+def n_lanes(dtype):
+    """Return how many numbers of a dtype a vector holds."""
+    return vector_bytes() // np.dtype(dtype).itemsize
+
+
+class Value(NamedTuple):
+    """A vector, a number or an address in the code being emitted, with Python's operators."""
+
+    emitter: "Emitter"
+    llvm: ir.Value
+
+    def __add__(self, other):
+        """Add."""
+        return self.emitter.operate("add", self, other)
+
+    def __sub__(self, other):
+        """Subtract."""
+        return self.emitter.operate("sub", self, other)
+
+    def __mul__(self, other):
+        """Multiply."""
+        return self.emitter.operate("mul", self, other)
+
+    def __truediv__(self, other):
+        """Divide floating-point numbers."""
+        return self.emitter.operate("div", self, other)
+
+    def __floordiv__(self, other):
+        """Divide integers that are not negative."""
+        builder = self.emitter.builder
+        return Value(self.emitter, builder.udiv(self.llvm, self.emitter.value(other, self).llvm))
+
+    def __neg__(self):
+        """Change the sign of a floating-point number."""
+        return Value(self.emitter, self.emitter.builder.fneg(self.llvm))
+
+
+class Emitter:
+    """Emits the body of one function for one floating-point type."""
+
+    def __init__(self, builder, real, width):
+        self.builder = builder
+        self.real = real
+        self.bytes = width  # of a vector
+        self.itemsize = 4 if isinstance(real, ir.FloatType) else 8
+        self.lanes = width // self.itemsize
+        self.vector = ir.VectorType(real, self.lanes)
+
+    # Arithmetic.
+
+    def value(self, x, like):
+        """Return `x` as a value, a Python number as a constant of the type of `like`."""
+        if isinstance(x, Value):
+            return x
+        kind = like.llvm.type
+        if isinstance(kind, ir.VectorType):
+            return Value(self, ir.Constant(kind, [x] * kind.count))
+        return Value(self, ir.Constant(kind, x))
+
+    def operate(self, name, a, b):
+        """Emit an addition, subtraction, multiplication or division."""
+        b = self.value(b, a)
+        kind = getattr(a.llvm.type, "element", a.llvm.type)
+        if isinstance(kind, ir.IntType):
+            return Value(self, getattr(self.builder, name)(a.llvm, b.llvm))
+        return Value(self, getattr(self.builder, "f" + name)(a.llvm, b.llvm, flags=_FLAGS))
+
+    def constant(self, x):
+        """Return a vector of one floating-point constant."""
+        return Value(self, ir.Constant(self.vector, [float(x)] * self.lanes))
+
+    def integer(self, x):
+        """Return a constant integer."""
+        return Value(self, ir.Constant(_I64, x))
+
+    def call(self, name, *arguments):
+        """Call an LLVM intrinsic on vectors, such as sqrt."""
+        full_name = f"llvm.{name}.v{self.lanes}f{8 * self.itemsize}"
+        function_type = ir.FunctionType(self.vector, [self.vector] * len(arguments))
+        function = cgutils.get_or_insert_function(self.builder.module, function_type, full_name)
+        return Value(self, self.builder.call(function, [x.llvm for x in arguments]))
+
+    def multiply_add(self, a, b, c):
+        """Return a * b + c, in one instruction if there is one, even if a * b is used again."""
+        return self.call("fmuladd", a, self.value(b, a), c)
+
+    @property
+    def has_estimate(self):
+        """Whether there is an estimate of inverse square roots of float64: AVX-512 has one."""
+        return self.bytes == 64
+
+    def estimate_inverse_sqrt(self, x):
+        """Return 1 / sqrt(x) of float64 to 14 bits, inf of 0 and 0 of inf."""
+        mask = ir.Constant(ir.IntType(8), -1)
+        function_type = ir.FunctionType(self.vector, [self.vector, self.vector, mask.type])
+        name = "llvm.x86.avx512.rsqrt14.pd.512"
+        function = cgutils.get_or_insert_function(self.builder.module, function_type, name)
+        return Value(self, self.builder.call(function, [x.llvm, x.llvm, mask]))
+
+    def compare(self, relation, a, b):
+        """Compare two vectors; no relation holds with NaN, except '!='."""
+        b = self.value(b, a)
+        compare = self.builder.fcmp_unordered if relation == "!=" else self.builder.fcmp_ordered
+        return Value(self, compare(relation, a.llvm, b.llvm))
+
+    def both(self, a, b):
+        """Return where both of two comparisons hold."""
+        return Value(self, self.builder.and_(a.llvm, b.llvm))
+
+    def either(self, a, b):
+        """Return where one of two comparisons holds."""
+        return Value(self, self.builder.or_(a.llvm, b.llvm))
+
+    def select(self, condition, a, b):
+        """Choose lanes from `a` where the condition holds, else from `b`."""
+        return Value(self, self.builder.select(condition.llvm, a.llvm, b.llvm))
+
+    def minimum(self, a, b):
+        """Return the smaller of two integers."""
+        b = self.value(b, a)
+        return self.select(Value(self, self.builder.icmp_signed("<", a.llvm, b.llvm)), a, b)
+
+    # Vectors of integers, as wide as the numbers whose bits they are.
+
+    @property
+    def _bit_vector(self):
+        return ir.VectorType(ir.IntType(8 * self.itemsize), self.lanes)
+
+    def bits(self, x):
+        """Return the bit patterns of numbers, as integers."""
+        return Value(self, self.builder.bitcast(x.llvm, self._bit_vector))
+
+    def from_bits(self, x):
+        """Return the numbers of bit patterns."""
+        return Value(self, self.builder.bitcast(x.llvm, self.vector))
+
+    def mask(self, x, pattern):
+        """Keep the bits of integers that `pattern` has."""
+        return Value(self, self.builder.and_(x.llvm, self.value(pattern, x).llvm))
+
+    def shift_right(self, x, n_bits):
+        """Divide integers by 2 ** n_bits, rounding down."""
+        return Value(self, self.builder.ashr(x.llvm, self.value(n_bits, x).llvm))
+
+    def to_real(self, x):
+        """Convert integers to floating-point numbers."""
+        return Value(self, self.builder.sitofp(x.llvm, self.vector))
+
+    # Memory. Addresses are integers, in bytes; arrays need be aligned to their items only.
+
+    def _pointer(self, address, kind):
+        return self.builder.inttoptr(address.llvm, kind.as_pointer())
+
+    def _load(self, address, kind, align):
+        return Value(self, self.builder.load(self._pointer(address, kind), align=align))
+
+    def load(self, address):
+        """Load a vector."""
+        return self._load(address, self.vector, self.itemsize)
+
+    def load_part(self, address, n):
+        """Load a vector of `n` numbers."""
+        return self._load(address, ir.VectorType(self.real, n), self.itemsize)
+
+    def store(self, x, address):
+        """Store a vector, of any length, or a number."""
+        pointer = self._pointer(address, x.llvm.type)
+        self.builder.store(x.llvm, pointer, align=self.itemsize)
+
+    def load_number(self, address):
+        """Load one floating-point number."""
+        return self._load(address, self.real, self.itemsize)
+
+    def load_index(self, address):
+        """Load an int32 from a table, as a wider integer."""
+        return Value(self, self.builder.sext(self._load(address, _I32, 4).llvm, _I64))
+
+    def broadcast(self, address):
+        """Load one number into all lanes."""
+        return self.spread(self.load_number(address))
+
+    def spread(self, number):
+        """Copy one number to all lanes."""
+        empty = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(empty, number.llvm, ir.Constant(_I32, 0))
+        return self.shuffle(Value(self, first), Value(self, empty), [0] * self.lanes)
+
+    def store_first(self, x, address, count):
+        """Store the first `count` lanes of a vector, all of them if it has fewer."""
+        mask_type = ir.VectorType(ir.IntType(1), self.lanes)
+        lane = ir.Constant(ir.VectorType(_I32, self.lanes), list(range(self.lanes)))
+        clipped = self.builder.trunc(self.minimum(count, self.lanes).llvm, _I32)
+        empty = ir.Constant(lane.type, ir.Undefined)
+        first = self.builder.insert_element(empty, clipped, ir.Constant(_I32, 0))
+        all_lanes = self.builder.shuffle_vector(
+            first, empty, ir.Constant(lane.type, [0] * self.lanes)
+        )
+        mask = self.builder.icmp_signed("<", lane, all_lanes)
+        pointer = self._pointer(address, self.vector)
+        store_type = ir.FunctionType(ir.VoidType(), [self.vector, pointer.type, _I32, mask_type])
+        name = f"llvm.masked.store.v{self.lanes}f{8 * self.itemsize}.p0"
+        function = cgutils.get_or_insert_function(self.builder.module, store_type, name)
+        self.builder.call(function, [x.llvm, pointer, ir.Constant(_I32, self.itemsize), mask])
+
+    def prefetch(self, address, for_writing):
+        """Ask for a cache line, which need not exist."""
+        pointer = self._pointer(address, ir.IntType(8))
+        function_type = ir.FunctionType(ir.VoidType(), [pointer.type, _I32, _I32, _I32])
+        name = "llvm.prefetch.p0"
+        function = cgutils.get_or_insert_function(self.builder.module, function_type, name)
+        options = [ir.Constant(_I32, x) for x in (int(for_writing), 2, 1)]  # into L2; data
+        self.builder.call(function, [pointer, *options])
+
+    def shuffle(self, a, b, lanes):
+        """Pick lanes of `a` (from 0) and `b` (after those of `a`), as many as wanted."""
+        mask = ir.Constant(ir.VectorType(_I32, len(lanes)), list(lanes))
+        return Value(self, self.builder.shuffle_vector(a.llvm, b.llvm, mask))
+
+    # Control.
+
+    @contextmanager
+    def loop(self, count):
+        """Repeat what is emitted inside, with the number of the round."""
+        with cgutils.for_range(self.builder, self.value(count, self.integer(0)).llvm) as loop:
+            yield Value(self, loop.index)
+
+    def variable(self, x):
+        """Return a place for a value that a loop changes; LLVM turns it into a register."""
+        place = cgutils.alloca_once(self.builder, x.llvm.type)
+        self.builder.store(x.llvm, place)
+        return Variable(self, place)
+
+
+class Variable(NamedTuple):
+    """A value that a loop changes."""
+
+    emitter: Emitter
+    place: ir.Value
+
+    def get(self):
+        """Return the value it has now."""
+        return Value(self.emitter, self.emitter.builder.load(self.place))
+
+    def set(self, x):
+        """Change it."""
+        self.emitter.builder.store(x.llvm, self.place)
+
+
+def vector_function(emit):
+    """Make an intrinsic f(unit, *integers), for use in kernels, of `emit(emitter, *integers)`.
+
+    The type of `unit`, a floating-point scalar, is the type that it works in. Each function is
+    emitted once into a kernel's module and called from wherever the kernel uses it.
+    """
+    names = list(inspect.signature(emit).parameters)[1:]
+
+    def declare(typing_context, unit, *arguments):
+        signature = types.void(unit, *[types.int64] * len(names))
+
+        def generate(context, builder, signature, arguments):
+            width = vector_bytes(context.codegen())
+            real = context.get_value_type(signature.args[0])
+            function = _emitted(builder.module, emit, real, width)
+            builder.call(function, arguments[1:])
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(name, kind) for name in ("typing_context", "unit", *names)]
+    declare.__signature__ = inspect.Signature(parameters)
+    declare.__name__ = emit.__name__
+    return intrinsic(declare)
+
+
+def _emitted(module, emit, real, width):
+    name = f"kapre_ref.{emit.__name__}"
+    if name in module.globals:
+        return module.globals[name]
+    names = list(inspect.signature(emit).parameters)[1:]
+    function_type = ir.FunctionType(ir.VoidType(), [_I64] * len(names))
+    function = ir.Function(module, function_type, name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")  # once in the machine code, however often it is called
+    function.attributes.add("nounwind")
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    emitter = Emitter(builder, real, width)
+    emit(emitter, *[Value(emitter, argument) for argument in function.args])
+    builder.ret_void()
+    return function
