@@ -7,6 +7,8 @@ import pytest
 from closeness import assert_within_contract
 from numpy.lib.stride_tricks import sliding_window_view
 
+import kapre_ref as kr
+
 FIRST, LAST = "channels_first", "channels_last"
 
 
@@ -118,11 +120,17 @@ class OperationTests:
         got, exact = self.oracle(x, **parameters), self.oracle(double(x), **parameters)
         np.testing.assert_array_equal(got, exact.astype(got.dtype))
 
-    def test_same_bits_again(self, backend, rng):
-        shape, parameters = self.usual
+    def test_same_bits_with_any_number_of_threads(self, backend, rng):
+        shape, parameters = max(self.cases, key=lambda one: np.prod(one.shape))
         x = self.example(rng, shape, self.dtypes[-1])
-        first, second = (self.run(backend, x, parameters) for _ in range(2))
-        assert first.tobytes() == second.tobytes()
+        before, results = kr.get_num_threads(), set()
+        try:
+            for n_threads in (1, 2, 3, 2):
+                kr.set_num_threads(n_threads)
+                results.add(self.run(backend, x, parameters).tobytes())
+        finally:
+            kr.set_num_threads(before)
+        assert len(results) == 1
 
 
 FAULTS = {

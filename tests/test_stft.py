@@ -216,3 +216,27 @@ class TestStft(TakesOut):
     def test_rules(self, arguments, kind, match):
         with pytest.raises(kind, match=match):
             kr.stft(**{"x": np.ones(99), "n_fft": 64, **arguments})
+
+    @pytest.mark.parametrize(
+        ("good", "bad"),
+        [
+            ({"n_fft": 64}, {"n_fft": 64.0}),
+            ({"n_fft": 1}, {"n_fft": True}),
+            ({"n_fft": 64, "pad_end": True}, {"n_fft": 64, "pad_end": 1}),
+            ({"n_fft": 64, "hop_length": 1}, {"n_fft": 64, "hop_length": np.True_}),
+        ],
+        ids=str,
+    )
+    def test_rules_hold_for_values_that_are_equal(self, good, bad):
+        # What was checked once is remembered; 64 == 64.0 and 1 == True must not be mixed up.
+        kr.stft(np.ones(99), **good)
+        with pytest.raises(
+            (TypeError, ValueError), match=r"must be (an integer|True or False), got"
+        ):
+            kr.stft(np.ones(99), **bad)
+
+    @pytest.mark.parametrize("kind", [np.int64, np.uint8, np.int32])
+    def test_integers_of_numpy(self, backend, kind):
+        x = np.arange(200.0)
+        got = self.run(backend, x, {"n_fft": kind(64), "hop_length": kind(16)})
+        np.testing.assert_array_equal(got, self.run(backend, x, {"n_fft": 64, "hop_length": 16}))

@@ -18,7 +18,8 @@ def delta(spectra, win_length, mode, out):
     if mode == "constant":
         padded[:, :, :half] = 0
         padded[:, :, half + n_frames :] = 0
-    slopes = 0
+    # 0 times NaN or infinity is NaN, as in the formula.
+    slopes = padded[:, :, half : half + n_frames] * 0
     for n in range(1, half + 1):
         after = padded[:, :, half + n : half + n + n_frames]
         before = padded[:, :, half - n : half - n + n_frames]
