@@ -267,7 +267,7 @@ def run_features(arguments: argparse.Namespace) -> int:
                     outcome, line = _do(arguments, feature, recording, output)
                 except Exception as error:
                     # Whatever is wrong with one recording, the others go on.
-                    failures.append((recording.path, _reason(error)))
+                    failures.append((recording.path, _reason(error, recording.path)))
                     outcome, line = "failed", ""
                 outcomes[outcome] += 1
                 report(line)
@@ -352,10 +352,10 @@ def run_check(arguments: argparse.Namespace) -> int:
     return run_self_check(path, arguments.seed)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, path: str) -> str:
     """Word an error in one line, without the path that stands before it."""
     if isinstance(error, OSError) and error.strerror:
-        where = f" ({error.filename})" if error.filename else ""
+        where = f" ({error.filename})" if error.filename not in (None, path) else ""
         return error.strerror + where
     # soundfile's message repeats the path; its cause does not.
     text = " ".join(str(getattr(error, "error_string", error)).split())

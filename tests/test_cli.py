@@ -101,7 +101,7 @@ class TestFailures:
         assert features(*inputs, "--out", tmp_path / "out") == 1
         err = capsys.readouterr().err
         assert "in: no recording in this folder (.wav, .flac" in err
-        assert "none.wav: No such file or directory" in err
+        assert "none.wav: No such file or directory\n" in err
         assert files_below(tmp_path / "out") == ["a.npy"]
 
     def test_warns_of_a_file_that_was_cut_off(self, tmp_path, capsys):
