@@ -50,7 +50,8 @@ def _kernel(function, options):
     if function.__closure__ is not None:
         raise TypeError(f"{function.__qualname__} closes over variables, which no cache knows of")
     dispatcher = numba.njit(**options)(function)
-    dispatcher._cache = _KernelCache(function)
+    if function.__module__.rpartition(".")[0] == __package__:  # of the others no source is known
+        dispatcher._cache = _KernelCache(function)
     return dispatcher
 
 

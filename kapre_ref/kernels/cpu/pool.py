@@ -3,6 +3,7 @@
 import os
 import threading
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 from kapre_ref.threads import get_num_threads
@@ -66,8 +67,6 @@ def _start_helpers(work, n_helpers):
     # one of these ends with the work it was made for.
     pool = _pool
     if pool is None or pool[0] < n_helpers:
-        from concurrent.futures import ThreadPoolExecutor
-
         pool = _pool = (n_helpers, ThreadPoolExecutor(n_helpers, "kapre_ref"))
     helpers = []
     try:
