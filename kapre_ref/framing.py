@@ -129,7 +129,8 @@ def frame_reference(
     index = starts[:, None] + np.arange(frame_length)  # (n_frames, frame_length)
     missing = max(0, index.max(initial=-1) + 1 - signals.shape[2])
     padded = np.pad(signals, [(0, 0), (0, 0), (0, missing)], constant_values=pad_value)
-    return in_layout(padded[..., index], x.ndim - 1, data_format).astype(real_dtype(x.dtype))
+    frames = np.take(padded, index, axis=2)  # (batch, channel, n_frames, frame_length)
+    return in_layout(frames, x.ndim - 1, data_format).astype(real_dtype(x.dtype))
 
 
 def energy(
