@@ -13,6 +13,10 @@ PEAK_EPS = {"float16": 1, "float32": 4, "float64": 4}
 # largest result: rounding errors of a few steps, those of a transform growing with log2(n_fft).
 ORACLE_EPS = 16
 
+# How far two formulas for the same may lie apart, in eps and of the largest result: the plain one
+# sums up to 2048 products in any order, and its constants are rounded to float32.
+FORMULA_EPS = 64
+
 # How far a result may lie from a recording of Kapre, whose own float32 rounding it includes. The
 # figures are the ones that the golden data is judged by.
 RECORDED = {
@@ -67,6 +71,11 @@ def assert_within_contract(got, truth, plain):
     assert got.dtype == plain.dtype, f"dtype {got.dtype}, expected {plain.dtype}"
     allowed = PEAK_EPS[real_name(got.dtype)] * eps_of(got.dtype) * peak_of(truth)
     assert_close(got, truth, 2 * error_between(plain, truth) + allowed)
+
+
+def assert_formulas_agree(plain, truth):
+    """Require two formulas to be the same, so that a wrong one excuses no wrong kernel."""
+    assert_close(plain, truth, FORMULA_EPS * eps_of(plain.dtype) * peak_of(truth))
 
 
 def assert_oracle_close(got, truth):

@@ -6,8 +6,8 @@ import numpy as np
 import plain_formulas
 import pytest
 import scipy.fft
-from closeness import assert_oracle_close
-from operation import FIRST, case, channels_first, wide
+from closeness import assert_close, assert_oracle_close
+from operation import FIRST, case, wide
 from stft_cases import windowed_frames
 from test_spectrograms import COMMON, ComposedTests, plain_magnitude, split
 
@@ -45,13 +45,17 @@ class BandTests(ComposedTests):
 
     def test_oracle_against_long_double(self, rng):
         x = self.example(rng, (2, 3, 400), np.float64)
-        parameters = {**self.usual.parameters, "input_data_format": FIRST}
-        given, _, formats = split(parameters)
-        frames = windowed_frames(channels_first(wide(x), formats[0], 1), given)
-        weights = wide(filterbank_of(self.filterbank, given["n_fft"], parameters))
-        expected = np.abs(scipy.fft.rfft(frames, given["n_fft"])) @ weights
-        parameters["output_data_format"] = FIRST
-        assert_oracle_close(self.oracle(x, **parameters), expected)
+        both = {"input_data_format": FIRST, "output_data_format": FIRST}
+        for variant in (self.usual.parameters, *self.variants):
+            parameters = {**variant, **both, "return_decibel": False}
+            given = split(parameters)[0]
+            frames = windowed_frames(wide(x), given)
+            weights = wide(filterbank_of(self.filterbank, given["n_fft"], parameters))
+            expected = np.abs(scipy.fft.rfft(frames, given["n_fft"])) @ weights
+            assert_oracle_close(self.oracle(x, **parameters), expected)
+            decibel = self.oracle(x, **{**parameters, "return_decibel": True})
+            in_decibel = plain_formulas.magnitude_to_decibel(expected, 1.0, 1e-5, 80.0)
+            assert_close(decibel, in_decibel, 1e-9)  # dB, of bins down to 1e-5
 
     def test_parameters_are_not_mixed_up(self, backend, rng):
         # One after the other on the same signal: what is kept from one must not serve another.

@@ -3,7 +3,7 @@
 import numpy as np
 import plain_formulas
 import pytest
-from closeness import assert_close, eps_of, error_between, peak_of
+from closeness import assert_close, assert_formulas_agree, eps_of, error_between, peak_of
 from operation import FIRST, LAST, TakesOut, as_caller, case, channels_first, double
 from stft_cases import filled_in, formats_of
 
@@ -51,6 +51,7 @@ class ComposedTests(TakesOut):
         linear = {k: v for k, v in parameters.items() if k != "return_decibel"}
         truth = self.oracle(double(x), **linear)
         plain = as_caller(self.plain_linear(x, parameters), x.ndim - 1, formats[1])
+        assert_formulas_agree(plain, truth)
         working = min(eps_of(x.dtype), eps_of(np.float32))
         allowed = 2 * error_between(plain, truth) + 4 * working * peak_of(truth)
         highest = np.maximum(truth + allowed, scale["amin"])
