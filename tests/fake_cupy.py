@@ -2,7 +2,8 @@
 
 `installed()` puts this module into `sys.modules` as 'cupy'. It is stricter than CuPy where that
 shows a silent transfer: arrays of the host are taken by `asarray` and `array` alone, and only
-`get` (counted in `transfers`) brings anything back. Kernels of their own source are refused.
+`get` (counted in `transfers`) brings anything back. Kernels of their own source run through g++,
+see `cuda_on_cpu`, which the `settings` of `installed` go to; other kinds are refused.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
+from cuda_on_cpu.raw_module import raw_module_class
 
 from kapre_ref import kernels
 
@@ -25,7 +27,7 @@ def _words(*lines):
     return [word for line in lines for word in line.split()]
 
 
-_COMPILED = _words("ElementwiseKernel RawKernel RawModule ReductionKernel fuse")
+_COMPILED = _words("ElementwiseKernel RawKernel ReductionKernel fuse")
 _NOT_IN_CUPY = _words(  # of NumPy's names, in CuPy 14
     "asmatrix block bmat char datetime64 einsum_path emath errstate frompyfunc geomspace insert ma",
     "matrix matvec memmap nanpercentile nanquantile ndenumerate nditer rec recarray spacing",
@@ -276,10 +278,11 @@ def __getattr__(name):
 
 
 @contextmanager
-def installed():
+def installed(**settings):
     """Be 'cupy' for a while, with the GPU kernels bound to this module and to nothing else."""
     before = _take_out()
     stand_in = sys.modules[__name__]
+    stand_in.RawModule = raw_module_class(**settings)
     for module in (stand_in, fft, cuda, lib, lib.stride_tricks):
         sys.modules["cupy" if module is stand_in else module.__name__] = module
     transfers.clear()

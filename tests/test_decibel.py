@@ -101,9 +101,9 @@ class TestMagnitudeToDecibel(TakesOut):
         got = self.run(backend, x, {"amin": 1e-10, "dynamic_range": 200})
         np.testing.assert_array_equal(got, np.array([-100, -30, 0, 48.16], np.float16))
 
-    def test_subnormals_count(self, backend):
+    def test_subnormals_count(self):  # on the CPU: CuPy compiles kernels that flush them to zero
         x = np.array([0, 1], np.float32)
-        got = self.run(backend, x, {"amin": 1e-40, "dynamic_range": 1000})
+        got = self.public(x, amin=1e-40, dynamic_range=1000)
         # 1e-40 as a float32 subnormal has 17 bits.
         assert_close(got, np.array([-400.0, 0]), 1e-3)
 

@@ -3,18 +3,66 @@
 import math
 
 import cupy
+import numpy as np
 
+from kapre_ref.kernels.gpu.launch import int64, kernel, pack_width
 from kapre_ref.kernels.gpu.memory import on_device, working_dtype
+
+_STEMS = ("packs", "decibel")
+_THREADS, _ELEMENTS = 256, 16 * 256  # of a block, as in decibel.cu
 
 
 @on_device
 def magnitude_to_decibel(x, scale, out):
-    """Take logarithms of the whole batch, then raise each item to its floor."""
+    """Run two kernels in float32; in float64, expressions."""
     if not x.size:
         return
-    dtype = working_dtype(out.dtype)
-    decibel = cupy.maximum(x.astype(dtype, copy=False), dtype.type(scale.amin))
-    decibel = dtype.type(10) * cupy.log10(decibel)
-    decibel -= dtype.type(10 * math.log10(max(scale.amin, scale.ref_value)))
+    if working_dtype(out.dtype) != np.float32:
+        _float64(x, scale, out)
+        return
+    x = cupy.ascontiguousarray(x, dtype=np.float32)
+    direct = out.dtype == np.float32 and out.flags.c_contiguous and out.data.ptr != x.data.ptr
+    result = out if direct else cupy.empty(out.shape, np.float32)
+    peaks = cupy.zeros(len(x), np.uint32)
+    _launch("to_decibels", (x, result, peaks), x, constants(scale))
+    raise_to_floor(result, peaks, scale)
+    if result is not out:
+        out[...] = result
+
+
+def raise_to_floor(values, peaks, scale):
+    """Limit decibels from below, given the bits of each item's peak magnitude."""
+    limits = (*constants(scale), np.float32(scale.dynamic_range))
+    _launch("raise_to_floor", (values, peaks), values, limits)
+
+
+def constants(scale):
+    """Return amin, and what 10 log10 gives at 0 dB."""
+    zero = 10 * math.log10(max(scale.amin, scale.ref_value))
+    return np.float32(scale.amin), np.float32(zero)
+
+
+def items_are_dense(x):
+    """Tell whether x[0], x[1], ... fill one stretch of memory, each in whatever order of axes."""
+    length = x.itemsize
+    for n, stride in sorted(zip(x.shape[1:], x.strides[1:], strict=True), key=lambda axis: axis[1]):
+        if n != 1 and stride != length:
+            return False
+        length *= n
+    return len(x) == 1 or x.strides[0] == length
+
+
+def _launch(name, arrays, items, limits):
+    length = items.size // len(items)
+    n_runs = -(-length // _ELEMENTS)  # of an item
+    width = pack_width(length, *(array for array in arrays if array.size > len(items)))
+    function = kernel(_STEMS, f"kapre::{name}<{width}>", items.device.id)
+    arguments = (*arrays, *int64(length), np.int32(n_runs), *limits)
+    function((len(items) * n_runs,), (_THREADS,), arguments)
+
+
+def _float64(x, scale, out):
+    decibel = 10 * cupy.log10(cupy.maximum(x, scale.amin))
+    decibel -= 10 * math.log10(max(scale.amin, scale.ref_value))
     peak = decibel.max(axis=tuple(range(1, x.ndim)), keepdims=True)
-    out[...] = cupy.maximum(decibel, peak - dtype.type(scale.dynamic_range))
+    out[...] = cupy.maximum(decibel, peak - scale.dynamic_range)

@@ -1,8 +1,21 @@
-"""Frames and their energies, read through overlapping views of the signals."""
+"""Frames and their energies, read where they lie in the signals."""
+
+from functools import lru_cache
 
 import cupy
+import numpy as np
 
-from kapre_ref.kernels.gpu.memory import on_device, working_dtype
+from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, in_elements, int64, kernel
+from kapre_ref.kernels.gpu.memory import on_device
+
+_STEMS = ("framing",)
+_WARPS = 8  # of a block, as in framing.cu
+_FRAMES = 4 * _WARPS  # that a block takes, so that its warps share what frames have in common
+_WORDS = {
+    2: ("unsigned short", np.uint16),
+    4: ("unsigned", np.uint32),
+    8: ("unsigned long long", np.uint64),
+}
 
 
 def framed(signals, n_before, n_frames, frame_length, hop_length, pad_value=0):
@@ -25,17 +38,52 @@ def framed(signals, n_before, n_frames, frame_length, hop_length, pad_value=0):
 
 @on_device
 def frame(signals, hop_length, pad_value, out):
-    """Copy the view."""
-    n_frames, frame_length = out.shape[2:]
-    if out.size:
-        out[...] = framed(signals, 0, n_frames, frame_length, hop_length, pad_value)
+    """Copy words of the samples' size."""
+    if not out.size:
+        return
+    word, dtype = _WORDS[out.itemsize]
+    pad_word = np.full((), pad_value, out.dtype).view(dtype)[()]
+    grid, scalars = _launch(*_layout(signals, out), out.shape[3], hop_length)
+    function = kernel(_STEMS, f"kapre::frame<{word}>", signals.device.id)
+    function(grid, (32, _WARPS), (signals, out, *scalars[:-2], pad_word, *scalars[-2:]))
 
 
 @on_device
 def energy(signals, frame_length, hop_length, pad_value, scale, out):
-    """Square and sum."""
+    """Square and add up."""
     if not out.size:
         return
-    dtype = working_dtype(out.dtype)
-    frames = framed(signals, 0, out.shape[2], frame_length, hop_length, pad_value)
-    out[...] = cupy.square(frames.astype(dtype, copy=False)).sum(axis=3) * dtype.type(scale)
+    result = out
+    if out.dtype == np.float16:
+        signals, result = signals.astype(np.float32), cupy.empty(out.shape, np.float32)
+    real = result.dtype.type
+    grid, scalars = _launch(*_layout(signals, result), frame_length, hop_length)
+    word = "double" if real is np.float64 else "float"
+    function = kernel(_STEMS, f"kapre::energy<{word}>", signals.device.id)
+    weights = real(pad_value), real(scale)
+    function(grid, (32, _WARPS), (signals, result, *scalars[:-2], *weights, *scalars[-2:]))
+    if result is not out:
+        out[...] = result
+
+
+def _layout(signals, out):
+    return signals.shape, signals.strides, out.shape, out.strides, out.itemsize
+
+
+@lru_cache(maxsize=512)
+def _launch(shape, strides, out_shape, out_strides, itemsize, frame_length, hop_length):
+    """Work out a grid and all arguments between the arrays and the last two."""
+    batch, n_channels, n_samples = shape
+    n_frames = out_shape[2]
+    n_tiles = -(-n_frames // _FRAMES)
+    assert batch * n_channels * n_tiles <= MAX_BLOCKS, "a terabyte at least"
+    scalars = (
+        np.int32(n_channels),
+        *int64(n_samples),
+        *in_elements(strides, itemsize),
+        *int64(frame_length, hop_length, n_frames),
+        *in_elements(out_strides, itemsize),
+        np.int32(_FRAMES),
+        np.int32(n_tiles),
+    )
+    return (batch * n_channels * n_tiles,), scalars

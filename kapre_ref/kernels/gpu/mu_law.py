@@ -1,29 +1,73 @@
 """Mu-law companding in float32, as Kapre computes it, or in float64 for float64 samples."""
 
 import math
+from functools import lru_cache
 
 import cupy
 import numpy as np
 
-from kapre_ref.kernels.gpu.memory import on_device, working_dtype
+from kapre_ref.kernels.gpu.launch import int64, kernel, pack_width
+from kapre_ref.kernels.gpu.memory import on_device
 
+_STEMS = ("packs", "mu_law")
+_THREADS = 256  # as in mu_law.cu
+_MAX_BLOCKS = 8 * 8 * 132  # eight rounds of all that an H100 holds at a time
 _NOT_A_CODE = np.iinfo(np.int32).min  # what x86 converts NaN and infinity to
+_TYPES = {
+    "int8": "signed char",
+    "uint8": "unsigned char",
+    "int16": "short",
+    "uint16": "unsigned short",
+    "int32": "int",
+    "uint32": "unsigned",
+    "int64": "long long",
+    "uint64": "unsigned long long",
+    "float32": "float",
+}
 
 
 @on_device
 def mu_law_encoding(signal, quantization_channels, out):
-    """Apply the formula, operation by operation."""
-    real = working_dtype(signal.dtype).type
-    x, mu = signal.astype(real), real(quantization_channels - 1)
-    compressed = cupy.sign(x) * cupy.log1p(mu * cupy.abs(x)) / np.log1p(mu)
-    code = (compressed + real(1)) / real(2) * mu + real(0.5)
-    out[...] = cupy.where(cupy.isfinite(code), code, real(_NOT_A_CODE)).astype(np.int32)
+    """Run a kernel in float32; in float64, expressions."""
+    mu = quantization_channels - 1
+    if signal.dtype != np.float64:
+        _launch("encoding", "", signal.astype(np.float32, copy=False), out, mu)
+        return
+    compressed = cupy.sign(signal) * cupy.log1p(mu * cupy.abs(signal)) / np.log1p(mu)
+    code = (compressed + 1) / 2 * mu + 0.5
+    out[...] = cupy.where(cupy.isfinite(code), code, float(_NOT_A_CODE)).astype(np.int32)
 
 
 @on_device
 def mu_law_decoding(signal_mu, quantization_channels, out):
-    """Apply the formula in float64 and round once."""
-    mu = float(quantization_channels - 1)
+    """Look codes up; for codes in float64, expressions."""
+    mu = quantization_channels - 1
+    if signal_mu.dtype == np.float16:
+        signal_mu = signal_mu.astype(np.float32)
+    if signal_mu.dtype.name in _TYPES:
+        template = _TYPES[signal_mu.dtype.name] + ", "
+        samples = _samples(mu, signal_mu.device.id)
+        _launch("decoding", template, signal_mu, out, mu, samples)
+        return
     compressed = 2 * (signal_mu.astype(np.float64) / mu) - 1
     expanded = cupy.expm1(cupy.abs(compressed) * math.log1p(mu)) / mu
     out[...] = cupy.sign(compressed) * expanded
+
+
+@lru_cache(maxsize=16)
+def _samples(mu, device_id):
+    """Return what each code stands for."""
+    compressed = 2 * (np.arange(mu + 1) / mu) - 1
+    samples = np.sign(compressed) * np.expm1(np.abs(compressed) * np.log1p(mu)) / mu
+    return cupy.asarray(samples.astype(np.float32))
+
+
+def _launch(name, template, x, out, mu, *tables):
+    if not x.size:
+        return
+    x = cupy.ascontiguousarray(x)
+    width = pack_width(x.size, x, out)
+    function = kernel(_STEMS, f"kapre::mu_law_{name}<{template}{width}>", x.device.id)
+    n_blocks = min(_MAX_BLOCKS, -(-x.size // (width * _THREADS)))
+    scalars = (*int64(x.size), np.float32(mu), np.float32(math.log1p(mu)))
+    function((n_blocks,), (_THREADS,), (x, out, *scalars, *tables))

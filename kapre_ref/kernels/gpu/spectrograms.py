@@ -1,7 +1,8 @@
-"""Magnitudes, magnitudes with phases, and bands, made of the spectra of a whole batch."""
+"""Magnitudes, magnitudes with phases, and bands: fused, or made of the spectra of a whole batch."""
 
 import cupy
 
+from kapre_ref.kernels.gpu import fused
 from kapre_ref.kernels.gpu.decibel import magnitude_to_decibel
 from kapre_ref.kernels.gpu.memory import on_device, on_device_as, working_dtype
 from kapre_ref.kernels.gpu.stft import spectra_of
@@ -10,7 +11,11 @@ from kapre_ref.kernels.gpu.stft import spectra_of
 @on_device
 def stft_magnitude(signals, plan, scale, out):
     """Write magnitudes, in decibels if there is a scale."""
-    if out.size:
+    if not out.size:
+        return
+    if fused.can_fuse(plan, signals.dtype):
+        fused.spectrogram(signals, plan, scale, out)
+    else:
         write(cupy.abs(spectra_of(signals, plan, out.shape[2])), scale, out)
 
 
@@ -18,6 +23,9 @@ def stft_magnitude(signals, plan, scale, out):
 def filterbank_spectrogram(signals, plan, scale, out):
     """Write magnitudes through the filterbank, in decibels if there is a scale."""
     if not out.size:
+        return
+    if fused.can_fuse(plan, signals.dtype):
+        fused.spectrogram(signals, plan, scale, out)
         return
     weights = on_device_as(plan, "filterbank", working_dtype(out.dtype), signals.device.id)
     write(cupy.abs(spectra_of(signals, plan, out.shape[2])) @ weights, scale, out)
@@ -35,7 +43,8 @@ def stft_mag_phase(signals, plan, scale, out):
 
 
 def write(values, scale, out):
-    """Round values to their place, after making decibels of them if there is a scale."""
-    if scale is not None:
-        magnitude_to_decibel(values, scale, values)
-    out[...] = values
+    """Round values to their place, as decibels if there is a scale."""
+    if scale is None:
+        out[...] = values
+    else:
+        magnitude_to_decibel(values, scale, out)

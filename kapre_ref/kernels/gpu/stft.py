@@ -1,14 +1,23 @@
-"""Fourier transforms of windowed frames, and back, through cuFFT."""
+"""Fourier transforms of windowed frames: fused for the usual n_fft, else through cuFFT."""
 
 import cupy
+import numpy as np
 
+from kapre_ref.kernels.gpu import fused
 from kapre_ref.kernels.gpu.framing import framed
+from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, in_elements, int64, kernel
 from kapre_ref.kernels.gpu.memory import on_device, on_device_as, working_dtype
+
+_OVERLAP_ADD_THREADS = 256  # as in overlap_add.cu
 
 
 def spectra_of(signals, plan, n_frames):
     """Return the spectra, (batch, channel, n_frames, n_freq), in the working precision."""
     dtype = working_dtype(signals.dtype)
+    if fused.can_fuse(plan, signals.dtype):
+        spectra = cupy.empty((*signals.shape[:2], n_frames, plan.n_freq), np.complex64)
+        fused.stft(signals, plan, spectra)
+        return spectra
     # Kapre multiplies by the whole window, then crops to n_fft: the same as a cropped window.
     window = on_device_as(plan, "window", dtype, signals.device.id)[: plan.n_fft]
     frames = framed(signals, plan.n_padded, n_frames, window.size, plan.hop_length)
@@ -18,30 +27,35 @@ def spectra_of(signals, plan, n_frames):
 @on_device
 def stft(signals, plan, out):
     """Write the spectra to their place."""
-    if out.size:
+    if not out.size:
+        return
+    if fused.can_fuse(plan, signals.dtype):
+        fused.stft(signals, plan, out)
+    else:
         out[...] = spectra_of(signals, plan, out.shape[2])
 
 
 @on_device
 def inverse_stft(spectra, n_fft, hop_length, window, out):
-    """Transform back and add up one hop of all frames at a time, so that no two writes collide."""
-    out[...] = 0
-    if not spectra.size:
+    """Transform back through cuFFT, then gather each sample from the frames that cover it."""
+    if not spectra.size or not out.size:
+        out[...] = 0
         return
+    frames = cupy.ascontiguousarray(cupy.fft.irfft(spectra, n_fft))  # (..., n_frames, n_fft)
     window = cupy.asarray(window[:n_fft].astype(out.dtype))
-    frames = cupy.fft.irfft(spectra, n_fft)[..., : window.size] * window
-    n_frames = frames.shape[2]
-    for start in range(0, window.size, hop_length):
-        part = frames[..., start : start + hop_length]
-        target = _stretches(out, start, n_frames, part.shape[3], hop_length)
-        target += part
-
-
-def _stretches(out, start, n_frames, length, hop_length):
-    """View the samples that one stretch of every frame is added to; they do not overlap."""
-    strides = (*out.strides[:2], hop_length * out.strides[2], out.strides[2])
-    shape = (*out.shape[:2], n_frames, length)
-    return cupy.lib.stride_tricks.as_strided(out[:, :, start:], shape, strides)
+    batch, n_channels, n_samples = out.shape
+    n_tiles = -(-n_samples // _OVERLAP_ADD_THREADS)
+    assert batch * n_channels * n_tiles <= MAX_BLOCKS, "a terabyte at least"
+    scalars = (
+        np.int32(n_channels),
+        *int64(frames.shape[2], n_fft, window.size, hop_length, n_samples),
+        *in_elements(out.strides, out.itemsize),
+        np.int32(n_tiles),
+    )
+    real = "double" if out.dtype == np.float64 else "float"
+    function = kernel(("overlap_add",), f"kapre::overlap_add<{real}>", out.device.id)
+    grid = (batch * n_channels * n_tiles,)
+    function(grid, (_OVERLAP_ADD_THREADS,), (frames, window, out, *scalars))
 
 
 @on_device

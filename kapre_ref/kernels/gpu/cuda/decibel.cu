@@ -1,0 +1,85 @@
+// Decibels of magnitudes, 10 log10, limited to a range below the peak of each item.
+//
+// The floor of an item is known only when all of it has been seen, so there are two kernels.
+// to_decibels reads x, writes decibels and finds the peaks. raise_to_floor reads and writes again,
+// but only items whose floor lies above the decibels of amin: nothing lies below those. With the
+// default amin (-50 dB) and range (80 dB) that needs magnitudes above 1000, so as a rule it leaves
+// at once and the whole costs 8 bytes an element.
+//
+// A block owns a run of 4096 elements of one item; its 256 threads take turns, each with a pack of
+// WIDTH elements: four if item_length and addresses allow, else one, so that a warp reads and
+// writes 512 or 128 consecutive bytes. Registers hold the pack and the peak so far. Shared memory
+// holds one peak for each warp: one 4-byte word each, written by one lane each, so there is nothing
+// to collide. One atomic maximum a block joins the peaks of the blocks; a maximum comes out the
+// same in any order.
+//
+// Predicted for an H100: 8 bytes an element at 3 TB/s are 2.7 ps; some 45 instructions an element,
+// 18 of them for the logarithm, are 1.5 ps of issue slots. The memory decides. Not measured.
+
+namespace kapre {
+
+constexpr int DECIBEL_THREADS = 256;
+constexpr int DECIBEL_ELEMENTS = 16 * DECIBEL_THREADS;  // of a block
+
+// x, out    (items, item_length), contiguous, apart from each other
+// peaks     (items,) bits of the largest magnitude of each item, amin at least; 0 before
+// zero      what 10 log10 gives at 0 dB
+// grid      `runs` blocks for each item
+template <int WIDTH>
+__global__ void __launch_bounds__(DECIBEL_THREADS)
+    to_decibels(const float* __restrict__ x, float* __restrict__ out, unsigned* __restrict__ peaks,
+                i64 item_length, int runs, float amin, float zero) {
+    __shared__ unsigned warp_peaks[DECIBEL_THREADS / 32];
+    const i64 item = blockIdx.x / runs, first = (i64)(blockIdx.x % runs) * DECIBEL_ELEMENTS;
+    const i64 end = min(first + DECIBEL_ELEMENTS, item_length);
+    x += item * item_length;
+    out += item * item_length;
+    unsigned peak = 0;
+    for (i64 i = first + WIDTH * threadIdx.x; i < end; i += WIDTH * DECIBEL_THREADS) {
+        const Pack<float, WIDTH> from = load<WIDTH>(x + i);
+        Pack<float, WIDTH> to;
+#pragma unroll
+        for (int j = 0; j < WIDTH; ++j) {
+            const float value = from.element[j] < amin ? amin : from.element[j];  // NaN stays
+            // The bits of positive floats sort as the floats do; NaN comes after all, so it wins.
+            peak = max(peak, __float_as_uint(value));
+            to.element[j] = 10.0f * log10f(value) - zero;
+        }
+        store(out + i, to);
+    }
+#pragma unroll
+    for (int d = 16; d; d >>= 1) peak = max(peak, __shfl_xor_sync(0xffffffffu, peak, d));
+    if (threadIdx.x % 32 == 0) warp_peaks[threadIdx.x / 32] = peak;
+    __syncthreads();
+    if (threadIdx.x < DECIBEL_THREADS / 32) {
+        peak = warp_peaks[threadIdx.x];
+#pragma unroll
+        for (int d = DECIBEL_THREADS / 64; d; d >>= 1)
+            peak = max(peak, __shfl_xor_sync((1u << DECIBEL_THREADS / 32) - 1, peak, d));
+        if (threadIdx.x == 0) atomicMax(peaks + item, peak);
+    }
+}
+
+// values    (items, item_length) decibels, contiguous
+// peaks     as above; range in dB
+// grid      `runs` blocks for each item
+template <int WIDTH>
+__global__ void __launch_bounds__(DECIBEL_THREADS)
+    raise_to_floor(float* values, const unsigned* peaks, i64 item_length, int runs, float amin,
+                   float zero, float range) {
+    const i64 item = blockIdx.x / runs, first = (i64)(blockIdx.x % runs) * DECIBEL_ELEMENTS;
+    const float floor = 10.0f * log10f(__uint_as_float(peaks[item])) - zero - range;
+    if (floor <= 10.0f * log10f(amin) - zero) return;
+    const i64 end = min(first + DECIBEL_ELEMENTS, item_length);
+    values += item * item_length;
+    for (i64 i = first + WIDTH * threadIdx.x; i < end; i += WIDTH * DECIBEL_THREADS) {
+        const Pack<float, WIDTH> from = load<WIDTH>(values + i);
+        Pack<float, WIDTH> to;
+#pragma unroll
+        for (int j = 0; j < WIDTH; ++j)  // the floor may be NaN
+            to.element[j] = from.element[j] >= floor ? from.element[j] : floor;
+        store(values + i, to);
+    }
+}
+
+}  // namespace kapre

@@ -1,0 +1,28 @@
+// Neighbouring elements that one instruction loads or stores. Part of decibel.cu and mu_law.cu.
+
+namespace kapre {
+
+typedef long long i64;
+
+template <class T, int WIDTH>
+struct __align__(sizeof(T) * WIDTH) Pack {
+    T element[WIDTH];
+};
+
+template <int WIDTH, class T>
+__device__ __forceinline__ Pack<T, WIDTH> load(const T* from) {
+    return *reinterpret_cast<const Pack<T, WIDTH>*>(from);
+}
+
+template <class T, int WIDTH>
+__device__ __forceinline__ void store(T* to, const Pack<T, WIDTH>& pack) {
+    *reinterpret_cast<Pack<T, WIDTH>*>(to) = pack;
+}
+
+// Of a structure the compiler may make four stores; an intrinsic function is one for certain.
+__device__ __forceinline__ void store(float* to, const Pack<float, 4>& pack) {
+    __stcg(reinterpret_cast<float4*>(to),
+           make_float4(pack.element[0], pack.element[1], pack.element[2], pack.element[3]));
+}
+
+}  // namespace kapre

@@ -1,0 +1,43 @@
+"""Kernels of our own CUDA source: compiled when first used on a device, then kept."""
+
+from functools import cache
+from pathlib import Path
+
+import cupy
+import numpy as np
+
+_FOLDER = Path(__file__).with_name("cuda")
+# Square roots good to 1 ulp take a third of the instructions of exactly rounded ones.
+_OPTIONS = ("-std=c++17", "--prec-sqrt=false")
+MAX_BLOCKS = 2**31 - 1  # of gridDim.x
+
+
+@cache
+def _source(stems):
+    return "\n".join((_FOLDER / f"{stem}.cu").read_text(encoding="utf-8") for stem in stems)
+
+
+@cache
+def kernel(stems, name, device_id):
+    """Return a kernel of the sources of these stems, for the current device, by its C++ name.
+
+    Only this instance of a template is compiled; CuPy keeps what comes of it on disk.
+    """
+    module = cupy.RawModule(code=_source(stems), options=_OPTIONS, name_expressions=(name,))
+    return module.get_function(name)
+
+
+def int64(*values):
+    """Return numbers as CUDA's 64-bit integers: scalars are handed over byte by byte."""
+    return tuple(np.int64(value) for value in values)
+
+
+def in_elements(strides, itemsize):
+    """Return strides in elements; they are whole, for CuPy has no arrays of parts of records."""
+    return tuple(np.int64(stride // itemsize) for stride in strides)
+
+
+def pack_width(n, *arrays):
+    """Return how many neighbouring elements one instruction may move: 4 or 1."""
+    aligned = all(array.data.ptr % (4 * array.itemsize) == 0 for array in arrays)
+    return 4 if aligned and n % 4 == 0 else 1

@@ -1,0 +1,179 @@
+// As much of CUDA C++ as this project's kernels need, for g++: what NVRTC declares by itself, and
+// the glue by which the runtime calls a kernel. Prepended to the kernels' source.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#define __global__
+#define __device__
+#define __host__
+#define __constant__ static const
+#define __shared__ static __attribute__((aligned(128)))
+#define __forceinline__ inline __attribute__((always_inline))
+#define __noinline__ __attribute__((noinline))
+#define __launch_bounds__(...)
+#define __align__(n) __attribute__((aligned(n)))
+#define __restrict__ __restrict
+#define EMU_UNWATCHED __attribute__((no_sanitize("thread")))
+
+// ---- Vectors. Their alignment is what makes a misaligned access visible.
+struct __align__(8) float2 {
+    float x, y;
+};
+struct __align__(16) float4 {
+    float x, y, z, w;
+};
+struct __align__(8) int2 {
+    int x, y;
+};
+struct __align__(16) double2 {
+    double x, y;
+};
+struct dim3 {
+    unsigned x, y, z;
+};
+inline __attribute__((always_inline)) float2 make_float2(float x, float y) {
+    return {x, y};
+}
+inline __attribute__((always_inline)) float4 make_float4(float x, float y, float z, float w) {
+    return {x, y, z, w};
+}
+inline __attribute__((always_inline)) double2 make_double2(double x, double y) {
+    return {x, y};
+}
+
+// ---- Where a thread is.
+struct EmuIndices {
+    dim3 tid, bid, bdim, gdim;
+};
+extern "C" {
+extern EmuIndices emu_idx;
+void emu_sync(int line);
+uint64_t emu_warp(int operation, unsigned mask, uint64_t value, int source);
+void emu_atomic(const void* address, int size);
+}
+#define threadIdx (emu_idx.tid)
+#define blockIdx (emu_idx.bid)
+#define blockDim (emu_idx.bdim)
+#define gridDim (emu_idx.gdim)
+#define warpSize 32
+
+// ---- Threads that meet.
+#define __syncthreads() emu_sync(__LINE__)
+enum { EMU_SYNC, EMU_SHUFFLE, EMU_BALLOT };
+inline int emu_lane() {
+    return (threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) & 31;
+}
+template <class T>
+EMU_UNWATCHED inline T emu_shuffle(unsigned mask, T value, int source) {
+    static_assert(sizeof(T) <= 8, "shuffle of at most 8 bytes");
+    uint64_t bits = 0;
+    memcpy(&bits, &value, sizeof value);
+    bits = emu_warp(EMU_SHUFFLE, mask, bits, source);
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+template <class T>
+inline T __shfl_sync(unsigned mask, T value, int source, int width = 32) {
+    return emu_shuffle(mask, value, (emu_lane() & ~(width - 1)) | (source & (width - 1)));
+}
+template <class T>
+inline T __shfl_xor_sync(unsigned mask, T value, int distance) {
+    return emu_shuffle(mask, value, emu_lane() ^ distance);
+}
+template <class T>
+inline T __shfl_down_sync(unsigned mask, T value, int distance) {
+    const int lane = emu_lane();
+    return emu_shuffle(mask, value, lane + distance < 32 ? lane + distance : lane);
+}
+inline void __syncwarp(unsigned mask = 0xffffffffu) {
+    emu_warp(EMU_SYNC, mask, 0, 0);
+}
+inline unsigned __ballot_sync(unsigned mask, int predicate) {
+    return (unsigned)emu_warp(EMU_BALLOT, mask, predicate != 0, 0);
+}
+inline int __any_sync(unsigned mask, int predicate) {
+    return __ballot_sync(mask, predicate) != 0;
+}
+inline int __all_sync(unsigned mask, int predicate) {
+    return __ballot_sync(mask, predicate) == mask;
+}
+template <class T>
+EMU_UNWATCHED inline T atomicMax(T* address, T value) {
+    emu_atomic(address, sizeof(T));
+    const T before = *address;
+    *address = std::max(before, value);
+    return before;
+}
+
+// ---- Functions.
+using std::max;
+using std::min;
+inline int __float_as_int(float f) {
+    int bits;
+    memcpy(&bits, &f, 4);
+    return bits;
+}
+inline unsigned __float_as_uint(float f) {
+    return (unsigned)__float_as_int(f);
+}
+template <class T>
+inline void __stcg(T* address, T value) {
+    *address = value;
+}
+inline float __fadd_rn(float a, float b) {
+    return a + b;
+}
+inline float __fmul_rn(float a, float b) {
+    return a * b;
+}
+inline float __uint_as_float(unsigned bits) {
+    float f;
+    memcpy(&f, &bits, 4);
+    return f;
+}
+
+// ---- Kernels as the runtime sees them: a function of an array of pointers to arguments.
+struct EmuParameter {
+    int size, kind;  // kind: an index into those of module.py
+};
+template <class T>
+constexpr EmuParameter emu_parameter() {
+    using U = std::remove_cv_t<T>;
+    int kind = 5;
+    if (std::is_pointer_v<U>) kind = std::is_const_v<std::remove_pointer_t<U>> ? 1 : 0;
+    if (std::is_integral_v<U>) kind = std::is_signed_v<U> ? 2 : 3;
+    if (std::is_floating_point_v<U>) kind = 4;
+    return {(int)sizeof(U), kind};
+}
+template <class... A>
+struct EmuSignature {
+    static constexpr int n = sizeof...(A);
+    static constexpr EmuParameter parameters[n ? n : 1] = {emu_parameter<A>()...};
+};
+template <class... A, size_t... I>
+EMU_UNWATCHED inline void emu_apply(void (*kernel)(A...), void** a, std::index_sequence<I...>) {
+    kernel(*(std::remove_reference_t<A>*)a[I]...);
+}
+template <class... A>
+EMU_UNWATCHED inline void emu_call(void (*kernel)(A...), void** a) {
+    emu_apply(kernel, a, std::index_sequence_for<A...>{});
+}
+template <class... A>
+constexpr EmuSignature<A...> emu_signature(void (*)(A...)) {
+    return {};
+}
+#define EMU_EXPORT(i, ...)                                        \
+    extern "C" EMU_UNWATCHED void emu_body_##i(void** a) {        \
+        emu_call(&__VA_ARGS__, a);                                \
+    }                                                             \
+    extern "C" int emu_n_parameters_##i() {                       \
+        return decltype(emu_signature(&__VA_ARGS__))::n;          \
+    }                                                             \
+    extern "C" const EmuParameter* emu_parameters_##i() {         \
+        return decltype(emu_signature(&__VA_ARGS__))::parameters; \
+    }

@@ -1,0 +1,242 @@
+"""CUDA C++ kernels, compiled by g++ and launched through ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import re
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+_HERE = Path(__file__).resolve().parent
+_HEADER, _RUNTIME = _HERE / "cuda.hpp", ("runtime.cpp", "checker.cpp")
+_FLAGS = ("-std=c++17", "-fPIC", "-g1", "-Wno-unknown-pragmas", f"-I{_HERE}")
+_PLAIN = ("-O2",)
+# Without replacement of structures by their parts, so that an access of 8 bytes stays one.
+_CHECKED = ("-O1", "-fsanitize=thread", "-fno-tree-sra", "-fno-ipa-sra")
+_KINDS = ("pointer", "pointer to const", "signed", "unsigned", "float", "other")
+_NUMPY_KINDS = {"i": "signed", "u": "unsigned", "f": "float"}
+_ORDERS = {"forward": 0, "reversed": 1, "shuffled": 2}
+
+
+class KernelError(RuntimeError):
+    """What g++ refused, or what the checker found."""
+
+
+class Line(NamedTuple):
+    """A line of the source and how it accesses memory."""
+
+    number: int  # 0: in a function of the header
+    memory: str  # 'shared' or 'global'
+    kind: str  # 'load' or 'store'
+    size: int  # bytes of an access
+
+
+@dataclass
+class Traffic:
+    """Accesses of warps: wavefronts for shared memory, 32-byte sectors for global memory."""
+
+    requests: int = 0
+    cost: int = 0
+    ideal: int = 0  # what they would cost at consecutive addresses
+
+
+class _Options(ctypes.Structure):
+    _fields_ = (("order", ctypes.c_int), ("seed", ctypes.c_uint64), ("counted", ctypes.c_int))
+
+
+class Function:
+    """One kernel."""
+
+    def __init__(self, module: Module, index: int, name: str) -> None:
+        self.module, self.name = module, name
+        library = module.library
+        self._body = ctypes.cast(getattr(library, f"emu_body_{index}"), ctypes.c_void_p)
+        n_parameters = getattr(library, f"emu_n_parameters_{index}")()
+        parameters = getattr(library, f"emu_parameters_{index}")
+        parameters.restype = ctypes.POINTER(ctypes.c_int)
+        pairs = parameters()
+        self.parameters = [(pairs[2 * i], _KINDS[pairs[2 * i + 1]]) for i in range(n_parameters)]
+
+    def __call__(
+        self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]
+    ) -> None:
+        """Run the kernel on arrays (pointers) and NumPy scalars (values)."""
+        library, module = self.module.library, self.module
+        library.emu_reset()
+        values = self._values(args)
+        pointers = (ctypes.c_void_p * len(args))(*(value.ctypes.data for value in values))
+        options = _Options(_ORDERS[module.order], module.seed, module.counted_blocks)
+        n_errors = library.emu_launch(
+            self._body,
+            pointers,
+            (ctypes.c_uint * 3)(*(*grid, 1, 1)[:3]),
+            (ctypes.c_uint * 3)(*(*block, 1, 1)[:3]),
+            ctypes.c_size_t(0),
+            ctypes.byref(options),
+            int(module.checked),
+        )
+        if n_errors:
+            found = module.with_lines(library.emu_messages().decode())
+            raise KernelError(f"{self.name}: {n_errors} problem(s)\n{found}")
+
+    def _values(self, args: tuple[Any, ...]) -> list[np.ndarray]:
+        """Return the bytes of each argument, as CuPy hands them over: without any conversion."""
+        if len(args) != len(self.parameters):
+            raise TypeError(
+                f"{self.name}: {len(args)} arguments for {len(self.parameters)} parameters"
+            )
+        values, buffers = [], []
+        for index, (value, (size, kind)) in enumerate(zip(args, self.parameters, strict=True)):
+            scalar = np.asarray(value)
+            given = _NUMPY_KINDS.get(scalar.dtype.kind, "other"), scalar.itemsize
+            if isinstance(value, np.ndarray):
+                constant = kind == "pointer to const"
+                given = (kind if constant else "pointer"), 8
+                buffers.append((constant, _bounds(value)))
+                scalar = np.array(value.ctypes.data, np.uint64)
+            if given != (kind, size):
+                raise TypeError(
+                    f"{self.name}: argument {index}: {given[0]} of {given[1]} bytes for a {kind} "
+                    f"parameter of {size}"
+                )
+            values.append(scalar)
+        # Those to write to come first: the checker takes the first that holds an address.
+        for constant, (begin, n_bytes) in sorted(buffers):
+            self.module.library.emu_buffer(begin, n_bytes, int(not constant))
+        return values
+
+
+def _bounds(array: np.ndarray) -> tuple[int, int]:
+    """Return where the memory of an array begins and how many bytes it spans."""
+    reach = [
+        (n - 1) * stride for n, stride in zip(array.shape, array.strides, strict=True) if array.size
+    ]
+    begin = array.ctypes.data + sum(r for r in reach if r < 0)
+    return begin, sum(abs(r) for r in reach) + (array.itemsize if array.size else 0)
+
+
+class Module:
+    """A source and the kernels of it that are named.
+
+    `order` is that of threads and blocks: 'forward', 'reversed', or 'shuffled' anew whenever
+    threads wait, by `seed`. The accesses of the first `counted_blocks` blocks are counted.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        names: tuple[str, ...],
+        *,
+        checked: bool = False,
+        order: str = "forward",
+        seed: int = 0,
+        counted_blocks: int = 0,
+    ) -> None:
+        self.names, self.checked, self.order, self.seed = names, checked, order, seed
+        self.counted_blocks = counted_blocks
+        self.path = _build(code, names, checked)
+        self.library = ctypes.CDLL(str(self.path))
+        self.library.emu_buffer.argtypes = (ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int)
+        self.library.emu_shared_array.argtypes = (ctypes.c_size_t, ctypes.c_size_t)
+        self.library.emu_launch.restype = ctypes.c_long
+        self.library.emu_messages.restype = ctypes.c_char_p
+        if not self.library.emu_n_shared_arrays():  # it may be loaded already
+            self._register_shared_arrays()
+
+    def function(self, name: str) -> Function:
+        """Return a kernel by the name that the module was given."""
+        return Function(self, self.names.index(name), name)
+
+    def _register_shared_arrays(self) -> None:
+        # The static variables of the kernels' functions are their __shared__ arrays.
+        for row in _output("nm", "-S", str(self.path)).splitlines():
+            fields = row.split()
+            if len(fields) == 4 and fields[2] in "bBdDuV" and fields[3].startswith("_ZZ"):
+                self.library.emu_shared_array(int(fields[0], 16), int(fields[1], 16))
+
+    def with_lines(self, messages: str) -> str:
+        """Put lines of the source for program counters."""
+        counters = re.findall(r"pc 0x([0-9a-f]+)", messages)
+        lines = dict(zip(counters, self._lines([int(c, 16) for c in counters]), strict=True))
+        return re.sub(r"pc 0x([0-9a-f]+)", lambda m: f"line {lines[m[1]]}", messages)
+
+    def _lines(self, counters: list[int]) -> list[int]:
+        if not counters:
+            return []
+        # A return address lies behind its call.
+        text = _output("addr2line", "-e", str(self.path), *(hex(c - 1) for c in counters))
+        found = [re.search(r"kernel\.cu:(\d+)", row) for row in text.splitlines()]
+        return [int(match[1]) if match else 0 for match in found]
+
+    def traffic(self) -> dict[Line, Traffic]:
+        """Return what the counted blocks of the last launch cost, by line."""
+        rows, row = [], (ctypes.c_uint64 * 7)()
+        while self.library.emu_count(len(rows), row):
+            rows.append(list(row))
+        total: dict[Line, Traffic] = {}
+        for number, (_, shared, write, size, *figures) in zip(
+            self._lines([r[0] for r in rows]), rows, strict=True
+        ):
+            line = Line(
+                number, "shared" if shared else "global", "store" if write else "load", size
+            )
+            sums = total.setdefault(line, Traffic())
+            sums.requests += figures[0]
+            sums.cost += figures[1]
+            sums.ideal += figures[2]
+        return total
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def _cache() -> Path:
+    folder = Path(tempfile.gettempdir()) / f"cuda_on_cpu_{os.getuid()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _compile(text: bytes, arguments: list[str], suffix: str) -> Path:
+    """Run g++ unless it has done the same before; `text` tells what is the same."""
+    compiler = os.environ.get("CXX", "g++")
+    key = hashlib.sha256(b"\0".join([text, repr((compiler, arguments)).encode()])).hexdigest()[:32]
+    target = _cache() / f"{key}{suffix}"
+    if not target.exists():
+        # Finished beside its place, so that processes building the same do not meet.
+        unfinished = target.with_name(f"{key}.{os.getpid()}{suffix}")
+        command = [compiler, *arguments, "-o", str(unfinished)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise KernelError(done.stderr)
+        unfinished.replace(target)
+    return target
+
+
+def _build(code: str, names: tuple[str, ...], checked: bool) -> Path:
+    exports = "\n".join(f"EMU_EXPORT({i}, {name})" for i, name in enumerate(names))
+    unit = (
+        f'#include "cuda.hpp"\n#line 1 "kernel.cu"\n{code}\n'
+        f"#pragma GCC visibility push(default)\n{exports}\n"
+    )
+    source = _cache() / f"{hashlib.sha256(unit.encode()).hexdigest()[:32]}.cpp"
+    source.write_text(unit)
+    flags = [*_FLAGS, "-fvisibility=hidden", *(_CHECKED if checked else _PLAIN)]
+    objects = [_compile(unit.encode() + _HEADER.read_bytes(), [*flags, "-c", str(source)], ".o")]
+    shared = (_HERE / "runtime.hpp").read_bytes()
+    for name in _RUNTIME:
+        path = _HERE / name
+        # The hooks of the thread sanitizer are no built-in functions here.
+        flags = [*_FLAGS, "-O2", "-Wno-builtin-declaration-mismatch", "-c", str(path)]
+        objects.append(_compile(path.read_bytes() + shared, flags, ".o"))
+    paths = [str(path) for path in objects]
+    return _compile(
+        b"".join(p.encode() for p in paths), ["-shared", "-Wl,-Bsymbolic", *paths], ".so"
+    )
