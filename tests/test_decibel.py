@@ -6,7 +6,7 @@ import numpy as np
 import plain_formulas
 import pytest
 import scipy.special
-from closeness import assert_close, assert_oracle_close
+from closeness import assert_close, assert_oracle_close, assert_within_contract
 from operation import TakesOut, case, wide
 
 import kapre_ref as kr
@@ -29,7 +29,10 @@ class TestMagnitudeToDecibel(TakesOut):
         case(0),
         case(0, 4),
         case(3, 0),
-        case(2, 300, 129, 1),  # of a size that is worth threads
+        *(case(2, n) for n in (1023, 1024, 1025)),
+        case(2, 300, 129, 1),  # of sizes that are worth threads, or reached in several passes
+        case(3, 70_001),
+        case(150_000),
         case(2, 5, ref_value=0.5),
         case(2, 5, ref_value=1e-7),
         case(2, 50, ref_value=3, amin=0.2, dynamic_range=1.5),
@@ -90,6 +93,33 @@ class TestMagnitudeToDecibel(TakesOut):
         got = self.run(backend, x, {})
         np.testing.assert_array_equal(np.isnan(got).all(1), [False, True, False])
         np.testing.assert_array_equal(got[[0, 2]], 0)
+
+    @pytest.mark.parametrize("place", [0, 99_999, 199_999])
+    @pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
+    def test_peak_of_a_long_item(self, backend, place, value):
+        x = np.full((2, 200_000), 1e-4, np.float32)
+        x[1, place] = value
+        got = self.run(backend, x, {})
+        np.testing.assert_array_equal(got[0], np.float32(-40))
+        peak = 10 * np.log10(value)
+        others = peak - 80 if value == 1e6 else value
+        assert_close(np.delete(got[1], place), np.full(199_999, others), 1e-5)
+        assert_close(got[1, place], np.array(peak), 1e-5)
+
+    @pytest.mark.parametrize("precision", ["float32", "float64"])
+    def test_whole_range_of_numbers(self, backend, precision):
+        limits = np.finfo(precision)
+        exponents = np.linspace(np.log2(float(limits.tiny)) - 20, np.log2(float(limits.max)), 9999)
+        x = np.exp2(exponents[None, :-1]).astype(precision)  # subnormals first
+        scale = {"amin": float(limits.smallest_subnormal), "dynamic_range": 1e4}
+        got = self.run(backend, x, scale)
+        truth = 10 * np.log10(wide(x))
+        plain = plain_formulas.magnitude_to_decibel(x, **{**SCALE, **scale})
+        # amin is below the 0 dB point of 1, which is exact.
+        assert_within_contract(got, truth, plain)
+        # Near 0 dB too, of which the whole range's tolerance says nothing.
+        near = np.abs(truth) < 1
+        assert_within_contract(got[near], truth[near], plain[near])
 
     def test_nan_beside_infinity(self, backend):
         x = np.array([[np.inf, np.nan, 1], [1, np.inf, 0]], np.float32)

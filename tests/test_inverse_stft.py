@@ -85,6 +85,13 @@ class TestInverseStft(OperationTests):
         expected = self.precise(wide(x), **case.parameters)
         assert_oracle_close(self.oracle(x, **case.parameters), expected)
 
+    def test_every_size(self, backend, dtype, rng):
+        large = (2187, 3001, 4093, 4096, 6561, 8191, 10_007, 30_030, 65_536)
+        for n_fft in (*range(1, 257), *large):
+            x = self.example(rng, (2, n_fft // 2 + 1), dtype)
+            parameters = {"n_fft": n_fft, "hop_length": max(1, n_fft // 3)}
+            self.assert_kernel_close(self.run(backend, x, parameters), x, parameters)
+
     @pytest.mark.parametrize(("n_fft", "hop_length"), [(64, 16), (100, 25), (400, 100)])
     def test_oracle_against_scipy(self, n_fft, hop_length, rng):
         # SciPy divides by the windows that there are, so edges differ.

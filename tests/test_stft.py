@@ -77,6 +77,14 @@ class TestStft(TakesOut):
         assert_oracle_close(self.oracle(x, n_fft, **others), expected)
         assert_close(self.precise(wide(x), n_fft=n_fft, **others), expected, 1e-15 * peak_of(x))
 
+    @pytest.mark.parametrize("precision", ["float32", "float64"])
+    def test_every_size(self, backend, precision, rng):
+        large = (2187, 3001, 4093, 4096, 5003, 6561, 8191, 8192, 10_007, 30_030, 46_368, 65_536)
+        for n_fft in (*range(1, 257), *large):
+            x = self.example(rng, (n_fft + 2,), precision)
+            parameters = {"n_fft": n_fft, "hop_length": 1}
+            self.assert_kernel_close(self.run(backend, x, parameters), x, parameters)
+
     @pytest.mark.parametrize("n_fft", [512, 1009, 1200, 2000, 2048])
     def test_oracle_against_long_double(self, n_fft, rng):
         x = self.example(rng, (2, 3, 5000), np.float64)
