@@ -1,7 +1,6 @@
 """Tables of a transform: radices, twiddle factors, and where everything stands in memory."""
 
 from functools import lru_cache
-from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -11,15 +10,6 @@ from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
 
 # Beyond, a block's scratch memory would exceed 16 MB.
 MAX_N_FFT = 32768
-
-# The measured best order of passes, for half the size of common transforms.
-_RADICES = {
-    256: (4, 8, 8),
-    1024: (8, 8, 4, 4),
-    2048: (8, 8, 4, 8),
-    200: (5, 8, 5),
-    240: (4, 4, 5, 3),
-}
 
 
 class FftPlan(NamedTuple):
@@ -65,27 +55,19 @@ class Tables(NamedTuple):
 def factorize(n):
     """Return the radices of a transform of n rows in the order of the passes; None if it has none.
 
-    Radix 4 comes first or last and 8 between: a first pass of fewer rows, and a last one without
-    twiddle factors.
+    This order was the fastest, or near it, of all orders of sizes from 128 to 2048.
     """
-    if n in _RADICES:
-        return _RADICES[n]
     radices = []
-    for radix in (5, 7):
+    for radix in (7, 5, 3, 2):
         while n % radix == 0:
             radices.append(radix)
             n //= radix
-    threes = []
-    while n % 3 == 0:
-        threes.append(3)
-        n //= 3
-    twos = n.bit_length() - 1
-    if n != 1 << twos:
-        return None
-    n_fours = {0: 0, 1: 2 if twos > 1 else 0, 2: 1}[twos % 3]
-    eights = [8] * ((twos - 2 * n_fours) // 3)
-    rest = [2] if twos == 1 else []
-    return (*eights, *radices, *[4] * n_fours, *threes, *rest) or None
+    twos = radices.count(2)
+    fours = {0: 0, 1: 2 if twos > 1 else 0, 2: 1}[twos % 3]
+    powers = [2] * (twos == 1) + [4] * fours, [8] * ((twos - 2 * fours) // 3)
+    others = {radix: [radix] * radices.count(radix) for radix in (3, 5, 7)}
+    order = powers[0] + others[3] + powers[1] + others[5] + others[7]
+    return tuple(order) if n == 1 and order else None
 
 
 @lru_cache(maxsize=128)
@@ -99,24 +81,40 @@ def is_served(n_fft):
     return factorize(n_fft // 2) is not None
 
 
-def _unit_roots(numerators, denominator, dtype):
+def unit_roots(numerators, denominator, dtype):
     """Return exp(-2 pi i a / b) as pairs of numbers, computed in long double and rounded once."""
     pi = np.longdouble("3.14159265358979323846264338327950288")
     angles = -2 * pi * (numerators % denominator).astype(np.longdouble) / denominator
     return np.stack([np.cos(angles), np.sin(angles)], axis=-1).astype(dtype)
 
 
-def _pass_twiddles(n, radices, dtype):
+def packed(radices):
+    """Return the radices in one integer, four bits each, the first lowest."""
+    return sum(radix << 4 * i for i, radix in enumerate(radices))
+
+
+def places(sizes):
+    """Return where regions of some sizes start in scratch memory, and its size.
+
+    The regions start at different places modulo 4096 bytes, so that what is read in one and written
+    in another does not compete for the same few places of the L1 cache.
+    """
+    sizes = [-(-size // 4096) * 4096 + 5 * 64 for size in sizes]
+    return [sum(sizes[:i]) for i in range(len(sizes))], sum(sizes)
+
+
+def pass_twiddles(n, radices, dtype):
+    """Return the twiddle factors of all passes in the order in which they are used."""
     tables = []
     for radix in radices:
         block = n // radix
         i, q = np.ogrid[:block, 1:radix]
-        tables.append(_unit_roots(i * q, n, dtype).ravel())
+        tables.append(unit_roots(i * q, n, dtype).ravel())
         n = block
     return np.concatenate(tables)
 
 
-def _row_of_frequency(n, radices):
+def row_of_frequency(n, radices):
     """Return the row where each frequency ends up: its mixed-radix digits, reversed.
 
     The blocks of the first pass stand one row further apart than they are long: were they a power
@@ -135,7 +133,7 @@ def _row_of_frequency(n, radices):
 
 def _pairs(n, radices, row_bytes):
     """List Z[k] and Z[n - k] in the order in which blocks j and R - j of the first pass end."""
-    rows = _row_of_frequency(n, radices)
+    rows = row_of_frequency(n, radices)
     first, block = radices[0], n // radices[0]
     ks = [first * np.arange(block // 2 + 1)]
     for j in range(1, first // 2 + 1):
@@ -191,9 +189,9 @@ def tables_of(plan, dtype):
     arrays = [
         offsets[order].astype(np.int32),
         window.reshape(-1, 2)[order],
-        _pass_twiddles(n_rows, radices, dtype),
+        pass_twiddles(n_rows, radices, dtype),
         pairs,
-        _unit_roots(k, plan.n_fft, dtype),
+        unit_roots(k, plan.n_fft, dtype),
     ]
     n_bands = 0
     if plan.filterbank is not None:
@@ -210,14 +208,12 @@ def tables_of(plan, dtype):
         (8 * lanes + 1) * vector_bytes(),
         n_staged * item,
     ]
-    # The regions start at different places modulo 4096 bytes, for the same reason as above.
-    sizes = [-(-size // 4096) * 4096 + 64 * 5 for size in sizes]
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    starts, n_bytes = places(sizes)
     addresses = [array.ctypes.data for array in arrays] + [0, 0]
     numbers = FftPlan(
         plan.n_freq,
         n_rows,
-        sum(radix << 4 * i for i, radix in enumerate(radices)),
+        packed(radices),
         plan.hop_length,
         piece_length,
         n_pieces,
@@ -230,5 +226,4 @@ def tables_of(plan, dtype):
         n_bands,
         *addresses[5:7],
     )
-    assert prod(radices) == n_rows
-    return Tables(numbers, sum(sizes), tuple(arrays))
+    return Tables(numbers, n_bytes, tuple(arrays))

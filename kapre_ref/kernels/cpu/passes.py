@@ -70,9 +70,8 @@ def _first_pass(radix):
 
 
 def _inner_pass(radix):
-    def inner_pass(emitter, rows, n_blocks, n, twiddles):
-        """Transform blocks of `radix` times `n` rows in place."""
-        stride = n * (2 * emitter.bytes)
+    def inner_pass(emitter, rows, n_blocks, n, stride, twiddles):
+        """Transform blocks of `radix` times `n` rows in place, `stride` bytes apart."""
         with emitter.loop(n_blocks) as block:
             start = rows + block * (stride * radix)
             with emitter.loop(n) as i:

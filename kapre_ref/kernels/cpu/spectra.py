@@ -1,7 +1,6 @@
 """Calls of the vector transform: which work is shared among threads, and in what memory."""
 
 import math
-import threading
 from functools import lru_cache
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from kapre_ref.kernels.cpu.fft_plan import tables_of
 from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.pool import run_slices
+from kapre_ref.kernels.cpu.scratch import scratch_address
 from kapre_ref.kernels.cpu.transform import BANDS, MAGNITUDES, SPECTRUM, Job, write_spectra
 from kapre_ref.kernels.cpu.vector import n_lanes
 
@@ -16,8 +16,6 @@ __all__ = ["BANDS", "MAGNITUDES", "SPECTRUM", "fill", "for_each_chunk"]
 
 _STEP_SECONDS = 4e-11  # for each sample of a frame and halving of the transform
 _CHUNK = 1 << 16  # numbers of spectra made at a time where they do not go straight to their place
-
-_local = threading.local()  # .block, .address: scratch memory of this thread
 
 
 def fill(result, signals, plan, scale, out):
@@ -108,21 +106,12 @@ def _run(result, signals, plan, n_padded, scale, out, dtype):
     unit = dtype.type(1)
 
     def run(start, stop):
-        scratch = _scratch(tables.scratch_bytes)
+        scratch = scratch_address(tables.scratch_bytes)
         write_spectra(unit, lanes, item, tables.plan, job, scratch, start, stop)
 
     n_blocks = batch * n_channels * blocks_of_channel
     run_slices(run, n_blocks, n_blocks * lanes * _frame_seconds(plan))
     return None if peaks is None else peaks[:, :, :n_frames]
-
-
-def _scratch(n_bytes):
-    """Return the address of memory that only this thread uses, at the start of a cache line."""
-    block = getattr(_local, "block", None)
-    if block is None or block.nbytes < n_bytes + 64:
-        block = _local.block = np.empty(n_bytes + 64, np.uint8)
-        _local.address = block.ctypes.data + -block.ctypes.data % 64
-    return _local.address
 
 
 @lru_cache(maxsize=128)
@@ -144,7 +133,7 @@ def _limit(out, peaks, scale):
     """Raise what lies more than the dynamic range below the peak of its item."""
     limits = peaks.max(axis=(1, 2)) - peaks.dtype.type(scale.dynamic_range)
     least = 10 * math.log10(scale.amin) - _reference(scale)
-    if np.all(limits < least - 1e-3):  # false with NaN, which poisons its item
+    if (limits < least - 1e-3).all():  # false with NaN, which poisons its item
         return
     limits = limits.astype(out.dtype)[:, None, None, None]
 

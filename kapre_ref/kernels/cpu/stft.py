@@ -2,6 +2,7 @@
 
 from kapre_ref.kernels.cpu import fallback
 from kapre_ref.kernels.cpu.fft_plan import is_served
+from kapre_ref.kernels.cpu.inverse import fill_signals
 from kapre_ref.kernels.cpu.spectra import SPECTRUM, fill
 
 
@@ -14,5 +15,8 @@ def stft(signals, plan, out):
 
 
 def inverse_stft(spectra, n_fft, hop_length, window, out):
-    """Transform blocks of frames back and add them up in place."""
-    fallback.inverse_stft(spectra, n_fft, hop_length, window, out)
+    """Transform blocks of frames back and add them up in their order."""
+    if is_served(n_fft):
+        fill_signals(spectra, n_fft, hop_length, window, out)
+    else:
+        fallback.inverse_stft(spectra, n_fft, hop_length, window, out)

@@ -119,10 +119,24 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
         ahead = target
         for j in range(radix // 2 + 1):
             mirrored = (radix - j) % radix
-            inner_passes(unit, plan, item, rows + j * block_stride, block_rows, bytes_, twiddles)
+            inner_passes(
+                unit,
+                plan.radices >> 4,
+                item,
+                rows + j * block_stride,
+                block_rows,
+                2 * bytes_,
+                twiddles,
+            )
             if mirrored != j:
                 inner_passes(
-                    unit, plan, item, rows + mirrored * block_stride, block_rows, bytes_, twiddles
+                    unit,
+                    plan.radices >> 4,
+                    item,
+                    rows + mirrored * block_stride,
+                    block_rows,
+                    2 * bytes_,
+                    twiddles,
                 )
             n_pairs = block_rows
             if j == 0:
@@ -202,40 +216,54 @@ def first_pass(
 
 
 @inlined
-def inner_passes(unit, plan, item, rows, n, bytes_, twiddles):
-    """Transform one block left by the first pass, in place."""
-    n_blocks, radices = 1, plan.radices >> 4
+def inner_passes(unit, radices, item, rows, n, row_bytes, twiddles):
+    """Transform n rows in place, with the radices that are left."""
+    n_blocks = 1
     while radices:
         radix = radices & 15
         n //= radix
         if n == 1:
-            if radix == 8:
-                passes.last_pass_8(unit, rows, n_blocks)
-            elif radix == 7:
-                passes.last_pass_7(unit, rows, n_blocks)
-            elif radix == 5:
-                passes.last_pass_5(unit, rows, n_blocks)
-            elif radix == 4:
-                passes.last_pass_4(unit, rows, n_blocks)
-            elif radix == 3:
-                passes.last_pass_3(unit, rows, n_blocks)
-            else:
-                passes.last_pass_2(unit, rows, n_blocks)
-        elif radix == 8:
-            passes.inner_pass_8(unit, rows, n_blocks, n, twiddles)
-        elif radix == 7:
-            passes.inner_pass_7(unit, rows, n_blocks, n, twiddles)
-        elif radix == 5:
-            passes.inner_pass_5(unit, rows, n_blocks, n, twiddles)
-        elif radix == 4:
-            passes.inner_pass_4(unit, rows, n_blocks, n, twiddles)
-        elif radix == 3:
-            passes.inner_pass_3(unit, rows, n_blocks, n, twiddles)
+            last_pass(unit, radix, rows, n_blocks)
         else:
-            passes.inner_pass_2(unit, rows, n_blocks, n, twiddles)
+            inner_pass(unit, radix, rows, n_blocks, n, n * row_bytes, twiddles)
         twiddles += n * (radix - 1) * 2 * item
         n_blocks *= radix
         radices >>= 4
+
+
+@inlined
+def inner_pass(unit, radix, rows, n_blocks, n, stride, twiddles):
+    """Choose the butterfly of one pass."""
+    args = (rows, n_blocks, n, stride, twiddles)
+    if radix == 8:
+        passes.inner_pass_8(unit, *args)
+    elif radix == 7:
+        passes.inner_pass_7(unit, *args)
+    elif radix == 5:
+        passes.inner_pass_5(unit, *args)
+    elif radix == 4:
+        passes.inner_pass_4(unit, *args)
+    elif radix == 3:
+        passes.inner_pass_3(unit, *args)
+    else:
+        passes.inner_pass_2(unit, *args)
+
+
+@inlined
+def last_pass(unit, radix, rows, n_blocks):
+    """Choose the butterfly of the last pass."""
+    if radix == 8:
+        passes.last_pass_8(unit, rows, n_blocks)
+    elif radix == 7:
+        passes.last_pass_7(unit, rows, n_blocks)
+    elif radix == 5:
+        passes.last_pass_5(unit, rows, n_blocks)
+    elif radix == 4:
+        passes.last_pass_4(unit, rows, n_blocks)
+    elif radix == 3:
+        passes.last_pass_3(unit, rows, n_blocks)
+    else:
+        passes.last_pass_2(unit, rows, n_blocks)
 
 
 @inlined

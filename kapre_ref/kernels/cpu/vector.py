@@ -10,6 +10,7 @@ layout, writeable or not. The type of their first argument says in which precisi
 
 import inspect
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -25,18 +26,19 @@ _I32 = ir.IntType(32)
 _FLAGS = ("contract", "nsz")
 
 
-def vector_bytes(codegen=None):
+@lru_cache(maxsize=1)
+def vector_bytes():
     """Return the width of a vector register of the CPU that numba compiles for.
 
     It follows from the CPU's features alone, which are part of what compiled code is kept under.
     """
-    codegen = codegen or cpu_target.target_context.codegen()
-    features = codegen.magic_tuple()[2].split(",")
+    features = cpu_target.target_context.codegen().magic_tuple()[2].split(",")
     if "+avx512f" in features:
         return 64
     return 32 if "+avx" in features else 16
 
 
+@lru_cache(maxsize=8)
 def n_lanes(dtype):
     """Return how many numbers of a dtype a vector holds."""
     return vector_bytes() // np.dtype(dtype).itemsize
@@ -297,9 +299,8 @@ def vector_function(emit):
         signature = types.void(unit, *[types.int64] * len(names))
 
         def generate(context, builder, signature, arguments):
-            width = vector_bytes(context.codegen())
             real = context.get_value_type(signature.args[0])
-            function = _emitted(builder.module, emit, real, width)
+            function = _emitted(builder.module, emit, real)
             builder.call(function, arguments[1:])
             return context.get_dummy_value()
 
@@ -312,7 +313,7 @@ def vector_function(emit):
     return intrinsic(declare)
 
 
-def _emitted(module, emit, real, width):
+def _emitted(module, emit, real):
     name = f"kapre_ref.{emit.__name__}"
     if name in module.globals:
         return module.globals[name]
@@ -323,7 +324,7 @@ def _emitted(module, emit, real, width):
     function.attributes.add("noinline")  # once in the machine code, however often it is called
     function.attributes.add("nounwind")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    emitter = Emitter(builder, real, width)
+    emitter = Emitter(builder, real, vector_bytes())
     emit(emitter, *[Value(emitter, argument) for argument in function.args])
     builder.ret_void()
     return function
