@@ -9,15 +9,23 @@ import argparse
 import os
 import sys
 import warnings
-from functools import partial
 
 import numpy as np
+from random_cases import (
+    FIRST,
+    KBD,
+    LAST,
+    NAMES,
+    draw_decibel,
+    draw_format,
+    draw_log,
+    draw_mel,
+    draw_signal,
+    draw_spectrogram,
+    draw_stft,
+)  # fmt: skip
 
 import kapre_ref as kr
-
-FIRST, LAST = "channels_first", "channels_last"
-NAMES = ("hann_window", "hamming_window", "kaiser_window", "vorbis_window", None)
-KBD = "kaiser_bessel_derived_window"
 
 # What is allowed: Kapre computes in float32 throughout, windows and filterbanks included.
 CONSTRUCTOR = 1e-6  # absolute
@@ -115,84 +123,6 @@ def _decibels_allowed(values, amin, off):
     return DECIBEL - 10 * np.log10(np.maximum(1 - off / values, 1e-30))
 
 
-def _signal(rng, data_format, n_samples=None):
-    n_samples = n_samples or int(rng.integers(1, 4000))
-    shape = (int(rng.integers(1, 4)), n_samples, int(rng.integers(1, 4)))
-    x = rng.normal(size=shape)
-    if rng.random() < 0.5:  # tones, with silence between them
-        time = np.arange(n_samples)[:, None]
-        x = np.sin(time * rng.uniform(0, 3, (shape[0], 1, shape[2]))) * (time % 1000 < 700)
-    x = (x * 10 ** rng.uniform(-3, 1)).astype(np.float32)
-    return np.moveaxis(x, 2, 1).copy() if data_format == FIRST else x
-
-
-def _spectrogram(rng, data_format, n_freq=None, n_channels=None):
-    n_freq = n_freq or int(rng.integers(1, 200))
-    n_channels = n_channels or int(rng.integers(1, 4))
-    shape = (int(rng.integers(1, 4)), int(rng.integers(1, 60)), n_freq, n_channels)
-    x = (rng.gamma(1, size=shape) * 10 ** rng.uniform(-3, 2)).astype(np.float32)
-    return np.moveaxis(x, 3, 1).copy() if data_format == FIRST else x
-
-
-def _format(rng, prefix=""):
-    return {f"{prefix}data_format": str(rng.choice([FIRST, LAST, "default"]))}
-
-
-def _stft(rng, n_fft=None):
-    n_fft = n_fft or int(rng.choice([rng.integers(2, 600), 2 ** rng.integers(2, 12)]))
-    win_length = rng.choice([None, n_fft, rng.integers(1, 2 * n_fft)])
-    length = int(win_length or n_fft)
-    pad_begin = bool(rng.integers(2))
-    most = min(length, n_fft) if pad_begin else 2 * length
-    hop_length = rng.choice([None, rng.integers(1, most + 1)])
-    if hop_length is None and (length < 4 or (pad_begin and length // 4 > n_fft)):
-        hop_length = 1
-    names = NAMES if length % 2 else (*NAMES, KBD)
-    return {
-        "n_fft": n_fft,
-        "win_length": None if win_length is None else length,
-        "hop_length": None if hop_length is None else int(hop_length),
-        "window_name": names[rng.integers(len(names))],
-        "pad_begin": pad_begin,
-        "pad_end": bool(rng.integers(2)),
-    }
-
-
-def _decibel(rng, prefix="db_"):
-    return {
-        f"{prefix}ref_value": float(10 ** rng.uniform(-4, 2)),
-        f"{prefix}amin": float(10 ** rng.uniform(-7, -1)),
-        f"{prefix}dynamic_range": float(rng.uniform(10, 120)),
-    }
-
-
-def _mel(rng, prefix="mel_"):
-    sample_rate = int(rng.choice([8000, 11025, 16000, 22050, 44100, 48000]))
-    f_min = float(rng.choice([0, rng.uniform(0, sample_rate / 4)]))
-    f_max = rng.choice([None, rng.uniform(f_min + sample_rate / 10, sample_rate / 2)])
-    norms = ("slaney", None, 1, 2, np.inf, 0.5)
-    return sample_rate, {
-        "n_mels": int(rng.integers(1, 140)),
-        f"{prefix}f_min": f_min,
-        f"{prefix}f_max": None if f_max is None else float(f_max),
-        f"{prefix}htk": bool(rng.integers(2)),
-        f"{prefix}norm": norms[rng.integers(len(norms))],
-    }
-
-
-def _log(rng, prefix="log_"):
-    sample_rate = int(rng.choice([16000, 22050, 44100]))
-    bins_per_octave = int(rng.integers(1, 40))
-    f_min = rng.choice([None, rng.uniform(20, 200)])
-    octaves = np.log2(sample_rate // 2 / (f_min or 32.8))
-    return sample_rate, {
-        f"{prefix}n_bins": int(rng.integers(1, int(octaves * bins_per_octave) + 1)),
-        f"{prefix}bins_per_octave": bins_per_octave,
-        f"{prefix}f_min": None if f_min is None else float(f_min),
-        f"{prefix}spread": float(rng.uniform(0.05, 1)),
-    }
-
-
 @operation
 def windows(kapre, rng):
     import tensorflow as tf
@@ -211,7 +141,7 @@ def windows(kapre, rng):
 
 @operation
 def filterbank_mel(kapre, rng):
-    sample_rate, parameters = _mel(rng, "")
+    sample_rate, parameters = draw_mel(rng, "")
     arguments = {"sample_rate": sample_rate, "n_freq": int(rng.integers(2, 1100))} | parameters
     recorded = kapre.backend.filterbank_mel(**arguments)
     yield kr.filterbank_mel(**arguments), recorded, CONSTRUCTOR
@@ -219,7 +149,7 @@ def filterbank_mel(kapre, rng):
 
 @operation
 def filterbank_log(kapre, rng):
-    sample_rate, parameters = _log(rng, "")
+    sample_rate, parameters = draw_log(rng, "")
     arguments = {"sample_rate": sample_rate, "n_freq": int(rng.integers(2, 1100))} | parameters
     recorded = kapre.backend.filterbank_log(**arguments)
     yield kr.filterbank_log(**arguments), recorded, CONSTRUCTOR
@@ -229,9 +159,9 @@ def filterbank_log(kapre, rng):
 def magnitude_to_decibel(kapre, rng):
     import tensorflow as tf
 
-    x = _spectrogram(rng, LAST)
+    x = draw_spectrogram(rng, LAST)
     x = x[(0,) * int(rng.integers(0, 4))] if rng.random() < 0.5 else x
-    parameters = _decibel(rng, "")
+    parameters = draw_decibel(rng, "")
     recorded = kapre.backend.magnitude_to_decibel(tf.constant(x), **parameters)
     yield kr.magnitude_to_decibel(x, **parameters), recorded, DECIBEL
     recorded = kapre.MagnitudeToDecibel(**parameters)(x[None])
@@ -267,17 +197,17 @@ def mu_law_decoding(kapre, rng):
 
 @operation
 def frame(kapre, rng):
-    layout = _format(rng)
+    layout = draw_format(rng)
     frame_length = int(rng.integers(1, 300))
     arguments = (frame_length, int(rng.integers(1, frame_length + 1)))
     options = {"pad_end": bool(rng.integers(2)), "pad_value": float(rng.normal())} | layout
-    x = _signal(rng, layout["data_format"])
+    x = draw_signal(rng, layout["data_format"])
     yield kr.frame(x, *arguments, **options), kapre.Frame(*arguments, **options)(x), 0
 
 
 @operation
 def energy(kapre, rng):
-    options = _format(rng) | {
+    options = draw_format(rng) | {
         "sample_rate": int(rng.integers(1000, 48000)),
         "ref_duration": float(rng.uniform(0.01, 1)),
         "frame_length": int(rng.integers(1, 600)),
@@ -285,15 +215,15 @@ def energy(kapre, rng):
         "pad_end": bool(rng.integers(2)),
         "pad_value": float(rng.normal()),
     }
-    x = _signal(rng, options["data_format"])
+    x = draw_signal(rng, options["data_format"])
     recorded = kapre.Energy(**options)(x)
     yield kr.energy(x, **options), recorded, _of_peak(recorded)
 
 
 @operation
 def stft(kapre, rng):
-    options = _stft(rng) | _format(rng, "input_") | _format(rng, "output_")
-    x = _signal(rng, options["input_data_format"])
+    options = draw_stft(rng) | draw_format(rng, "input_") | draw_format(rng, "output_")
+    x = draw_signal(rng, options["input_data_format"])
     recorded = kapre.STFT(**options)(x)
     allowed = _spectrum_allowed(x, options, recorded)
     yield kr.stft(x, **options), recorded, allowed
@@ -301,8 +231,8 @@ def stft(kapre, rng):
 
 @operation
 def stft_float64(kapre, rng):
-    options = _stft(rng) | _format(rng, "input_") | _format(rng, "output_")
-    x = _signal(rng, options["input_data_format"]).astype(np.float64)
+    options = draw_stft(rng) | draw_format(rng, "input_") | draw_format(rng, "output_")
+    x = draw_signal(rng, options["input_data_format"]).astype(np.float64)
     recorded = kapre.STFT(**options, dtype="float64")(x)
     # TensorFlow's own float64 windows and transforms round, by far less than float32.
     yield kr.stft(x, **options), recorded, 1e-12 * float(np.max(np.abs(recorded), initial=0))
@@ -310,13 +240,13 @@ def stft_float64(kapre, rng):
 
 @operation
 def inverse_stft(kapre, rng):
-    parameters = _stft(rng)
+    parameters = draw_stft(rng)
     names = ("n_fft", "win_length", "hop_length")
     options = {name: parameters[name] for name in names}
     options |= {"forward_window_name": parameters["window_name"]}
-    options |= _format(rng, "input_") | _format(rng, "output_")
+    options |= draw_format(rng, "input_") | draw_format(rng, "output_")
     n_freq = options["n_fft"] // 2 + 1
-    x = _spectrogram(rng, options["input_data_format"], n_freq)
+    x = draw_spectrogram(rng, options["input_data_format"], n_freq)
     x = (x * np.exp(1j * rng.uniform(-3, 3, x.shape))).astype(np.complex64)
     recorded = kapre.InverseSTFT(**options)(x)
     allowed = _of_peak(recorded) * KAISER.get(options["forward_window_name"], 1)
@@ -332,8 +262,8 @@ def inverse_stft(kapre, rng):
 def perfectly_reconstructing_stft_istft(kapre, rng):
     n_fft = int(2 ** rng.integers(3, 9))
     hop_length = int(rng.integers(1, n_fft // 2 + 1))
-    formats = (_format(rng)["data_format"], _format(rng)["data_format"])
-    x = _signal(rng, formats[0])
+    formats = (draw_format(rng)["data_format"], draw_format(rng)["data_format"])
+    x = draw_signal(rng, formats[0])
     pair = kapre.composed.get_perfectly_reconstructing_stft_istft(n_fft, hop_length, *formats)
     forward, inverse = kr.perfectly_reconstructing_stft_istft(n_fft, hop_length, *formats)
     recorded = pair[1](pair[0](x))
@@ -342,7 +272,7 @@ def perfectly_reconstructing_stft_istft(kapre, rng):
 
 @operation
 def magnitude(kapre, rng):
-    x = _spectrogram(rng, LAST) * (1 + 0j)
+    x = draw_spectrogram(rng, LAST) * (1 + 0j)
     x = (x * np.exp(1j * rng.uniform(-4, 4, x.shape))).astype(np.complex64)
     recorded = kapre.Magnitude()(x)
     yield kr.magnitude(x), recorded, _of_peak(recorded)
@@ -350,19 +280,19 @@ def magnitude(kapre, rng):
 
 @operation
 def phase(kapre, rng):
-    x = _spectrogram(rng, LAST)
+    x = draw_spectrogram(rng, LAST)
     x = (x * np.exp(1j * rng.uniform(-4, 4, x.shape))).astype(np.complex64)
     yield kr.phase(x), kapre.Phase()(x), RADIAN
 
 
 @operation
 def apply_filterbank(kapre, rng):
-    layout = _format(rng)
-    for kind, draw in (("mel", _mel), ("log", _log)):
+    layout = draw_format(rng)
+    for kind, draw in (("mel", draw_mel), ("log", draw_log)):
         n_freq = int(rng.integers(2, 600))
         sample_rate, parameters = draw(rng, "")
         arguments = {"sample_rate": sample_rate, "n_freq": n_freq} | parameters
-        x = _spectrogram(rng, layout["data_format"], n_freq)
+        x = draw_spectrogram(rng, layout["data_format"], n_freq)
         recorded = kapre.ApplyFilterbank(kind, arguments, **layout)(x)
         filterbank = getattr(kr, f"filterbank_{kind}")(**arguments)
         yield kr.apply_filterbank(x, filterbank, **layout), recorded, _of_peak(recorded)
@@ -371,8 +301,8 @@ def apply_filterbank(kapre, rng):
 @operation
 def delta(kapre, rng):
     # Kapre's layer works for one channel only.
-    layout = _format(rng)
-    x = _spectrogram(rng, layout["data_format"], n_channels=1)
+    layout = draw_format(rng)
+    x = draw_spectrogram(rng, layout["data_format"], n_channels=1)
     n_frames = x.shape[2 if layout["data_format"] == FIRST else 1]
     mode = str(rng.choice(["symmetric", "reflect", "constant"]))
     most = {"symmetric": n_frames, "reflect": n_frames - 1, "constant": 30}[mode]
@@ -384,9 +314,9 @@ def delta(kapre, rng):
 
 @operation
 def logmel_to_mfcc(kapre, rng):
-    layout = _format(rng)
+    layout = draw_format(rng)
     n_mels = int(rng.integers(1, 200))
-    x = np.log(_spectrogram(rng, layout["data_format"], n_mels) + np.float32(1e-5))
+    x = np.log(draw_spectrogram(rng, layout["data_format"], n_mels) + np.float32(1e-5))
     options = {"n_mfccs": int(rng.integers(1, n_mels + 1))} | layout
     recorded = kapre.LogmelToMFCC(**options)(x)
     yield kr.logmel_to_mfcc(x, **options), recorded, SPECTRUM * np.sqrt(2 * n_mels) * np.max(abs(x))
@@ -394,8 +324,8 @@ def logmel_to_mfcc(kapre, rng):
 
 @operation
 def concatenate_frequency_map(kapre, rng):
-    layout = _format(rng)
-    x = _spectrogram(rng, layout["data_format"], int(rng.integers(2, 200)))
+    layout = draw_format(rng)
+    x = draw_spectrogram(rng, layout["data_format"], int(rng.integers(2, 200)))
     recorded = kapre.ConcatenateFrequencyMap(**layout)(x)
     yield kr.concatenate_frequency_map(x, **layout), recorded, CONSTRUCTOR
 
@@ -416,8 +346,8 @@ def spec_augment(kapre, rng):
 @operation
 def channel_swap(kapre, rng):
     # The same: each item's channels are those of the input, in one order for the whole batch.
-    layout = _format(rng)
-    x = _signal(rng, layout["data_format"])
+    layout = draw_format(rng)
+    x = draw_signal(rng, layout["data_format"])
     recorded = np.asarray(kapre.ChannelSwap(**layout)(x, training=True))
     got = kr.channel_swap(x, **layout, rng=rng)
     axis = 1 if layout["data_format"] == FIRST else 2
@@ -426,8 +356,8 @@ def channel_swap(kapre, rng):
 
 
 def _composed(kapre, rng, name, layer, more, filterbank=None):
-    options = _stft(rng) | _format(rng, "input_") | _format(rng, "output_")
-    x = _signal(rng, options["input_data_format"])
+    options = draw_stft(rng) | draw_format(rng, "input_") | draw_format(rng, "output_")
+    x = draw_signal(rng, options["input_data_format"])
     # An error of the spectrum reaches a band by its weights, however small the band's own values.
     allowed = _spectrum_allowed(x, options, kr.stft_magnitude(x, **options))
     if filterbank:
@@ -436,7 +366,7 @@ def _composed(kapre, rng, name, layer, more, filterbank=None):
     shape = {"input_shape": x.shape[1:]}
     got = getattr(kr, name)(x, **options)
     yield got, getattr(kapre.composed, layer)(**shape, **options)(x), allowed
-    options |= {"return_decibel": True} | _decibel(rng)
+    options |= {"return_decibel": True} | draw_decibel(rng)
     allowed = _decibels_allowed(got, options["db_amin"], allowed)
     recorded = getattr(kapre.composed, layer)(**shape, **options)(x)
     yield getattr(kr, name)(x, **options), recorded, allowed
@@ -449,34 +379,31 @@ def stft_magnitude(kapre, rng):
 
 @operation
 def melspectrogram(kapre, rng):
-    sample_rate, parameters = _mel(rng)
-    names = ("n_mels", "mel_f_min", "mel_f_max", "mel_htk", "mel_norm")
-    arguments = [parameters[name] for name in names]
+    sample_rate, parameters = draw_mel(rng)
     more = {"sample_rate": sample_rate} | parameters
-    name, layer = "melspectrogram", "get_melspectrogram_layer"
-    filterbank = partial(_filterbank, kr.filterbank_mel, sample_rate, arguments)
-    yield from _composed(kapre, rng, name, layer, more, filterbank)
+
+    def filterbank(n_freq):
+        return kr.filterbank_mel(sample_rate, n_freq, *parameters.values())
+
+    yield from _composed(kapre, rng, "melspectrogram", "get_melspectrogram_layer", more, filterbank)
 
 
 @operation
 def log_frequency_spectrogram(kapre, rng):
-    sample_rate, parameters = _log(rng)
-    names = ("log_n_bins", "log_bins_per_octave", "log_f_min", "log_spread")
-    arguments = [parameters[name] for name in names]
+    sample_rate, parameters = draw_log(rng)
     more = {"sample_rate": sample_rate} | parameters
+
+    def filterbank(n_freq):
+        return kr.filterbank_log(sample_rate, n_freq, *parameters.values())
+
     name, layer = "log_frequency_spectrogram", "get_log_frequency_spectrogram_layer"
-    filterbank = partial(_filterbank, kr.filterbank_log, sample_rate, arguments)
     yield from _composed(kapre, rng, name, layer, more, filterbank)
-
-
-def _filterbank(function, sample_rate, arguments, n_freq):
-    return function(sample_rate, n_freq, *arguments)
 
 
 @operation
 def stft_mag_phase(kapre, rng):
-    options = _stft(rng) | _format(rng, "input_") | _format(rng, "output_")
-    x = _signal(rng, options["input_data_format"])
+    options = draw_stft(rng) | draw_format(rng, "input_") | draw_format(rng, "output_")
+    x = draw_signal(rng, options["input_data_format"])
     layer = kapre.composed.get_stft_mag_phase(x.shape[1:], **options)
     recorded = np.asarray(layer(x))
     axis = 1 if options["output_data_format"] == FIRST else 3
