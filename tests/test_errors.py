@@ -14,7 +14,7 @@ S = np.ones((9, 17), np.float32)  # (n_frames, n_freq)
 C = np.ones((9, 17), np.complex64)
 BATCH = np.ones((2, 50, 3), np.float32)  # (batch, time, channel)
 RNG = np.random.default_rng(0)
-OUT = np.empty((97, 4), np.float32)  # what `frame(X, 4, 1)` needs
+OUT = np.zeros((97, 4), np.float32)  # what `frame(X, 4, 1)` needs
 READ_ONLY = OUT.copy()
 READ_ONLY.flags.writeable = False
 
@@ -160,7 +160,7 @@ KINDS = [  # TypeError
     (call("frame", X, 4, 1, out=OUT.tolist()), "out must be a numpy.ndarray or .* got .*list"),
     (call("frame", X, 4, 1, out=OUT.astype("f8")), "out must have dtype float32 .*, got float64"),
     (call("frame", X, 4, 1, out=OUT.astype(">f4")), "out must have dtype float32 .*, got >f4"),
-    (call("stft", X, 16, out=np.empty((22, 9))), "out must have dtype complex64 .*, got float64"),
+    (call("stft", X, 16, out=np.zeros((22, 9))), "out must have dtype complex64 .*, got float64"),
     (call("mu_law_encoding", X, 256, out=X.copy()), "out must have dtype int32 .*, got float32"),
     (call("mu_law_decoding", X, 256, out=X + 0j), "out must have dtype float32 .*, got complex64"),
 ]  # fmt: skip
