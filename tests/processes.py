@@ -22,10 +22,20 @@ def work(n_calls=3):
 
 
 def work_in_pool(method):
-    """Do it in a pool of processes."""
+    """Do it in a pool of processes, which have threads of their own."""
     with multiprocessing.get_context(method).Pool(2) as pool:
-        for result in [pool.apply_async(work) for _ in range(4)]:
+        for result in [pool.apply_async(work_together) for _ in range(4)]:
             result.get(timeout=60)
+
+
+def work_together():
+    """Do it where several threads take part, of which each waits for the others."""
+    from kapre_ref.kernels.cpu.pool import run_slices
+
+    work()
+    kr.set_num_threads(2)
+    together = threading.Barrier(2, timeout=30)
+    run_slices(lambda start, stop: together.wait(), 2, seconds=1)
 
 
 def fork_after_use():
@@ -44,14 +54,38 @@ def spawn():
     work_in_pool("spawn")
 
 
-def _fork_beside(function):
+def fork_beside_kernels():
+    _fork_beside(work, work)
+
+
+def fork_beside_compilation():
+    _fork_beside(compile_one, compile_one)
+
+
+def compile_one():
+    """Compile a kernel that no cache keeps."""
+    from kapre_ref.kernels.cpu.jit import kernel
+
+    @kernel
+    def fill(out):
+        for i in range(out.size):
+            out[i] = i
+
+    out = np.empty(3)
+    fill(out)
+    np.testing.assert_array_equal(out, [0, 1, 2])
+
+
+def _fork_beside(function, function_of_child):
     """Fork while another thread is at work, after all that Python imports on first use."""
+    function()
     work()
     begun, stop = threading.Event(), threading.Event()
 
     def repeat():
         while not stop.is_set():
-            function(begun)
+            begun.set()
+            function()
 
     thread = threading.Thread(target=repeat)
     thread.start()
@@ -61,36 +95,13 @@ def _fork_beside(function):
         if pid == 0:
             status = 1
             try:
-                work()
+                function_of_child()
                 status = 0
             finally:
                 os._exit(status)
         assert os.waitpid(pid, 0)[1] == 0
     stop.set()
     thread.join()
-
-
-def fork_beside_kernels():
-    def run(begun):
-        begun.set()
-        work()
-
-    _fork_beside(run)
-
-
-def fork_beside_compilation():
-    from kapre_ref.kernels.cpu.jit import kernel
-
-    def compile_one(begun):
-        @kernel
-        def fill(out):
-            for i in range(out.size):
-                out[i] = i
-
-        begun.set()
-        fill(np.empty(1))
-
-    _fork_beside(compile_one)
 
 
 def fork_in_threads():
