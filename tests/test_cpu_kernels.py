@@ -1,0 +1,237 @@
+"""Parts of the CPU kernels that no public function shows: approximations, blocks, memory."""
+
+import gc
+
+import numpy as np
+import pytest
+
+import kapre_ref as kr
+from kapre_ref.kernels import cpu
+from kapre_ref.kernels.cpu import memory
+from kapre_ref.kernels.cpu.blocks import for_blocks, for_items
+from kapre_ref.kernels.cpu.jit import kernel
+from kapre_ref.kernels.cpu.logarithm import split_log
+
+DTYPES = (np.float32, np.float64)
+
+
+def every_exponent(dtype, n=64):
+    """Return numbers evenly spread over all positive finite ones, subnormal ones included."""
+    word = np.dtype(f"u{np.dtype(dtype).itemsize}")
+    first, last = (np.array(x, dtype).view(word)[()] for x in (0, np.inf))
+    n_numbers = n * (np.finfo(dtype).maxexp - np.finfo(dtype).minexp + np.finfo(dtype).nmant)
+    picked = np.random.default_rng(5).integers(first + 1, last, n_numbers, word)
+    return np.sort(np.append(picked, [first + 1, last - 1]).astype(word)).view(dtype)
+
+
+def in_ulp(got, expected):
+    """Return the largest error in units of the last place of the expected long doubles."""
+    rounded = np.abs(expected).astype(got.dtype)
+    finite = np.isfinite(rounded)
+    np.testing.assert_array_equal(np.isfinite(got), finite)
+    unit = np.spacing(np.maximum(rounded[finite], np.finfo(got.dtype).smallest_normal))
+    return float(np.max(np.abs(got[finite] - expected[finite]) / unit))
+
+
+@kernel
+def logarithms(x, n, r):
+    for i in range(x.size):
+        n[i], r[i] = split_log(x[i])
+
+
+class TestLogarithm:
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_parts(self, dtype):
+        x = every_exponent(dtype)
+        x = np.append(x[x >= np.finfo(dtype).smallest_normal], dtype([0.5, 1, 2]))
+        n, r = np.empty_like(x), np.empty_like(x)
+        logarithms(x, n, r)
+        np.testing.assert_array_equal(n, np.round(n))
+        exact = np.log(np.ldexp(x.astype(np.longdouble), -n.astype(int)))
+        assert np.max(np.abs(exact)) <= np.log(2) / 2 + 1e-6  # the nearest power of two
+        # A polynomial's error far below one rounding, and the roundings of the last three steps.
+        assert in_ulp(r, exact) <= 1.5
+
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_powers_of_two_are_exact(self, dtype):
+        exponents = np.arange(np.finfo(dtype).minexp, np.finfo(dtype).maxexp)
+        x = np.ldexp(dtype(1), exponents)
+        n, r = np.empty_like(x), np.empty_like(x)
+        logarithms(x, n, r)
+        np.testing.assert_array_equal(n, exponents)
+        np.testing.assert_array_equal(r, 0)
+
+
+class TestDecibels:
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_of_all_numbers(self, dtype):
+        x = every_exponent(dtype)
+        tiny = float(np.finfo(dtype).smallest_subnormal)
+        got = kr.magnitude_to_decibel(x, amin=tiny, dynamic_range=1e4)
+        # One rounding of the result and, near 0 dB, those of the logarithm.
+        assert in_ulp(got, 10 * np.log10(x.astype(np.longdouble))) <= 3
+
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_powers_of_ten_are_exact(self, dtype):
+        exponents = np.arange(-30, 31)
+        x = (10.0**exponents).astype(dtype)
+        got = kr.magnitude_to_decibel(x, amin=1e-37, dynamic_range=1e4)
+        np.testing.assert_array_equal(got, 10 * exponents)
+
+    @pytest.mark.parametrize("size", [5, 70_000])  # short and long items take different ways
+    def test_peak_beside_negative_numbers(self, size):
+        x = np.full((6, size), -3, np.float32)
+        nan = np.float32(np.nan)
+        x[:, 3] = [0.5, -np.inf, nan, -nan, np.inf, 100]
+        got = kr.magnitude_to_decibel(x)
+        np.testing.assert_array_equal(got, kr.magnitude_to_decibel_reference(x))
+
+    @pytest.mark.parametrize("size", [5, 70_000])
+    def test_in_place(self, size):
+        x = np.random.default_rng(0).uniform(0, 1, (3, size)).astype(np.float32)
+        expected = kr.magnitude_to_decibel(x)
+        scale = kr.decibel.DecibelScale(1.0, 1e-5, 80.0)
+        cpu.magnitude_to_decibel(x, scale, x)
+        np.testing.assert_array_equal(x, expected)
+
+
+class TestMuLaw:
+    @pytest.mark.parametrize("channels", [2, 256, 65536])
+    def test_formula_beside_the_table(self, channels):
+        # The formula serves floats, the table integers; the oracle decides.
+        codes = np.arange(channels)
+        expected = kr.mu_law_decoding_reference(codes, channels)
+        for got in (codes, codes.astype(np.float64), codes.astype(np.float32)):
+            got = kr.mu_law_decoding(got, channels)
+            np.testing.assert_array_max_ulp(got, expected, 1)
+
+    def test_codes_outside_of_the_table(self):
+        # In one block with codes inside, and each in blocks of its own.
+        codes = np.concatenate([[-5, 3, 300], np.zeros(9000, int), [256, 255, -1]])
+        expected = kr.mu_law_decoding_reference(codes, 256)
+        np.testing.assert_array_max_ulp(kr.mu_law_decoding(codes, 256), expected, 1)
+
+
+class TestPolar:
+    @pytest.mark.parametrize(("dtype", "real"), [(np.complex64, "f4"), (np.complex128, "f8")])
+    def test_of_all_lengths_and_angles(self, dtype, real):
+        rng = np.random.default_rng(0)
+        lengths = every_exponent(np.dtype(real).type, 16).astype(np.longdouble)
+        angles = rng.uniform(-np.pi, np.pi, lengths.size).astype(np.longdouble)
+        x = np.empty(lengths.size, dtype)
+        x.real, x.imag = lengths * np.cos(angles) / 2, lengths * np.sin(angles) / 2
+        re, im = (part.astype(np.longdouble) for part in (x.real, x.imag))
+        assert in_ulp(kr.magnitude(x), np.hypot(re, im)) <= 1.5
+        # Of the result; the quarter turn that an angle is added to is rounded by itself.
+        assert in_ulp(kr.phase(x), np.arctan2(im, re)) <= 3
+
+    @pytest.mark.parametrize("real", DTYPES)
+    def test_signs_zeros_infinities(self, real):
+        values = np.array([0.0, -0.0, 1, -1, np.inf, -np.inf, np.nan], real)
+        x = np.empty((7, 7), np.result_type(real, 1j))
+        x.real, x.imag = values[:, None], values
+        got, expected = kr.phase(x), np.angle(x)
+        np.testing.assert_array_max_ulp(got, expected, 1)
+        number = ~np.isnan(expected)
+        np.testing.assert_array_equal(np.signbit(got[number]), np.signbit(expected[number]))
+        np.testing.assert_array_max_ulp(kr.magnitude(x), np.abs(x), 1)
+
+
+class TestBlocks:
+    @pytest.mark.parametrize("axes", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+    def test_arrays_of_one_arrangement_go_straight_through(self, axes):
+        x = np.arange(24, dtype=np.float32).reshape(2, 3, 4).transpose(axes)
+        out = np.empty_like(x)
+        seen = []
+
+        def copy(source, result):
+            seen.append((source.base is not None, source.size))
+            assert not source.flags.writeable
+            result[...] = source
+
+        for_blocks(copy, [x], out, [x.dtype, out.dtype], 0)
+        assert seen == [(True, 24)]
+        np.testing.assert_array_equal(out, x)
+
+    @pytest.mark.parametrize("dtype", ["f2", "f4", ">f4", "i8"])
+    def test_others_are_gathered(self, dtype):
+        x = np.arange(6 * 10_000).astype(dtype).reshape(6, -1)[::-2, ::3]
+        out = np.empty(x.shape, np.float16)
+
+        def copy(source, result):
+            assert source.dtype == result.dtype == np.float32
+            assert source.flags.c_contiguous
+            assert not source.flags.writeable
+            result[...] = source
+
+        for_blocks(copy, [x], out, [np.dtype(np.float32)] * 2, 0)
+        np.testing.assert_array_equal(out, x.astype(np.float16))
+
+    def test_items_are_copied_one_at_a_time(self):
+        x = np.arange(24, dtype=np.float64).reshape(2, 4, 3).transpose(0, 2, 1)
+        out = np.empty((2, 3, 4), np.float16)
+        shapes = []
+
+        def copy(source, result):
+            shapes.append(source.shape)
+            assert source.dtype == result.dtype == np.float32
+            result[...] = source
+
+        for_items(copy, x, out, np.dtype(np.float32))
+        assert shapes == [(1, 3, 4)] * 2
+        np.testing.assert_array_equal(out, x)
+
+
+class TestMemory:
+    SHAPE = (1 << 9, 1 << 10)
+
+    @pytest.fixture(autouse=True)
+    def nothing_spare(self):
+        gc.collect()
+        memory._spare.clear()
+
+    def empty(self, shape=SHAPE):
+        return memory.empty(shape, np.dtype(np.float32), None)
+
+    def test_serves_again(self):
+        x = self.empty()
+        address = x.ctypes.data
+        del x
+        assert self.empty().ctypes.data == address
+
+    def test_is_not_spare_while_a_view_lives(self):
+        x = self.empty()
+        address, view = x.ctypes.data, x[5:, ::2].T
+        view[...] = 1
+        del x
+        other = self.empty()
+        other[...] = 2
+        assert other.ctypes.data != address
+        assert (view == 1).all()
+        del view
+        assert self.empty().ctypes.data == address
+
+    def test_too_little_or_far_too_much_does_not_serve(self):
+        x = self.empty()
+        address = x.ctypes.data
+        del x
+        half = self.empty((1 << 9, (1 << 9) - 1))
+        assert half.ctypes.data != address
+        larger = self.empty((1 << 10, 1 << 10))
+        assert larger.shape == (1 << 10, 1 << 10)
+        assert not memory._spare  # what was too little is given back
+
+    def test_small_and_huge_results_are_plain(self):
+        for shape in ((10,), (0, 5), (1 << 10, 1 << 16)):
+            assert self.empty(shape).flags.owndata
+
+
+class TestKernel:
+    def test_must_not_close_over_variables(self):
+        factor = 3
+
+        def scale(out):
+            out[0] *= factor
+
+        with pytest.raises(TypeError, match=r"scale closes over variables, which no cache knows"):
+            kernel(scale)
