@@ -9,12 +9,13 @@ from kapre_ref.kernels.gpu.frequency_map import concatenate_frequency_map
 from kapre_ref.kernels.gpu.memory import asarray, empty
 from kapre_ref.kernels.gpu.mfcc import logmel_to_mfcc
 from kapre_ref.kernels.gpu.mu_law import mu_law_decoding, mu_law_encoding
+from kapre_ref.kernels.gpu.polar import magnitude, phase
 from kapre_ref.kernels.gpu.spectrograms import (
     filterbank_spectrogram,
     stft_mag_phase,
     stft_magnitude,
 )
-from kapre_ref.kernels.gpu.stft import inverse_stft, magnitude, phase, stft
+from kapre_ref.kernels.gpu.stft import inverse_stft, stft
 
 __all__ = [
     "apply_filterbank",

@@ -56,16 +56,3 @@ def inverse_stft(spectra, n_fft, hop_length, window, out):
     function = kernel(("overlap_add",), f"kapre::overlap_add<{real}>", out.device.id)
     grid = (batch * n_channels * n_tiles,)
     function(grid, (_OVERLAP_ADD_THREADS,), (frames, window, out, *scalars))
-
-
-@on_device
-def magnitude(x, out):
-    """Take the absolute value, in the working precision."""
-    out[...] = cupy.abs(x.astype(working_dtype(x.dtype), copy=False))
-
-
-@on_device
-def phase(x, out):
-    """Take the angle, in the working precision."""
-    x = x.astype(working_dtype(x.dtype), copy=False)
-    out[...] = cupy.arctan2(x.imag, x.real)
