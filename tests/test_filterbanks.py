@@ -393,6 +393,23 @@ class TestApplyFilterbank(OperationTests):
         assert (got[0, 2] == np.inf).all()
         assert np.isfinite(np.delete(got.reshape(14, 4), [2, 10], 0)).all()
 
+    @pytest.mark.parametrize("sparse", [True, False])
+    def test_what_is_not_finite_reaches_every_band(self, backend, dtype, sparse, rng):
+        # Zero times NaN or infinity is NaN, also where a kernel has no need to multiply by zero.
+        x = rng.uniform(0, 1, (40, 257)).astype(dtype)
+        x[3, 0], x[5, 100], x[7, 0], x[39, 256] = np.nan, np.inf, -np.inf, np.nan
+        if sparse:
+            weights = kr.filterbank_mel(16000, 257, 20, f_min=300.0, f_max=7000.0)
+        else:
+            weights = rng.uniform(-1, 1, (257, 20)).astype(np.float32)
+        got = backend.numpy(self.public(backend.array(x), backend.array(weights)))
+        with np.errstate(invalid="ignore"):
+            expected = self.oracle(x, weights)
+        finite = np.isfinite(expected)
+        assert finite.all(axis=1).sum() == 36
+        np.testing.assert_array_equal(got[~finite], expected[~finite])
+        assert np.isfinite(got[finite]).all()
+
     @pytest.mark.parametrize(
         ("x", "filterbank", "kind", "match"),
         [
