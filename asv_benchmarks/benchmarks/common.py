@@ -10,7 +10,7 @@ BACKENDS = ("reference", "cpu", "gpu")
 SAMPLE_RATE = 22050  # Hz
 SIZES = {"small": (1, SAMPLE_RATE), "large": (8, 30 * SAMPLE_RATE)}  # (batch, time)
 STFT = {"n_fft": 2048, "hop_length": 512}
-RATIO_SECONDS = 0.5  # of measuring, for one ratio
+RATIO_SECONDS = 0.3  # of measuring, for one ratio
 
 
 class Backend:

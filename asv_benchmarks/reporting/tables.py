@@ -22,6 +22,10 @@ _TRANSFORM_COLUMNS = {
     "MKL FFT": "MKL",
     ONE_THREAD: "our 1 thread",
 }
+_ACCURACY_DTYPES = ("float16", "float32", "float64")
+# By the precision of the parts; codes decode to float32.
+_DOUBLES = {"complex64": "float32", "complex128": "float64", "int32": "float32"}
+_ACCURACY_PEERS = ("NumPy, SciPy", "librosa", "torch", "ducc0 FFT", "tf.signal", "Kapre")
 _ALSO = {"tf.signal": ("tf.signal, XLA",), "Kapre": ("Kapre, XLA",)}
 
 
@@ -53,7 +57,11 @@ def _about(record):
 
 def _features(record):
     columns = _present(record, "features", _FEATURE_COLUMNS)
-    head = ["8 x 30 s, float32, 1 thread", "ms", *(_FEATURE_COLUMNS[name] for name in columns)]
+    head = [
+        "8 x 30 s, float32, 1 thread",
+        "kapre_ref, ms",
+        *(_FEATURE_COLUMNS[name] for name in columns),
+    ]
     rows = []
     for row in _rows(record, "features"):
         ratios = [_ratio(row, name) for name in columns]
@@ -64,7 +72,7 @@ def _features(record):
 def _transforms(record):
     columns = _present(record, "transforms", _TRANSFORM_COLUMNS)
     names = [_TRANSFORM_COLUMNS[name] for name in columns]
-    head = ["`stft_magnitude`, 8 x 30 s", "threads", "ms", *names]
+    head = ["`stft_magnitude`, 8 x 30 s", "threads", "kapre_ref, ms", *names]
     rows = []
     for row in _rows(record, "transforms"):
         ratios = [_ratio(row, name) for name in columns]
@@ -74,7 +82,7 @@ def _transforms(record):
 
 
 def _memory_bound(record):
-    head = ["work", "compared with", "ms", "times its time"]
+    head = ["work", "compared with", "its ms", "kapre_ref / it"]
     rows = []
     for row in _rows(record, "features"):
         for label in ("a copy", "writing the result"):
@@ -87,22 +95,25 @@ def _memory_bound(record):
 
 
 def _accuracy(record):
-    by = ["kapre_ref", *_present_in(record["accuracy"], ("NumPy, SciPy", "librosa", "torch"))]
-    by += _present_in(record["accuracy"], ("ducc0 FFT", "tf.signal", "Kapre"))
-    head = ["operation", "dtype", *by]
+    entries = [
+        {**entry, "dtype": _DOUBLES.get(entry["dtype"], entry["dtype"])}
+        for entry in record["accuracy"]
+    ]
+    of_peers = [entry for entry in entries if entry["by"] != "kapre_ref"]
+    peers = _present_in(of_peers, _ACCURACY_PEERS)
+    head = ["operation", *_ACCURACY_DTYPES, *(f"{label}, float32" for label in peers)]
     rows = {}
-    for entry in record["accuracy"]:
-        label = _column_of(entry["by"], by)
-        if label is not None:
-            key = (entry["class"], entry["dtype"])
-            title = f"`{entry['operation']}`"
-            title += ", decibels" * entry["class"].startswith("Log")
-            figures = f"{_error(entry['max_error'])} / {_error(entry['relative_l2'])}"
-            rows.setdefault(key, {"title": title})[label] = figures
+    for entry in entries:
+        title = f"`{entry['operation']}`" + ", decibels" * entry["is_decibel"]
+        row = rows.setdefault(title, {})
+        figures = f"{_error(entry['max_error'])} / {_error(entry['relative_l2'])}"
+        if entry["by"] == "kapre_ref":
+            row[entry["dtype"]] = figures
+        elif entry["dtype"] == "float32" and (label := _column_of(entry["by"], peers)):
+            row[label] = figures
     lines = [
-        [row["title"], dtype, *(row.get(label, _NONE) for label in by)]
-        for (_, dtype), row in sorted(rows.items(), key=lambda item: item[1]["title"])
-        if any(row.get(label, "0 / 0") != "0 / 0" for label in by)
+        [title, *(row.get(column, _NONE) for column in (*_ACCURACY_DTYPES, *peers))]
+        for title, row in sorted(rows.items())
     ]
     return _table(head, lines)
 
@@ -113,7 +124,7 @@ def _memory(record):
     rows = {}
     for entry in record["memory"]:
         cells = rows.setdefault((entry["title"], entry["by"]), {})
-        cells[entry["seconds"]] = f"{entry['beyond_result'] / 1e6:.1f} MB"
+        cells[entry["seconds"]] = _megabytes(entry["beyond_result"])
     return _table(head, [[*key, *map(cells.get, durations)] for key, cells in rows.items()])
 
 
@@ -163,6 +174,10 @@ def _ratio(row, column):
 def _milliseconds(seconds):
     milliseconds = 1e3 * seconds
     return f"{milliseconds:.3f}" if milliseconds < 1 else f"{milliseconds:.1f}"
+
+
+def _megabytes(n_bytes):
+    return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 1e5 else "< 0.1 MB"
 
 
 def _error(value):
