@@ -76,7 +76,7 @@ class Operation:
 
     version = 1  # to be raised when a figure begins to mean something else
     timeout = 300
-    repeat = (3, 30, 1.0)
+    repeat = (3, 30, 0.5)
     warmup_time = 0  # setup does it
     _ready = None
 

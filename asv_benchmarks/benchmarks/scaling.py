@@ -14,7 +14,7 @@ class _Scaling:
 
     version = 1
     timeout = 300
-    repeat = (3, 20, 1.0)
+    repeat = (3, 20, 0.5)
     warmup_time = 0
     _ready = None
 
