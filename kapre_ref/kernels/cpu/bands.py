@@ -1,15 +1,17 @@
-"""Bands of spectra: dot products with the few bins of each band, or BLAS if they are many."""
+"""Bands of spectra: sums over the few bins of each band, or BLAS if they are many."""
 
 import numpy as np
+from numba.core import config
 
 from kapre_ref.kernels.cpu.blocks import for_items
+from kapre_ref.kernels.cpu.epilogues import sum_bands
+from kapre_ref.kernels.cpu.gather import transpose_pieces
 from kapre_ref.kernels.cpu.jit import as_input, kernel
 from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.pool import run_slices
+from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
 
-_LANES = 64  # frames side by side: four of the widest vectors
-_CHUNK = 64  # bins turned at a time, in L1
-_BIN_SECONDS = 3e-10
+_BIN_SECONDS = 2e-10
 _SPARSE = 0.2  # with a larger part of the weights within the bands, BLAS is faster
 
 
@@ -18,24 +20,27 @@ def apply_filterbank(spectra, filterbank, out):
     dtype = working_dtype(out.dtype)
     weights = as_input(np.ascontiguousarray(filterbank, dtype))
     n_freq, n_bands = weights.shape
-    if out.size <= _LANES * n_bands:  # too few frames to fill the vectors
+    if not n_freq:
+        out[...] = 0
+        return
+    lanes = n_lanes(dtype)
+    if config.DISABLE_JIT or out.size <= lanes * n_bands:  # no vectors, or none that are full
         multiply(spectra, weights, out)
         return
-    lowest, highest = _edges(weights)
-    if (highest - lowest).sum() > _SPARSE * weights.size:
+    table, packed = _sparse(weights)
+    if len(packed) > _SPARSE * weights.size + n_freq:
         multiply(spectra, weights, out)
         return
-
-    parts = [weights[a:b, band] for band, (a, b) in enumerate(zip(lowest, highest, strict=True))]
-    packed = as_input(np.concatenate(parts))  # the weights within the bands, band by band
+    unit = dtype.type(1)
 
     def sum_rows(frames, bands):
         frames, bands = frames.reshape(-1, n_freq), bands.reshape(-1, n_bands)
 
         def run(start, stop):
-            _sum_bands(frames[start:stop], weights, packed, lowest, highest, bands[start:stop])
+            some = frames[start:stop], bands[start:stop]
+            _sum_rows(unit, lanes, vector_bytes(), table, packed, weights, *some)
 
-        run_slices(run, len(bands), frames.size * _BIN_SECONDS, _LANES)
+        run_slices(run, len(bands), frames.size * _BIN_SECONDS, lanes)
 
     for_items(sum_rows, spectra, out, dtype)
 
@@ -52,47 +57,52 @@ def multiply(spectra, weights, out):
         for_items(run, spectra, out, weights.dtype)
 
 
-def _edges(weights):
-    """Return the first bin and the one after the last of each band."""
+def _sparse(weights):
+    """Return each band's first bin and their number, and the weights of all bands in one array.
+
+    One more band of all bins weighs 0: its sum is NaN where a bin is NaN or infinite, else 0.
+    """
     inside = weights != 0
-    lowest = inside.argmax(axis=0)
-    highest = len(weights) - inside[::-1].argmax(axis=0)
-    return lowest, np.where(inside.any(axis=0), highest, lowest)
+    first = inside.argmax(axis=0)
+    stop = np.where(inside.any(axis=0), len(weights) - inside[::-1].argmax(axis=0), first)
+    parts = [weights[a:b, band] for band, (a, b) in enumerate(zip(first, stop, strict=True))]
+    table = np.stack([[*first, 0], [*(stop - first), len(weights)]], axis=1)
+    packed = np.concatenate([*parts, np.zeros(len(weights), weights.dtype)])
+    return as_input(table.astype(np.int32)), as_input(packed)
 
 
 @kernel
-def _sum_bands(frames, weights, packed, lowest, highest, bands):
+def _sum_rows(unit, lanes, vector, table, packed, weights, frames, bands):
     n_freq, n_bands = weights.shape
-    zero = bands.dtype.type(0)
-    turned = np.empty((n_freq, _LANES), bands.dtype)
-    not_finite = np.empty(_LANES, bands.dtype)
-    total = np.empty(_LANES, bands.dtype)
-    for first in range(0, bands.shape[0], _LANES):
-        n_lanes = min(_LANES, bands.shape[0] - first)
-        not_finite[:] = zero
-        for start in range(0, n_freq, _CHUNK):
-            stop = min(start + _CHUNK, n_freq)
-            for lane in range(n_lanes):
-                frame = frames[first + lane]
-                for k in range(start, stop):
-                    turned[k, lane] = frame[k]
-            for k in range(start, stop):
-                row = turned[k]
-                for lane in range(_LANES):
-                    not_finite[lane] += row[lane] * zero  # NaN if any bin is NaN or infinite
-        position = 0
-        for band in range(n_bands):
-            total[:] = zero
-            for k in range(lowest[band], highest[band]):
-                row, weight = turned[k], packed[position]
-                position += 1
-                for lane in range(_LANES):
-                    total[lane] += weight * row[lane]
-            for lane in range(n_lanes):
-                bands[first + lane, band] = total[lane]
-        for lane in range(n_lanes):
-            if not_finite[lane] != zero:  # such bins count even times a weight of 0
+    n_tiles = n_freq // lanes
+    turned = np.empty((n_freq, lanes), bands.dtype)
+    sums = np.empty((n_bands + 1, lanes), bands.dtype)
+    for first in range(0, bands.shape[0], lanes):
+        some = frames[first : first + lanes]
+        n_straight = 0
+        if some.shape[0] == lanes:
+            n_straight = n_tiles * lanes
+            row_bytes = n_freq * bands.itemsize
+            transpose_pieces(
+                unit, some.ctypes.data, row_bytes, lanes, n_tiles, turned.ctypes.data, vector
+            )
+        for lane in range(some.shape[0]):
+            for k in range(n_straight, n_freq):
+                turned[k, lane] = some[lane, k]
+        sum_bands(
+            unit,
+            turned.ctypes.data,
+            table.ctypes.data,
+            packed.ctypes.data,
+            n_bands + 1,
+            sums.ctypes.data,
+        )
+        for lane in range(some.shape[0]):
+            result = bands[first + lane]
+            for band in range(n_bands):
+                result[band] = sums[band, lane]
+            if sums[n_bands, lane] != 0:  # what is not finite counts even times a weight of 0
                 for band in range(n_bands):
-                    bands[first + lane, band] = zero
+                    result[band] = 0
                     for k in range(n_freq):
-                        bands[first + lane, band] += frames[first + lane, k] * weights[k, band]
+                        result[band] += some[lane, k] * weights[k, band]

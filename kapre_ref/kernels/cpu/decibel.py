@@ -84,26 +84,27 @@ def _scalars(scale, dtype):
 
 def _peaks_of(rows):
     """Return the largest number of each row, NaN if there is one in it."""
-    word = rows.dtype.itemsize
-    peaks = np.empty(len(rows), f"i{word}")
-    infinity = np.array(-np.inf, rows.dtype).view(f"u{word}")[()]
-    nan = np.array(np.nan, rows.dtype).view(f"i{word}")[()]
-    _find_peaks(rows.view(f"i{word}"), rows.view(f"u{word}"), infinity, nan, peaks)
+    word = f"i{rows.itemsize}"
+    infinity, nan = np.array([np.inf, np.nan], rows.dtype).view(word)
+    no_sign = infinity.dtype.type(np.iinfo(word).max)
+    peaks = np.empty(len(rows), word)
+    _find_peaks(rows.view(word), no_sign, infinity, nan, peaks)
     return peaks.view(rows.dtype)
 
 
 @kernel
-def _find_peaks(signed, unsigned, minus_infinity, nan, peaks):
-    # The maximum of integers is a vector instruction, that of floats here is not. Read as signed
-    # integers, positive floats are in order, infinity and NaN on top, and negative ones below all.
-    # Read as unsigned, the negative NaN lie on top, above minus infinity.
+def _find_peaks(rows, no_sign, infinity, nan, peaks):
+    # The maximum of integers is a vector instruction, that of floats here is not. Read as integers,
+    # positive floats are in order, and negative ones, NaN with a minus too, lie below them all. So
+    # for NaN, above infinity, another maximum is taken without the sign.
     for i in range(peaks.size):
-        row, same_row = signed[i], unsigned[i]
-        highest, highest_unsigned = row[0], same_row[0]
+        row = rows[i]
+        highest, highest_unsigned = row[0], row[0] & no_sign
         for j in range(row.size):
+            unsigned = row[j] & no_sign
             highest = row[j] if row[j] > highest else highest
-            highest_unsigned = same_row[j] if same_row[j] > highest_unsigned else highest_unsigned
-        peaks[i] = nan if highest_unsigned > minus_infinity else highest
+            highest_unsigned = unsigned if unsigned > highest_unsigned else highest_unsigned
+        peaks[i] = nan if highest_unsigned > infinity else highest
 
 
 @kernel

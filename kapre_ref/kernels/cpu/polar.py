@@ -38,20 +38,21 @@ _B0, _B1, _B2, _B3, _B4, _B5, _B6, _B7, _B8, _B9, _B10 = (
     -0.017887857000404194,
 )
 
-_EXPONENT = np.int64(0x7FF << 52)
-_LEAST_EXPONENT = np.int64(1 << 52)
-_LARGEST_EXPONENT = np.int64(0x7FD << 52)
+# The bits of an exponent, and of the least and the largest power of two whose inverse is normal.
+_EXPONENT_32, _EXPONENT_64 = np.int32(0xFF << 23), np.int64(0x7FF << 52)
+_LEAST_32, _LEAST_64 = np.int32(1 << 23), np.int64(1 << 52)
+_LARGEST_32, _LARGEST_64 = np.int32(0xFD << 23), np.int64(0x7FD << 52)
 
 
 def magnitude(x, out):
-    """Take absolute values: of complex64 by float64, which cannot overflow."""
+    """Take absolute values, scaled by a power of two between, so that nothing overflows."""
     if x.dtype.kind != "c":
         np.abs(x, out=out)
         return
-    find = _magnitude_of_float32 if out.itemsize == 4 else _magnitude_of_float64
+    infinity = out.dtype.type(np.inf)
 
     def run(numbers, magnitudes):
-        find(numbers.view(magnitudes.dtype), magnitudes)
+        _magnitude(numbers.view(magnitudes.dtype), magnitudes, infinity)
 
     for_blocks(run, [x], out, [x.dtype, out.dtype], _MAGNITUDE_SECONDS)
 
@@ -70,26 +71,36 @@ def phase(x, out):
 
 
 @kernel
-def _magnitude_of_float32(parts, magnitudes):
-    for i in range(magnitudes.size):
-        re, im = np.float64(parts[2 * i]), np.float64(parts[2 * i + 1])
-        infinite = abs(re) == np.inf or abs(im) == np.inf  # even beside NaN, as in C99
-        magnitudes[i] = np.inf if infinite else np.float32(math.sqrt(re * re + im * im))
-
-
-@kernel
-def _magnitude_of_float64(parts, magnitudes):
+def _magnitude(parts, magnitudes, infinity):
     for i in range(magnitudes.size):
         re, im = abs(parts[2 * i]), abs(parts[2 * i + 1])
-        # Both times a power of two that brings the larger one near to 1.
-        larger = re if re > im else im
-        exponent = np.float64(larger).view(np.int64) & _EXPONENT
-        exponent = min(max(exponent, _LEAST_EXPONENT), _LARGEST_EXPONENT)
-        unit = np.int64(exponent).view(np.float64)
-        scale = np.int64(_LEAST_EXPONENT + _LARGEST_EXPONENT - exponent).view(np.float64)
-        re_scaled, im_scaled = re * scale, im * scale
+        unit, inverse = power_of_two(re if re > im else im)
+        re_scaled, im_scaled = re * inverse, im * inverse
         length = math.sqrt(re_scaled * re_scaled + im_scaled * im_scaled) * unit
-        magnitudes[i] = np.inf if re == np.inf or im == np.inf else length
+        infinite = re == infinity or im == infinity  # even beside NaN, as in C99
+        magnitudes[i] = infinity if infinite else length
+
+
+def power_of_two(x):
+    """Return the power of two at or below a positive number, kept from the extremes; 1 / it."""
+    return _power_64(x) if isinstance(x, np.float64) else _power_32(x)
+
+
+@overload(power_of_two, inline="always")
+def _power_of_two(x):
+    return _power_64 if x == types.float64 else _power_32
+
+
+def _power_32(x):
+    bits = np.int32(np.float32(x).view(np.int32) & _EXPONENT_32)
+    bits = np.int32(min(max(bits, _LEAST_32), _LARGEST_32))
+    return bits.view(np.float32), np.int32(_LEAST_32 + _LARGEST_32 - bits).view(np.float32)
+
+
+def _power_64(x):
+    bits = np.float64(x).view(np.int64) & _EXPONENT_64
+    bits = np.int64(min(max(bits, _LEAST_64), _LARGEST_64))
+    return bits.view(np.float64), np.int64(_LEAST_64 + _LARGEST_64 - bits).view(np.float64)
 
 
 @kernel
