@@ -70,7 +70,8 @@ def energy(signals, frame_length, hop_length, pad_value, scale, out):
     if not out.size:
         return
     dtype = working_dtype(out.dtype)
-    pad_energy = dtype.type(pad_value) ** 2
+    with np.errstate(over="ignore"):
+        pad_energy = dtype.type(pad_value) ** 2
     parameters = frame_length, hop_length, pad_energy, dtype.type(scale)
 
     def measure(samples, energies):
@@ -103,7 +104,8 @@ def _sum_squares(samples, frame_length, hop_length, pad_energy, scale, energies,
     for index in range(start, stop):
         row, i = divmod(index, energies.shape[1])
         source = samples[row, i * hop_length : i * hop_length + frame_length]
-        total = (frame_length - source.size) * pad_energy
+        missing = frame_length - source.size
+        total = missing * pad_energy if missing else 0 * scale  # and not 0 * inf
         for j in range(source.size):
             total += source[j] * source[j]
         energies[row, i] = total * scale
