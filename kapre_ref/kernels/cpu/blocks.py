@@ -1,7 +1,5 @@
 """Elementwise kernels on arrays of any dtype and strides: straight through, or block by block."""
 
-from math import prod
-
 import numpy as np
 
 from kapre_ref.kernels.cpu.jit import as_input
@@ -22,11 +20,12 @@ def for_blocks(function, inputs, out, dtypes, seconds_per_item):
     `out` may be one of the inputs, or None for a reduction, whose order must not matter.
     """
     arrays = [*inputs] if out is None else [*inputs, out]
-    # In the order of the result's memory: the views of a channels_last array are contiguous then.
-    strides = arrays[-1].strides
-    axes = sorted(range(len(strides)), key=lambda axis: -strides[axis])
-    arrays = [x.transpose(axes) for x in arrays]
-    n_items = prod(arrays[0].shape)
+    n_items = arrays[0].size
+    if not all(map(_is_plain, arrays, dtypes)):
+        # In the order of the result's memory: views of a channels_last array are contiguous then.
+        strides = arrays[-1].strides
+        axes = sorted(range(len(strides)), key=lambda axis: -strides[axis])
+        arrays = [x.transpose(axes) for x in arrays]
 
     def run(start, stop):
         stretches = [x[start:stop] for x in flat]
