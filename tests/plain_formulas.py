@@ -80,8 +80,9 @@ def delta(x, win_length, mode):
 
 
 def logmel_to_mfcc(x, n_mfccs):
-    x = working(x)
-    return fft.dct(x, 2)[..., :n_mfccs] / x.dtype.type(np.sqrt(2 * x.shape[3]))
+    x, n_mels = working(x), x.shape[3]
+    turns = (np.arange(n_mels)[:, None] + 0.5) * np.arange(n_mfccs) / n_mels
+    return x @ (np.sqrt(2 / n_mels) * np.cos(np.pi * turns)).astype(x.dtype)
 
 
 def magnitude_to_decibel(x, ref_value, amin, dynamic_range):

@@ -319,3 +319,13 @@ class TestOthers:
         if not covered.all():
             assert np.all((times.sum(axis=1) >= 1) & (times.sum(axis=1) <= widths[1]))
             assert np.all((bins.sum(axis=1) >= 1) & (bins.sum(axis=1) <= widths[0]))
+
+    def test_no_bins_give_empty_sums(self):
+        got = kr.apply_filterbank(np.ones((300, 0), np.float32), np.ones((0, 2), np.float32))
+        np.testing.assert_array_equal(got, np.zeros((300, 2)))
+
+    @pytest.mark.parametrize("pad_value", [1e20, -3e38])
+    def test_frames_without_padding_do_not_know_it(self, pad_value):
+        x = np.ones(10, np.float32)
+        got = kr.energy(x, 10, 1.0, 4, 4, pad_end=True, pad_value=pad_value)
+        np.testing.assert_array_equal(got, [10, 10, np.inf])

@@ -32,6 +32,7 @@ from strategies import (
 )  # fmt: skip
 
 import kapre_ref as kr
+from kapre_ref.stft import inverse_window_reference
 
 
 class TestKernelsMatchOracles:
@@ -95,7 +96,11 @@ class TestKernelsMatchOracles:
         spectra = channels_first(x, data_format, 2).astype(x.dtype.newbyteorder("="))
         lengths = (given["n_fft"], given["win_length"], given["hop_length"])
         plain = plain_formulas.inverse_stft(spectra, *lengths, window_name)
-        assert_within_contract(got, truth, as_caller(plain, x.ndim - 2, output))
+        # A short window keeps a part of each frame, whose rounding is that of the whole.
+        window = kr.get_window_fn(window_name)(given["win_length"], dtype=np.float64)
+        weight = peak_of(inverse_window_reference(window, given["hop_length"]))
+        terms = 4 * weight * peak_of(np.fft.irfft(double(spectra), n_fft))
+        assert_sum_close(got, truth, as_caller(plain, x.ndim - 2, output), terms)
 
     @pytest.mark.filterwarnings("ignore:.* mel bands are empty")
     @PROFILE
@@ -169,7 +174,10 @@ class TestKernelsMatchOracles:
         got = kr.magnitude_to_decibel(x, **scale)
         truth = kr.magnitude_to_decibel_reference(double(x), **scale)
         native = x.astype(x.dtype.newbyteorder("="))
-        assert_within_contract(got, truth, plain_formulas.magnitude_to_decibel(native, **scale))
+        plain = plain_formulas.magnitude_to_decibel(native, **scale)
+        # Decibels are a difference of two logarithms, of which each is rounded.
+        terms = 10 * max(abs(np.log10(scale["amin"])), abs(np.log10(scale["ref_value"])))
+        assert_sum_close(got, truth, plain, terms)
 
     @PROFILE
     @given(st.data())
