@@ -56,10 +56,8 @@ def _convert_short_items(x, out, size, dtype, scalars):
 
     def run(start, stop):
         for first in range(start, stop, step):
-            items, results = (
-                x[first : min(first + step, stop)],
-                out[first : min(first + step, stop)],
-            )
+            some = slice(first, min(first + step, stop))
+            items, results = x[some], out[some]
             shape = len(items), size
             rows = as_input(np.ascontiguousarray(items, dtype).reshape(shape))
             straight = results.dtype == dtype and results.flags.c_contiguous
