@@ -1,10 +1,13 @@
 """Small Fourier transforms of complex vectors, straight-line code without memory access."""
 
-import cmath
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from kapre_ref.kernels.cpu.vector import Value
+
+PI = np.longdouble("3.14159265358979323846264338327950288")
 
 # How a composite size is split: first the factor, transformed over the larger stride.
 _SPLITS = {6: 2, 9: 3, 10: 2, 16: 4}
@@ -34,6 +37,15 @@ class Complex(NamedTuple):
         """Multiply by a real constant."""
         return Complex(self.re * factor, self.im * factor)
 
+    def parts_times(self, weights):
+        """Multiply each part by that of `weights`."""
+        return Complex(self.re * weights.re, self.im * weights.im)
+
+    def plus_parts_times(self, other, weights):
+        """Add another number whose parts are multiplied by those of `weights`, unrounded."""
+        fused = self.re.emitter.multiply_add
+        return Complex(fused(other.re, weights.re, self.re), fused(other.im, weights.im, self.im))
+
     def plus_scaled(self, other, factor):
         """Add another number times a real constant, in one instruction."""
         fused = self.re.emitter.multiply_add
@@ -48,9 +60,9 @@ class Complex(NamedTuple):
         eighths, rest = divmod(8 * (turns % n), n)
         x = self
         if rest:
-            w = cmath.exp(-2j * math.pi * (turns % n) / n)
+            cosine, sine = _cos_sin(turns, n)
             constant = self.re.emitter.constant
-            return x * Complex(constant(w.real), constant(w.imag))
+            return x * Complex(constant(cosine), constant(-sine))
         for _ in range(eighths // 2):
             x = x.over_i()
         if eighths % 2:  # (1 - i) / sqrt(2)
@@ -58,52 +70,67 @@ class Complex(NamedTuple):
         return x
 
 
+def _cos_sin(turns, n):
+    """Return cosine and sine of turns / n of a circle, rounded once: 1/2 is 1/2."""
+    angle = 2 * PI * (turns % n) / n
+    return float(np.cos(angle)), float(np.sin(angle))
+
+
 def dft(x):
     """Return the Fourier transform of a list of Complex: X[k] = sum_n x[n] exp(-2 pi i k n / N)."""
     n = len(x)
     if n == 1:
         return x
-    if n == 2:
-        return [x[0] + x[1], x[0] - x[1]]
-    if n == 4:
-        return _dft4(*x)
-    if n == 8:
-        return _dft8(x)
+    if n in (2, 4, 8):
+        pairs = list(zip(x[: n // 2], x[n // 2 :], strict=True))
+        return _dft_of_pairs([a + b for a, b in pairs], [a - b for a, b in pairs])
     if n in _SPLITS:
         return _dft_of_product(x, _SPLITS[n])
     return _dft_of_odd(x)
 
 
-def _dft4(a, b, c, d):
-    even, odd = a + c, b + d
-    difference, turned = a - c, b - d
-    return [
-        even + odd,
-        Complex(difference.re + turned.im, difference.im - turned.re),
-        even - odd,
-        Complex(difference.re - turned.im, difference.im + turned.re),
-    ]
+def dft_of_weighted(x, weights):
+    """Transform numbers whose parts are first multiplied by those of `weights`.
 
-
-def _dft8(x):
-    """Leave the factor sqrt(1/2) of odd multiples of an eighth of a turn to the last additions.
-
-    There it is free: additions and fused multiply-adds run side by side.
+    Half of the products go into the first additions, unrounded.
     """
-    half = math.sqrt(0.5)
-    a, b, c, d = (x[n] - x[n + 4] for n in range(4))
-    b = Complex(b.re + b.im, b.im - b.re)
-    d = Complex(d.im - d.re, -(d.re + d.im))
-    even, difference = a + c.over_i(), a - c.over_i()
-    odd, turned = b + d, (b - d).over_i()
-    result = [None] * 8
-    result[::2] = _dft4(*(x[n] + x[n + 4] for n in range(4)))
-    result[1::2] = [
-        even.plus_scaled(odd, half),
-        difference.plus_scaled(turned, half),
-        even.plus_scaled(odd, -half),
-        difference.plus_scaled(turned, -half),
-    ]
+    n = len(x)
+    if n not in (2, 4, 8):
+        return dft([a.parts_times(w) for a, w in zip(x, weights, strict=True)])
+    sums, differences = [], []
+    for i in range(n // 2):
+        a, b, w = x[i].parts_times(weights[i]), x[i + n // 2], weights[i + n // 2]
+        sums.append(a.plus_parts_times(b, w))
+        differences.append(a.plus_parts_times(Complex(-b.re, -b.im), w))
+    return _dft_of_pairs(sums, differences)
+
+
+def _dft_of_pairs(sums, differences):
+    """Transform 2, 4 or 8 numbers, given the sums and differences of x[n] and x[n + N / 2]."""
+    if len(sums) == 1:
+        return [*sums, *differences]
+    half = len(sums) // 2
+    result = [None] * (2 * len(sums))
+    pairs = list(zip(sums[:half], sums[half:], strict=True))
+    result[::2] = _dft_of_pairs([a + b for a, b in pairs], [a - b for a, b in pairs])
+    if half == 1:
+        a, b = differences
+        result[1::2] = [a + b.over_i(), a - b.over_i()]
+    else:
+        a, b, c, d = differences
+        even, difference = a + c.over_i(), a - c.over_i()
+        # Odd multiples of an eighth of a turn. Their factor sqrt(1/2) is left to the last
+        # additions, where it is free: these and fused multiply-adds run side by side.
+        b = Complex(b.re + b.im, b.im - b.re)
+        d = Complex(d.im - d.re, -(d.re + d.im))
+        odd, turned = b + d, (b - d).over_i()
+        factor = math.sqrt(0.5)
+        result[1::2] = [
+            even.plus_scaled(odd, factor),
+            difference.plus_scaled(turned, factor),
+            even.plus_scaled(odd, -factor),
+            difference.plus_scaled(turned, -factor),
+        ]
     return result
 
 
@@ -127,9 +154,9 @@ def _dft_of_odd(x):
     for k in half:
         even, odd = x[0], None
         for m in half:
-            angle = 2 * math.pi * (k * m % n) / n
-            even = even + sums[m].scaled(math.cos(angle))
-            term = differences[m].scaled(math.sin(angle))
+            cosine, sine = _cos_sin(k * m, n)
+            even = even + sums[m].scaled(cosine)
+            term = differences[m].scaled(sine)
             odd = term if odd is None else odd + term
         odd = odd.over_i()
         result[k], result[n - k] = even + odd, even - odd

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numba.core import config
 
+from kapre_ref.kernels.cpu.butterflies import PI
 from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
 
 # Beyond, a block's scratch memory would exceed 16 MB.
@@ -83,8 +84,7 @@ def is_served(n_fft):
 
 def unit_roots(numerators, denominator, dtype):
     """Return exp(-2 pi i a / b) as pairs of numbers, computed in long double and rounded once."""
-    pi = np.longdouble("3.14159265358979323846264338327950288")
-    angles = -2 * pi * (numerators % denominator).astype(np.longdouble) / denominator
+    angles = -2 * PI * (numerators % denominator).astype(np.longdouble) / denominator
     return np.stack([np.cos(angles), np.sin(angles)], axis=-1).astype(dtype)
 
 

@@ -6,7 +6,7 @@ other: y_q[n] = w_N^(q n) sum_j w_R^(q j) x[n + j N / R] gives the values at q, 
 Twiddle factors w_N^(q n), q > 0, lie in the order in which they are used.
 """
 
-from kapre_ref.kernels.cpu.butterflies import Complex, dft
+from kapre_ref.kernels.cpu.butterflies import Complex, dft, dft_of_weighted
 from kapre_ref.kernels.cpu.vector import vector_function
 
 
@@ -36,32 +36,26 @@ def _store_twiddled(emitter, values, target, row_stride, twiddles):
 
 
 def _first_pass(radix):
-    def first_pass(
-        emitter, samples, row_bytes, offsets, window, target, target_stride, n, twiddles
-    ):
+    def first_pass(emitter, samples, row_bytes, offsets, window, target, stride, n, twiddles):
         """Take pairs of neighbouring samples as complex numbers, windowed.
 
         `offsets` says where the pairs stand in `samples`, whose rows are `row_bytes` apart; it and
         `window` are in the order in which they are used.
         """
         with emitter.loop(n) as i:
-            values = []
+            values, weights = [], []
             for j in range(radix):
                 index = i * radix + j
                 pair = samples + emitter.load_index(offsets + index * 4)
-                weights = window + index * (2 * emitter.itemsize)
-                values.append(
-                    Complex(
-                        emitter.load(pair) * emitter.broadcast(weights),
-                        emitter.load(pair + row_bytes)
-                        * emitter.broadcast(weights + emitter.itemsize),
-                    )
-                )
+                values.append(Complex(emitter.load(pair), emitter.load(pair + row_bytes)))
+                place = window + index * (2 * emitter.itemsize)
+                both = emitter.broadcast(place), emitter.broadcast(place + emitter.itemsize)
+                weights.append(Complex(*both))
             _store_twiddled(
                 emitter,
-                dft(values),
+                dft_of_weighted(values, weights),
                 target + i * (2 * emitter.bytes),
-                target_stride,
+                stride,
                 twiddles + i * (2 * (radix - 1) * emitter.itemsize),
             )
 
