@@ -77,11 +77,9 @@ def mu_law_decoding(signal_mu, quantization_channels, out):
 @lru_cache(maxsize=8)
 def _table(quantization_channels):
     mu = float(quantization_channels - 1)
-    samples = np.empty(quantization_channels, np.float32)
-    _decode(
-        as_input(np.arange(quantization_channels, dtype=np.float64)), samples, mu, math.log1p(mu)
-    )
-    return as_input(samples)
+    c = 2 * (np.arange(quantization_channels) / mu) - 1
+    samples = np.sign(c) * np.expm1(np.abs(c) * math.log1p(mu)) / mu
+    return as_input(samples.astype(np.float32))
 
 
 @kernel
