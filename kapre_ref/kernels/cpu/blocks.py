@@ -62,7 +62,7 @@ def for_items(function, x, out, dtype):
         function(as_input(x), out)
         return
     for item, result in zip(x, out, strict=True):
-        source = as_input(np.ascontiguousarray(item, dtype)[None])
+        source = as_input(np.require(item, dtype, "CA")[None])
         straight = _is_plain(result, dtype)
         computed = result if straight else np.empty(result.shape, dtype)
         function(source, computed[None])

@@ -59,7 +59,7 @@ def _convert_short_items(x, out, size, dtype, scalars):
             some = slice(first, min(first + step, stop))
             items, results = x[some], out[some]
             shape = len(items), size
-            rows = as_input(np.ascontiguousarray(items, dtype).reshape(shape))
+            rows = as_input(np.require(items, dtype, "CA").reshape(shape))
             straight = results.dtype == dtype and results.flags.c_contiguous
             converted = results.reshape(shape) if straight else np.empty(shape, dtype)
             _convert(rows, _peaks_of(rows), converted, *scalars)
