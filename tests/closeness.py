@@ -27,8 +27,8 @@ RECORDED = {
 # Recordings made in float64 deserve better; what is left is TensorFlow's own rounding, and for
 # decibels that Kapre rounds amin and ref_value to float32 even then.
 RECORDED_DOUBLE = {"constructor": 1e-14, "spectrum": 1e-14, "decibel": 2e-7}
-# TensorFlow computes float16 windows in float16: cos of an angle that is rounded to 11 bits.
-RECORDED_HALF = {"constructor": 4e-3, "decibel": 0.1}
+# TensorFlow computes float16 windows in float16, of angles and squares rounded to 11 bits.
+RECORDED_HALF = {"constructor": 1e-2, "decibel": 0.1}
 
 
 def real_name(dtype):
