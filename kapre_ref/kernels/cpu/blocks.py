@@ -21,7 +21,7 @@ def for_blocks(function, inputs, out, dtypes, seconds_per_item):
     """
     arrays = [*inputs] if out is None else [*inputs, out]
     n_items = arrays[0].size
-    if not all(map(_is_plain, arrays, dtypes)):
+    if not all(map(is_plain, arrays, dtypes)):
         # In the order of the result's memory: views of a channels_last array are contiguous then.
         strides = arrays[-1].strides
         axes = sorted(range(len(strides)), key=lambda axis: -strides[axis])
@@ -42,14 +42,15 @@ def for_blocks(function, inputs, out, dtypes, seconds_per_item):
                 stretches = block if len(arrays) > 1 else [block]
                 function(*map(as_input, stretches[: len(inputs)]), *stretches[len(inputs) :])
 
-    if all(map(_is_plain, arrays, dtypes)):
+    if all(map(is_plain, arrays, dtypes)):
         flat = [x.reshape(-1) for x in arrays]
         run_slices(run, n_items, n_items * seconds_per_item, _GRANULE)
     else:
         run_slices(run_gathered, n_items, n_items * seconds_per_item, _GRANULE)
 
 
-def _is_plain(x, dtype):
+def is_plain(x, dtype):
+    """Tell whether an array is contiguous, aligned and of that dtype."""
     return x.dtype == dtype and x.flags.c_contiguous and x.flags.aligned
 
 
@@ -58,12 +59,12 @@ def for_items(function, x, out, dtype):
 
     If the given ones are, that is one call for the whole batch; else one for each item's copy.
     """
-    if _is_plain(x, dtype) and _is_plain(out, dtype):
+    if is_plain(x, dtype) and is_plain(out, dtype):
         function(as_input(x), out)
         return
     for item, result in zip(x, out, strict=True):
         source = as_input(np.require(item, dtype, "CA")[None])
-        straight = _is_plain(result, dtype)
+        straight = is_plain(result, dtype)
         computed = result if straight else np.empty(result.shape, dtype)
         function(source, computed[None])
         if not straight:

@@ -5,15 +5,16 @@ from functools import lru_cache
 
 import numpy as np
 
-from kapre_ref.kernels.cpu.blocks import for_blocks
+from kapre_ref.kernels.cpu.blocks import for_blocks, is_plain
 from kapre_ref.kernels.cpu.jit import as_input, kernel
 from kapre_ref.kernels.cpu.logarithm import split_log
 from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.pool import run_slices
+from kapre_ref.threads import get_num_threads
 
 _PEAK_SECONDS = 1e-10  # for each number
 _CONVERSION_SECONDS = 4e-10
-_ROW = 1 << 16  # items shorter than this go through together, so many numbers at a time
+_ROW = 1 << 16  # shorter items go through together, so many numbers at a time
 _TILE = 1 << 10  # numbers converted in place, in L1
 
 _NEPER = 10 / math.log(10)  # decibels of e
@@ -30,14 +31,37 @@ def magnitude_to_decibel(x, scale, out):
     dtype = working_dtype(out.dtype)
     scalars = _scalars(scale, dtype)
     size = math.prod(x.shape[1:])
-    if size >= _ROW:
+    straight = is_plain(x, dtype) and is_plain(out, dtype)
+    if not size:
+        return
+    if size <= _ROW or (straight and len(x) >= 4 * get_num_threads()):
+        _convert_items(x, out, size, dtype, scalars)
+    else:
         for item, result in zip(x, out, strict=True):
-            _convert_long_item(item, result, dtype, scalars)
-    elif size:
-        _convert_short_items(x, out, size, dtype, scalars)
+            _convert_blocks(item, result, dtype, scalars)
 
 
-def _convert_long_item(item, result, dtype, scalars):
+def _convert_items(x, out, size, dtype, scalars):
+    """Give each thread items of its own: several at a time if they are short."""
+    step = max(1, _ROW // size)
+
+    def run(start, stop):
+        for first in range(start, stop, step):
+            some = slice(first, min(first + step, stop))
+            items, results = x[some], out[some]
+            shape = len(items), size
+            rows = as_input(np.require(items, dtype, "CA").reshape(shape))
+            straight = is_plain(results, dtype)
+            converted = results.reshape(shape) if straight else np.empty(shape, dtype)
+            _convert(rows, _peaks_of(rows), converted, *scalars)
+            if not straight:
+                results[...] = converted.reshape(results.shape)
+
+    run_slices(run, len(x), x.size * (_PEAK_SECONDS + _CONVERSION_SECONDS))
+
+
+def _convert_blocks(item, result, dtype, scalars):
+    """Share a long item among threads, and copy no more than blocks of it."""
     peaks = []
 
     def find(stretch):
@@ -49,24 +73,6 @@ def _convert_long_item(item, result, dtype, scalars):
     for_blocks(find, [item], None, [dtype], _PEAK_SECONDS)
     peak = np.concatenate(peaks).max(keepdims=True)  # NaN if one is
     for_blocks(convert, [item], result, [dtype, dtype], _CONVERSION_SECONDS)
-
-
-def _convert_short_items(x, out, size, dtype, scalars):
-    step = _ROW // size
-
-    def run(start, stop):
-        for first in range(start, stop, step):
-            some = slice(first, min(first + step, stop))
-            items, results = x[some], out[some]
-            shape = len(items), size
-            rows = as_input(np.require(items, dtype, "CA").reshape(shape))
-            straight = results.dtype == dtype and results.flags.c_contiguous
-            converted = results.reshape(shape) if straight else np.empty(shape, dtype)
-            _convert(rows, _peaks_of(rows), converted, *scalars)
-            if not straight:
-                results[...] = converted.reshape(results.shape)
-
-    run_slices(run, len(x), x.size * (_PEAK_SECONDS + _CONVERSION_SECONDS))
 
 
 @lru_cache(maxsize=64)
