@@ -1,4 +1,4 @@
-"""Frames and their energies: strided views of each channel, blocks of them at a time."""
+"""Frames copied and their energies summed, straight from the signal."""
 
 import numpy as np
 
