@@ -6,9 +6,16 @@ import json
 from reporting.cases import TUNED
 
 _CARD, _INK, _FAINT = "#f6f7f9", "#1f2933", "#c4ccd4"
-_OURS, _PEERS = "#c2410c", ("#1d4e89", "#5b7553", "#7b5ea7", "#6b7280", "#0e7490")
+_OURS = "#c2410c"
+_COLOURS = {
+    "librosa": "#1d4e89",
+    "torch": "#5b7553",
+    "torch" + TUNED: "#9bb392",
+    "tf.signal, XLA": "#6b7280",
+    "Kapre": "#7b5ea7",
+    "NumPy, SciPy, blocked": "#0e7490",
+}
 _TITLES = 4  # of the features, the first rows: the transforms and the mel spectrograms
-_BARS = ("librosa", "torch", "torch" + TUNED, "tf.signal, XLA", "Kapre")
 
 
 def digest(record):
@@ -49,7 +56,7 @@ def _figure(width, height):
 
 def _speed(record):
     rows = [row for row in record["speed"] if row["table"] == "features"][:_TITLES]
-    labels = [label for label in _BARS if any(label in row["peers"] for row in rows)]
+    labels = [label for label in _COLOURS if any(label in row["peers"] for row in rows)]
     figure, axes = _figure(8, 0.9 + 0.24 * len(rows) * (len(labels) + 1))
     thickness = 0.85 / max(1, len(labels))
     longest = 1
@@ -60,15 +67,15 @@ def _speed(record):
                 continue
             y = position + (index - (len(labels) - 1) / 2) * thickness
             name = label if position == 0 else None
-            axes.barh(y, ratio, 0.85 * thickness, color=_PEERS[index], label=name)
+            axes.barh(y, ratio, 0.85 * thickness, color=_COLOURS[label], label=name)
             axes.text(ratio, y, f" {ratio:.1f}", va="center", fontsize=8)
             longest = max(longest, ratio)
     axes.axvline(1, color=_OURS, lw=1.5)
     axes.set_yticks(range(len(rows)), [row["title"].replace("`", "") for row in rows])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.08 * longest)
-    axes.set_xlabel("time, in times that of kapre_ref (the line), 1 thread, 8 x 30 s, float32")
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.set_xlabel("time, as a multiple of kapre_ref's (the line): 1 thread, 8 x 30 s, float32")
+    figure.legend(frameon=False, fontsize=8, loc="outside upper center", ncols=3)
     return figure
 
 
@@ -82,14 +89,14 @@ def _growth(record):
             ours = f"kapre_ref, {row['n_threads']} thread{plural}"
             curves.setdefault(ours, {})[seconds] = row["ours"]["min"]
             for label, times in row["peers"].items():
-                curves.setdefault(f"{label}, 1 thread", {})[seconds] = times["min"]
-    peers = iter(_PEERS)
+                curves.setdefault(label, {})[seconds] = times["min"]
     for label, points in sorted(curves.items(), key=lambda item: "kapre_ref" not in item[0]):
         ours = label.startswith("kapre_ref")
         line = "--" if ours and "1 thread" not in label else "-"
-        colour = _OURS if ours else next(peers)
+        colour = _OURS if ours else _COLOURS[label]
         milliseconds = [1e3 * value for value in points.values()]
-        axes.plot(points.keys(), milliseconds, line, marker="o", ms=4, color=colour, label=label)
+        name = label if ours else f"{label}, 1 thread"
+        axes.plot(points.keys(), milliseconds, line, marker="o", ms=4, color=colour, label=name)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     lengths = sorted({seconds for points in curves.values() for seconds in points})
