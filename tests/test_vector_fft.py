@@ -243,7 +243,16 @@ class TestPlan:
 
     @pytest.mark.parametrize(
         ("n_fft", "expected"),
-        [(1, False), (2, False), (4, True), (22, False), (400, True), (441, False), (32768, True)],
+        [
+            (1, False),
+            (2, False),
+            (4, True),
+            (22, False),
+            (400, True),
+            (441, True),
+            (1013, False),
+            (32768, True),
+        ],
     )
     def test_sizes_served(self, n_fft, expected):
         assert is_served(n_fft) == expected
@@ -266,7 +275,8 @@ class TestPlan:
 
 class TestTransform:
     @pytest.mark.parametrize(
-        "n_fft", [4, 6, 10, 14, 30, 64, 96, 98, 250, 400, 480, 512, 1200, 1536, 2000, 2048, 4096]
+        "n_fft",
+        [3, 4, 6, 9, 10, 14, 30, 225, 64, 96, 98, 250, 400, 480, 512, 1200, 1536, 2000, 2048, 4096],
     )
     def test_error_is_that_of_scipy(self, n_fft, dtype, rng):
         frames = rng.standard_normal((1 + 30000 // n_fft, n_fft)).astype(dtype)

@@ -7,12 +7,14 @@ from kapre_ref.kernels.cpu.passes import load_row, store_row
 from kapre_ref.kernels.cpu.vector import vector_function
 
 
-def _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, write_pair):
+def _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, write_pair, two_frames=False):
     """Recover a real signal's spectrum from the transform Z of its even + i odd samples.
 
     X[k] = E + w^k O and X[M - k] = conj(E - w^k O), with E = (Z[k] + conj Z[M - k]) / 2 and
     O = (Z[k] - conj Z[M - k]) / 2i; the window carries the factor 1/2. Each pair in the table says
     where Z[k] and Z[M - k] stand, which reverses the digits on the way, and k and M - k.
+
+    If n_fft is odd, Z is the transform of one frame + i times another one, and these are E and O.
 
     Meanwhile `ahead`, where the result will be written, comes into cache, as much as a pair gives.
     """
@@ -21,26 +23,27 @@ def _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, write_pair):
             emitter.prefetch(ahead + i * (2 * emitter.bytes) + line, for_writing=True)
         at_a, at_b, k_a, k_b = (emitter.load_index(pairs + i * 16 + 4 * c) for c in range(4))
         a, b = load_row(emitter, rows + at_a), load_row(emitter, rows + at_b)
-        factor = twiddles + i * (2 * emitter.itemsize)
-        w = Complex(emitter.broadcast(factor), emitter.broadcast(factor + emitter.itemsize))
         even = Complex(a.re + b.re, a.im - b.im)
         odd = Complex(a.im + b.im, b.re - a.re)
-        # One product and sum an instruction, with no rounding of w * odd between.
-        x_a = Complex(
-            even.re + odd.re * w.re - odd.im * w.im, even.im + odd.re * w.im + odd.im * w.re
-        )
-        x_b = Complex(
-            even.re - odd.re * w.re + odd.im * w.im, odd.re * w.im + odd.im * w.re - even.im
-        )
-        write_pair(k_a, x_a, k_b, x_b)
+        if two_frames:
+            write_pair(k_a, even, k_b, odd)
+        else:
+            factor = twiddles + i * (2 * emitter.itemsize)
+            w = Complex(emitter.broadcast(factor), emitter.broadcast(factor + emitter.itemsize))
+            # One product and sum an instruction, with no rounding of w * odd between.
+            x_a = Complex(
+                even.re + odd.re * w.re - odd.im * w.im, even.im + odd.re * w.im + odd.im * w.re
+            )
+            x_b = Complex(
+                even.re - odd.re * w.re + odd.im * w.im, odd.re * w.im + odd.im * w.re - even.im
+            )
+            write_pair(k_a, x_a, k_b, x_b)
 
 
-@vector_function
-def split_to_magnitudes(emitter, rows, pairs, twiddles, n_pairs, target, ahead):
-    """Write the magnitudes of all bins, a vector each.
+def _magnitude_writer(emitter, target):
+    """Use the plain formula, unlike the oracle.
 
-    The plain formula, unlike the oracle's: its squares leave the range of float32 only beyond 1e19
-    and below 1e-19 (of float64, beyond 1e154).
+    Its squares leave the range of float32 only beyond 1e19 and below 1e-19 (float64: 1e154).
     """
 
     def write_pair(k_a, a, k_b, b):
@@ -49,7 +52,7 @@ def split_to_magnitudes(emitter, rows, pairs, twiddles, n_pairs, target, ahead):
         emitter.store(magnitude_a, target + k_a * emitter.bytes)
         emitter.store(magnitude_b, target + k_b * emitter.bytes)
 
-    _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, write_pair)
+    return write_pair
 
 
 def _second_sqrt(emitter, x):
@@ -70,15 +73,40 @@ def _second_sqrt(emitter, x):
     return emitter.select(ordinary, root, x)
 
 
-@vector_function
-def split_to_spectrum(emitter, rows, pairs, twiddles, n_pairs, target, ahead):
-    """Write all bins, a row each."""
-
+def _row_writer(emitter, target):
     def write_pair(k_a, a, k_b, b):
         store_row(emitter, a, target + k_a * (2 * emitter.bytes))
         store_row(emitter, b, target + k_b * (2 * emitter.bytes))
 
+    return write_pair
+
+
+@vector_function
+def split_to_magnitudes(emitter, rows, pairs, twiddles, n_pairs, target, ahead):
+    """Write the magnitudes of all bins, a vector each."""
+    write_pair = _magnitude_writer(emitter, target)
     _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, write_pair)
+
+
+@vector_function
+def split_to_spectrum(emitter, rows, pairs, twiddles, n_pairs, target, ahead):
+    """Write all bins, a row each."""
+    write_pair = _row_writer(emitter, target)
+    _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, write_pair)
+
+
+@vector_function
+def separate_magnitudes(emitter, rows, pairs, n_pairs, target, ahead):
+    """Write the magnitudes of two frames that were transformed as one."""
+    write_pair = _magnitude_writer(emitter, target)
+    _split_pairs(emitter, rows, pairs, None, n_pairs, ahead, write_pair, two_frames=True)
+
+
+@vector_function
+def separate_spectra(emitter, rows, pairs, n_pairs, target, ahead):
+    """Write the bins of two frames that were transformed as one."""
+    write_pair = _row_writer(emitter, target)
+    _split_pairs(emitter, rows, pairs, None, n_pairs, ahead, write_pair, two_frames=True)
 
 
 @vector_function

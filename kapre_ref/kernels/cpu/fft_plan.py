@@ -20,7 +20,8 @@ class FftPlan(NamedTuple):
     """
 
     n_freq: int
-    n_rows: int  # complex rows of the transform, n_fft / 2
+    n_sets: int  # frames in a lane: 2, as real and imaginary parts, if n_fft is odd
+    n_rows: int  # complex rows of the transform: n_fft, or half of it if it is even
     radices: int  # four bits a pass, the first lowest
     hop_length: int
     piece_length: int  # samples of a piece of the signal
@@ -29,6 +30,7 @@ class FftPlan(NamedTuple):
     n_used: int  # samples of a frame that count
     tail: int  # where the last sample stands if its neighbour is outside, else -1
     sample_row_bytes: int
+    pair_bytes: int  # from where a real part stands to its imaginary part
     at_samples: int
     at_rows: int
     at_values: int
@@ -77,9 +79,10 @@ def is_served(n_fft):
 
     Without a compiler (NUMBA_DISABLE_JIT=1) SciPy serves all: there are no vectors to emit.
     """
-    if config.DISABLE_JIT or n_fft % 2 or n_fft > MAX_N_FFT:
+    n_rows = n_fft if n_fft % 2 else n_fft // 2
+    if config.DISABLE_JIT or 2 * n_rows > MAX_N_FFT:
         return False
-    return factorize(n_fft // 2) is not None
+    return factorize(n_rows) is not None
 
 
 def unit_roots(numerators, denominator, dtype):
@@ -131,7 +134,7 @@ def row_of_frequency(n, radices):
     return rows
 
 
-def _pairs(n, radices, row_bytes):
+def _pairs(n, radices, n_sets, row_bytes):
     """List Z[k] and Z[n - k] in the order in which blocks j and R - j of the first pass end."""
     rows = row_of_frequency(n, radices)
     first, block = radices[0], n // radices[0]
@@ -140,7 +143,12 @@ def _pairs(n, radices, row_bytes):
         count = (block + 1) // 2 if 2 * j == first else block
         ks.append(j + first * np.arange(count))
     k = np.concatenate(ks)
-    table = np.stack([rows[k] * row_bytes, rows[(n - k) % n] * row_bytes, k, n - k], axis=1)
+    if n_sets == 2:  # bin k of the one frame, and of the other one after all bins of the first
+        k = np.minimum(k, n - k)
+        targets = k, k + n // 2 + 1
+    else:
+        targets = k, n - k
+    table = np.stack([rows[k] * row_bytes, rows[(n - k) % n] * row_bytes, *targets], axis=1)
     return table.astype(np.int32), k
 
 
@@ -161,7 +169,8 @@ def _sparse_bands(filterbank, dtype):
 def tables_of(plan, dtype):
     """Return the tables of a SpectrumPlan for one floating-point dtype."""
     lanes, item = n_lanes(dtype), dtype.itemsize
-    n_rows = plan.n_fft // 2
+    n_sets = 1 + plan.n_fft % 2
+    n_rows = plan.n_fft * n_sets // 2
     radices = factorize(n_rows)
     window = np.zeros(plan.n_fft, dtype)
     n_used = min(plan.win_length, plan.n_fft)
@@ -171,24 +180,25 @@ def tables_of(plan, dtype):
     piece_length = min(plan.hop_length, n_used)
     in_group = 16 // item
     n_shifts = (n_used - 1) // piece_length
-    n_pieces = -(-(lanes + n_shifts) // in_group) * in_group
+    n_pieces = -(-(lanes * n_sets + n_shifts) // in_group) * in_group
     n_tiles = -(-(piece_length + 1) // lanes)
     sample_row_bytes = n_pieces * item
     n_sample_rows = n_tiles * lanes
 
-    first = np.arange(0, plan.n_fft, 2)
+    first = np.arange(0, plan.n_fft, 3 - n_sets)
     offsets = first % piece_length * sample_row_bytes + first // piece_length * item
     offsets[first >= n_used] = n_sample_rows * sample_row_bytes
     tail = -1
-    if n_used % 2:
+    if n_sets == 1 and n_used % 2:
         tail = int(offsets[n_used // 2])
         offsets[n_used // 2] = (n_sample_rows + 2) * sample_row_bytes
     order = np.arange(n_rows).reshape(radices[0], -1).T.ravel()  # as the first pass uses them
 
-    pairs, k = _pairs(n_rows, radices, 2 * vector_bytes())
+    weights = window.reshape(-1, 2) if n_sets == 1 else np.stack([window, window], axis=1)
+    pairs, k = _pairs(n_rows, radices, n_sets, 2 * vector_bytes())
     arrays = [
         offsets[order].astype(np.int32),
-        window.reshape(-1, 2)[order],
+        np.ascontiguousarray(weights[order]),
         pass_twiddles(n_rows, radices, dtype),
         pairs,
         unit_roots(k, plan.n_fft, dtype),
@@ -203,7 +213,7 @@ def tables_of(plan, dtype):
     sizes = [
         (n_sample_rows + 4) * sample_row_bytes + vector_bytes(),
         (n_rows + radices[0]) * 2 * vector_bytes(),
-        (2 * plan.n_freq + lanes) * vector_bytes(),
+        (2 * plan.n_freq * n_sets + lanes) * vector_bytes(),
         (n_bands + lanes) * vector_bytes(),
         (8 * lanes + 1) * vector_bytes(),
         n_staged * item,
@@ -212,6 +222,7 @@ def tables_of(plan, dtype):
     addresses = [array.ctypes.data for array in arrays] + [0, 0]
     numbers = FftPlan(
         plan.n_freq,
+        n_sets,
         n_rows,
         packed(radices),
         plan.hop_length,
@@ -221,6 +232,7 @@ def tables_of(plan, dtype):
         n_used,
         tail,
         sample_row_bytes,
+        sample_row_bytes if n_sets == 1 else vector_bytes(),
         *starts,
         *addresses[:5],
         n_bands,

@@ -5,6 +5,8 @@ from typing import NamedTuple
 from kapre_ref.kernels.cpu import passes
 from kapre_ref.kernels.cpu.epilogues import (
     decibels,
+    separate_magnitudes,
+    separate_spectra,
     split_to_magnitudes,
     split_to_spectrum,
     sum_bands,
@@ -52,10 +54,11 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
     radix = plan.radices & 15
     block_rows = plan.n_rows // radix
     block_stride = (block_rows + 1) * 2 * bytes_
-    blocks_of_channel = -(-job.n_frames // lanes)
+    frames_of_block = lanes * plan.n_sets
+    blocks_of_channel = -(-job.n_frames // frames_of_block)
     for block in range(first_block, last_block):
         number = block // blocks_of_channel
-        first_frame = (block - number * blocks_of_channel) * lanes
+        first_frame = (block - number * blocks_of_channel) * frames_of_block
         item_index = number // job.n_channels
         channel = number - item_index * job.n_channels
         signal = job.signal + item_index * job.signal_strides[0] + channel * job.signal_strides[1]
@@ -70,7 +73,7 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
             else:
                 length = plan.n_tiles * lanes
                 stride = length * item
-                for i in range(lanes):
+                for i in range(plan.n_pieces):
                     stage_samples(
                         unit,
                         item,
@@ -100,7 +103,7 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
             unit,
             radix,
             samples,
-            plan.sample_row_bytes,
+            plan.pair_bytes,
             plan.offsets,
             plan.window,
             rows,
@@ -143,7 +146,12 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
                 n_pairs = block_rows // 2 + 1
             elif mirrored == j:
                 n_pairs = (block_rows + 1) // 2
-            if job.result == SPECTRUM:
+            if plan.n_sets == 2:
+                if job.result == SPECTRUM:
+                    separate_spectra(unit, rows, pairs, n_pairs, values, ahead)
+                else:
+                    separate_magnitudes(unit, rows, pairs, n_pairs, values, ahead)
+            elif job.result == SPECTRUM:
                 split_to_spectrum(unit, rows, pairs, split_twiddles, n_pairs, values, ahead)
             else:
                 split_to_magnitudes(unit, rows, pairs, split_twiddles, n_pairs, values, ahead)
@@ -153,29 +161,30 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
             split_twiddles += n_pairs * 2 * item
 
         # Reduce and write.
-        finished, n_values = values, plan.n_freq
-        if job.result == BANDS:
-            sum_bands(unit, values, plan.bands, plan.band_weights, plan.n_bands, bands)
-            finished, n_values = bands, plan.n_bands
-        if job.scale:
-            decibels(unit, finished, n_values, job.scale, job.peaks + block * bytes_)
-        n_frames = min(lanes, job.n_frames - first_frame)
         n_numbers = 1
         if job.result == SPECTRUM:
             n_numbers = 2
-        write_rows(
-            unit,
-            lanes,
-            item,
-            finished,
-            n_values,
-            n_numbers,
-            strip,
-            n_frames,
-            target,
-            job.out_strides[2],
-            job.out_strides[3],
-        )
+        for part in range(plan.n_sets):
+            finished, n_values = values + part * plan.n_freq * n_numbers * bytes_, plan.n_freq
+            if job.result == BANDS:
+                sum_bands(unit, finished, plan.bands, plan.band_weights, plan.n_bands, bands)
+                finished, n_values = bands, plan.n_bands
+            if job.scale:
+                peaks = job.peaks + (block * plan.n_sets + part) * bytes_
+                decibels(unit, finished, n_values, job.scale, peaks)
+            write_rows(
+                unit,
+                lanes,
+                item,
+                finished,
+                n_values,
+                n_numbers,
+                strip,
+                min(lanes, job.n_frames - first_frame - part * lanes),
+                target + part * lanes * job.out_strides[2],
+                job.out_strides[2],
+                job.out_strides[3],
+            )
 
 
 @inlined
