@@ -25,7 +25,12 @@ from kapre_ref.data_format import (
     spectrogram_view,
 )
 from kapre_ref.framing import count_frames, frame_reference
-from kapre_ref.windows import get_window_fn, get_window_fn_reference, hann_window_reference
+from kapre_ref.windows import (
+    coarse_hann_window_reference,
+    get_window_fn,
+    get_window_fn_reference,
+    hann_window_reference,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -270,7 +275,9 @@ def inverse_stft(
     Each frame is multiplied by ``w[n] / sum_m w[n + m hop_length] ** 2`` and added at its place,
     so that `stft` is undone wherever frames overlap fully; see
     `perfectly_reconstructing_stft_istft` for padding that does so everywhere. Where the sum is
-    zero, so is the result. Matches the layer `kapre.InverseSTFT` of Kapre 0.4.1.
+    zero, so is the result. Matches the layer `kapre.InverseSTFT` of Kapre 0.4.1, also in that a
+    Hann window for complex64 is the one that float32 arithmetic gives: where frames hardly overlap,
+    its small values are divided by, and their rounding shows.
 
     References
     ----------
@@ -299,7 +306,7 @@ def inverse_stft(
     n_samples = max(0, (n_frames - 1) * hop_length + win_length)
     shape = layout_shape((batch, channel, n_samples), stfts.ndim - 2, output_data_format)
     out = result_array(stfts, shape, real_dtype(stfts.dtype))
-    window = _inverse_window(window_name, win_length, hop_length)
+    window = _inverse_window(window_name, win_length, hop_length, out.dtype)
     signals = signal_view("out", out, output_data_format)
     kernels_for(stfts).inverse_stft(spectra, n_fft, hop_length, window, signals)
     return out
@@ -314,13 +321,18 @@ def inverse_stft_reference(
     input_data_format: str = "default",
     output_data_format: str = "default",
 ) -> NDArray[Any]:
-    """Turn a short-time Fourier transform back into a signal; nothing differs from the source."""
+    """Turn a short-time Fourier transform back into a signal; of complex64 with a coarser window.
+
+    Kapre's window is float32. Where frames overlap little, the inverse divides by its small values
+    and magnifies their rounding, so a float32 result equal to Kapre's needs that window.
+    """
     win_length = win_length or n_fft
     hop_length = hop_length or max(1, win_length // 4)
     spectra = spectrogram_view("stfts", stfts, input_data_format).astype(np.complex128)
     frames = np.fft.irfft(spectra, n_fft)[..., :win_length]  # (batch, channel, n_frames, ...)
+    dtype = real_dtype(stfts.dtype)
     window = inverse_window_reference(
-        get_window_fn_reference(forward_window_name)(win_length, dtype=np.float64), hop_length
+        forward_window_reference(forward_window_name, win_length, dtype), hop_length
     )
     frames = frames * window[:n_fft]
     n_samples = max(0, (frames.shape[2] - 1) * hop_length + win_length)
@@ -328,8 +340,19 @@ def inverse_stft_reference(
     for index in range(frames.shape[2]):
         start = index * hop_length
         signals[..., start : start + frames.shape[3]] += frames[:, :, index]
-    result = in_layout(signals, stfts.ndim - 2, output_data_format)
-    return result.astype(real_dtype(stfts.dtype))
+    return in_layout(signals, stfts.ndim - 2, output_data_format).astype(dtype)
+
+
+def forward_window_reference(
+    window_name: str | None, win_length: int, dtype: np.dtype[Any]
+) -> NDArray[np.float64]:
+    """Return the window to divide by: in float32, Kapre's own Hann window.
+
+    The other windows are not differences of nearly equal numbers: float32 serves them as well.
+    """
+    if dtype == np.float32 and window_name in (None, "hann_window"):
+        return coarse_hann_window_reference(win_length)
+    return get_window_fn_reference(window_name)(win_length, dtype=np.float64)
 
 
 def inverse_window_reference(window: NDArray[np.float64], hop_length: int) -> NDArray[np.float64]:
@@ -347,9 +370,11 @@ def _overlapped_squares(window: NDArray[np.float64], hop_length: int) -> NDArray
 
 
 @lru_cache(maxsize=128)
-def _inverse_window(window_name: str, win_length: int, hop_length: int) -> NDArray[np.float64]:
+def _inverse_window(
+    window_name: str, win_length: int, hop_length: int, dtype: np.dtype[Any]
+) -> NDArray[np.float64]:
     window = inverse_window_reference(
-        get_window_fn_reference(window_name)(win_length, dtype=np.float64), hop_length
+        forward_window_reference(window_name, win_length, dtype), hop_length
     )
     window.flags.writeable = False
     return window

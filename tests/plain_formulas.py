@@ -8,6 +8,7 @@ import numpy as np
 from scipy import fft
 
 import kapre_ref as kr
+from kapre_ref.stft import forward_window_reference
 
 FIRST = "channels_first"
 
@@ -44,7 +45,8 @@ def stft(x, n_fft, win_length, hop_length, window_name, pad_begin, pad_end):
 
 
 def inverse_stft(spectra, n_fft, win_length, hop_length, window_name):
-    window = kr.get_window_fn(window_name)(win_length, dtype=spectra.real.dtype)
+    dtype = spectra.real.dtype
+    window = forward_window_reference(window_name, win_length, dtype).astype(dtype)
     n_overlaps = -(-win_length // hop_length)
     squares = np.pad(window**2, (0, n_overlaps * hop_length - win_length))
     total = np.tile(squares.reshape(n_overlaps, hop_length).sum(axis=0), n_overlaps)[:win_length]

@@ -16,7 +16,10 @@ class TestInverseStft(OperationTests):
     public = staticmethod(kr.inverse_stft)
     oracle = staticmethod(kr.inverse_stft_reference)
     dtypes = ("complex64", "complex128")
-    usual = case(2, 9, 17, 3, n_fft=32, win_length=24, hop_length=7)
+    # With a Hann window, complex64 has a coarser one than complex128, on purpose.
+    usual = case(
+        2, 9, 17, 3, n_fft=32, win_length=24, hop_length=7, forward_window_name="hamming_window"
+    )
     cases = (
         *(case(2, 7, n_fft // 2 + 1, n_fft=n_fft) for n_fft in SIZES),
         case(9, 33, n_fft=64),
