@@ -135,7 +135,12 @@ static void touch(Shadow& s, bool write, bool atomic, bool shared, uintptr_t pc)
     s.read_in = interval;
 }
 
-// ---- One access.
+// ---- One access. One that would touch foreign memory does not take place.
+static void refuse(const std::string& message) {
+    fail(message);
+    end_thread();
+}
+
 static void access(uintptr_t a, int size, bool write, bool atomic, uintptr_t pc) {
     if (!watching) return;
     const uintptr_t all = (uintptr_t)stacks, own = all + STACK_BYTES * current;
@@ -151,12 +156,12 @@ static void access(uintptr_t a, int size, bool write, bool atomic, uintptr_t pc)
                at(pc);
     };
     std::vector<Shadow>* shadow = nullptr;
-    uintptr_t base = 0;
+    uintptr_t base = 0, place = a;
     bool shared = true;
     if (a >= writable.begin && a < writable.end) {
         auto holds = [&](const Range& r) { return a >= r.begin && a + size <= r.end; };
         if (std::none_of(arrays.begin(), arrays.end(), holds))
-            return fail("shared array overrun: " + what());
+            return refuse("shared array overrun: " + what());
         shadow = &static_shadow;
         base = writable.begin;
     } else if (a >= dynamic.begin && a + size <= dynamic.end) {
@@ -167,10 +172,12 @@ static void access(uintptr_t a, int size, bool write, bool atomic, uintptr_t pc)
     } else {
         auto holds = [&](const Buffer& b) { return a >= b.begin && a + size <= b.end; };
         const auto hit = std::find_if(buffers.begin(), buffers.end(), holds);
-        if (hit == buffers.end()) return fail("out of bounds " + what());
+        if (hit == buffers.end()) return refuse("out of bounds " + what());
         if (write && !hit->writable) fail("write to a read-only buffer: " + what());
         if (hit->writable) shadow = &hit->shadow, base = hit->begin;
         shared = false;
+        // CuPy's arrays begin at multiples of 512; what is counted must not depend on NumPy's.
+        place = a - hit->begin + ((uintptr_t)(hit - buffers.begin()) << 48);
     }
     if (a % size) fail("misaligned " + what());
     if (shadow) {
@@ -181,7 +188,7 @@ static void access(uintptr_t a, int size, bool write, bool atomic, uintptr_t pc)
     }
     if (block_number < counted_blocks) {
         const uint32_t occurrence = occurrences[{pc, current}]++;
-        groups[{pc, {current / WARP, occurrence}}].push_back({a, size, current % WARP});
+        groups[{pc, {current / WARP, occurrence}}].push_back({place, size, current % WARP});
         Count& count = counts[pc];
         count.shared = shared;
         count.write = write;
@@ -210,7 +217,8 @@ void emu_atomic(const void* a, int size) {
 HOOKS(1)
 HOOKS(2)
 HOOKS(4)
-HOOKS(8) HOOKS(16)
+HOOKS(8)
+HOOKS(16)
 #define UNALIGNED_HOOKS(n)                             \
     void __tsan_unaligned_read##n(void* p) {           \
         access((uintptr_t)p, n, false, false, CALLER); \

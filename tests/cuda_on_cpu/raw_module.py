@@ -6,17 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from cuda_on_cpu.module import Module
+from cuda_on_cpu.module import Line, Module, Traffic
 
 
 class RawModule:
     """What launch code uses of `cupy.RawModule`; `settings` of a subclass go to `Module`.
 
-    `launches` collects (name, grid, block) of every kernel that ran.
+    `launches` collects (name, grid, block) of every kernel that ran, `traffic` what
+    `Module.traffic` tells of the last launch of each, if blocks are counted; `planted` are
+    replacements in the source, `found` those whose text was there.
     """
 
-    settings: dict[str, Any] = {}  # noqa: RUF012
-    launches: list[tuple[str, tuple[int, ...], tuple[int, ...]]] = []  # noqa: RUF012
+    settings: dict[str, Any]
+    launches: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
+    traffic: dict[str, dict[Line, Traffic]]
+    planted: tuple[tuple[str, str], ...]
+    found: set[str]
 
     def __init__(
         self,
@@ -27,6 +32,10 @@ class RawModule:
     ) -> None:
         if not isinstance(options, tuple):
             raise TypeError("Argument 'options' has incorrect type (expected tuple)")
+        for text, other in self.planted:
+            if text in code:
+                self.found.add(text)
+            code = code.replace(text, other)
         self._module = Module(code, tuple(name_expressions), **self.settings)
 
     def get_function(self, name: str) -> Any:
@@ -38,17 +47,16 @@ class RawModule:
                 raise TypeError("grid and block must be tuples")
             self.launches.append((name, grid, block))
             function(grid, block, tuple(_argument(value) for value in args))
+            if self._module.counted_blocks:
+                self.traffic[name] = self._module.traffic()
 
         return kernel
 
-    def traffic(self) -> Any:
-        """Return the traffic of the last launch, see `Module.traffic`."""
-        return self._module.traffic()
 
-
-def raw_module_class(**settings: Any) -> type[RawModule]:
+def raw_module_class(planted: tuple[tuple[str, str], ...] = (), **settings: Any) -> type[RawModule]:
     """Return a RawModule whose kernels run with these settings of `Module`."""
-    return type("RawModule", (RawModule,), {"settings": settings, "launches": []})
+    fresh = {"launches": [], "traffic": {}, "found": set()}
+    return type("RawModule", (RawModule,), {"settings": settings, "planted": planted, **fresh})
 
 
 def _argument(value: Any) -> Any:

@@ -92,10 +92,14 @@ static void wait() {
     switch_context(&fibers[current].context, &scheduler);
 }
 
-static void entry() {
-    body(arguments);
+void end_thread() {
     fibers[current].state = DONE;
     for (;;) wait();
+}
+
+static void entry() {
+    body(arguments);
+    end_thread();
 }
 
 extern "C" void emu_sync(int line) {

@@ -26,6 +26,9 @@ uint32_t warp_interval(int thread);  // between two __syncwarp of a thread, with
 // Note a mistake of the kernel, with the thread that made it.
 void fail(const std::string& message);
 
+// End the thread that runs: its next access would harm the process.
+void end_thread();
+
 // What the checker is told. `dynamic_bytes`: of shared memory sized at launch.
 void checker_begin_launch(bool checked, size_t dynamic_bytes, int counted_blocks);
 void checker_begin_block();

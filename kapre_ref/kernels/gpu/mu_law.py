@@ -31,7 +31,8 @@ def mu_law_encoding(signal, quantization_channels, out):
     """Run a kernel in float32; in float64, expressions."""
     mu = quantization_channels - 1
     if signal.dtype != np.float64:
-        _launch("encoding", "", signal.astype(np.float32, copy=False), out, mu)
+        scalars = np.float32(mu), np.float32(math.log1p(mu))
+        _launch("encoding", "", signal.astype(np.float32, copy=False), out, scalars)
         return
     compressed = cupy.sign(signal) * cupy.log1p(mu * cupy.abs(signal)) / np.log1p(mu)
     code = (compressed + 1) / 2 * mu + 0.5
@@ -47,7 +48,8 @@ def mu_law_decoding(signal_mu, quantization_channels, out):
     if signal_mu.dtype.name in _TYPES:
         template = _TYPES[signal_mu.dtype.name] + ", "
         samples = _samples(mu, signal_mu.device.id)
-        _launch("decoding", template, signal_mu, out, mu, samples)
+        scalars = np.float64(mu), np.float64(math.log1p(mu)), samples
+        _launch("decoding", template, signal_mu, out, scalars)
         return
     compressed = 2 * (signal_mu.astype(np.float64) / mu) - 1
     expanded = cupy.expm1(cupy.abs(compressed) * math.log1p(mu)) / mu
@@ -62,12 +64,11 @@ def _samples(mu, device_id):
     return cupy.asarray(samples.astype(np.float32))
 
 
-def _launch(name, template, x, out, mu, *tables):
+def _launch(name, template, x, out, others):
     if not x.size:
         return
     x = cupy.ascontiguousarray(x)
     width = pack_width(x.size, x, out)
     function = kernel(_STEMS, f"kapre::mu_law_{name}<{template}{width}>", x.device.id)
     n_blocks = min(_MAX_BLOCKS, -(-x.size // (width * _THREADS)))
-    scalars = (*int64(x.size), np.float32(mu), np.float32(math.log1p(mu)))
-    function((n_blocks,), (_THREADS,), (x, out, *scalars, *tables))
+    function((n_blocks,), (_THREADS,), (x, out, *int64(x.size), *others))

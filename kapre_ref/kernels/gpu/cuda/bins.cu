@@ -28,6 +28,7 @@ struct Settings {
 template <class V>
 struct Output {
     typedef V Value;
+    static constexpr int BLOCKS_LESS = 0;  // than Shape has, on a multiprocessor, for registers
     const Settings& settings;
     V* row;                   // where the frame goes, if it is live
     bool live;                // whether there is such a frame
@@ -49,6 +50,7 @@ struct Bins : Output<float2> {
 
 template <int N>
 struct StridedBins : Output<float2> {
+    static constexpr int BLOCKS_LESS = 1;
     static constexpr bool SQUARES = false;
     __device__ __forceinline__ StridedBins(const Settings& settings) : Output(settings) {}
     __device__ __forceinline__ void begin(float) { __syncwarp(); }  // the exchange is over

@@ -12,8 +12,8 @@ struct Shape {
     static constexpr int SLOT = T * ROW;                            // of a frame in the exchange
     static constexpr int WARPS = N >= 4096 ? 2 : 4;                 // of a block
     static constexpr int THREADS = 32 * WARPS;
-    static constexpr int FRAMES = THREADS / T;                        // of a block, at a time
-    static constexpr int BLOCKS = N >= 4096 ? 6 : N >= 1024 ? 4 : 7;  // that share a multiprocessor
+    static constexpr int FRAMES = THREADS / T;       // of a block, at a time
+    static constexpr int BLOCKS = N < 1024 ? 6 : 4;  // that share a multiprocessor
 
     // Slots of the frames of a warp begin in the same bank, or in two (T = 8). So many words in,
     // they begin T banks apart.

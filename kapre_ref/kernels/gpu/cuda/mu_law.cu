@@ -41,8 +41,8 @@ __global__ void __launch_bounds__(MU_LAW_THREADS)
 // samples   (mu + 1,) what the codes stand for, exactly rounded; 1 KiB for 256 codes, so in the L1
 template <class Code, int WIDTH>
 __global__ void __launch_bounds__(MU_LAW_THREADS)
-    mu_law_decoding(const Code* __restrict__ codes, float* __restrict__ signal, i64 n, float mu,
-                    float log1p_mu, const float* __restrict__ samples) {
+    mu_law_decoding(const Code* __restrict__ codes, float* __restrict__ signal, i64 n, double mu,
+                    double log1p_mu, const float* __restrict__ samples) {
     const i64 step = (i64)gridDim.x * MU_LAW_THREADS * WIDTH;
     for (i64 i = ((i64)blockIdx.x * MU_LAW_THREADS + threadIdx.x) * WIDTH; i < n; i += step) {
         const Pack<Code, WIDTH> from = load<WIDTH>(codes + i);
@@ -50,12 +50,12 @@ __global__ void __launch_bounds__(MU_LAW_THREADS)
 #pragma unroll
         for (int j = 0; j < WIDTH; ++j) {
             const Code code = from.element[j];
-            if (code >= (Code)0 && (float)code <= mu && (Code)(int)code == code) {
+            if (code >= (Code)0 && (float)code <= (float)mu && (Code)(int)code == code) {
                 to.element[j] = samples[(int)code];
             } else {  // a code outside, or between two others: the formula, which extends
-                const float compressed = (2.0f * (float)code - mu) / mu;
-                const float magnitude = expm1f(fabsf(compressed) * log1p_mu) / mu;
-                to.element[j] = copysignf(magnitude, compressed);
+                const double compressed = 2 * ((double)code / mu) - 1;
+                const double magnitude = expm1(fabs(compressed) * log1p_mu) / mu;
+                to.element[j] = (float)copysign(magnitude, compressed);
             }
         }
         store(signal + i, to);

@@ -90,12 +90,17 @@ __device__ __forceinline__ void split(const float2* v, const float2* __restrict_
 }
 
 // Squares of float32 leave its range for magnitudes above 2^64, and lose all those below 2^-63. A
-// warp whose largest square is out of bounds makes its bins again, of points scaled by a power of
-// two. The bits of floats that are not negative sort as the floats do; inf and NaN come last.
+// frame whose largest square is out of bounds is done again, scaled by this power of two; others
+// get 1. Each frame of a warp decides alone: a NaN beside it must not cost a frame its precision.
+// The bits of floats that are not negative sort as the floats do; inf and NaN come last.
+template <int T>
 __device__ __forceinline__ float range_correction(unsigned largest_square) {
     const unsigned most = 0x7b800000u, least = 0x17800000u;  // bits of 2^120 and 2^-80
-    if (__any_sync(0xffffffffu, largest_square > most)) return 8.4703294725430034e-22f;  // 2^-70
-    if (__all_sync(0xffffffffu, largest_square < least)) return 1.1805916207174113e21f;  // 2^70
+    const unsigned lanes = (0xffffffffu >> (32 - T)) << (threadIdx.x % 32 / T * T);  // of the frame
+    const unsigned too_large = __ballot_sync(0xffffffffu, largest_square > most);
+    const unsigned too_small = __ballot_sync(0xffffffffu, largest_square < least);
+    if (too_large & lanes) return 8.4703294725430034e-22f;            // 2^-70
+    if ((too_small & lanes) == lanes) return 1.1805916207174113e21f;  // 2^70
     return 1.0f;
 }
 
@@ -106,7 +111,7 @@ __device__ __forceinline__ float range_correction(unsigned largest_square) {
 // peaks     (batch,) bits of the largest magnitude of each item, 0 before the launch; likewise
 // grid      a block for `rounds` times FRAMES neighbouring frames of a row, `tiles` for each row
 template <int N, class Output>
-__global__ void __launch_bounds__(Shape<N>::THREADS, Shape<N>::BLOCKS)
+__global__ void __launch_bounds__(Shape<N>::THREADS, Shape<N>::BLOCKS - Output::BLOCKS_LESS)
     stft(const float* __restrict__ x, const float2* windows, const float2* twiddles,
          const float2* __restrict__ roots, typename Output::Value* __restrict__ out,
          const int2* __restrict__ bands, const float* __restrict__ weights,
@@ -133,7 +138,8 @@ __global__ void __launch_bounds__(Shape<N>::THREADS, Shape<N>::BLOCKS)
         output.live = index < n_frames;
         output.row = rows + index * out_frame_stride;
         if (!__any_sync(0xffffffffu, output.live)) break;
-        for (float scale = 1.0f;;) {
+        float scale = 1.0f;
+        for (bool again = false;;) {
             float2 v[S::E];
             load<N>(v, signal, index * hop_length - n_padded, output.live, words, t);
             if (scale != 1.0f)
@@ -147,9 +153,10 @@ __global__ void __launch_bounds__(Shape<N>::THREADS, Shape<N>::BLOCKS)
             transform<N>(v, slot, twiddles, t);
             output.begin(1.0f / scale);
             split<N>(v, roots, t, output);
-            if (!Output::SQUARES || scale != 1.0f) break;
-            scale = range_correction(output.largest_square);
-            if (scale == 1.0f) break;
+            if (!Output::SQUARES || again) break;
+            scale = range_correction<S::T>(output.largest_square);
+            again = __any_sync(0xffffffffu, scale != 1.0f);
+            if (!again) break;
         }
         output.end();
     }
