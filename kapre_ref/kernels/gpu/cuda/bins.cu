@@ -7,9 +7,9 @@
 // of a logarithm is there once, not once for each register, and a stride costs one addition.
 //
 // Banks: bins k of neighbouring lanes are neighbours, in 4-byte words or 8-byte pairs, also when
-// read again; frames of one warp begin T banks apart. Only the bands read elsewhere: lanes at the
-// first bins of neighbouring bands, which lie up to a few bins apart. N = 2048 with 128 mel bands
-// takes CONFLICT times the wavefronts of one word each.
+// they are read again; frames of one warp begin T banks apart. Only the sums of bands read
+// elsewhere, for neighbouring bands begin a few bins apart: 128 mel bands of N = 2048 take 2.5
+// wavefronts a load, 142 of the 396 of a frame, and less than the issue slots do.
 
 namespace kapre {
 

@@ -4,12 +4,12 @@
 // T lanes of a warp share a frame, E points to a lane, M = T E, so that a block of WARPS warps
 // works on WARPS * 32 / T neighbouring frames at a time and their overlap is read from the L1.
 //
-//       N      M     T    E   frames a warp   registers (sm_90)
-//     256    128     8   16         4                72
-//     512    256    16   16         2                72
+//       N      M     T    E   frames a warp   registers of a thread (sm_90)
+//     256    128     8   16         4                80
+//     512    256    16   16         2                80
 //    1024    512    16   32         2               128
 //    2048   1024    32   32         1               128
-//    4096   2048    32   64         1               168
+//    4096   2048    32   64         1               254
 //
 // Points in registers: lane t loads z[t + qT] for q < E and transforms over q. One exchange through
 // shared memory turns the array: lane t wrote row t and reads columns b = t, t + T, ... < E, gives
@@ -17,20 +17,22 @@
 // its partner Z[M - b - cE] in lane -b mod T, from where a shuffle brings it: the two make bins
 // k and M - k of the real spectrum.
 //
-// Memory: a lane's loads of x, window, twiddles and roots, and its stores of bins, are all at
-// consecutive addresses of neighbouring lanes. Tables (12 bytes a sample: 24 KiB of N = 2048) stay
-// in the L1. The exchange has rows of E + 1 points, 8 bytes each, so a half warp, which is what
-// 8-byte accesses are served by, writes at stride 2 (E + 1) = 2 mod 32 words and reads at stride 2:
-// all 32 banks once. With two frames to the half warp (N = 256) their slots lie 16 banks apart.
-// No warp waits for another: there is no barrier wider than a warp.
+// Memory: loads of x, windows, twiddles and roots, and stores of bins, are at consecutive addresses
+// of neighbouring lanes. The tables, 10 bytes a sample (20 KiB of N = 2048), stay in the L1; they
+// are not __restrict__, or the compiler would keep them in registers from frame to frame and spill.
+// The exchange has rows of E + 1 points of 8 bytes. Such accesses are served by half warps: 16
+// lanes write at a stride of 2 (E + 1) words, which is 2 mod 32, and read at a stride of 2, so each
+// meets all 32 banks once. Of the two frames of a half warp of N = 256, the slots lie 16 banks
+// apart. No warp waits for another: there is no barrier wider than a warp.
 //
-// Predicted for an H100 (132 SMs, 1.755 GHz) from the compiled code and the counted accesses, at
-// 85 % of the issue slots; beside it the least time for 4 (hop + n_freq) bytes a frame at 3 TB/s
-// with hop = N / 4. None of this has been measured.
+// Predicted for an H100 (132 SMs, 1.755 GHz), nothing of it measured: a warp issues some 980, 1040,
+// 1900, 1990 and 3870 instructions for its frames of N = 256 ... 4096, at 85 % of the issue slots.
+// N = 2048 takes 160 wavefronts of shared memory and shuffles and about 290 of the L1 a frame,
+// 1.9 ns. Beside it the least time for 4 (hop + n_freq) bytes a frame at 3 TB/s, hop = N / 4.
 //
-//     magnitude of N    256    512   1024   2048   4096
-//     ns a frame        PREDICT
-//     byte floor       0.26   0.51   1.03   2.05   4.10
+//     magnitudes of N   256    512   1024   2048   4096
+//     ns a frame       0.31   0.65   1.20   2.51   4.90
+//     bytes alone      0.26   0.51   1.03   2.05   4.10
 
 namespace kapre {
 

@@ -1,0 +1,102 @@
+"""The CUDA sources compile for each generation of GPUs, within budgets; CuPy has what they need."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from cuda_on_cpu import nvrtc
+
+import kapre_ref
+
+FOLDER = Path(kapre_ref.__file__).parent / "kernels" / "gpu"
+# As launch.py gives them, and what CuPy adds.
+OPTIONS = ("-std=c++17", "--prec-sqrt=false", "-ftz=true")
+ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100")  # Turing, Ampere, Hopper, Blackwell
+STFT = ("dft", "frames", "bins", "stft")
+OUTPUTS = ("Magnitudes", "Bins", "StridedBins<N>", "StridedMagnitudes<N, false>")
+OUTPUTS += ("StridedMagnitudes<N, true>", "Bands<N, false>", "Bands<N, true>")
+# n_fft: registers of a thread for plain outputs and for strided bins, bytes of shared memory of a
+# block; 1 KiB of it is the system's.
+BUDGETS = {
+    256: (80, 96, 18 * 1024),
+    512: (80, 96, 18 * 1024),
+    1024: (128, 168, 34 * 1024),
+    2048: (128, 168, 34 * 1024),
+    4096: (255, 255, 34 * 1024),
+}
+OTHERS = {
+    ("packs", "decibel"): [f"{k}<{w}>" for k in ("to_decibels", "raise_to_floor") for w in (1, 4)],
+    ("packs", "mu_law"): [
+        "mu_law_encoding<1>",
+        "mu_law_encoding<4>",
+        *(f"mu_law_decoding<{code}, 4>" for code in ("unsigned char", "int", "long long", "float")),
+    ],
+    ("framing",): [
+        *(f"frame<unsigned {word}>" for word in ("short", "int", "long long")),
+        "energy<float>",
+        "energy<double>",
+    ],
+    ("overlap_add",): ["overlap_add<float>", "overlap_add<double>"],
+}
+
+
+def compiled(architecture, stems, names):
+    try:
+        nvrtc.library()
+    except OSError:
+        pytest.skip("needs NVRTC: the extra gputest")
+    code = "\n".join((FOLDER / "cuda" / f"{stem}.cu").read_text() for stem in stems)
+    return nvrtc.compile_for(architecture, code, [f"kapre::{name}" for name in names], OPTIONS)
+
+
+def kernel_name(n_fft, output):
+    return f"stft<{n_fft}, kapre::{output.replace('N', str(n_fft))}>"
+
+
+class TestCompiles:
+    @pytest.mark.slow
+    @pytest.mark.parametrize("architecture", ARCHITECTURES)
+    @pytest.mark.parametrize("n_fft", BUDGETS)
+    def test_stft(self, architecture, n_fft):
+        plain, strided, shared = BUDGETS[n_fft]
+        names = [kernel_name(n_fft, output) for output in OUTPUTS]
+        for name, needs in compiled(architecture, STFT, names).items():
+            assert needs.registers <= (strided if "StridedBins" in name else plain), name
+            assert needs.shared <= shared + 1024, name
+            # A few words may be spilled where registers are dear; on Hopper, none.
+            assert needs.stack <= (0 if architecture == "sm_90" else 64), name
+
+    @pytest.mark.parametrize("architecture", ARCHITECTURES)
+    @pytest.mark.parametrize("stems", OTHERS)
+    def test_others(self, architecture, stems):
+        for name, needs in compiled(architecture, stems, OTHERS[stems]).items():
+            # Up to 40, six blocks of 256 threads share the 65,536 registers of a multiprocessor:
+            # enough to keep the memory busy. Turing has room for four blocks anyway.
+            assert needs.registers <= (64 if architecture == "sm_75" else 40), name
+            assert needs.shared <= 32 + 1024, name
+            assert needs.stack == 0, name
+
+    def test_a_mistake_is_told(self):
+        with pytest.raises(nvrtc.CompileError, match='no member "nothing"'):
+            compiled("sm_90", ("packs",), ["nothing<1>"])
+
+
+class TestCupy:
+    def test_has_what_is_used(self):
+        cupy = pytest.importorskip("cupy", reason="needs the wheel of CuPy, no GPU")
+        source = "".join(path.read_text() for path in FOLDER.glob("*.py"))
+        used = set(re.findall(r"\bcupy((?:\.\w+)+)", source))
+        assert ".RawModule" in used
+        for names in used:
+            thing = cupy
+            for name in names[1:].split("."):
+                assert hasattr(thing, name), f"cupy{names}"
+                thing = getattr(thing, name)
+
+    def test_has_the_signatures_used(self):
+        cupy = pytest.importorskip("cupy", reason="needs the wheel of CuPy, no GPU")
+        told = cupy.RawModule.__doc__.splitlines()[0]
+        assert re.search(r"str code=None, \*.*tuple options=\(\).*name_expressions=None", told)
+        assert "get_function" in dir(cupy.RawModule)
+        assert "(grid, block, args" in inspect.getdoc(cupy.RawKernel.__call__).replace("self, ", "")
