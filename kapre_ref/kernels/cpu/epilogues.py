@@ -7,7 +7,7 @@ from kapre_ref.kernels.cpu.passes import load_row, store_row
 from kapre_ref.kernels.cpu.vector import vector_function
 
 
-def _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, write_pair, two_frames=False):
+def _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, writer, two_frames=False):
     """Recover a real signal's spectrum from the transform Z of its even + i odd samples.
 
     X[k] = E + w^k O and X[M - k] = conj(E - w^k O), with E = (Z[k] + conj Z[M - k]) / 2 and
@@ -18,9 +18,11 @@ def _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, write_pair, two
 
     Meanwhile `ahead`, where the result will be written, comes into cache, as much as a pair gives.
     """
+    write_pair, n_numbers = writer
+    result_bytes = 2 * n_numbers * emitter.bytes  # of a pair
     with emitter.loop(n_pairs) as i:
-        for line in range(0, 2 * emitter.bytes, 64):
-            emitter.prefetch(ahead + i * (2 * emitter.bytes) + line, for_writing=True)
+        for line in range(0, result_bytes, 64):
+            emitter.prefetch(ahead + i * result_bytes + line, for_writing=True)
         at_a, at_b, k_a, k_b = (emitter.load_index(pairs + i * 16 + 4 * c) for c in range(4))
         a, b = load_row(emitter, rows + at_a), load_row(emitter, rows + at_b)
         even = Complex(a.re + b.re, a.im - b.im)
@@ -52,7 +54,7 @@ def _magnitude_writer(emitter, target):
         emitter.store(magnitude_a, target + k_a * emitter.bytes)
         emitter.store(magnitude_b, target + k_b * emitter.bytes)
 
-    return write_pair
+    return write_pair, 1
 
 
 def _second_sqrt(emitter, x):
@@ -78,35 +80,35 @@ def _row_writer(emitter, target):
         store_row(emitter, a, target + k_a * (2 * emitter.bytes))
         store_row(emitter, b, target + k_b * (2 * emitter.bytes))
 
-    return write_pair
+    return write_pair, 2
 
 
 @vector_function
 def split_to_magnitudes(emitter, rows, pairs, twiddles, n_pairs, target, ahead):
     """Write the magnitudes of all bins, a vector each."""
-    write_pair = _magnitude_writer(emitter, target)
-    _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, write_pair)
+    writer = _magnitude_writer(emitter, target)
+    _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, writer)
 
 
 @vector_function
 def split_to_spectrum(emitter, rows, pairs, twiddles, n_pairs, target, ahead):
     """Write all bins, a row each."""
-    write_pair = _row_writer(emitter, target)
-    _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, write_pair)
+    writer = _row_writer(emitter, target)
+    _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, writer)
 
 
 @vector_function
 def separate_magnitudes(emitter, rows, pairs, n_pairs, target, ahead):
     """Write the magnitudes of two frames that were transformed as one."""
-    write_pair = _magnitude_writer(emitter, target)
-    _split_pairs(emitter, rows, pairs, None, n_pairs, ahead, write_pair, two_frames=True)
+    writer = _magnitude_writer(emitter, target)
+    _split_pairs(emitter, rows, pairs, None, n_pairs, ahead, writer, two_frames=True)
 
 
 @vector_function
 def separate_spectra(emitter, rows, pairs, n_pairs, target, ahead):
     """Write the bins of two frames that were transformed as one."""
-    write_pair = _row_writer(emitter, target)
-    _split_pairs(emitter, rows, pairs, None, n_pairs, ahead, write_pair, two_frames=True)
+    writer = _row_writer(emitter, target)
+    _split_pairs(emitter, rows, pairs, None, n_pairs, ahead, writer, two_frames=True)
 
 
 @vector_function

@@ -7,6 +7,7 @@ import numpy as np
 from numba.core import config
 
 from kapre_ref.kernels.cpu.butterflies import PI
+from kapre_ref.kernels.cpu.output import STRIP_TILES
 from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
 
 # Beyond, a block's scratch memory would exceed 16 MB.
@@ -215,7 +216,7 @@ def tables_of(plan, dtype):
         (n_rows + radices[0]) * 2 * vector_bytes(),
         (2 * plan.n_freq * n_sets + lanes) * vector_bytes(),
         (n_bands + lanes) * vector_bytes(),
-        (8 * lanes + 1) * vector_bytes(),
+        (STRIP_TILES * lanes + 1) * vector_bytes(),
         n_staged * item,
     ]
     starts, n_bytes = places(sizes)

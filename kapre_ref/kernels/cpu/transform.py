@@ -42,60 +42,34 @@ class Job(NamedTuple):
 @kernel
 def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block):
     """Serve some of the blocks, each of as many frames of one channel as a vector has lanes."""
-    bytes_ = lanes * item
+    vector = lanes * item
     samples, rows = scratch + plan.at_samples, scratch + plan.at_rows
     values, bands = scratch + plan.at_values, scratch + plan.at_bands
     strip, stage = scratch + plan.at_strip, scratch + plan.at_stage
-    sample_stride = job.signal_strides[2]
-    piece_stride = plan.hop_length * sample_stride
-    span = (plan.n_pieces - 1) * plan.hop_length + plan.n_tiles * lanes
-    outside = samples + plan.n_tiles * lanes * plan.sample_row_bytes
-    fill_zeros(unit, outside, 4 * plan.n_pieces)
+    fill_zeros(
+        unit, samples + plan.n_tiles * lanes * plan.sample_row_bytes, 4 * plan.n_pieces
+    )  # what `offsets` points to outside the frames
     radix = plan.radices & 15
     block_rows = plan.n_rows // radix
-    block_stride = (block_rows + 1) * 2 * bytes_
+    block_stride = (block_rows + 1) * 2 * vector
+    n_numbers = 1
+    if job.result == SPECTRUM:
+        n_numbers = 2
     frames_of_block = lanes * plan.n_sets
     blocks_of_channel = -(-job.n_frames // frames_of_block)
     for block in range(first_block, last_block):
         number = block // blocks_of_channel
         first_frame = (block - number * blocks_of_channel) * frames_of_block
-        item_index = number // job.n_channels
-        channel = number - item_index * job.n_channels
-        signal = job.signal + item_index * job.signal_strides[0] + channel * job.signal_strides[1]
-        first = first_frame * plan.hop_length - job.n_padded
-
-        # Gather. A block at an edge, or of samples that are not neighbours, goes through a copy.
-        source, stride = signal + first * sample_stride, piece_stride
-        if sample_stride != item or first < 0 or first + span > job.n_samples:
-            if plan.piece_length == plan.hop_length:
-                stage_samples(unit, item, signal, sample_stride, job.n_samples, first, span, stage)
-                stride = plan.hop_length * item
-            else:
-                length = plan.n_tiles * lanes
-                stride = length * item
-                for i in range(plan.n_pieces):
-                    stage_samples(
-                        unit,
-                        item,
-                        signal,
-                        sample_stride,
-                        job.n_samples,
-                        first + i * plan.hop_length,
-                        length,
-                        stage + i * stride,
-                    )
-            source = stage
-        transpose_pieces(
-            unit,
-            source,
-            stride,
-            plan.n_pieces,
-            plan.n_tiles,
-            samples,
-            plan.sample_row_bytes,
+        batch = number // job.n_channels
+        channel = number - batch * job.n_channels
+        signal = job.signal + batch * job.signal_strides[0] + channel * job.signal_strides[1]
+        target = (
+            job.out
+            + batch * job.out_strides[0]
+            + channel * job.out_strides[1]
+            + first_frame * job.out_strides[2]
         )
-        if plan.tail >= 0:
-            copy_vector(unit, samples + plan.tail, outside + 2 * plan.sample_row_bytes)
+        gather(unit, lanes, item, plan, job, signal, first_frame, samples, stage)
 
         # Transform: one pass over everything, then the blocks that it leaves, two by two.
         twiddles = plan.twiddles
@@ -112,14 +86,7 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
             twiddles,
         )
         twiddles += block_rows * (radix - 1) * 2 * item
-        pairs, split_twiddles = plan.pairs, plan.split_twiddles
-        target = (
-            job.out
-            + item_index * job.out_strides[0]
-            + channel * job.out_strides[1]
-            + first_frame * job.out_strides[2]
-        )
-        ahead = target
+        pairs, split_twiddles, ahead = plan.pairs, plan.split_twiddles, target
         for j in range(radix // 2 + 1):
             mirrored = (radix - j) % radix
             inner_passes(
@@ -128,7 +95,7 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
                 item,
                 rows + j * block_stride,
                 block_rows,
-                2 * bytes_,
+                2 * vector,
                 twiddles,
             )
             if mirrored != j:
@@ -138,7 +105,7 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
                     item,
                     rows + mirrored * block_stride,
                     block_rows,
-                    2 * bytes_,
+                    2 * vector,
                     twiddles,
                 )
             n_pairs = block_rows
@@ -156,21 +123,18 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
             else:
                 split_to_magnitudes(unit, rows, pairs, split_twiddles, n_pairs, values, ahead)
             pairs += n_pairs * 16
-            if job.result == MAGNITUDES:
-                ahead += n_pairs * 2 * bytes_
             split_twiddles += n_pairs * 2 * item
+            if job.result != BANDS:
+                ahead += n_pairs * 2 * n_numbers * vector
 
         # Reduce and write.
-        n_numbers = 1
-        if job.result == SPECTRUM:
-            n_numbers = 2
         for part in range(plan.n_sets):
-            finished, n_values = values + part * plan.n_freq * n_numbers * bytes_, plan.n_freq
+            finished, n_values = values + part * plan.n_freq * n_numbers * vector, plan.n_freq
             if job.result == BANDS:
                 sum_bands(unit, finished, plan.bands, plan.band_weights, plan.n_bands, bands)
                 finished, n_values = bands, plan.n_bands
             if job.scale:
-                peaks = job.peaks + (block * plan.n_sets + part) * bytes_
+                peaks = job.peaks + (block * plan.n_sets + part) * vector
                 decibels(unit, finished, n_values, job.scale, peaks)
             write_rows(
                 unit,
@@ -185,6 +149,40 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
                 job.out_strides[2],
                 job.out_strides[3],
             )
+
+
+@inlined
+def gather(unit, lanes, item, plan, job, signal, first_frame, samples, stage):
+    """Transpose the samples of a block, from where they are if all are there and neighbours."""
+    sample_stride = job.signal_strides[2]
+    first = first_frame * plan.hop_length - job.n_padded
+    span = (plan.n_pieces - 1) * plan.hop_length + plan.n_tiles * lanes
+    source, stride = signal + first * sample_stride, plan.hop_length * sample_stride
+    if sample_stride != item or first < 0 or first + span > job.n_samples:
+        # Pieces that follow each other are copied at once, others one by one.
+        length, n_copies, source = span, 1, stage
+        stride = plan.hop_length * item
+        if plan.piece_length < plan.hop_length:
+            length, n_copies = plan.n_tiles * lanes, plan.n_pieces
+            stride = length * item
+        for i in range(n_copies):
+            start = first + i * plan.hop_length
+            stage_samples(
+                unit,
+                item,
+                signal,
+                sample_stride,
+                job.n_samples,
+                start,
+                length,
+                stage + i * stride,
+            )
+    row_bytes = plan.sample_row_bytes
+    transpose_pieces(unit, source, stride, plan.n_pieces, plan.n_tiles, samples, row_bytes)
+    if plan.tail >= 0:
+        # The last sample of a window of odd length, with a zero for its neighbour.
+        n_rows = plan.n_tiles * lanes
+        copy_vector(unit, samples + plan.tail, samples + (n_rows + 2) * row_bytes)
 
 
 @inlined
