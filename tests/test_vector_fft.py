@@ -176,7 +176,7 @@ class TestEpilogues:
         lanes, limits = n_lanes(dtype), np.finfo(dtype)
         exponents = np.linspace(limits.minexp // 2 + 2, limits.maxexp // 2 - 3, 100 * lanes)
         numbers = (2.0**exponents).astype(dtype).reshape(-1, lanes)
-        numbers[0, :3] = 0, np.inf, np.nan
+        numbers.ravel()[:3] = 0, np.inf, np.nan
         for row in numbers:
             rows, got = aligned((1, 2, lanes), dtype), aligned((2, lanes), dtype)
             rows[0, 0], pairs = row / 2, np.array([[0, 0, 0, 1]], np.int32)
@@ -209,7 +209,7 @@ class TestEpilogues:
         exponents = np.linspace(np.log10(limits.smallest_subnormal), np.log10(limits.max) - 1, 400)
         numbers = aligned((100, 4 * lanes), dtype)[:, :lanes].copy()
         numbers.ravel()[:] = np.resize(10.0 ** exponents.astype(np.longdouble), numbers.size)
-        numbers[0, :4] = 0, np.inf, -1, 1
+        numbers.ravel()[:4] = 0, np.inf, -1, 1
         x = numbers.copy()
         scale, peaks = np.array([limits.smallest_subnormal, 5], dtype), aligned((lanes,), dtype)
         _decibels(dtype.type(1), x.ctypes.data, len(x), scale.ctypes.data, peaks.ctypes.data)
