@@ -9,9 +9,6 @@ from kapre_ref.kernels.cpu.vector import Value
 
 PI = np.longdouble("3.14159265358979323846264338327950288")
 
-# How a composite size is split: first the factor, transformed over the larger stride.
-_SPLITS = {6: 2, 9: 3, 10: 2, 16: 4}
-
 
 class Complex(NamedTuple):
     """Complex numbers in the lanes of two vectors."""
@@ -55,20 +52,6 @@ class Complex(NamedTuple):
         """Multiply by -i."""
         return Complex(self.im, -self.re)
 
-    def rotated(self, turns, n):
-        """Multiply by exp(-2 pi i turns / n), with less arithmetic for eighths of a turn."""
-        eighths, rest = divmod(8 * (turns % n), n)
-        x = self
-        if rest:
-            cosine, sine = _cos_sin(turns, n)
-            constant = self.re.emitter.constant
-            return x * Complex(constant(cosine), constant(-sine))
-        for _ in range(eighths // 2):
-            x = x.over_i()
-        if eighths % 2:  # (1 - i) / sqrt(2)
-            x = Complex(x.re + x.im, x.im - x.re).scaled(math.sqrt(0.5))
-        return x
-
 
 def _cos_sin(turns, n):
     """Return cosine and sine of turns / n of a circle, rounded once: 1/2 is 1/2."""
@@ -77,15 +60,14 @@ def _cos_sin(turns, n):
 
 
 def dft(x):
-    """Return the Fourier transform of a list of Complex: X[k] = sum_n x[n] exp(-2 pi i k n / N)."""
+    """Return the Fourier transform of 2, 4, 8 or an odd number of Complex.
+
+    X[k] = sum_n x[n] exp(-2 pi i k n / N).
+    """
     n = len(x)
-    if n == 1:
-        return x
     if n in (2, 4, 8):
         pairs = list(zip(x[: n // 2], x[n // 2 :], strict=True))
         return _dft_of_pairs([a + b for a, b in pairs], [a - b for a, b in pairs])
-    if n in _SPLITS:
-        return _dft_of_product(x, _SPLITS[n])
     return _dft_of_odd(x)
 
 
@@ -132,14 +114,6 @@ def _dft_of_pairs(sums, differences):
             difference.plus_scaled(turned, -factor),
         ]
     return result
-
-
-def _dft_of_product(x, a):
-    """Transform over n1 of n = b n1 + n2, rotate, transform over n2; k = k1 + a k2."""
-    n, b = len(x), len(x) // a
-    columns = [dft(x[n2::b]) for n2 in range(b)]
-    rows = [dft([columns[n2][k1].rotated(n2 * k1, n) for n2 in range(b)]) for k1 in range(a)]
-    return [rows[k % a][k // a] for k in range(n)]
 
 
 def _dft_of_odd(x):
