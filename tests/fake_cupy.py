@@ -261,7 +261,8 @@ def _module(name, **contents):
 
 
 fft = _module("cupy.fft", rfft=_rfft, irfft=_irfft)
-cuda = _module("cupy.cuda", Device=_Device)
+_STREAM = SimpleNamespace(synchronize=lambda: None)
+cuda = _module("cupy.cuda", Device=_Device, get_current_stream=lambda: _STREAM)
 lib = _module("cupy.lib")
 lib.stride_tricks = _module(
     "cupy.lib.stride_tricks", as_strided=_as_strided, sliding_window_view=_sliding_window_view

@@ -1,6 +1,7 @@
 """Decibels: two passes, for the peak of an item must be known before its floor."""
 
 import math
+from functools import lru_cache
 
 import cupy
 import numpy as np
@@ -36,20 +37,22 @@ def raise_to_floor(values, peaks, scale):
     _launch("raise_to_floor", (values, peaks), values, limits)
 
 
+@lru_cache(maxsize=64)
 def constants(scale):
     """Return amin, and what 10 log10 gives at 0 dB."""
     zero = 10 * math.log10(max(scale.amin, scale.ref_value))
     return np.float32(scale.amin), np.float32(zero)
 
 
-def items_are_dense(x):
+@lru_cache(maxsize=512)
+def items_are_dense(shape, strides, itemsize):
     """Tell whether x[0], x[1], ... fill one stretch of memory, each in whatever order of axes."""
-    length = x.itemsize
-    for n, stride in sorted(zip(x.shape[1:], x.strides[1:], strict=True), key=lambda axis: axis[1]):
+    length = itemsize
+    for n, stride in sorted(zip(shape[1:], strides[1:], strict=True), key=lambda axis: axis[1]):
         if n != 1 and stride != length:
             return False
         length *= n
-    return len(x) == 1 or x.strides[0] == length
+    return shape[0] == 1 or strides[0] == length
 
 
 def _launch(name, arrays, items, limits):

@@ -8,6 +8,7 @@ import numpy as np
 
 from kapre_ref.kernels.gpu.decibel import constants, items_are_dense, raise_to_floor
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, in_elements, int64, kernel
+from kapre_ref.kernels.gpu.memory import resident
 
 _STEMS = ("dft", "frames", "bins", "stft")
 # n_fft: points in a lane's registers, threads of a block; as `Shape` in frames.cu has them.
@@ -30,9 +31,8 @@ def stft(signals, plan, out):
 
 def spectrogram(signals, plan, scale, out):
     """Write magnitudes, or bands if the plan has a filterbank; decibels if there is a scale."""
-    result = out
-    if out.dtype != np.float32 or (scale is not None and not items_are_dense(out)):
-        result = cupy.empty(out.shape, np.float32)
+    dense = scale is None or items_are_dense(out.shape, out.strides, out.itemsize)
+    result = out if dense and out.dtype == np.float32 else cupy.empty(out.shape, np.float32)
     output = "Magnitudes" if plan.filterbank is None else "Bands"
     _run(signals.astype(np.float32, copy=False), plan, scale, output, result)
     if result is not out:
@@ -108,7 +108,7 @@ def _windows(plan, device_id):
     # Kapre multiplies by the whole window, then crops to n_fft: the same as a cropped window.
     window = np.zeros(plan.n_fft, np.float32)
     window[: plan.win_length] = plan.window[: plan.n_fft] / 2
-    return cupy.asarray(window)
+    return resident(window)
 
 
 @lru_cache(maxsize=32)
@@ -118,7 +118,7 @@ def _roots(n_fft, device_id):
     products = np.outer(np.arange(m // n_points), np.arange(n_points))
     twiddles = np.exp(-2j * np.pi * products / m)
     roots = np.exp(-2j * np.pi * np.arange(m // 2) / n_fft)
-    return cupy.asarray(twiddles.astype(np.complex64)), cupy.asarray(roots.astype(np.complex64))
+    return resident(twiddles.astype(np.complex64)), resident(roots.astype(np.complex64))
 
 
 @lru_cache(maxsize=128)
@@ -132,4 +132,4 @@ def _bands(plan, device_id):
     count = len(covered) - covered[::-1].argmax(axis=0) - first
     rows = np.minimum(first + np.arange(count.max())[:, None], len(covered) - 1)
     weights = np.take_along_axis(filterbank, rows, axis=0)  # (width, n_bands)
-    return cupy.asarray(np.stack([first, count], axis=1).astype(np.int32)), cupy.asarray(weights)
+    return resident(np.stack([first, count], axis=1).astype(np.int32)), resident(weights)

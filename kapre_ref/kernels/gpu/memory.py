@@ -29,10 +29,20 @@ def asarray(constant, like):
         return cupy.asarray(constant)
 
 
+def resident(constant):
+    """Copy a NumPy array to the current device, to be kept there and used in any stream.
+
+    It waits for the copy, once and for all: other streams would not.
+    """
+    copied = cupy.asarray(constant)
+    cupy.cuda.get_current_stream().synchronize()
+    return copied
+
+
 @lru_cache(maxsize=128)
 def on_device_as(plan, field, dtype, device_id):
     """Return an array of a plan on the current device, copied once for each dtype and device."""
-    return cupy.asarray(getattr(plan, field).astype(dtype))
+    return resident(getattr(plan, field).astype(dtype))
 
 
 def working_dtype(dtype):

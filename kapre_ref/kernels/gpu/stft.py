@@ -1,12 +1,14 @@
 """Fourier transforms of windowed frames: fused for the usual n_fft, else through cuFFT."""
 
+from functools import lru_cache
+
 import cupy
 import numpy as np
 
 from kapre_ref.kernels.gpu import fused
 from kapre_ref.kernels.gpu.framing import framed
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, in_elements, int64, kernel
-from kapre_ref.kernels.gpu.memory import on_device, on_device_as, working_dtype
+from kapre_ref.kernels.gpu.memory import on_device, on_device_as, resident, working_dtype
 
 _OVERLAP_ADD_THREADS = 256  # as in overlap_add.cu
 
@@ -42,7 +44,7 @@ def inverse_stft(spectra, n_fft, hop_length, window, out):
         out[...] = 0
         return
     frames = cupy.ascontiguousarray(cupy.fft.irfft(spectra, n_fft))  # (..., n_frames, n_fft)
-    window = cupy.asarray(window[:n_fft].astype(out.dtype))
+    window = _inverse_window(window[:n_fft].tobytes(), out.dtype, out.device.id)
     batch, n_channels, n_samples = out.shape
     n_tiles = -(-n_samples // _OVERLAP_ADD_THREADS)
     assert batch * n_channels * n_tiles <= MAX_BLOCKS, "a terabyte at least"
@@ -56,3 +58,8 @@ def inverse_stft(spectra, n_fft, hop_length, window, out):
     function = kernel(("overlap_add",), f"kapre::overlap_add<{real}>", out.device.id)
     grid = (batch * n_channels * n_tiles,)
     function(grid, (_OVERLAP_ADD_THREADS,), (frames, window, out, *scalars))
+
+
+@lru_cache(maxsize=64)
+def _inverse_window(float64_bytes, dtype, device_id):
+    return resident(np.frombuffer(float64_bytes).astype(dtype))
