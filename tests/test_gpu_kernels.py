@@ -14,6 +14,7 @@ import pytest
 import test_band_spectrograms
 import test_decibel
 import test_framing
+import test_golden
 import test_inverse_stft
 import test_mu_law
 import test_spectrograms
@@ -167,6 +168,12 @@ class TestFusedLogFrequency(AnyOrder, test_band_spectrograms.TestLogFrequencySpe
     cases = tuple(case(2, 2 * n_fft, n_fft=n_fft, return_decibel=True) for n_fft in (512, 2048))
     usual = case(2, 700, 3, n_fft=256, hop_length=77, log_n_bins=60, output_data_format=FIRST)
     test_equals_the_chain = test_notes = None
+
+
+class TestRecordingsOfKapre:
+    @pytest.mark.parametrize("entry", test_golden.EQUAL, ids=test_golden.by_name)
+    def test_kernels_equal_kapre(self, backend, entry):
+        test_golden.compare(test_golden.Library(backend), entry)
 
 
 class TestOutOfRange:
