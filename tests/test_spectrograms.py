@@ -200,6 +200,36 @@ class TestStftMagnitude(ComposedTests):
         assert got[:, :98].max() < 1e-9
 
 
+class TestExtremes:
+    @pytest.mark.parametrize("n_fft", [32, 45, 22])
+    @pytest.mark.parametrize(
+        ("dtype", "level"),
+        [
+            ("float32", 1e-30),
+            ("float32", 1e-22),
+            ("float32", 1e18),
+            ("float32", 1e35),
+            ("float64", 1e-300),
+            ("float64", 1e200),
+        ],
+    )
+    def test_very_loud_and_very_faint_signals(self, backend, n_fft, dtype, level, rng):
+        x = (level * rng.uniform(-1, 1, (2, 600))).astype(dtype)  # squares are out of range
+        x[0, :200] = 0
+        parameters = {"n_fft": n_fft, "hop_length": 8}
+        got = backend.numpy(kr.stft_magnitude(backend.array(x), **parameters))
+        truth = kr.stft_magnitude_reference(x.astype(np.float64), **parameters)
+        assert_close(got, truth, 8 * eps_of(dtype) * peak_of(truth))
+
+    def test_an_amin_that_rounds_to_zero(self, backend, rng):
+        x = rng.uniform(-1, 1, (1, 600)).astype(np.float32)
+        x[0, 200:] = 0
+        options = {"return_decibel": True, "db_amin": 1e-60, "db_dynamic_range": 2000.0}
+        got = backend.numpy(kr.stft_magnitude(backend.array(x), n_fft=32, **options))
+        assert got.min() == -600
+        assert got[0, 0].min() > -100
+
+
 class TestStftMagPhase(ComposedTests):
     public = staticmethod(kr.stft_mag_phase)
     oracle = staticmethod(kr.stft_mag_phase_reference)

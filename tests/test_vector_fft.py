@@ -14,7 +14,12 @@ import scipy.fft
 from closeness import assert_close
 
 from kapre_ref.kernels import cpu
-from kapre_ref.kernels.cpu.epilogues import decibels, split_to_magnitudes, sum_bands
+from kapre_ref.kernels.cpu.epilogues import (
+    decibels,
+    split_again_if_extreme,
+    split_to_magnitudes,
+    sum_bands,
+)
 from kapre_ref.kernels.cpu.fft_plan import (
     MAX_N_FFT,
     factorize,
@@ -166,23 +171,25 @@ class TestEpilogues:
         angles = -2 * np.pi * k / n
         twiddles = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(dtype)
         got = aligned((n // 2 + 1, lanes), dtype)
-        target = got.ctypes.data
+        peak = aligned((lanes,), dtype)
         tables = pairs.ctypes.data, twiddles.ctypes.data, len(pairs)
-        _split(dtype.type(1), rows.ctypes.data, *tables, target, target)
+        places = got.ctypes.data, peak.ctypes.data
+        _split(dtype.type(1), rows.ctypes.data, *tables, *places)
         assert_close(got, np.abs(direct_dft(frames)[: n // 2 + 1]), tolerance)
 
     def test_square_roots_of_all_sizes(self, dtype, rng):
         # The bins of a pair take different ways to the square root; here both are 2 Re Z[0].
         lanes, limits = n_lanes(dtype), np.finfo(dtype)
-        exponents = np.linspace(limits.minexp // 2 + 2, limits.maxexp // 2 - 3, 100 * lanes)
+        exponents = np.linspace(limits.minexp + 2, limits.maxexp - 3, 100 * lanes)
         numbers = (2.0**exponents).astype(dtype).reshape(-1, lanes)
         numbers.ravel()[:3] = 0, np.inf, np.nan
         for row in numbers:
             rows, got = aligned((1, 2, lanes), dtype), aligned((2, lanes), dtype)
             rows[0, 0], pairs = row / 2, np.array([[0, 0, 0, 1]], np.int32)
-            twiddles, target = np.array([1, 0], dtype), got.ctypes.data
+            twiddles, peak = np.array([1, 0], dtype), aligned((lanes,), dtype)
             tables = pairs.ctypes.data, twiddles.ctypes.data, 1
-            _split(dtype.type(1), rows.ctypes.data, *tables, target, target)
+            places = got.ctypes.data, peak.ctypes.data
+            _split(dtype.type(1), rows.ctypes.data, *tables, *places)
             finite = np.isfinite(row)
             for magnitudes in got:
                 np.testing.assert_allclose(magnitudes[finite], row[finite], rtol=2 * limits.eps)
@@ -211,7 +218,9 @@ class TestEpilogues:
         numbers.ravel()[:] = np.resize(10.0 ** exponents.astype(np.longdouble), numbers.size)
         numbers.ravel()[:4] = 0, np.inf, -1, 1
         x = numbers.copy()
-        scale, peaks = np.array([limits.smallest_subnormal, 5], dtype), aligned((lanes,), dtype)
+        least = 10 * np.log10(np.longdouble(limits.smallest_subnormal)) + 5
+        scale = np.array([limits.smallest_subnormal, 5, least], dtype)
+        peaks = aligned((lanes,), dtype)
         _decibels(dtype.type(1), x.ctypes.data, len(x), scale.ctypes.data, peaks.ctypes.data)
         floor = scale[0].astype(np.longdouble)
         expected = 10 * np.log10(np.maximum(numbers.astype(np.longdouble), floor)) + 5
@@ -223,7 +232,7 @@ class TestEpilogues:
         lanes = n_lanes(dtype)
         x = np.ones((3, lanes), dtype)
         x[1, 0] = np.nan
-        scale, peaks = np.array([1e-5, 0], dtype), np.zeros(lanes, dtype)
+        scale, peaks = np.array([1e-5, 0, -50], dtype), np.zeros(lanes, dtype)
         _decibels(dtype.type(1), x.ctypes.data, len(x), scale.ctypes.data, peaks.ctypes.data)
         np.testing.assert_array_equal(peaks, [np.nan] + [0] * (lanes - 1))
 
@@ -354,8 +363,9 @@ def _copy(unit, strip, strip_row_bytes, n_frames, n_values, target, row_bytes):
 
 
 @numba.njit
-def _split(unit, rows, pairs, twiddles, n_pairs, target, ahead):
-    split_to_magnitudes(unit, rows, pairs, twiddles, n_pairs, target, ahead)
+def _split(unit, rows, pairs, twiddles, n_pairs, target, peak):
+    split_to_magnitudes(unit, rows, pairs, twiddles, n_pairs, target, target, peak)
+    split_again_if_extreme(unit, rows, pairs, twiddles, n_pairs, target, peak)
 
 
 @numba.njit

@@ -42,17 +42,49 @@ def _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, writer, two_fra
             write_pair(k_a, x_a, k_b, x_b)
 
 
-def _magnitude_writer(emitter, target):
-    """Use the plain formula, unlike the oracle.
-
-    Its squares leave the range of float32 only beyond 1e19 and below 1e-19 (float64: 1e154).
-    """
+def _magnitude_writer(emitter, target, largest):
+    """Use the plain formula, and keep each lane's largest square for `_extreme`."""
 
     def write_pair(k_a, a, k_b, b):
-        magnitude_a = emitter.call("sqrt", a.re * a.re + a.im * a.im)
-        magnitude_b = _second_sqrt(emitter, b.re * b.re + b.im * b.im)
-        emitter.store(magnitude_a, target + k_a * emitter.bytes)
-        emitter.store(magnitude_b, target + k_b * emitter.bytes)
+        square_a, square_b = a.re * a.re + a.im * a.im, b.re * b.re + b.im * b.im
+        largest.set(emitter.larger(emitter.larger(square_a, square_b), largest.get()))
+        emitter.store(emitter.call("sqrt", square_a), target + k_a * emitter.bytes)
+        emitter.store(_second_sqrt(emitter, square_b), target + k_b * emitter.bytes)
+
+    return write_pair, 1
+
+
+def _extreme(emitter, squares):
+    """Return 1 if a lane's largest square shows that the plain formula was not good enough, else 0.
+
+    Squares that overflow are seen by themselves. Those that underflow count if they belong to a
+    frame so faint that they are not far below its peak; a silent frame is taken for one.
+    """
+    low, high = (1e-24, 1e38) if emitter.itemsize == 4 else (1e-275, 1e307)
+    return emitter.any(
+        emitter.either(emitter.compare("<", squares, low), emitter.compare(">", squares, high))
+    )
+
+
+def _scaled_magnitude_writer(emitter, target):
+    """Divide by a power of two near the magnitude first: squares neither over- nor underflow."""
+    sign_less, exponent, least, most = (
+        (0x7FFFFFFF, 0x7F800000, 2.0**-126, 2.0**127)
+        if emitter.itemsize == 4
+        else (0x7FFFFFFFFFFFFFFF, 0x7FF0000000000000, 2.0**-1022, 2.0**1023)
+    )
+
+    def magnitude(z):
+        re, im = (emitter.from_bits(emitter.mask(emitter.bits(x), sign_less)) for x in z)
+        size = emitter.larger(emitter.larger(re, im), emitter.constant(least))
+        size = emitter.select(emitter.compare(">", size, most), emitter.constant(most), size)
+        power = emitter.from_bits(emitter.mask(emitter.bits(size), exponent))
+        re, im = re / power, im / power
+        return emitter.call("sqrt", re * re + im * im) * power
+
+    def write_pair(k_a, a, k_b, b):
+        emitter.store(magnitude(a), target + k_a * emitter.bytes)
+        emitter.store(magnitude(b), target + k_b * emitter.bytes)
 
     return write_pair, 1
 
@@ -84,10 +116,20 @@ def _row_writer(emitter, target):
 
 
 @vector_function
-def split_to_magnitudes(emitter, rows, pairs, twiddles, n_pairs, target, ahead):
-    """Write the magnitudes of all bins, a vector each."""
-    writer = _magnitude_writer(emitter, target)
+def split_to_magnitudes(emitter, rows, pairs, twiddles, n_pairs, target, ahead, peak):
+    """Write the magnitudes of all bins, a vector each; raise `peak` to the largest squares."""
+    largest = emitter.variable(emitter.load(peak))
+    writer = _magnitude_writer(emitter, target, largest)
     _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, writer)
+    emitter.store(largest.get(), peak)
+
+
+@vector_function
+def split_again_if_extreme(emitter, rows, pairs, twiddles, n_pairs, target, peak):
+    """Write all magnitudes once more, scaled, if the plain formula was not good enough."""
+    writer = _scaled_magnitude_writer(emitter, target)
+    n_again = n_pairs * _extreme(emitter, emitter.load(peak))
+    _split_pairs(emitter, rows, pairs, twiddles, n_again, target, writer)
 
 
 @vector_function
@@ -98,10 +140,20 @@ def split_to_spectrum(emitter, rows, pairs, twiddles, n_pairs, target, ahead):
 
 
 @vector_function
-def separate_magnitudes(emitter, rows, pairs, n_pairs, target, ahead):
-    """Write the magnitudes of two frames that were transformed as one."""
-    writer = _magnitude_writer(emitter, target)
+def separate_magnitudes(emitter, rows, pairs, n_pairs, target, ahead, peak):
+    """Write the magnitudes of two frames that were transformed as one; raise `peak`."""
+    largest = emitter.variable(emitter.load(peak))
+    writer = _magnitude_writer(emitter, target, largest)
     _split_pairs(emitter, rows, pairs, None, n_pairs, ahead, writer, two_frames=True)
+    emitter.store(largest.get(), peak)
+
+
+@vector_function
+def separate_again_if_extreme(emitter, rows, pairs, n_pairs, target, peak):
+    """Write all magnitudes once more, scaled, if the plain formula was not good enough."""
+    writer = _scaled_magnitude_writer(emitter, target)
+    n_again = n_pairs * _extreme(emitter, emitter.load(peak))
+    _split_pairs(emitter, rows, pairs, None, n_again, target, writer, two_frames=True)
 
 
 @vector_function
@@ -140,15 +192,16 @@ def sum_bands(emitter, magnitudes, bands, weights, n_bands, target):
 def decibels(emitter, rows, n_rows, scale, peaks):
     """Turn vectors into decibels in place, and write each lane's largest; NaN counts as that.
 
-    `scale` holds the smallest magnitude and what to add to 10 log10 of a magnitude.
+    `scale` holds the smallest magnitude, which may round to 0, what to add to 10 log10 of a
+    magnitude, and what the smallest one gives.
     """
-    smallest, offset = emitter.broadcast(scale), emitter.broadcast(scale + emitter.itemsize)
+    smallest, offset, least = (emitter.broadcast(scale + i * emitter.itemsize) for i in range(3))
     peak = emitter.variable(emitter.constant(-math.inf))
     with emitter.loop(n_rows) as i:
         x = emitter.load(rows + i * emitter.bytes)
         # Comparisons fail with NaN, which stays as it is.
-        x = emitter.select(emitter.compare("<", x, smallest), smallest, x)
         decibel = ten_log10(emitter, x, offset)
+        decibel = emitter.select(emitter.compare("<=", x, smallest), least, decibel)
         emitter.store(decibel, rows + i * emitter.bytes)
         old = peak.get()
         is_peak = emitter.compare(">", decibel, old)

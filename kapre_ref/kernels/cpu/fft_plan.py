@@ -38,6 +38,7 @@ class FftPlan(NamedTuple):
     at_bands: int
     at_strip: int
     at_stage: int
+    at_peak: int
     offsets: int
     window: int
     twiddles: int
@@ -218,6 +219,7 @@ def tables_of(plan, dtype):
         (n_bands + lanes) * vector_bytes(),
         (STRIP_TILES * lanes + 1) * vector_bytes(),
         n_staged * item,
+        vector_bytes(),
     ]
     starts, n_bytes = places(sizes)
     addresses = [array.ctypes.data for array in arrays] + [0, 0]

@@ -122,8 +122,9 @@ def _frame_seconds(plan):
 
 @lru_cache(maxsize=64)
 def _scale_numbers(scale, dtype):
-    """Return the least magnitude, and what to add to its and larger ones' 10 log10."""
-    return np.array([scale.amin, -_reference(scale)], dtype)
+    """Return the least magnitude, what to add to 10 log10 of larger ones, and what it gives."""
+    least = 10 * math.log10(scale.amin) - _reference(scale)
+    return np.array([scale.amin, -_reference(scale), least], dtype)
 
 
 def _reference(scale):

@@ -5,8 +5,10 @@ from typing import NamedTuple
 from kapre_ref.kernels.cpu import passes
 from kapre_ref.kernels.cpu.epilogues import (
     decibels,
+    separate_again_if_extreme,
     separate_magnitudes,
     separate_spectra,
+    split_again_if_extreme,
     split_to_magnitudes,
     split_to_spectrum,
     sum_bands,
@@ -46,6 +48,7 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
     samples, rows = scratch + plan.at_samples, scratch + plan.at_rows
     values, bands = scratch + plan.at_values, scratch + plan.at_bands
     strip, stage = scratch + plan.at_strip, scratch + plan.at_stage
+    peak = scratch + plan.at_peak
     fill_zeros(
         unit, samples + plan.n_tiles * lanes * plan.sample_row_bytes, 4 * plan.n_pieces
     )  # what `offsets` points to outside the frames
@@ -87,6 +90,7 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
         )
         twiddles += block_rows * (radix - 1) * 2 * item
         pairs, split_twiddles, ahead = plan.pairs, plan.split_twiddles, target
+        fill_zeros(unit, peak, lanes)
         for j in range(radix // 2 + 1):
             mirrored = (radix - j) % radix
             inner_passes(
@@ -117,15 +121,23 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
                 if job.result == SPECTRUM:
                     separate_spectra(unit, rows, pairs, n_pairs, values, ahead)
                 else:
-                    separate_magnitudes(unit, rows, pairs, n_pairs, values, ahead)
+                    separate_magnitudes(unit, rows, pairs, n_pairs, values, ahead, peak)
             elif job.result == SPECTRUM:
                 split_to_spectrum(unit, rows, pairs, split_twiddles, n_pairs, values, ahead)
             else:
-                split_to_magnitudes(unit, rows, pairs, split_twiddles, n_pairs, values, ahead)
+                split_to_magnitudes(unit, rows, pairs, split_twiddles, n_pairs, values, ahead, peak)
             pairs += n_pairs * 16
             split_twiddles += n_pairs * 2 * item
             if job.result != BANDS:
                 ahead += n_pairs * 2 * n_numbers * vector
+
+        n_pairs = (pairs - plan.pairs) // 16
+        if job.result != SPECTRUM and plan.n_sets == 2:
+            separate_again_if_extreme(unit, rows, plan.pairs, n_pairs, values, peak)
+        elif job.result != SPECTRUM:
+            split_again_if_extreme(
+                unit, rows, plan.pairs, plan.split_twiddles, n_pairs, values, peak
+            )
 
         # Reduce and write.
         for part in range(plan.n_sets):

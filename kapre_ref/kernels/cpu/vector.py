@@ -156,6 +156,16 @@ class Emitter:
         """Choose lanes from `a` where the condition holds, else from `b`."""
         return Value(self, self.builder.select(condition.llvm, a.llvm, b.llvm))
 
+    def larger(self, a, b):
+        """Return the larger of floating-point numbers, `b` if `a` is NaN; one instruction."""
+        return self.select(self.compare(">", a, b), a, b)
+
+    def any(self, condition):
+        """Return the integer 1 if a condition holds in any lane, else 0."""
+        bits = self.builder.bitcast(condition.llvm, ir.IntType(self.lanes))
+        holds = self.builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
+        return Value(self, self.builder.zext(holds, _I64))
+
     def minimum(self, a, b):
         """Return the smaller of two integers."""
         b = self.value(b, a)
