@@ -285,6 +285,17 @@ class TestCache:
         assert run("count", package=package, options=["-W", "error"], **nowhere) == "0 1"
         assert kernel_files(tmp_path) == []
 
+    def test_an_installed_package_leaves_nothing_behind(self, package, tmp_path):
+        for path in kernel_files(package):
+            path.unlink()
+        installed = tmp_path / "site-packages" / "kapre_ref"
+        shutil.copytree(package, installed)
+        home = tmp_path / "home"
+        user = {"HOME": str(home), "XDG_CACHE_HOME": "", "LOCALAPPDATA": ""}
+        assert run("count", package=installed, **user) == "0 1"
+        assert kernel_files(installed) == []
+        assert run("count", package=installed, **user) == "1 0"
+
     def _block(self, package):
         # Permissions alone would not stop a test that runs as root.
         folder = package / "kernels" / "cpu" / "__pycache__"

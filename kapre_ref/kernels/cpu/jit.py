@@ -130,15 +130,21 @@ def _write(folder, name, content):
 
 @lru_cache(maxsize=1)
 def _folders():
-    """List where compiled code may lie: as told to numba, beside the source, the user's cache."""
+    """List where compiled code may lie: as told to numba, beside the source, the user's cache.
+
+    Beside an installed package comes last: what an installer has not put there it does not take
+    away, and the folders that stay would be imported as an empty package.
+    """
     package = Path(__file__).resolve().parent
-    folders = [package / "__pycache__"]
     mine = f"kapre_ref-{hashlib.sha256(bytes(package)).hexdigest()[:16]}"
-    if config.CACHE_DIR:
-        folders.insert(0, Path(config.CACHE_DIR) / mine)
+    folders = [package / "__pycache__"]
     with suppress(RuntimeError):  # a user without a home
         user = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME")
         folders.append((Path(user) if user else Path.home() / ".cache") / mine)
+    if {"site-packages", "dist-packages"} & set(package.parts):
+        folders.reverse()
+    if config.CACHE_DIR:
+        folders.insert(0, Path(config.CACHE_DIR) / mine)
     return folders
 
 
