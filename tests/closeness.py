@@ -18,7 +18,7 @@ ORACLE_EPS = 16
 FORMULA_EPS = 64
 
 # How far a result may lie from a recording of Kapre, whose own float32 rounding it includes. The
-# figures are the ones that the golden data is judged by.
+# figures are those that equality with Kapre was promised to.
 RECORDED = {
     "constructor": 1e-6,  # filterbanks and windows: absolute, float32
     "spectrum": 2e-6,  # anything linear in the signal: of the array's peak
@@ -85,7 +85,7 @@ def assert_oracle_close(got, truth):
 
 
 def assert_recorded(got, recorded, kind):
-    """Require shape and dtype of a recording of Kapre, and its values to the judged tolerance."""
+    """Require shape and dtype of a recording of Kapre, and its values to the promised tolerance."""
     assert got.dtype == recorded.dtype, f"dtype {got.dtype}, expected {recorded.dtype}"
     if recorded.dtype.kind in "iub" or kind == "exact":
         np.testing.assert_array_equal(got, recorded)

@@ -33,7 +33,7 @@ KINDS = {
 
 
 def kind_of(entry):
-    """Tell which of the judged tolerances an entry falls under."""
+    """Tell which of the recording tolerances an entry falls under."""
     name = entry.op.rsplit(".", 1)[1]
     if name in ("get_window_fn", "filterbank_mel", "filterbank_log"):
         return "constructor"
