@@ -21,7 +21,8 @@ def store_row(emitter, row, address):
     emitter.store(row.im, address + emitter.bytes)
 
 
-def _store_twiddled(emitter, values, target, row_stride, twiddles):
+def store_twiddled(emitter, values, target, row_stride, twiddles):
+    """Store rows `row_stride` bytes apart, all but the first multiplied by their factors."""
     # Factors are loaded before anything is stored: LLVM cannot know that the stores spare them.
     factors = [
         Complex(
@@ -51,7 +52,7 @@ def _first_pass(radix):
                 place = window + index * (2 * emitter.itemsize)
                 both = emitter.broadcast(place), emitter.broadcast(place + emitter.itemsize)
                 weights.append(Complex(*both))
-            _store_twiddled(
+            store_twiddled(
                 emitter,
                 dft_of_weighted(values, weights),
                 target + i * (2 * emitter.bytes),
@@ -72,7 +73,7 @@ def _inner_pass(radix):
                 row = start + i * (2 * emitter.bytes)
                 values = dft([load_row(emitter, row + stride * j) for j in range(radix)])
                 factors = twiddles + i * (2 * (radix - 1) * emitter.itemsize)
-                _store_twiddled(emitter, values, row, stride, factors)
+                store_twiddled(emitter, values, row, stride, factors)
 
     inner_pass.__name__ += f"_{radix}"
     return vector_function(inner_pass)
