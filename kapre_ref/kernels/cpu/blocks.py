@@ -20,6 +20,8 @@ def for_blocks(function, inputs, out, dtypes, seconds_per_item):
     `out` may be one of the inputs, or None for a reduction, whose order must not matter.
     """
     arrays = [*inputs] if out is None else [*inputs, out]
+    if not arrays[0].ndim:  # NumPy 2.0 gathers arrays of no dimensions from the wrong place
+        arrays = [x[None] for x in arrays]
     n_items = arrays[0].size
     if not all(map(is_plain, arrays, dtypes)):
         # In the order of the result's memory: views of a channels_last array are contiguous then.
