@@ -26,7 +26,7 @@ from kapre_ref.data_format import (
 )
 from kapre_ref.framing import count_frames, frame_reference
 from kapre_ref.windows import (
-    coarse_hann_window_reference,
+    coarse_window_reference,
     get_window_fn,
     get_window_fn_reference,
     hann_window_reference,
@@ -276,8 +276,8 @@ def inverse_stft(
     so that `stft` is undone wherever frames overlap fully; see
     `perfectly_reconstructing_stft_istft` for padding that does so everywhere. Where the sum is
     zero, so is the result. Matches the layer `kapre.InverseSTFT` of Kapre 0.4.1, also in that a
-    Hann window for complex64 is the one that float32 arithmetic gives: where frames hardly overlap,
-    its small values are divided by, and their rounding shows.
+    Hann or Vorbis window for complex64 is the one that float32 arithmetic gives: where frames
+    hardly overlap, its small values are divided by, and their rounding shows.
 
     References
     ----------
@@ -346,12 +346,9 @@ def inverse_stft_reference(
 def forward_window_reference(
     window_name: str | None, win_length: int, dtype: np.dtype[Any]
 ) -> NDArray[np.float64]:
-    """Return the window to divide by: in float32, Kapre's own Hann window.
-
-    The other windows are not differences of nearly equal numbers: float32 serves them as well.
-    """
-    if dtype == np.float32 and window_name in (None, "hann_window"):
-        return coarse_hann_window_reference(win_length)
+    """Return the window to divide by: in float32, Kapre's own."""
+    if dtype == np.float32:
+        return coarse_window_reference(window_name, win_length)
     return get_window_fn_reference(window_name)(win_length, dtype=np.float64)
 
 
