@@ -3,6 +3,7 @@
 import math
 
 from kapre_ref.kernels.cpu.butterflies import Complex
+from kapre_ref.kernels.cpu.logarithm import COEFFICIENTS_32
 from kapre_ref.kernels.cpu.passes import load_row, store_row
 from kapre_ref.kernels.cpu.vector import vector_function
 
@@ -233,9 +234,10 @@ def _exponent_and_log(emitter, x):
     mantissa = emitter.from_bits(emitter.mask(shifted, (1 << bits) - 1) + pattern)
     f = mantissa - 1.0
     if emitter.itemsize == 4:
-        # log(1 + f) = f + f^2 (f P(f) - 1/2): Cephes logf (S. Moshier), to 1 ulp.
-        p = emitter.constant(_LOG_FLOAT32[0])
-        for c in _LOG_FLOAT32[1:]:
+        # log(1 + f) = f + f^2 (f P(f) - 1/2), with the coefficients of the scalar logarithm.
+        first, *others = map(float, reversed(COEFFICIENTS_32))
+        p = emitter.constant(first)
+        for c in others:
             p = p * f + c
         return exponent, f + f * f * (p * f - 0.5)
     # log(1 + f) = 2 atanh(s), s = f / (2 + f) within 0.172: eleven terms of its series.
@@ -245,16 +247,3 @@ def _exponent_and_log(emitter, x):
     for n in range(19, 1, -2):
         p = p * square + 2 / n
     return exponent, s * 2.0 + s * square * p
-
-
-_LOG_FLOAT32 = (
-    7.0376836292e-2,
-    -1.1514610310e-1,
-    1.1676998740e-1,
-    -1.2420140846e-1,
-    1.4249322787e-1,
-    -1.6668057665e-1,
-    2.0000714765e-1,
-    -2.4999993993e-1,
-    3.3333331174e-1,
-)
