@@ -11,7 +11,9 @@ have left or wait elsewhere when others reach a barrier; wrong masks of warp col
 a wrong size or kind are refused always. It can count, for each line of the source, wavefronts of
 shared memory (bank conflicts) and 32-byte sectors of global memory.
 
+As in what CuPy compiles, subnormal float32 are zero (float64 too, unlike there), and products are
+joined with sums where the machine has an instruction for it.
+
 It does not model: caches, time, divergence, tensor cores, asynchronous copies, inline PTX, and how
-CUDA's mathematical functions round. Subnormal float32 are zero, as in what CuPy compiles. Copies
-of whole structures are not watched.
+CUDA's mathematical functions round.
 """

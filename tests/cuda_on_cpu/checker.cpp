@@ -23,6 +23,7 @@ struct Shadow {
 
 struct Buffer {
     uintptr_t begin, end;
+    size_t offset;  // of `begin` in what was allocated
     bool writable;
     std::vector<Shadow> shadow;
 };
@@ -177,7 +178,7 @@ static void access(uintptr_t a, int size, bool write, bool atomic, uintptr_t pc)
         if (hit->writable) shadow = &hit->shadow, base = hit->begin;
         shared = false;
         // CuPy's arrays begin at multiples of 512; what is counted must not depend on NumPy's.
-        place = a - hit->begin + ((uintptr_t)(hit - buffers.begin()) << 48);
+        place = a - hit->begin + hit->offset + ((uintptr_t)(hit - buffers.begin()) << 48);
     }
     if (a % size) fail("misaligned " + what());
     if (shadow) {
@@ -238,6 +239,10 @@ void __tsan_func_exit() {}
 void __tsan_init() {}
 void __tsan_vptr_update(void**, void*) {}
 void __tsan_vptr_read(void**) {}
+// C++ leaves open what becomes of numbers that an integer cannot hold; CUDA and x86 differ.
+void __ubsan_handle_float_cast_overflow(void*, uintptr_t) {
+    if (watching) fail("a float that the integer cannot hold" + at(CALLER));
+}
 }
 
 // ---- What the runtime and the caller tell.
@@ -295,8 +300,8 @@ void checker_reset() {
     occurrences.clear();
 }
 
-extern "C" void emu_buffer(uintptr_t begin, size_t n_bytes, int may_write) {
-    buffers.push_back({begin, begin + n_bytes, may_write != 0, {}});
+extern "C" void emu_buffer(uintptr_t begin, size_t n_bytes, int may_write, size_t offset) {
+    buffers.push_back({begin, begin + n_bytes, offset, may_write != 0, {}});
 }
 
 // A symbol of the kernel's library, as an offset into it; constants are no shared arrays.

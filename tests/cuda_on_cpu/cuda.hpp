@@ -103,11 +103,15 @@ inline int __all_sync(unsigned mask, int predicate) {
     return __ballot_sync(mask, predicate) == mask;
 }
 template <class T>
-EMU_UNWATCHED inline T atomicMax(T* address, T value) {
-    emu_atomic(address, sizeof(T));
+EMU_UNWATCHED __noinline__ T emu_exchange_max(T* address, T value) {
     const T before = *address;
     *address = std::max(before, value);
     return before;
+}
+template <class T>
+inline __attribute__((always_inline)) T atomicMax(T* address, T value) {
+    emu_atomic(address, sizeof(T));
+    return emu_exchange_max(address, value);
 }
 
 // ---- Functions.
@@ -125,10 +129,11 @@ template <class T>
 inline void __stcg(T* address, T value) {
     *address = value;
 }
-inline float __fadd_rn(float a, float b) {
+// Never joined to one operation with what surrounds them.
+__noinline__ inline float __fadd_rn(float a, float b) {
     return a + b;
 }
-inline float __fmul_rn(float a, float b) {
+__noinline__ inline float __fmul_rn(float a, float b) {
     return a * b;
 }
 inline float __uint_as_float(unsigned bits) {

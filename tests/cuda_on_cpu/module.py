@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import hashlib
 import os
 import re
@@ -16,10 +17,18 @@ import numpy as np
 
 _HERE = Path(__file__).resolve().parent
 _HEADER, _RUNTIME = _HERE / "cuda.hpp", ("runtime.cpp", "checker.cpp")
-_FLAGS = ("-std=c++17", "-fPIC", "-g1", "-Wno-unknown-pragmas", f"-I{_HERE}")
+_FLAGS = ("-std=c++17", "-fPIC", "-g1", "-gdwarf-4", "-Wno-unknown-pragmas", f"-I{_HERE}")
+# As NVRTC does: products and sums of one expression are joined.
+_CONTRACTED = ("-ffp-contract=fast",)
 _PLAIN = ("-O2",)
 # Without replacement of structures by their parts, so that an access of 8 bytes stays one.
-_CHECKED = ("-O1", "-fsanitize=thread", "-fno-tree-sra", "-fno-ipa-sra")
+_CHECKED = (
+    "-O1",
+    "-fsanitize=thread",
+    "-fno-tree-sra",
+    "-fno-ipa-sra",
+    "-fsanitize=float-cast-overflow",
+)
 _KINDS = ("pointer", "pointer to const", "signed", "unsigned", "float", "other")
 _NUMPY_KINDS = {"i": "signed", "u": "unsigned", "f": "float"}
 _ORDERS = {"forward": 0, "reversed": 1, "shuffled": 2}
@@ -32,7 +41,8 @@ class KernelError(RuntimeError):
 class Line(NamedTuple):
     """A line of the source and how it accesses memory."""
 
-    number: int  # 0: in a function of the header
+    number: int
+    text: str
     memory: str  # 'shared' or 'global'
     kind: str  # 'load' or 'store'
     size: int  # bytes of an access
@@ -48,7 +58,12 @@ class Traffic:
 
 
 class _Options(ctypes.Structure):
-    _fields_ = (("order", ctypes.c_int), ("seed", ctypes.c_uint64), ("counted", ctypes.c_int))
+    _fields_ = (
+        ("order", ctypes.c_int),
+        ("seed", ctypes.c_uint64),
+        ("counted", ctypes.c_int),
+        ("last", ctypes.c_uint64),
+    )
 
 
 class Function:
@@ -72,7 +87,9 @@ class Function:
         library.emu_reset()
         values = self._values(args)
         pointers = (ctypes.c_void_p * len(args))(*(value.ctypes.data for value in values))
-        options = _Options(_ORDERS[module.order], module.seed, module.counted_blocks)
+        options = _Options(
+            _ORDERS[module.order], module.seed, module.counted_blocks, module.last_blocks
+        )
         n_errors = library.emu_launch(
             self._body,
             pointers,
@@ -99,7 +116,7 @@ class Function:
             if isinstance(value, np.ndarray):
                 constant = kind == "pointer to const"
                 given = (kind if constant else "pointer"), 8
-                buffers.append((constant, _bounds(value)))
+                buffers.append((constant, *_bounds(value), _offset(value)))
                 scalar = np.array(value.ctypes.data, np.uint64)
             if given != (kind, size):
                 raise TypeError(
@@ -108,8 +125,8 @@ class Function:
                 )
             values.append(scalar)
         # Those to write to come first: the checker takes the first that holds an address.
-        for constant, (begin, n_bytes) in sorted(buffers):
-            self.module.library.emu_buffer(begin, n_bytes, int(not constant))
+        for constant, begin, n_bytes, offset in sorted(buffers):
+            self.module.library.emu_buffer(begin, n_bytes, int(not constant), offset)
         return values
 
 
@@ -122,11 +139,20 @@ def _bounds(array: np.ndarray) -> tuple[int, int]:
     return begin, sum(abs(r) for r in reach) + (array.itemsize if array.size else 0)
 
 
+def _offset(array: np.ndarray) -> int:
+    """Return how far behind the start of an allocation the memory of an array begins, in bytes."""
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    return int(_bounds(array)[0] - _bounds(owner)[0])
+
+
 class Module:
     """A source and the kernels of it that are named.
 
     `order` is that of threads and blocks: 'forward', 'reversed', or 'shuffled' anew whenever
-    threads wait, by `seed`. The accesses of the first `counted_blocks` blocks are counted.
+    threads wait, by `seed`. The accesses of the first `counted_blocks` blocks are counted. If
+    `last_blocks` is given, only so many run, those of the highest numbers.
     """
 
     def __init__(
@@ -138,12 +164,15 @@ class Module:
         order: str = "forward",
         seed: int = 0,
         counted_blocks: int = 0,
+        last_blocks: int = 0,
     ) -> None:
         self.names, self.checked, self.order, self.seed = names, checked, order, seed
-        self.counted_blocks = counted_blocks
+        self.counted_blocks, self.last_blocks = counted_blocks, last_blocks
+        self.code = code.splitlines()
         self.path = _build(code, names, checked)
         self.library = ctypes.CDLL(str(self.path))
-        self.library.emu_buffer.argtypes = (ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int)
+        size = ctypes.c_size_t
+        self.library.emu_buffer.argtypes = (size, size, ctypes.c_int, size)
         self.library.emu_shared_array.argtypes = (ctypes.c_size_t, ctypes.c_size_t)
         self.library.emu_launch.restype = ctypes.c_long
         self.library.emu_messages.restype = ctypes.c_char_p
@@ -170,10 +199,15 @@ class Module:
     def _lines(self, counters: list[int]) -> list[int]:
         if not counters:
             return []
-        # A return address lies behind its call.
-        text = _output("addr2line", "-e", str(self.path), *(hex(c - 1) for c in counters))
-        found = [re.search(r"kernel\.cu:(\d+)", row) for row in text.splitlines()]
-        return [int(match[1]) if match else 0 for match in found]
+        # A return address lies behind its call. What the header does is done by the line that asks.
+        text = _output(
+            "addr2line", "-a", "-i", "-e", str(self.path), *(hex(c - 1) for c in counters)
+        )
+        found = []
+        for frames in re.split(r"^0x", text, flags=re.MULTILINE)[1:]:
+            match = re.search(r"kernel\.cu:(\d+)", frames)
+            found.append(int(match[1]) if match else 0)
+        return found
 
     def traffic(self) -> dict[Line, Traffic]:
         """Return what the counted blocks of the last launch cost, by line."""
@@ -184,9 +218,9 @@ class Module:
         for number, (_, shared, write, size, *figures) in zip(
             self._lines([r[0] for r in rows]), rows, strict=True
         ):
-            line = Line(
-                number, "shared" if shared else "global", "store" if write else "load", size
-            )
+            text = self.code[number - 1].strip() if number else ""
+            memory, kind = "shared" if shared else "global", "store" if write else "load"
+            line = Line(number, text, memory, kind, size)
             sums = total.setdefault(line, Traffic())
             sums.requests += figures[0]
             sums.cost += figures[1]
@@ -196,6 +230,16 @@ class Module:
 
 def _output(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@functools.cache
+def _multiply_and_add() -> tuple[str, ...]:
+    """Return what makes g++ join products and sums, where this machine can."""
+    try:
+        can = re.search(r"\bfma\b", Path("/proc/cpuinfo").read_text())
+    except OSError:
+        can = None
+    return ("-mfma", *_CONTRACTED) if can else _CONTRACTED
 
 
 def _cache() -> Path:
@@ -228,7 +272,12 @@ def _build(code: str, names: tuple[str, ...], checked: bool) -> Path:
     )
     source = _cache() / f"{hashlib.sha256(unit.encode()).hexdigest()[:32]}.cpp"
     source.write_text(unit)
-    flags = [*_FLAGS, "-fvisibility=hidden", *(_CHECKED if checked else _PLAIN)]
+    flags = [
+        *_FLAGS,
+        "-fvisibility=hidden",
+        *_multiply_and_add(),
+        *(_CHECKED if checked else _PLAIN),
+    ]
     objects = [_compile(unit.encode() + _HEADER.read_bytes(), [*flags, "-c", str(source)], ".o")]
     shared = (_HERE / "runtime.hpp").read_bytes()
     for name in _RUNTIME:

@@ -159,6 +159,7 @@ struct Options {
     int order;  // of threads and blocks: 0 as numbered, 1 reversed, 2 shuffled at every barrier
     uint64_t seed;
     int counted_blocks;
+    uint64_t last_blocks;  // 0: all of them
 };
 
 static void shuffle(std::vector<int>& order) {
@@ -249,11 +250,13 @@ extern "C" long emu_launch(void (*kernel)(void**), void** args, const unsigned* 
     checker_begin_launch(checked, dynamic_bytes, options->counted_blocks);
     std::vector<int> order(n_threads);
     const uint64_t n_blocks = (uint64_t)grid[0] * grid[1] * grid[2];
-    for (uint64_t i = 0; i < n_blocks && n_failures < 20; ++i) {
-        const uint64_t b = options->order == 1 ? n_blocks - 1 - i : i;
+    const uint64_t n_left_out =
+        options->last_blocks && options->last_blocks < n_blocks ? n_blocks - options->last_blocks : 0;
+    for (uint64_t i = n_left_out; i < n_blocks && n_failures < 20; ++i) {
+        const uint64_t b = options->order == 1 ? n_blocks - 1 - (i - n_left_out) : i;
         emu_idx.bid = {(unsigned)(b % grid[0]), (unsigned)(b / grid[0] % grid[1]),
                        (unsigned)(b / ((uint64_t)grid[0] * grid[1]))};
-        block_number = (int32_t)i;
+        block_number = (int32_t)(i - n_left_out);
         checker_begin_block();
         for (int t = 0; t < n_threads; ++t) {
             make_context(&fibers[t].context, stacks + STACK_BYTES * t, entry);
