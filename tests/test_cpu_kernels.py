@@ -1,6 +1,7 @@
 """Parts of the CPU kernels that no public function shows: approximations, blocks, memory."""
 
 import gc
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -224,6 +225,33 @@ class TestMemory:
     def test_small_and_huge_results_are_plain(self):
         for shape in ((10,), (0, 5), (1 << 10, 1 << 16)):
             assert self.empty(shape).flags.owndata
+
+
+class TestSizesWithoutButterflies:
+    @pytest.mark.parametrize("n_fft", [1, 2, 331, 40_000])
+    @pytest.mark.parametrize("hop_length", [1, 100, 50_000])
+    def test_few_frames_and_far_apart(self, n_fft, hop_length):
+        # Frames that fill no vector of SciPy's, and gaps that would not fit into cache.
+        for n_frames in (1, 2, 3, 5):
+            n_samples = (n_frames - 1) * hop_length + n_fft
+            x = np.random.default_rng(0).standard_normal(n_samples)
+            got = kr.stft(x, n_fft, hop_length=hop_length)
+            expected = kr.stft_reference(x, n_fft, hop_length=hop_length)
+            assert got.shape == (n_frames, n_fft // 2 + 1)
+            np.testing.assert_allclose(got, expected, rtol=0, atol=1e-12 * np.sqrt(n_fft))
+
+    def test_memory_is_that_of_blocks(self):
+        x = np.random.default_rng(0).standard_normal(1_000_000).astype(np.float16)
+        kr.set_num_threads(1)
+        tracemalloc.start()
+        try:
+            result = kr.stft_magnitude(x, 1009, return_decibel=True)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            kr.set_num_threads(None)
+        # A block of samples in float32, its spectra, magnitudes, and what SciPy needs.
+        assert peak - result.nbytes < 4 << 20
 
 
 class TestKernel:

@@ -48,6 +48,18 @@ OPERATIONS = {
     "delta": lambda: kr.delta(noise(3, 1_001, 257)),
     "logmel_to_mfcc": lambda: kr.logmel_to_mfcc(noise(30_001, 40)),
     "melspectrogram": lambda: kr.melspectrogram(noise(3, 100_003), 512, 400, 160, n_mels=40),
+    # Sizes that no butterfly serves.
+    "stft of a prime size": lambda: kr.stft(noise(2, 300_003), 331),
+    "stft of a very large size": lambda: kr.stft(noise(2, 300_003), 65536, hop_length=20_000),
+    "stft of pairs": lambda: kr.stft(noise(2, 300_003), 2),
+    "stft_mag_phase": lambda: kr.stft_mag_phase(noise(2, 300_003, 1), 2018, return_decibel=True),
+    "stft_magnitude": lambda: kr.stft_magnitude(noise(300_003, 3).T[:2], 509, return_decibel=True),
+    "melspectrogram of float16": lambda: kr.melspectrogram(
+        noise(2, 300_003).astype(np.float16), 1018, n_mels=40, return_decibel=True
+    ),
+    "inverse_stft": lambda: kr.inverse_stft(
+        noise(2, 1_001, 1_010).view(np.complex64), 1009, hop_length=100
+    ),
 }
 
 

@@ -19,19 +19,25 @@ def apply_filterbank(spectra, filterbank, out):
     """Multiply each frame by the filterbank."""
     dtype = working_dtype(out.dtype)
     weights = as_input(np.ascontiguousarray(filterbank, dtype))
-    n_freq, n_bands = weights.shape
-    if not n_freq:
+    if not len(weights):
         out[...] = 0
-        return
-    lanes = n_lanes(dtype)
-    if config.DISABLE_JIT or out.size <= lanes * n_bands:  # no vectors, or none that are full
+    elif out.size <= n_lanes(dtype) * weights.shape[1]:  # no vectors that are full
         multiply(spectra, weights, out)
-        return
+    elif out.size:
+        for_items(band_sums(weights), spectra, out, dtype)
+
+
+def band_sums(weights):
+    """Return a function that multiplies contiguous frames by a filterbank in the fastest way."""
+    n_freq, n_bands = weights.shape
     table, packed = _sparse(weights)
-    if len(packed) > _SPARSE * weights.size + n_freq:
-        multiply(spectra, weights, out)
-        return
-    unit = dtype.type(1)
+    if config.DISABLE_JIT or len(packed) > _SPARSE * weights.size + n_freq:
+
+        def sum_bins(frames, bands):
+            multiply(frames, weights, bands)
+
+        return sum_bins
+    lanes, unit = n_lanes(weights.dtype), weights.dtype.type(1)
 
     def sum_rows(frames, bands):
         frames, bands = frames.reshape(-1, n_freq), bands.reshape(-1, n_bands)
@@ -42,7 +48,7 @@ def apply_filterbank(spectra, filterbank, out):
 
         run_slices(run, len(bands), frames.size * _BIN_SECONDS, lanes)
 
-    for_items(sum_rows, spectra, out, dtype)
+    return sum_rows
 
 
 def multiply(spectra, weights, out):

@@ -14,6 +14,7 @@ from kapre_ref.threads import get_num_threads
 
 _PEAK_SECONDS = 1e-10  # for each number
 _CONVERSION_SECONDS = 4e-10
+_LIMIT_SECONDS = 2e-10
 _ROW = 1 << 16  # shorter items go through together, so many numbers at a time
 _TILE = 1 << 10  # numbers converted in place, in L1
 
@@ -73,6 +74,31 @@ def _convert_blocks(item, result, dtype, scalars):
     for_blocks(find, [item], None, [dtype], _PEAK_SECONDS)
     peak = np.concatenate(peaks).max(keepdims=True)  # NaN if one is
     for_blocks(convert, [item], result, [dtype, dtype], _CONVERSION_SECONDS)
+
+
+def unlimited_decibels(x, scale):
+    """Convert contiguous numbers in place, whatever their range; return the peak, NaN if one is."""
+    rows = x.reshape(1, -1)
+    magnitudes = as_input(rows)
+    scalars = _scalars(scale._replace(dynamic_range=math.inf), x.dtype)
+    _convert(magnitudes, _peaks_of(magnitudes), rows, *scalars)
+    return rows.max()
+
+
+def limit_decibels(out, peaks, scale):
+    """Raise what lies more than the dynamic range below the peak of its item."""
+    zero = 10 * math.log10(max(scale.amin, scale.ref_value))
+    floor = 10 * math.log10(scale.amin) - zero
+    limits = peaks.max(axis=(1, 2)) - peaks.dtype.type(scale.dynamic_range)
+    if (limits < floor - 1e-3).all():  # false with NaN, which poisons its item
+        return
+    limits = limits.astype(out.dtype)[:, None, None, None]
+
+    def run(start, stop):
+        frames = out[:, :, start:stop]
+        np.maximum(frames, limits, out=frames)
+
+    run_slices(run, out.shape[2], out.size * _LIMIT_SECONDS)
 
 
 @lru_cache(maxsize=64)

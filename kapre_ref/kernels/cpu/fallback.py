@@ -1,107 +1,247 @@
-"""Spectra of sizes that no butterfly serves: SciPy's transform, a cacheful of frames at a time."""
+"""Spectra of sizes that no butterfly serves: SciPy's transform, a cacheful of frames at a time.
+
+Threads share blocks of frames, which are the same for any number of threads: SciPy transforms some
+rows side by side and the others one by one, so a frame's bits depend on its place in a block.
+"""
 
 from functools import lru_cache
 
 import numpy as np
 
-from kapre_ref.kernels.cpu.decibel import magnitude_to_decibel
-from kapre_ref.kernels.cpu.framing import frame_block, frame_blocks
+from kapre_ref.kernels.cpu.bands import band_sums
+from kapre_ref.kernels.cpu.blocks import is_plain
+from kapre_ref.kernels.cpu.decibel import limit_decibels, unlimited_decibels
+from kapre_ref.kernels.cpu.jit import as_input, kernel
 from kapre_ref.kernels.cpu.memory import working_dtype
+from kapre_ref.kernels.cpu.polar import magnitude, phase
+from kapre_ref.kernels.cpu.pool import run_slices
+
+_BLOCK_BYTES = 1 << 18  # of samples: they and their spectra have room in the L2 cache
+_FEW_BYTES = 1 << 22  # of few frames: more of them than fit into that cache, for SciPy's vectors
+_VECTOR_BYTES = 16  # of SciPy
+_SAMPLE_SECONDS = 8e-9  # of each sample of a frame
 
 
 def stft(signals, plan, out):
     """Write each block's spectra to their place."""
 
-    def write(results, channel, spectra):
-        results[channel] = spectra
+    def write(place, spectra):
+        out[place] = spectra
 
-    _for_each_block(signals, plan, out, write)
+    _for_each_block(signals, plan, out.shape[2], write)
 
 
 def stft_magnitude(signals, plan, scale, out):
-    """Write the magnitudes of each block to their place; decibels afterwards, in place."""
+    """Write the magnitudes of each block to their place."""
 
-    def write(results, channel, spectra):
-        np.abs(spectra, out=results[channel])
+    def compute(spectra, magnitudes):
+        magnitude(spectra, magnitudes)
 
-    _fill_in_working_precision(signals, plan, scale, out, write)
+    _fill(signals, plan, scale, out, compute)
 
 
 def stft_mag_phase(signals, plan, scale, out):
     """Write magnitudes to the first half of the channels and phases to the second."""
-    n_channels = signals.shape[1]
+    magnitudes, phases = np.split(out, 2, axis=1)
 
-    def write(results, channel, spectra):
-        np.abs(spectra, out=results[channel])
-        np.arctan2(spectra.imag, spectra.real, out=results[n_channels + channel])
+    def compute(spectra, results):
+        magnitude(spectra, results)
 
-    _fill_in_working_precision(signals, plan, scale, out, write)
+    def write_phases(place, spectra):
+        angles = np.empty(spectra.shape, spectra.real.dtype)
+        phase(spectra, angles)
+        phases[place] = angles
+
+    _fill(signals, plan, scale, magnitudes, compute, write_phases)
 
 
 def filterbank_spectrogram(signals, plan, scale, out):
-    """Multiply the magnitudes of each block by the filterbank; decibels afterwards, in place."""
-    weights = _weights(plan, working_dtype(out.dtype))
+    """Sum the bins of each band of each block's magnitudes."""
+    sum_bands = _band_sums(plan, working_dtype(out.dtype))
 
-    def write(results, channel, spectra):
-        results[channel] = np.abs(spectra) @ weights
+    def compute(spectra, bands):
+        magnitudes = np.empty(spectra.shape, bands.dtype)
+        magnitude(spectra, magnitudes)
+        sum_bands(magnitudes, bands)
 
-    _fill_in_working_precision(signals, plan, scale, out, write)
+    _fill(signals, plan, scale, out, compute)
 
 
 def inverse_stft(spectra, n_fft, hop_length, window, out):
-    """Transform blocks of frames back and add them up in place."""
-    from scipy import fft
+    """Transform blocks of frames back and add up what overlaps, a section of a signal at a time.
 
-    real = working_dtype(out.dtype)
-    window = window[:n_fft].astype(real)
-    for item, signals in zip(spectra, out, strict=True):
-        for frames, signal in zip(item, signals, strict=True):
-            total = np.zeros(len(signal), real)
-            for block in frame_blocks(len(frames), n_fft * real.itemsize):
-                parts = fft.irfft(frames[block], n_fft, axis=1)[:, : len(window)] * window
-                for index, part in enumerate(parts, block.start):
-                    total[index * hop_length : index * hop_length + len(part)] += part
-            signal[...] = total
-
-
-def _for_each_block(signals, plan, out, write):
-    """Call `write(block of out, channel, spectra)` for every block of frames of every channel.
-
-    The spectra are (n_frames of the block, n_freq), in the working precision.
+    Frames that reach into two sections are transformed for each.
     """
     from scipy import fft
 
+    batch, n_channels, n_frames, _ = spectra.shape
+    n_samples = out.shape[2]
+    real = working_dtype(out.dtype)
+    window = as_input(window[:n_fft].astype(real))
+    n_used = len(window)
+    n_overlaps = -(-n_used // hop_length) - 1
+    block = _frames_at_once(n_fft, hop_length, real)
+    # So long that not more than every sixteenth frame is transformed twice.
+    section = hop_length * max(block, 16 * n_overlaps)
+    sections_of_channel = -(-n_samples // section)
+
+    def run(start, stop):
+        for index in range(start, stop):
+            number, part = divmod(index, sections_of_channel)
+            first_sample = part * section
+            frames = spectra[divmod(number, n_channels)]
+            place = out[*divmod(number, n_channels), first_sample : first_sample + section]
+            total = place if is_plain(place, real) else np.empty(len(place), real)
+            total[:] = 0
+            first = max(part * section // hop_length - n_overlaps, 0)
+            last = min((part + 1) * section // hop_length, n_frames)
+            for at in range(first, last, block):
+                some = frames[at : min(at + block, last)]
+                parts = fft.irfft(some, n_fft, axis=1)
+                start_of_some = at * hop_length - first_sample
+                _add_frames(as_input(parts), window, hop_length, start_of_some, total)
+            if total is not place:
+                place[...] = total
+
+    n_sections = batch * n_channels * sections_of_channel
+    run_slices(run, n_sections, spectra.size * 2 * _SAMPLE_SECONDS)
+
+
+def _fill(signals, plan, scale, out, compute, use=None):
+    """Write what `compute(spectra, results)` makes of each block's spectra, as decibels if asked.
+
+    It gets contiguous results in the working precision; so they are rounded once.
+    """
+    dtype = working_dtype(out.dtype)
+    peaks = np.empty(out.shape[:3], dtype)
+
+    def write(place, spectra):
+        result = out[place]
+        straight = is_plain(result, dtype)
+        computed = result if straight else np.empty(result.shape, dtype)
+        compute(spectra, computed)
+        if scale is not None:
+            peaks[place] = unlimited_decibels(computed, scale)
+        if not straight:
+            result[...] = computed
+        if use is not None:
+            use(place, spectra)
+
+    _for_each_block(signals, plan, out.shape[2], write)
+    if scale is not None and out.size:
+        limit_decibels(out, peaks, scale)
+
+
+def _for_each_block(signals, plan, n_frames, write):
+    """Call `write((item, channel, frames), spectra)` for every block of frames of every channel.
+
+    The spectra are (n_frames of the block, n_freq), in the working precision.
+    """
+    batch, n_channels, _ = signals.shape
+    n_fft, hop_length = plan.n_fft, plan.hop_length
     dtype = working_dtype(signals.dtype)
     window = _cropped_window(plan, dtype)
-    for item, results in zip(signals, out, strict=True):
-        for channel, signal in enumerate(item):
-            for block in frame_blocks(results.shape[1], plan.n_fft * dtype.itemsize):
-                n_frames = block.stop - block.start
-                first = block.start * plan.hop_length - plan.n_padded
-                frames = frame_block(signal, first, n_frames, len(window), plan.hop_length)
-                spectra = fft.rfft(frames * window, plan.n_fft, axis=1, overwrite_x=True)
-                write(results[:, block], channel, spectra)
+    block = _frames_at_once(n_fft, hop_length, dtype)
+    blocks_of_channel = -(-n_frames // block)
+
+    def run(start, stop):
+        room = np.empty((min(block, -(-n_frames // 4) * 4), n_fft), dtype)
+        for index in range(start, stop):
+            number, part = divmod(index, blocks_of_channel)
+            item, channel = divmod(number, n_channels)
+            frames = slice(part * block, min((part + 1) * block, n_frames))
+            first = frames.start * hop_length - plan.n_padded
+            end = (frames.stop - 1) * hop_length - plan.n_padded + len(window)
+            samples = _stretch(signals[item, channel], first, end, dtype)
+            n_here = frames.stop - frames.start
+            write((item, channel, frames), _spectra(samples, hop_length, n_here, window, room))
+
+    n_blocks = batch * n_channels * blocks_of_channel
+    run_slices(run, n_blocks, n_blocks * block * n_fft * _SAMPLE_SECONDS)
 
 
-def _fill_in_working_precision(signals, plan, scale, out, write):
-    """Run `write` over all blocks, then make decibels of as many channels as the signal has."""
-    dtype = working_dtype(out.dtype)
-    # A float16 result is rounded once, after the decibels.
-    result = out if out.dtype == dtype else np.empty(out.shape, dtype)
-    _for_each_block(signals, plan, result, write)
-    if scale is not None:
-        magnitudes = result[:, : signals.shape[1]]
-        magnitude_to_decibel(magnitudes, scale, magnitudes)
-    if result is not out:
-        out[...] = result
+def _stretch(signal, first, stop, dtype):
+    """Return contiguous samples, zeros where there are none."""
+    inside = signal[max(first, 0) : max(stop, 0)]
+    if len(inside) == stop - first:
+        return as_input(np.require(inside, dtype, "CA"))
+    samples = np.zeros(stop - first, dtype)
+    at = max(-first, 0)
+    samples[at : at + len(inside)] = inside
+    return as_input(samples)
+
+
+def _spectra(samples, hop_length, n_frames, window, room):
+    """Transform the frames of a stretch of samples; `room` is overwritten."""
+    from scipy import fft
+
+    n_fft = room.shape[1]
+    if n_fft <= 2:
+        spectra = np.empty((n_frames, n_fft // 2 + 1), np.result_type(room, np.complex64))
+        _transform_pairs(samples, hop_length, window, spectra.view(room.dtype))
+        return spectra
+    # One row takes SciPy as long as a vector of rows, or almost.
+    lanes = _lanes(room.dtype)
+    n_rows = n_frames if n_frames % lanes < 2 else -(-n_frames // lanes) * lanes
+    _window_frames(samples, hop_length, n_frames, window, room[:n_rows])
+    return fft.rfft(room[:n_rows], axis=1, overwrite_x=True)[:n_frames]
+
+
+@kernel
+def _window_frames(samples, hop_length, n_frames, window, rows):
+    for i in range(n_frames):
+        source = samples[i * hop_length : i * hop_length + window.size]
+        row = rows[i]
+        for j in range(window.size):
+            row[j] = source[j] * window[j]
+        row[window.size :] = 0
+    rows[n_frames:] = 0
+
+
+@kernel
+def _transform_pairs(samples, hop_length, window, parts):
+    # Of one sample or two: their sum and their difference.
+    for i in range(parts.shape[0]):
+        at = i * hop_length
+        first = samples[at] * window[0]
+        second = samples[at + 1] * window[1] if window.size == 2 else 0 * window[0]
+        parts[i] = 0
+        parts[i, 0] = first + second
+        if parts.shape[1] == 4:
+            parts[i, 2] = first - second
+
+
+@kernel
+def _add_frames(frames, window, hop_length, start, total):
+    # The first frame starts at `start` of the total; what lies outside that is another's.
+    for i in range(frames.shape[0]):
+        at = start + i * hop_length
+        before = max(-at, 0)
+        target = total[at + before : max(at + window.size, 0)]
+        source, weights = frames[i, before : window.size], window[before:]
+        for j in range(target.size):
+            target[j] += source[j] * weights[j]
+
+
+def _frames_at_once(n_fft, hop_length, dtype):
+    """Choose how many frames lie in a block: whole vectors of them, or one."""
+    lanes, n_bytes = _lanes(dtype), max(n_fft, hop_length) * dtype.itemsize
+    n_frames = _BLOCK_BYTES // n_bytes
+    if n_frames < lanes:
+        return lanes if lanes * n_bytes <= _FEW_BYTES else 1
+    return n_frames // lanes * lanes
+
+
+def _lanes(dtype):
+    return _VECTOR_BYTES // dtype.itemsize
 
 
 @lru_cache(maxsize=128)
 def _cropped_window(plan, dtype):
     # Kapre multiplies by the whole window, then crops to n_fft: the same as a cropped window.
-    return plan.window[: plan.n_fft].astype(dtype)
+    return as_input(plan.window[: plan.n_fft].astype(dtype))
 
 
 @lru_cache(maxsize=64)
-def _weights(plan, dtype):
-    return plan.filterbank.astype(dtype)
+def _band_sums(plan, dtype):
+    return band_sums(as_input(np.ascontiguousarray(plan.filterbank, dtype)))

@@ -7,35 +7,7 @@ from kapre_ref.kernels.cpu.jit import kernel, summing_kernel
 from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.pool import run_slices
 
-BLOCK_BYTES = 1 << 18  # of the frames worked on at a time; a quarter of a usual L2 cache
 _BYTE_SECONDS = 1e-10  # of reading or writing one
-
-
-def frame_block(signal, first, n_frames, frame_length, hop_length, pad_value=0):
-    """Return a view (n_frames, frame_length) of a stretch of one channel, filled where outside.
-
-    `first` is the index of the first frame's first sample and may be negative.
-    """
-    length = (n_frames - 1) * hop_length + frame_length
-    stop = first + length
-    if first >= 0 and stop <= len(signal):
-        stretch = signal[first:stop]
-    else:
-        stretch = np.full(length, pad_value, signal.dtype)
-        inside = signal[max(first, 0) : max(stop, 0)]
-        at = max(-first, 0)
-        stretch[at : at + len(inside)] = inside
-    step = stretch.strides[0]
-    return np.lib.stride_tricks.as_strided(
-        stretch, (n_frames, frame_length), (hop_length * step, step), writeable=False
-    )
-
-
-def frame_blocks(n_frames, frame_bytes):
-    """Yield slices of frames that fill the cache."""
-    size = max(1, BLOCK_BYTES // max(1, frame_bytes))
-    for start in range(0, n_frames, size):
-        yield slice(start, min(start + size, n_frames))
 
 
 def frame(signals, hop_length, pad_value, out):
