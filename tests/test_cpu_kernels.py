@@ -112,6 +112,20 @@ class TestMuLaw:
         expected = kr.mu_law_decoding_reference(codes, 256)
         np.testing.assert_array_max_ulp(kr.mu_law_decoding(codes, 256), expected, 1)
 
+    @pytest.mark.parametrize("dtype", ["u1", "i2", "i4", "i8"])
+    @pytest.mark.parametrize("size", [1, 2, 3, 1024, 1025, 5001])
+    def test_pairs_from_any_place(self, dtype, size):
+        # Codes are looked up two at a time, wherever in memory the two begin.
+        codes = (np.arange(size + 1) * 7 % 120).astype(dtype)
+        for start in (0, 1):
+            for target in (0, 1):
+                out = np.full(size + 2, -77, np.float32)
+                some = codes[start : start + size]
+                kr.mu_law_decoding(some, 120, out=out[target : target + size])
+                expected = kr.mu_law_decoding_reference(some, 120)
+                np.testing.assert_array_max_ulp(out[target : target + size], expected, 1)
+                assert (np.delete(out, np.s_[target : target + size]) == -77).all()
+
 
 class TestPolar:
     @pytest.mark.parametrize(("dtype", "real"), [(np.complex64, "f4"), (np.complex128, "f8")])

@@ -13,7 +13,9 @@ from kapre_ref.kernels.cpu.memory import working_dtype
 _SAMPLE_SECONDS = 3e-10  # of encoding one, and of looking one up
 _FORMULA_SECONDS = 2e-9
 _NOT_A_CODE = np.int32(np.iinfo(np.int32).min)  # what x86 converts NaN and infinity to
-_CODES_AT_ONCE = 1 << 12  # compared with the table's size, then looked up while in L1
+# Codes compared with the table's size, then looked up while in L1: so few that memory is read and
+# written at the same time.
+_CODES_AT_ONCE = 1 << 10
 
 _LOG2 = math.log(2)
 _TO_INTEGER = 1.5 * 2.0**52  # added to a float64, leaves no digits behind the point
@@ -91,11 +93,30 @@ def _look_up(codes, samples, table, mu, scale):
         for i in range(some.size):
             lowest, highest = min(lowest, some[i]), max(highest, some[i])
         if lowest >= 0 and highest < table.size:
-            for i in range(some.size):
-                result[i] = table[np.uint32(some[i])]  # unsigned: numba need not look for -1
+            _look_up_pairs(some, result, table.view(np.uint32))
         else:
             for i in range(some.size):
                 result[i] = _sample(np.float64(some[i]), mu, scale)
+
+
+@inlined
+def _look_up_pairs(codes, samples, table):
+    # A CPU stores once a cycle, a number or two. So pairs of samples are stored as one word; pairs
+    # of 32-bit codes are loaded as one too, the first in the low half as on all CPUs that numba
+    # compiles for. Codes are made unsigned: numba need not look for -1.
+    even = codes.size // 2 * 2
+    pairs = samples[:even].view(np.uint64)
+    if codes.itemsize == 4:
+        words = codes[:even].view(np.uint64)
+        for i in range(pairs.size):
+            second = np.uint64(table[words[i] >> np.uint64(32)])
+            pairs[i] = np.uint64(table[np.uint32(words[i])]) | second << np.uint64(32)
+    else:
+        for i in range(pairs.size):
+            second = np.uint64(table[np.uint32(codes[2 * i + 1])])
+            pairs[i] = np.uint64(table[np.uint32(codes[2 * i])]) | second << np.uint64(32)
+    if even < codes.size:
+        samples.view(np.uint32)[even] = table[np.uint32(codes[even])]
 
 
 @kernel
