@@ -14,8 +14,8 @@ FOLDER = Path(kapre_ref.__file__).parent / "kernels" / "gpu"
 OPTIONS = ("-std=c++17", "--prec-sqrt=false", "-ftz=true")
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100")  # Turing, Ampere, Hopper, Blackwell
 STFT = ("dft", "frames", "bins", "stft")
-OUTPUTS = ("Magnitudes", "Bins", "StridedBins<N>", "StridedMagnitudes<N, false>")
-OUTPUTS += ("StridedMagnitudes<N, true>", "Bands<N, false>", "Bands<N, true>")
+OUTPUTS = ("Magnitudes<S>", "Bins<S>", "StridedBins<S>", "StridedMagnitudes<S, false>")
+OUTPUTS += ("StridedMagnitudes<S, true>", "Bands<S, false>", "Bands<S, true>")
 # n_fft: registers of a thread for plain outputs and for strided bins, bytes of shared memory of a
 # block; 1 KiB of it is the system's.
 BUDGETS = {
@@ -51,7 +51,7 @@ def compiled(architecture, stems, names):
 
 
 def kernel_name(n_fft, output):
-    return f"stft<{n_fft}, kapre::{output.replace('N', str(n_fft))}>"
+    return f"stft<kapre::{output.replace('<S', f'<kapre::Shape<{n_fft}>')}>"
 
 
 class TestCompiles:

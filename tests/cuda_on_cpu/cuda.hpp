@@ -64,6 +64,16 @@ void emu_atomic(const void* address, int size);
 
 // ---- Threads that meet.
 #define __syncthreads() emu_sync(__LINE__)
+inline int emu_any;  // of the votes of a block
+EMU_UNWATCHED inline int emu_sync_or(int predicate, int line) {
+    emu_sync(line);  // all have read the last result
+    emu_any = 0;
+    emu_sync(line);
+    emu_any |= predicate != 0;
+    emu_sync(line);
+    return emu_any;
+}
+#define __syncthreads_or(predicate) emu_sync_or(predicate, __LINE__)
 enum { EMU_SYNC, EMU_SHUFFLE, EMU_BALLOT };
 inline int emu_lane() {
     return (threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) & 31;
@@ -124,6 +134,11 @@ inline int __float_as_int(float f) {
 }
 inline unsigned __float_as_uint(float f) {
     return (unsigned)__float_as_int(f);
+}
+inline long long __double_as_longlong(double d) {
+    long long bits;
+    memcpy(&bits, &d, 8);
+    return bits;
 }
 template <class T>
 inline void __stcg(T* address, T value) {

@@ -56,11 +56,11 @@ BUGS = (
     # What becomes of the bins.
     Bug("bins", "if (live) row[k] = bin;", "row[k] = bin;", "out of bounds|race"),
     Bug("bins", "make_float2(high.x, -high.y)", "make_float2(high.x, high.y)", ""),
-    Bug("strided bins", "{ __syncwarp(); }  // the exchange", "{}  // the exchange", "race: write"),
+    Bug("strided bins", "{ S::sync(); }  // the exchange", "{}  // the exchange", "race: write"),
     Bug(
-        "strided bins", "__syncwarp();  // all bins have been put", "", "race: read after|uninitial"
+        "strided bins", "S::sync();  // all bins have been put", "", "race: read after|uninitial"
     ),
-    Bug("decibel", "__syncwarp();  // the exchange is over", "", "race: write after read"),
+    Bug("decibel", "S::sync();  // the exchange is over", "", "race: write after read"),
     Bug("decibel", "value < settings.amin ? settings.amin : value", "value", ""),
     Bug(
         "decibel",

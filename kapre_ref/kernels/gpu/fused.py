@@ -72,13 +72,11 @@ def _launch(plan, scale, output, shape, strides, out_shape, out_strides):
     n_points, n_threads = _SHAPES[n_fft]
     n_at_a_time = n_threads // (n_fft // 2 // n_points)  # frames of a block
     itemsize = 8 if output == "Bins" else 4
-    if output == "Bands":
-        name = f"Bands<{n_fft}, {decibel}>"
-    elif scale is None and out_strides[3] == itemsize:
-        name = output
-    else:
-        name = f"Strided{output}<{n_fft}"
-        name += ">" if output == "Bins" else f", {decibel}>"
+    if output != "Bands" and (scale is not None or out_strides[3] != itemsize):
+        output = f"Strided{output}"
+    takes_decibel = output in ("StridedMagnitudes", "Bands")
+    arguments = f"kapre::Shape<{n_fft}>" + takes_decibel * f", {decibel}"
+    name = f"kapre::stft<kapre::{output}<{arguments}>>"
     n_turns = -(-n_frames // n_at_a_time)
     n_rounds = min(_MAX_ROUNDS, n_turns, max(1, batch * n_channels * n_turns // _MANY_BLOCKS))
     n_tiles = -(-n_turns // n_rounds)
@@ -92,14 +90,14 @@ def _launch(plan, scale, output, shape, strides, out_shape, out_strides):
         np.int32(min(plan.win_length, n_fft)),
         *int64(n_frames),
         *in_elements(out_strides, itemsize),
-        np.int32(0 if output == "Bins" or plan.filterbank is None else out_shape[3]),
+        np.int32(out_shape[3] if output == "Bands" else 0),
         np.float32(amin),
         np.float32(zero),
         np.int32(n_tiles),
         np.int32(n_rounds),
     )
     grid = (batch * n_channels * n_tiles,)
-    return _Launch(f"kapre::stft<{n_fft}, kapre::{name}>", grid, (n_threads,), scalars)
+    return _Launch(name, grid, (n_threads,), scalars)
 
 
 @lru_cache(maxsize=128)

@@ -1,136 +1,159 @@
-// What becomes of the bins of a frame: complex or magnitudes, decibels, bands. Part of stft.cu.
+// What becomes of the bins of a frame: complex or magnitudes, decibels, bands. Part of stft.cu, and
+// of mixed.cu; their shapes S tell which T threads share a frame and how those wait for each other.
 //
-// The T lanes of a warp that share a frame hand over its bins between begin() and end(), in any
-// order; begin() may come again for the same frame. Plain results of stride 1 go straight to
-// memory, neighbouring lanes to neighbouring addresses. All others meet in shared memory first,
-// in the frame's slot of the exchange, and then each lane finishes every T-th of them; so the code
-// of a logarithm is there once, not once for each register, and a stride costs one addition.
+// The T threads of a frame hand over its bins between begin() and end(), in any order; begin() may
+// come again for the same frame. Plain results of stride 1 go straight to memory, neighbouring
+// lanes to neighbouring addresses. All others meet in shared memory first, in the frame's slot of
+// the exchange, and then each lane finishes every T-th of them; so the code of a logarithm is there
+// once, not once for each register, and a stride costs one addition.
 //
-// Banks: bins k of neighbouring lanes are neighbours, in 4-byte words or 8-byte pairs, also when
-// they are read again; frames of one warp begin T banks apart. Only the sums of bands read
-// elsewhere, for neighbouring bands begin a few bins apart: 128 mel bands of N = 2048 take 2.5
-// wavefronts a load, 142 of the 396 of a frame, and less than the issue slots do.
+// Banks: bins k of neighbouring lanes are neighbours, in 4-byte words or 8-byte pairs (of float64,
+// twice that), also when they are read again; frames of one warp begin T banks apart. Only the sums
+// of bands read elsewhere, for neighbouring bands begin a few bins apart: 128 mel bands of N = 2048
+// take 2.5 wavefronts a load, 142 of the 396 of a frame, and less than the issue slots do.
 
 namespace kapre {
 
+// Numbers that are not negative sort as their bits do, those of inf and NaN come last.
+__device__ __forceinline__ unsigned bits(float value) { return __float_as_uint(value); }
+__device__ __forceinline__ unsigned long long bits(double value) {
+    return __double_as_longlong(value);
+}
+__device__ __forceinline__ float square_root(float value) { return sqrtf(value); }
+__device__ __forceinline__ double square_root(double value) { return sqrt(value); }
+
 // What outputs are told.
+template <class C>
 struct Settings {
-    int t;                 // this lane, of those that share a frame
-    float2* slot;          // shared memory, room for the bins of a frame
-    float* words;          // the same, at a bank that no other frame of the warp begins in
-    i64 stride;            // of bins or bands in the result, elements
-    const int2* bands;     // of each band, its first bin and how many it has
-    const float* weights;  // (bin of the band, band): neighbouring lanes read neighbours
+    int t;                   // this lane, of those that share a frame
+    C* slot;                 // shared memory, room for the bins of a frame
+    Real<C>* words;          // the same, at a bank that no other frame of the warp begins in
+    i64 stride;              // of bins or bands in the result, elements
+    const int2* bands;       // of each band, its first bin and how many it has
+    const Real<C>* weights;  // (bin of the band, band): neighbouring lanes read neighbours
     int n_bands;
-    float amin, zero;  // zero: what 10 log10 gives at 0 dB
+    Real<C> amin, zero;  // zero: what 10 log10 gives at 0 dB
 };
 
-template <class V>
+template <class S, class V>
 struct Output {
+    typedef S Shape;
     typedef V Value;
-    static constexpr int BLOCKS_LESS = 0;  // than Shape has, on a multiprocessor, for registers
-    const Settings& settings;
-    V* row;                   // where the frame goes, if it is live
-    bool live;                // whether there is such a frame
-    unsigned largest_square;  // its bits, among the bins of this lane
+    typedef typename S::Complex C;
+    typedef decltype(bits(Real<C>())) Bits;
+    static constexpr int BLOCKS_LESS = 0;  // than the shape has, on a multiprocessor, for registers
+    const Settings<C>& settings;
+    V* row;               // where the frame goes, if it is live
+    bool live;            // whether there is such a frame
+    Bits largest_square;  // among the bins of this lane
 
-    __device__ __forceinline__ Output(const Settings& settings) : settings(settings) {}
-    __device__ __forceinline__ void begin(float) {}
+    __device__ __forceinline__ Output(const Settings<C>& settings) : settings(settings) {}
+    __device__ __forceinline__ void begin(Real<C>) {}
     __device__ __forceinline__ void end() {}
     __device__ __forceinline__ void publish(unsigned*) {}
 };
 
-struct Bins : Output<float2> {
+template <class S>
+struct Bins : Output<S, typename S::Complex> {
+    typedef typename S::Complex C;
+    using Output<S, C>::live, Output<S, C>::row;
     static constexpr bool SQUARES = false;
-    __device__ __forceinline__ Bins(const Settings& settings) : Output(settings) {}
-    __device__ __forceinline__ void put(int k, float2 bin) {
+    __device__ __forceinline__ Bins(const Settings<C>& settings) : Output<S, C>(settings) {}
+    __device__ __forceinline__ void put(int k, C bin) {
         if (live) row[k] = bin;
     }
 };
 
-template <int N>
-struct StridedBins : Output<float2> {
+template <class S>
+struct StridedBins : Output<S, typename S::Complex> {
+    typedef typename S::Complex C;
+    using Output<S, C>::live, Output<S, C>::row, Output<S, C>::settings;
     static constexpr int BLOCKS_LESS = 1;
     static constexpr bool SQUARES = false;
-    __device__ __forceinline__ StridedBins(const Settings& settings) : Output(settings) {}
-    __device__ __forceinline__ void begin(float) { __syncwarp(); }  // the exchange is over
-    __device__ __forceinline__ void put(int k, float2 bin) { settings.slot[k] = bin; }
+    __device__ __forceinline__ StridedBins(const Settings<C>& settings) : Output<S, C>(settings) {}
+    __device__ __forceinline__ void begin(Real<C>) { S::sync(); }  // the exchange is over
+    __device__ __forceinline__ void put(int k, C bin) { settings.slot[k] = bin; }
     __device__ __forceinline__ void end() {
-        __syncwarp();  // all bins have been put
+        S::sync();  // all bins have been put
         if (live)
-            for (int k = settings.t; k <= N / 2; k += Shape<N>::T)
+            for (int k = settings.t; k <= S::N / 2; k += S::T)
                 row[k * settings.stride] = settings.slot[k];
     }
 };
 
-struct Magnitudes : Output<float> {
+template <class S>
+struct Magnitudes : Output<S, Real<typename S::Complex>> {
+    typedef typename S::Complex C;
+    using Output<S, Real<C>>::live, Output<S, Real<C>>::row, Output<S, Real<C>>::largest_square;
     static constexpr bool SQUARES = true;
-    float unscale;
-    __device__ __forceinline__ Magnitudes(const Settings& settings) : Output(settings) {}
-    __device__ __forceinline__ void begin(float inverse_of_scale) {
+    Real<C> unscale;
+    __device__ __forceinline__ Magnitudes(const Settings<C>& settings)
+        : Output<S, Real<C>>(settings) {}
+    __device__ __forceinline__ void begin(Real<C> inverse_of_scale) {
         unscale = inverse_of_scale;
         largest_square = 0;
     }
-    __device__ __forceinline__ float scaled(float2 bin) {
-        const float square = bin.x * bin.x + bin.y * bin.y;
-        largest_square = max(largest_square, __float_as_uint(square));
-        return sqrtf(square);
+    __device__ __forceinline__ Real<C> scaled(C bin) {
+        const Real<C> square = bin.x * bin.x + bin.y * bin.y;
+        largest_square = max(largest_square, bits(square));
+        return square_root(square);
     }
-    __device__ __forceinline__ void put(int k, float2 bin) {
-        const float magnitude = scaled(bin) * unscale;
+    __device__ __forceinline__ void put(int k, C bin) {
+        const Real<C> magnitude = scaled(bin) * unscale;
         if (live) row[k] = magnitude;
     }
 };
 
 // Magnitudes that meet in shared memory, and go on in decibels if asked for.
-template <int N, bool DECIBEL>
-struct StridedMagnitudes : Magnitudes {
+template <class S, bool DECIBEL>
+struct StridedMagnitudes : Magnitudes<S> {
+    typedef typename S::Complex C;
+    using Magnitudes<S>::live, Magnitudes<S>::row, Magnitudes<S>::settings, Magnitudes<S>::unscale;
     unsigned peak;  // bits of the largest magnitude that this lane made decibels of
 
-    __device__ __forceinline__ StridedMagnitudes(const Settings& settings)
-        : Magnitudes(settings), peak(0) {}
-    __device__ __forceinline__ void begin(float inverse_of_scale) {
-        Magnitudes::begin(inverse_of_scale);
-        __syncwarp();  // the exchange is over
+    __device__ __forceinline__ StridedMagnitudes(const Settings<C>& settings)
+        : Magnitudes<S>(settings), peak(0) {}
+    __device__ __forceinline__ void begin(Real<C> inverse_of_scale) {
+        Magnitudes<S>::begin(inverse_of_scale);
+        S::sync();  // the exchange is over
     }
-    __device__ __forceinline__ void put(int k, float2 bin) { settings.words[k] = scaled(bin); }
+    __device__ __forceinline__ void put(int k, C bin) { settings.words[k] = this->scaled(bin); }
     __device__ __forceinline__ void end() {
-        __syncwarp();  // all magnitudes have been put
-        for (int k = settings.t; k <= N / 2; k += Shape<N>::T) finish(k, settings.words[k]);
+        S::sync();  // all magnitudes have been put
+        for (int k = settings.t; k <= S::N / 2; k += S::T) finish(k, settings.words[k]);
     }
-    __device__ __forceinline__ void finish(int place, float scaled_value) {
-        float value = scaled_value * unscale;
-        if (DECIBEL) {
+    __device__ __forceinline__ void finish(int place, Real<C> scaled_value) {
+        Real<C> value = scaled_value * unscale;
+        if constexpr (DECIBEL) {
             value = value < settings.amin ? settings.amin : value;  // NaN stays
-            peak = max(peak, __float_as_uint(value));
+            peak = max(peak, bits(value));
             value = 10.0f * log10f(value) - settings.zero;
         }
         if (live) row[place * settings.stride] = value;
     }
-    // Let the item know its peak. The bits of floats that are not negative sort as the floats do;
-    // those of NaN come after all numbers, so a NaN wins.
+    // Let the item know its peak; a NaN wins.
     __device__ __forceinline__ void publish(unsigned* item_peak) {
-        if (DECIBEL) {
-#pragma unroll
-            for (int d = 16; d; d >>= 1) peak = max(peak, __shfl_xor_sync(0xffffffffu, peak, d));
+        if constexpr (DECIBEL) {
+            peak = S::largest_in_warp(peak);
             if (threadIdx.x % 32 == 0) atomicMax(item_peak, peak);
         }
     }
 };
 
 // Sums of magnitudes over the few bins where the weights of a band are not zero.
-template <int N, bool DECIBEL>
-struct Bands : StridedMagnitudes<N, DECIBEL> {
-    __device__ __forceinline__ Bands(const Settings& settings)
-        : StridedMagnitudes<N, DECIBEL>(settings) {}
+template <class S, bool DECIBEL>
+struct Bands : StridedMagnitudes<S, DECIBEL> {
+    typedef typename S::Complex C;
+    __device__ __forceinline__ Bands(const Settings<C>& settings)
+        : StridedMagnitudes<S, DECIBEL>(settings) {}
     __device__ __forceinline__ void end() {
-        const Settings& s = this->settings;
-        __syncwarp();  // all magnitudes have been put
-        for (int band = s.t; band < s.n_bands; band += Shape<N>::T) {
+        const Settings<C>& s = this->settings;
+        S::sync();  // all magnitudes have been put
+        for (int band = s.t; band < s.n_bands; band += S::T) {
             const int2 bins = s.bands[band];
-            const float* magnitudes = s.words + bins.x;
-            const float* weights = s.weights + band;
-            float sums[4] = {0.0f, 0.0f, 0.0f, 0.0f};  // chains of additions that do not wait
+            const Real<C>* magnitudes = s.words + bins.x;
+            const Real<C>* weights = s.weights + band;
+            Real<C> sums[4] = {0, 0, 0, 0};  // chains of additions that do not wait
             int i = 0;
             for (; i + 4 <= bins.y; i += 4)
 #pragma unroll

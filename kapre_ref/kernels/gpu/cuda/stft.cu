@@ -37,9 +37,8 @@
 namespace kapre {
 
 // Transform the points v[q] = z[t + qT] to v[j T + c] = Z[b + cE], b = t + jT.
-template <int N>
+template <class S>
 __device__ __forceinline__ void transform(float2* v, float2* slot, const float2* twiddles, int t) {
-    typedef Shape<N> S;
     Dft<S::E>::run(v);
     __syncwarp();  // the slot's last use is over
 #pragma unroll
@@ -59,10 +58,9 @@ __device__ __forceinline__ void transform(float2* v, float2* slot, const float2*
 
 // Make bins k and M - k of the real spectrum of each Z[k] and Z[M - k], and hand them to `output`.
 // The table of windows is halved, which is exact, and spares the two halvings here.
-template <int N, class Output>
+template <class S, class Output>
 __device__ __forceinline__ void split(const float2* v, const float2* __restrict__ roots, int t,
                                       Output& output) {
-    typedef Shape<N> S;
     const int lane = threadIdx.x & 31;
     const int partner = (lane & ~(S::T - 1)) | ((S::T - t) & (S::T - 1));
 #pragma unroll
@@ -112,8 +110,9 @@ __device__ __forceinline__ float range_correction(unsigned largest_square) {
 // bands, weights, n_bands, amin, zero: see Settings; unused where an output does without them
 // peaks     (batch,) bits of the largest magnitude of each item, 0 before the launch; likewise
 // grid      a block for `rounds` times FRAMES neighbouring frames of a row, `tiles` for each row
-template <int N, class Output>
-__global__ void __launch_bounds__(Shape<N>::THREADS, Shape<N>::BLOCKS - Output::BLOCKS_LESS)
+template <class Output>
+__global__ void __launch_bounds__(Output::Shape::THREADS,
+                                  Output::Shape::BLOCKS - Output::BLOCKS_LESS)
     stft(const float* __restrict__ x, const float2* windows, const float2* twiddles,
          const float2* __restrict__ roots, typename Output::Value* __restrict__ out,
          const int2* __restrict__ bands, const float* __restrict__ weights,
@@ -121,7 +120,7 @@ __global__ void __launch_bounds__(Shape<N>::THREADS, Shape<N>::BLOCKS - Output::
          i64 x_channel_stride, i64 x_time_stride, i64 n_padded, i64 hop_length, int length,
          i64 n_frames, i64 out_batch_stride, i64 out_channel_stride, i64 out_frame_stride,
          i64 out_bin_stride, int n_bands, float amin, float zero, int tiles, int rounds) {
-    typedef Shape<N> S;
+    typedef typename Output::Shape S;
     __shared__ float2 exchange[S::FRAMES * S::SLOT];
     const int t = threadIdx.x % S::T, group = threadIdx.x / S::T;
     float2* slot = exchange + group * S::SLOT;
@@ -129,9 +128,10 @@ __global__ void __launch_bounds__(Shape<N>::THREADS, Shape<N>::BLOCKS - Output::
 
     const unsigned row = blockIdx.x / tiles, tile = blockIdx.x % tiles;
     const i64 item = row / n_channels, channel = row % n_channels;
-    const Signal signal = {x + item * x_batch_stride + channel * x_channel_stride, x_time_stride,
-                           n_samples, length};
-    const Settings settings = {t, slot, words, out_bin_stride, bands, weights, n_bands, amin, zero};
+    const Signal<float> signal = {x + item * x_batch_stride + channel * x_channel_stride,
+                                  x_time_stride, n_samples, length};
+    const Settings<float2> settings = {t,       slot, words, out_bin_stride, bands, weights,
+                                       n_bands, amin, zero};
     Output output(settings);
     typename Output::Value* rows = out + item * out_batch_stride + channel * out_channel_stride;
 
@@ -143,7 +143,7 @@ __global__ void __launch_bounds__(Shape<N>::THREADS, Shape<N>::BLOCKS - Output::
         float scale = 1.0f;
         for (bool again = false;;) {
             float2 v[S::E];
-            load<N>(v, signal, index * hop_length - n_padded, output.live, words, t);
+            load<S>(v, signal, index * hop_length - n_padded, output.live, words, t);
             if (scale != 1.0f)
 #pragma unroll
                 for (int q = 0; q < S::E; ++q) v[q] = make_float2(v[q].x * scale, v[q].y * scale);
@@ -152,9 +152,9 @@ __global__ void __launch_bounds__(Shape<N>::THREADS, Shape<N>::BLOCKS - Output::
                 const float2 w = windows[t + q * S::T];
                 v[q] = make_float2(v[q].x * w.x, v[q].y * w.y);
             }
-            transform<N>(v, slot, twiddles, t);
+            transform<S>(v, slot, twiddles, t);
             output.begin(1.0f / scale);
-            split<N>(v, roots, t, output);
+            split<S>(v, roots, t, output);
             if (!Output::SQUARES || again) break;
             scale = range_correction<S::T>(output.largest_square);
             again = __any_sync(0xffffffffu, scale != 1.0f);
