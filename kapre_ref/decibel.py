@@ -76,7 +76,8 @@ def magnitude_to_decibel(
     This is `kapre.backend.magnitude_to_decibel` of Kapre 0.4.1, and as there it is 10 log10 of
     whatever is passed: of a magnitude, half of the usual 20 log10 amplitude decibels. Against
     `librosa.power_to_db`, the peak is each item's own, not the whole batch's. A NaN makes its
-    whole item NaN, +inf makes it +inf.
+    whole item NaN, +inf makes it +inf. On a GPU, float32 magnitudes below 1.2e-38 (subnormal
+    ones) count as zero.
 
     Examples
     --------

@@ -6,7 +6,7 @@ import numpy as np
 import plain_formulas
 import pytest
 import scipy.special
-from closeness import assert_close, assert_oracle_close, assert_within_contract
+from closeness import assert_close, assert_oracle_close, assert_within_contract, eps_of
 from operation import TakesOut, case, wide
 
 import kapre_ref as kr
@@ -109,11 +109,12 @@ class TestMagnitudeToDecibel(TakesOut):
     @pytest.mark.parametrize("precision", ["float32", "float64"])
     def test_whole_range_of_numbers(self, backend, precision):
         limits = np.finfo(precision)
-        # Subnormals first, which a GPU may take for zero.
-        lowest = float(limits.tiny) * (2.0**-20 if backend.name == "cpu" else 1)
+        # Subnormals first; those of float32 are zero on a GPU, for CuPy compiles with -ftz=true.
+        flushed = backend.name == "gpu" and precision == "float32"
+        lowest = float(limits.tiny) * (1 if flushed else 2.0**-20)
         exponents = np.linspace(np.log2(lowest), np.log2(float(limits.max)), 9999)
         x = np.exp2(exponents[None, :-1]).astype(precision)
-        scale = {"amin": lowest / 2 if backend.name == "cpu" else lowest, "dynamic_range": 1e4}
+        scale = {"amin": lowest / 2, "dynamic_range": 1e4}
         got = self.run(backend, x, scale)
         truth = 10 * np.log10(wide(x))
         plain = plain_formulas.magnitude_to_decibel(x, **{**SCALE, **scale})
@@ -133,11 +134,19 @@ class TestMagnitudeToDecibel(TakesOut):
         got = self.run(backend, x, {"amin": 1e-10, "dynamic_range": 200})
         np.testing.assert_array_equal(got, np.array([-100, -30, 0, 48.16], np.float16))
 
-    def test_subnormals_count(self):  # on the CPU: CuPy compiles kernels that flush them to zero
-        x = np.array([0, 1], np.float32)
-        got = self.public(x, amin=1e-40, dynamic_range=1000)
-        # 1e-40 as a float32 subnormal has 17 bits.
-        assert_close(got, np.array([-400.0, 0]), 1e-3)
+    def test_subnormals(self, backend):
+        x = np.array([0, 1e-40, 1], np.float32)
+        got = self.run(backend, x, {"amin": 1e-42, "dynamic_range": 1000})
+        # 1e-40 as a float32 subnormal has 17 bits on the CPU, and on a GPU it is zero.
+        faint = -400.0 if backend.name == "cpu" else -420.0
+        assert_close(got, np.array([-420, faint, 0]), 1e-3)
+
+    @pytest.mark.parametrize("amin", [1e-60, 1e60])
+    def test_amin_out_of_range(self, backend, amin):
+        x = np.array([0, 1e-30, 1, 1e30], np.float32)
+        got = self.run(backend, x, {"amin": amin, "ref_value": amin / 1e3, "dynamic_range": 2000})
+        expected = self.oracle(x.astype(np.float64), amin / 1e3, amin, 2000)
+        assert_close(got, expected, 4 * eps_of(np.float32) * 900)
 
     def test_dynamic_range_is_a_floor_exactly(self, backend):
         x = np.array([[1e-3, 0.999e-3, 1.0]])

@@ -175,6 +175,8 @@ class TestStft(TakesOut):
         got = self.run(backend, x, {"n_fft": 64})
         # Subnormals have an absolute precision, that of the smallest of them.
         tolerance = 4 * eps_of("f4") * scale * 64 + 64 * np.finfo(np.float32).smallest_subnormal
+        if backend.name == "gpu":  # there they are zero: CuPy compiles with -ftz=true
+            tolerance += 64 * np.finfo(np.float32).tiny
         assert_close(got, self.oracle(x.astype(np.float64), 64), tolerance)
 
     @pytest.mark.parametrize("n_samples", [0, 1, 63, 64, 65, 79, 80, 81, 500])

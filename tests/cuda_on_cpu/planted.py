@@ -1,19 +1,39 @@
 """Bugs to plant in the kernels, and what must be said of them: the harness itself is tested."""
 
-from typing import NamedTuple
+import numpy as np
+
+import kapre_ref as kr
+from cuda_on_cpu.planting import Bug
 
 
-class Bug(NamedTuple):
-    """An edit of a source, wherever it has the text."""
+def until_nan(x, end):
+    """Return signals of 400 samples, NaN from one on."""
+    x = x[:, :400].copy()
+    x[:, end:] = np.nan
+    return x
 
-    operation: str  # a name in OPERATIONS of test_gpu_kernels.py
-    text: str
-    other: str
-    message: str  # a pattern of the checker's message; empty if the values must be wrong
 
-    def __str__(self) -> str:
-        return f"{self.operation}: {self.text.strip()[:40]}"
-
+PADDED = {"pad_begin": True, "pad_end": True}
+# On noise of shape (3, 2851). Each launches all that a bug of it is to be planted in.
+OPERATIONS = {
+    "magnitude": lambda x: kr.stft_magnitude(x, 512, hop_length=131, **PADDED),
+    "pairs": lambda x: kr.stft_magnitude(x, 512, hop_length=130, **PADDED),
+    "even window": lambda x: kr.stft_magnitude(until_nan(x, 300), 512, 300, 50),
+    "odd window": lambda x: kr.stft_magnitude(until_nan(x, 301), 512, 301, 50),
+    "faint": lambda x: kr.stft_magnitude(x[:1] * np.float32(1e-30), 256, hop_length=256),
+    "constant": lambda x: kr.stft_magnitude(x[:1] * 0 + np.float32(1e20), 256, hop_length=256),
+    "bins": lambda x: kr.stft(x, 512, hop_length=140, pad_end=True),
+    "strided bins": lambda x: kr.stft(x[:, :2850].reshape(3, -1, 2), 512, hop_length=140),
+    "decibel": lambda x: kr.stft_magnitude(x, 256, None, 120, return_decibel=True, db_amin=9.0),
+    "bands": lambda x: kr.melspectrogram(x, 512, hop_length=300, n_mels=40),
+    "to decibel": lambda x: kr.magnitude_to_decibel(abs(x.reshape(1, -1)), dynamic_range=4.0),
+    "items to decibel": lambda x: kr.magnitude_to_decibel(abs(x).cumsum(0), dynamic_range=4.0),
+    "encode": lambda x: kr.mu_law_encoding(x, 256),
+    "decode": lambda x: kr.mu_law_decoding((x * 150 + 130).astype(np.int32), 256),
+    "frame": lambda x: kr.frame(x, 300, 77, pad_end=True),
+    "energy": lambda x: kr.energy(x, 8000, 0.1, 300, 77, pad_end=True),
+    "overlap-add": lambda x: kr.inverse_stft(kr.stft(x, 60, hop_length=23), 60, hop_length=23),
+}
 
 BUGS = (
     # The gather.
@@ -55,12 +75,36 @@ BUGS = (
     Bug("faint", "output.begin(1.0f / scale)", "output.begin(1.0f)", ""),
     # What becomes of the bins.
     Bug("bins", "if (live) row[k] = bin;", "row[k] = bin;", "out of bounds|race"),
+    Bug("bins", "if (live) row[k] = bin;", "if (live && k) row[k] = bin;", ""),
     Bug("bins", "make_float2(high.x, -high.y)", "make_float2(high.x, high.y)", ""),
     Bug("strided bins", "{ S::sync(); }  // the exchange", "{}  // the exchange", "race: write"),
     Bug(
         "strided bins", "S::sync();  // all bins have been put", "", "race: read after|uninitial"
     ),
-    Bug("decibel", "S::sync();  // the exchange is over", "", "race: write after read"),
+    Bug("magnitude", "if (live) row[k] = magnitude;", "row[k] = magnitude;", "out of bounds|race"),
+    Bug("faint", "scaled(bin) * unscale;", "scaled(bin);", ""),
+    Bug("faint", "largest_square = 0;", "largest_square = 0x40000000u;", ""),
+    Bug(
+        "constant",
+        "= max(largest_square, bits(square))",
+        "= bits(square)",
+        "",
+    ),
+    Bug(
+        "decibel",
+        "        S::sync();  // the exchange is over",
+        "",
+        "race: write after read",
+        "StridedMagnitudes",
+    ),
+    Bug(
+        "decibel",
+        "        S::sync();  // all magnitudes have been put\n",
+        "",
+        "race: read after|uninitial",
+        "StridedMagnitudes",
+    ),
+    Bug("decibel", "if (live) row[place", "row[place", "out of bounds|race"),
     Bug("decibel", "value < settings.amin ? settings.amin : value", "value", ""),
     Bug(
         "decibel",
@@ -68,25 +112,42 @@ BUGS = (
         "*item_peak = peak",
         "race",
     ),
+    Bug(
+        "bands",
+        "        S::sync();  // all magnitudes have been put\n",
+        "",
+        "race: read after|uninitial",
+        "Bands",
+    ),
     Bug("bands", "sums[0] += *weights * magnitudes[i];", "", ""),
     Bug("bands", "s.words + bins.x", "s.words + bins.x + 1", ""),
     Bug("bands", "i < bins.y;", "i <= bins.y;", "out of bounds read of 4"),
     # Decibels of given magnitudes.
     Bug("to decibel", "    __syncthreads();\n", "", "uninitialised shared read|race"),
-    Bug("to decibel", "item_length);", "item_length + 1);", "out of bounds|race"),
+    Bug("to decibel", "item_length);", "item_length + 1);", "out of bounds|race", "to_decibels"),
+    Bug("items to decibel", "peaks + item", "peaks", "", "to_decibels"),
+    Bug("items to decibel", "    out += item * item_length;\n", "", "race: w", "to_decibels"),
     Bug("to decibel", "atomicMax(peaks + item, peak)", "peaks[item] = peak", "race: write/write"),
     Bug("to decibel", "(1u << DECIBEL_THREADS / 32) - 1", "0xffffffffu", "exited|deadlock"),
     Bug("to decibel", "from.element[j] >= floor", "from.element[j] <= floor", ""),
+    Bug("items to decibel", "peaks[item]", "peaks[0]", ""),
+    Bug("items to decibel", "    values += item * item_length;\n", "", "race", "raise_to_floor"),
+    Bug("to decibel", "item_length);", "item_length + 1);", "out of bounds", "raise_to_floor"),
     # Mu-law.
-    Bug("encode", "i < n; i += step", "i <= n; i += step", "out of bounds"),
+    Bug("encode", "i < n; i += step", "i <= n; i += step", "out of bounds", "mu_law_encoding"),
     Bug("encode", "copysignf(log1pf(mu * fabsf(x)), x)", "log1pf(mu * fabsf(x))", ""),
+    Bug("encode", "fabsf(code) < infinity ? (int)code :", "(int)code * 0 +", ""),
+    Bug("decode", "i < n; i += step", "i <= n; i += step", "out of bounds", "mu_law_decoding"),
+    Bug("decode", "code >= (Code)0 &&", "", "out of bounds read of 4"),
     Bug("decode", "(float)code <= (float)mu &&", "", "out of bounds read of 4"),
     Bug("decode", "samples[(int)code]", "samples[(int)code + 1]", "out of bounds read of 4"),
     # Frames and energies.
     Bug("frame", "i < inside ?", "true ?", "out of bounds read of 4"),
-    Bug("frame", "first + frames_per_block, n_frames", "first + 99, n_frames", "race|out"),
+    Bug("frame", "first + frames_per_block, n_frames", "first + 99, n_frames", "race|out", "frame"),
+    Bug("frame", "index += FRAMING_WARPS", "index += FRAMING_WARPS - 1", "race: write", "frame"),
     Bug("energy", "i < inside; i += 32", "i < frame_length; i += 32", "out of bounds read of 4"),
-    Bug("energy", "int d = 16; d; d >>= 1", "int d = 8; d; d >>= 1", ""),
+    Bug("energy", "if (threadIdx.x == 0) energies", "energies", "race: write/write"),
+    Bug("energy", "int d = 16; d; d >>= 1", "int d = 8; d; d >>= 1", "", "energy"),
     # Overlap-add.
     Bug("overlap-add", "if (sample >= n_samples) return;", "", "out of bounds|race"),
     Bug("overlap-add", "min(sample / hop_length, n_frames - 1)", "sample / hop_length", "out of b"),

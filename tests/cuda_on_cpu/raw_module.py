@@ -7,21 +7,22 @@ from typing import Any
 import numpy as np
 
 from cuda_on_cpu.module import Line, Module, Traffic
+from cuda_on_cpu.planting import Bug
 
 
 class RawModule:
     """What launch code uses of `cupy.RawModule`; `settings` of a subclass go to `Module`.
 
     `launches` collects (name, grid, block) of every kernel that ran, `traffic` what
-    `Module.traffic` tells of the last launch of each, if blocks are counted; `planted` are
-    replacements in the source, `found` those whose text was there.
+    `Module.traffic` tells of the last launch of each, if blocks are counted; `planted` is a bug to
+    make in the source, `planted_in` the code that had it.
     """
 
     settings: dict[str, Any]
     launches: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
     traffic: dict[str, dict[Line, Traffic]]
-    planted: tuple[tuple[str, str], ...]
-    found: set[str]
+    planted: Bug | None
+    planted_in: list[str]
 
     def __init__(
         self,
@@ -32,10 +33,9 @@ class RawModule:
     ) -> None:
         if not isinstance(options, tuple):
             raise TypeError("Argument 'options' has incorrect type (expected tuple)")
-        for text, other in self.planted:
-            if text in code:
-                self.found.add(text)
-            code = code.replace(text, other)
+        if self.planted and self.planted.places(code):
+            self.planted_in.append(code)
+            code = self.planted.plant(code)
         self._module = Module(code, tuple(name_expressions), **self.settings)
 
     def get_function(self, name: str) -> Any:
@@ -53,9 +53,9 @@ class RawModule:
         return kernel
 
 
-def raw_module_class(planted: tuple[tuple[str, str], ...] = (), **settings: Any) -> type[RawModule]:
+def raw_module_class(planted: Bug | None = None, **settings: Any) -> type[RawModule]:
     """Return a RawModule whose kernels run with these settings of `Module`."""
-    fresh = {"launches": [], "traffic": {}, "found": set()}
+    fresh = {"launches": [], "traffic": {}, "planted_in": []}
     return type("RawModule", (RawModule,), {"settings": settings, "planted": planted, **fresh})
 
 

@@ -25,7 +25,7 @@ def magnitude_to_decibel(x, scale, out):
     direct = out.dtype == np.float32 and out.flags.c_contiguous and out.data.ptr != x.data.ptr
     result = out if direct else cupy.empty(out.shape, np.float32)
     peaks = cupy.zeros(len(x), np.uint32)
-    _launch("to_decibels", (x, result, peaks), x, constants(scale))
+    _launch("to_decibels", (x, result, peaks), x, _limits(scale)[:2])
     raise_to_floor(result, peaks, scale)
     if result is not out:
         out[...] = result
@@ -33,8 +33,7 @@ def magnitude_to_decibel(x, scale, out):
 
 def raise_to_floor(values, peaks, scale):
     """Limit decibels from below, given the bits of each item's peak magnitude."""
-    limits = (*constants(scale), np.float32(scale.dynamic_range))
-    _launch("raise_to_floor", (values, peaks), values, limits)
+    _launch("raise_to_floor", (values, peaks), values, _limits(scale))
 
 
 @lru_cache(maxsize=64)
@@ -42,6 +41,14 @@ def constants(scale):
     """Return amin, and what 10 log10 gives at 0 dB."""
     zero = 10 * math.log10(max(scale.amin, scale.ref_value))
     return np.float32(scale.amin), np.float32(zero)
+
+
+@lru_cache(maxsize=64)
+def _limits(scale):
+    """Return what 10 log10 gives at 0 dB, the decibels of amin, and the range."""
+    zero = 10 * math.log10(max(scale.amin, scale.ref_value))
+    least = 10 * math.log10(scale.amin) - zero
+    return np.float32(zero), np.float32(least), np.float32(scale.dynamic_range)
 
 
 @lru_cache(maxsize=512)

@@ -6,6 +6,9 @@
 // default amin (-50 dB) and range (80 dB) that needs magnitudes above 1000, so as a rule it leaves
 // at once and the whole costs 8 bytes an element.
 //
+// Of amin itself only the decibels are passed, `least`, in which it cannot underflow: whatever CuPy
+// compiles takes subnormal float32 for zero. The logarithm of zero is -inf, and `least` is more.
+//
 // A block owns a run of 4096 elements of one item; its 256 threads take turns, each with a pack of
 // WIDTH elements: four if item_length and addresses allow, else one, so that a warp reads and
 // writes 512 or 128 consecutive bytes. Registers hold the pack and the peak so far. Shared memory
@@ -22,13 +25,14 @@ constexpr int DECIBEL_THREADS = 256;
 constexpr int DECIBEL_ELEMENTS = 16 * DECIBEL_THREADS;  // of a block
 
 // x, out    (items, item_length), contiguous, apart from each other
-// peaks     (items,) bits of the largest magnitude of each item, amin at least; 0 before
+// peaks     (items,) bits of the largest magnitude of each item, 0 at least; 0 before
 // zero      what 10 log10 gives at 0 dB
+// least     the decibels of amin
 // grid      `runs` blocks for each item
 template <int WIDTH>
 __global__ void __launch_bounds__(DECIBEL_THREADS)
     to_decibels(const float* __restrict__ x, float* __restrict__ out, unsigned* __restrict__ peaks,
-                i64 item_length, int runs, float amin, float zero) {
+                i64 item_length, int runs, float zero, float least) {
     __shared__ unsigned warp_peaks[DECIBEL_THREADS / 32];
     const i64 item = blockIdx.x / runs, first = (i64)(blockIdx.x % runs) * DECIBEL_ELEMENTS;
     const i64 end = min(first + DECIBEL_ELEMENTS, item_length);
@@ -40,10 +44,11 @@ __global__ void __launch_bounds__(DECIBEL_THREADS)
         Pack<float, WIDTH> to;
 #pragma unroll
         for (int j = 0; j < WIDTH; ++j) {
-            const float value = from.element[j] < amin ? amin : from.element[j];  // NaN stays
+            const float value = from.element[j] <= 0.0f ? 0.0f : from.element[j];  // NaN stays
             // The bits of positive floats sort as the floats do; NaN comes after all, so it wins.
             peak = max(peak, __float_as_uint(value));
-            to.element[j] = 10.0f * log10f(value) - zero;
+            const float decibel = 10.0f * log10f(value) - zero;
+            to.element[j] = decibel < least ? least : decibel;
         }
         store(out + i, to);
     }
@@ -61,15 +66,15 @@ __global__ void __launch_bounds__(DECIBEL_THREADS)
 }
 
 // values    (items, item_length) decibels, contiguous
-// peaks     as above; range in dB
+// peaks, zero, least  as above; range in dB
 // grid      `runs` blocks for each item
 template <int WIDTH>
 __global__ void __launch_bounds__(DECIBEL_THREADS)
-    raise_to_floor(float* values, const unsigned* peaks, i64 item_length, int runs, float amin,
-                   float zero, float range) {
+    raise_to_floor(float* values, const unsigned* peaks, i64 item_length, int runs, float zero,
+                   float least, float range) {
     const i64 item = blockIdx.x / runs, first = (i64)(blockIdx.x % runs) * DECIBEL_ELEMENTS;
     const float floor = 10.0f * log10f(__uint_as_float(peaks[item])) - zero - range;
-    if (floor <= 10.0f * log10f(amin) - zero) return;
+    if (floor <= least) return;
     const i64 end = min(first + DECIBEL_ELEMENTS, item_length);
     values += item * item_length;
     for (i64 i = first + WIDTH * threadIdx.x; i < end; i += WIDTH * DECIBEL_THREADS) {

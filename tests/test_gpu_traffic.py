@@ -1,0 +1,236 @@
+"""What the GPU's kernels ask of the memories: bank conflicts and sectors, line by line."""
+
+import shutil
+
+import fake_cupy
+import numpy as np
+import pytest
+
+import kapre_ref as kr
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("g++") is None, reason="needs g++, which compiles the CUDA sources for the CPU"
+)
+FUSED = (256, 512, 1024, 2048, 4096)
+SECTOR = 32  # bytes
+ALL = 1 << 30  # blocks
+
+
+def traffic_of(kernel, operation, *arrays, counted_blocks=1):
+    """Return the traffic of the one kernel of this name that an operation launches."""
+    with fake_cupy.installed(checked=True, counted_blocks=counted_blocks) as cupy:
+        operation(*(_on_device(cupy, array) for array in arrays))
+        (found,) = (t for name, t in cupy.RawModule.traffic.items() if f"{kernel}<" in name)
+    return found
+
+
+def _on_device(cupy, array):
+    """Return a view as a view: where it begins in its memory counts."""
+    owner = array if array.base is None else array.base
+    start = (array.ctypes.data - owner.ctypes.data) // array.itemsize
+    return cupy.asarray(owner)[start : start + array.size].reshape(array.shape)
+
+
+def of_kind(traffic, memory, kind=None):
+    return {k: v for k, v in traffic.items() if k.memory == memory and kind in (None, k.kind)}
+
+
+def total(traffic, what="cost"):
+    return sum(getattr(v, what) for v in traffic.values())
+
+
+class TestTransforms:
+    """Counted over one block."""
+
+    def traffic(self, operation, n_fft):
+        x = np.random.default_rng(0).uniform(-1, 1, 10 * n_fft).astype(np.float32)
+        return traffic_of("stft", lambda x: operation(x, n_fft), x)
+
+    @pytest.mark.parametrize("n_fft", FUSED)
+    @pytest.mark.parametrize(
+        "operation",
+        [
+            lambda x, n_fft: kr.stft_magnitude(x, n_fft),
+            lambda x, n_fft: kr.stft_magnitude(x, n_fft, hop_length=n_fft // 4 + 1),
+            lambda x, n_fft: kr.stft_magnitude(x, n_fft, return_decibel=True),
+            lambda x, n_fft: kr.stft(x, n_fft),
+        ],
+        ids=["pairs", "single samples", "decibels", "bins"],
+    )
+    def test_no_bank_conflict(self, operation, n_fft):
+        shared = of_kind(self.traffic(operation, n_fft), "shared")
+        conflicts = {k: v for k, v in shared.items() if v.cost > v.ideal}
+        assert len(shared) >= 2
+        assert not conflicts
+
+    @pytest.mark.parametrize("n_fft", FUSED)
+    def test_sectors(self, n_fft):
+        traffic = self.traffic(lambda x, n: kr.stft_magnitude(x, n), n_fft)
+        # Frames begin at whole sectors here: every byte that is loaded is used.
+        for line, counted in of_kind(traffic, "global", "load").items():
+            assert counted.cost == counted.ideal, line
+        # Rows of n_freq floats do not: a run of as many bins as lanes share a frame, 8 to a sector,
+        # may begin and end within one.
+        n_lanes = {256: 8, 512: 16, 1024: 16, 2048: 32, 4096: 32}[n_fft]
+        stores = of_kind(traffic, "global", "store")
+        assert total(stores) <= (1 + 8 / n_lanes) * total(stores, "ideal")
+
+    def test_bands(self):
+        traffic = self.traffic(lambda x, n: kr.melspectrogram(x, n, n_mels=128), 2048)
+        shared = of_kind(traffic, "shared")
+        # Neighbouring bands begin a few bins apart, so that some lanes meet in a bank.
+        assert total(shared) <= 1.6 * total(shared, "ideal")
+
+
+def placed(dtype, n, offset):
+    """Return n elements that begin `offset` elements behind the start of an allocation."""
+    values = np.random.default_rng(0).uniform(1, 127, n + 8)
+    return values.astype(dtype)[offset : offset + n]
+
+
+N = 1 << 14
+# Name: the kernel, the operation on input and out, and their dtypes. All move each element once.
+STREAMS = {
+    "to_decibels": (
+        "to_decibels",
+        lambda x, out: kr.magnitude_to_decibel(x, out=out),
+        ("float32", "float32"),
+    ),
+    "raise_to_floor": (
+        "raise_to_floor",
+        lambda x, out: kr.magnitude_to_decibel(x, dynamic_range=1.0, out=out),
+        ("float32", "float32"),
+    ),
+    "encoding": (
+        "mu_law_encoding",
+        lambda x, out: kr.mu_law_encoding(x, 256, out=out),
+        ("float32", "int32"),
+    ),
+    "decoding": (
+        "mu_law_decoding",
+        lambda x, out: kr.mu_law_decoding(x, 256, out=out),
+        ("int32", "float32"),
+    ),
+    "decoding bytes": (
+        "mu_law_decoding",
+        lambda x, out: kr.mu_law_decoding(x, 256, out=out),
+        ("uint8", "float32"),
+    ),
+}
+SMALL = ("peaks", "warp_peaks", "samples[")  # tables, which stay in the L1, and single words
+
+
+class TestStreams:
+    """Counted over all blocks: nothing is moved twice, and nothing in vain."""
+
+    def lines(self, name, offset, n=N):
+        kernel, operation, dtypes = STREAMS[name]
+        arrays = [placed(dtype, n, offset).reshape(2, -1) for dtype in dtypes]
+        traffic = traffic_of(kernel, operation, *arrays, counted_blocks=ALL)
+        shared = of_kind(traffic, "shared")
+        assert total(shared) == total(shared, "ideal")
+        streams = {
+            k: v
+            for k, v in of_kind(traffic, "global").items()
+            if not any(word in k.text for word in SMALL)
+        }
+        return streams, arrays
+
+    @pytest.mark.parametrize("name", STREAMS)
+    def test_aligned(self, name):
+        lines, arrays = self.lines(name, 0)
+        for kind, array in zip(("load", "store"), arrays, strict=True):
+            ((line, counted),) = of_kind(lines, "global", kind).items()
+            assert line.size == 4 * array.itemsize  # packs of four
+            assert counted.cost * SECTOR == array.nbytes
+
+    @pytest.mark.parametrize("name", STREAMS)
+    def test_unaligned(self, name):
+        lines, arrays = self.lines(name, 1)
+        for kind, array in zip(("load", "store"), arrays, strict=True):
+            ((line, counted),) = of_kind(lines, "global", kind).items()
+            assert line.size == array.itemsize
+            # A warp's 32 elements begin and end within a sector: one more than they fill.
+            n_full = 32 * array.itemsize / SECTOR
+            assert counted.cost * SECTOR == array.nbytes * (n_full + 1) / n_full
+
+    @pytest.mark.parametrize("name", STREAMS)
+    def test_rest(self, name):
+        lines, arrays = self.lines(name, 0, n=2 * 4099)  # no packs; the second item is unaligned
+        for kind, array in zip(("load", "store"), arrays, strict=True):
+            ((_, counted),) = of_kind(lines, "global", kind).items()
+            n_full = 32 * array.itemsize / SECTOR
+            assert counted.cost * SECTOR <= array.nbytes * (n_full + 1) / n_full + 2 * SECTOR
+
+    def test_codes_are_looked_up_in_few_sectors(self):
+        codes = placed("int32", N, 0)
+        traffic = traffic_of("mu_law_decoding", lambda x: kr.mu_law_decoding(x, 256), codes)
+        ((_, counted),) = ((k, v) for k, v in traffic.items() if "samples[" in k.text)
+        # Of 32 lanes at random among 128 codes, 16 sectors: each of those at most once.
+        assert counted.cost <= 16 * counted.requests
+
+    def test_peaks_take_one_word_a_block(self):
+        x = placed("float32", N, 0).reshape(2, -1)
+        traffic = traffic_of("to_decibels", kr.magnitude_to_decibel, x, counted_blocks=ALL)
+        ((_, counted),) = ((k, v) for k, v in traffic.items() if "atomicMax" in k.text)
+        assert counted.cost == counted.requests == N // 4096
+
+
+def eight_frames(frame_length, hop_length):
+    """Return two signals of as many frames as a block has warps, so that all are counted right."""
+    n_samples = frame_length + 7 * hop_length
+    return np.random.default_rng(0).uniform(-1, 1, (2, n_samples)).astype(np.float32)
+
+
+class TestFrames:
+    """Counted over all blocks: what warps ask for; what frames share comes from the L1."""
+
+    @pytest.mark.parametrize(
+        ("frame_length", "hop_length", "factor"), [(512, 128, 1), (400, 160, 1), (401, 161, 5 / 4)]
+    )
+    def test_frame(self, frame_length, hop_length, factor):
+        traffic = traffic_of(
+            "frame",
+            lambda x: kr.frame(x, frame_length, hop_length),
+            eight_frames(frame_length, hop_length),
+            counted_blocks=ALL,
+        )
+        n_turns = -(-frame_length // 32)
+        assert not of_kind(traffic, "shared")
+        for kind in ("load", "store"):
+            ((_, counted),) = of_kind(traffic, "global", kind).items()
+            assert counted.requests == 16 * n_turns
+            assert counted.cost <= factor * counted.ideal
+            assert counted.ideal == 16 * -(-4 * frame_length // SECTOR)
+
+    @pytest.mark.parametrize(
+        ("frame_length", "hop_length", "factor"), [(512, 128, 1), (400, 160, 1), (401, 161, 5 / 4)]
+    )
+    def test_energy(self, frame_length, hop_length, factor):
+        traffic = traffic_of(
+            "energy",
+            lambda x: kr.energy(x, 1000, 0.1, frame_length, hop_length),
+            eight_frames(frame_length, hop_length),
+            counted_blocks=ALL,
+        )
+        ((_, loads),) = of_kind(traffic, "global", "load").items()
+        ((_, stores),) = of_kind(traffic, "global", "store").items()
+        assert not of_kind(traffic, "shared")
+        assert loads.cost <= factor * loads.ideal
+        assert loads.ideal == 16 * -(-4 * frame_length // SECTOR)
+        assert stores.cost == stores.requests == 16
+
+    @pytest.mark.parametrize(
+        ("n_fft", "hop_length", "factor"), [(512, 128, 1), (512, 131, 5 / 4), (60, 16, 3 / 2)]
+    )
+    def test_overlap_add(self, n_fft, hop_length, factor):
+        def inverse(x):
+            return kr.inverse_stft(kr.stft(x, n_fft, None, hop_length), n_fft, None, hop_length)
+
+        x = np.random.default_rng(0).uniform(-1, 1, (2, 6144)).astype(np.float32)
+        traffic = traffic_of("overlap_add", inverse, x, counted_blocks=ALL)
+        loads, stores = (of_kind(traffic, "global", kind) for kind in ("load", "store"))
+        assert not of_kind(traffic, "shared")
+        # Neighbouring samples lie in the same frames, but where a frame ends within a warp.
+        for line, counted in (loads | stores).items():
+            assert counted.cost <= factor * counted.ideal, line
