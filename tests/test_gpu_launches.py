@@ -1,0 +1,182 @@
+"""How the GPU's kernels are launched: indices beyond 32 bits, grids, arguments, and host time."""
+
+import shutil
+
+import fake_cupy
+import numpy as np
+import pytest
+from cuda_on_cpu.planted import OPERATIONS
+
+import kapre_ref as kr
+from kapre_ref.decibel import DecibelScale
+from kapre_ref.stft import stft_plan
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("g++") is None, reason="needs g++, which compiles the CUDA sources for the CPU"
+)
+BEYOND = 2**31  # elements
+
+
+class Device:
+    """The stand-in, with arrays in files with holes; only the last blocks of a launch run."""
+
+    def __init__(self, cupy, folder):
+        import kapre_ref.kernels.gpu
+
+        self.cupy, self.folder, self.kernels = cupy, folder, kapre_ref.kernels.gpu
+
+    def wrapped(self, host):
+        array = self.cupy.asarray(np.zeros(1, host.dtype))
+        array._host = host
+        return array
+
+    def sparse(self, name, dtype, *shape):
+        return self.wrapped(np.memmap(self.folder / name, dtype, "w+", shape=shape))
+
+
+@pytest.fixture
+def device(tmp_path, request):
+    with fake_cupy.installed(last_blocks=getattr(request, "param", 0)) as cupy:
+        yield Device(cupy, tmp_path)
+
+
+def last_blocks(n):
+    return pytest.mark.parametrize("device", [n], indirect=True, ids=[f"last {n}"])
+
+
+class TestBeyond32Bits:
+    @last_blocks(2)
+    def test_decibels(self, device, rng):
+        # Of one item: two items are twice as far.
+        n = BEYOND + 4096
+        x, out = (device.sparse(name, np.float32, 2, n) for name in ("x", "out"))
+        end = np.s_[-1:, -8192:]
+        x._host[end] = rng.uniform(0.5, 1, (1, 8192))
+        scale = DecibelScale(1.0, 1e-5, 1.0)
+        device.kernels.magnitude_to_decibel(x, scale, out)
+        expected = kr.magnitude_to_decibel_reference(x._host[end], *scale)
+        np.testing.assert_allclose(out._host[end], expected, atol=1e-5)
+        assert expected.min() == pytest.approx(expected.max() - 1)
+        assert not out._host[0, -8192:].any()
+
+    @pytest.mark.parametrize("operation", ["encoding", "decoding"])
+    @last_blocks(1)
+    def test_mu_law(self, device, operation, rng):
+        n_round = 8448 * 1024  # elements that all blocks take before they go on
+        n = BEYOND + 2 * n_round
+        dtypes = (np.float32, np.int32) if operation == "encoding" else (np.uint8, np.float32)
+        x, out = (device.sparse(str(i), dtype, n) for i, dtype in enumerate(dtypes))
+        values = rng.uniform(-1, 1, 1024) if operation == "encoding" else rng.integers(0, 256, 1024)
+        run = slice(n // n_round * n_round - 1024, n // n_round * n_round)  # the last block's
+        assert run.start > BEYOND
+        x._host[run] = values
+        getattr(device.kernels, f"mu_law_{operation}")(x, 256, out)
+        expected = getattr(kr, f"mu_law_{operation}_reference")(x._host[run], 256)
+        np.testing.assert_allclose(out._host[run], expected, atol=1e-6)
+
+    @last_blocks(1)
+    def test_frames_of_a_long_signal(self, device, rng):
+        x = device.sparse("x", np.float32, 1, 1, BEYOND + 2**21)
+        tail = rng.uniform(-1, 1, 64).astype(np.float32)
+        x._host[..., BEYOND : BEYOND + 64] = tail
+        frames = device.cupy.empty((1, 1, BEYOND // 2**20 + 2, 64), np.float32)
+        device.kernels.frame(x, 2**20, 0, frames)
+        np.testing.assert_array_equal(frames.get()[0, 0, -2:], [tail, 0 * tail])
+        energies = device.cupy.empty(frames.shape[:3], np.float32)
+        device.kernels.energy(x, 64, 2**20, 0, 1.0, energies)
+        np.testing.assert_allclose(energies.get()[0, 0, -2:], [np.sum(tail**2), 0], rtol=1e-6)
+
+    @last_blocks(1)
+    def test_many_frames(self, device, rng):
+        x = rng.uniform(-1, 1, (1, 1, 2**16 + 2**15 + 31)).astype(np.float32)
+        out = device.sparse("out", np.float32, 1, 1, 2**15 + 32, 2**16)
+        device.kernels.frame(device.cupy.asarray(x), 1, 0, out)
+        np.testing.assert_array_equal(out._host[0, 0, -1], x[0, 0, -(2**16) :])
+
+    @last_blocks(2)
+    def test_overlap_add(self, device, monkeypatch, rng):
+        n_frames, n_fft = BEYOND // 2048 + 1, 2048
+        frames = device.sparse("frames", np.float32, 1, 1, n_frames, n_fft)
+        frames._host[0, 0, -1] = rng.uniform(-1, 1, n_fft)
+        monkeypatch.setattr(device.cupy.fft, "irfft", lambda spectra, n: frames)
+        spectra = device.cupy.empty((1, 1, 1, 1), np.complex64)
+        out = device.sparse("out", np.float32, 1, 1, n_frames * n_fft)
+        window = np.hanning(n_fft)
+        device.kernels.inverse_stft(spectra, n_fft, n_fft, window, out)
+        expected = frames._host[0, 0, -1] * window
+        np.testing.assert_allclose(out._host[0, 0, -512:], expected[-512:], atol=1e-6)
+
+    @pytest.mark.parametrize("name", ["stft", "stft_magnitude"])
+    @last_blocks(1)
+    def test_spectra(self, device, name, rng):
+        # Frames of 4096 samples, one sample apart, have 2^31 bins before the signal has many.
+        n_frames = BEYOND // 2049 + 65
+        x = rng.uniform(-1, 1, (1, 1, n_frames + 4095)).astype(np.float32)
+        dtype = np.complex64 if name == "stft" else np.float32
+        out = device.sparse("out", dtype, 1, 1, n_frames, 2049)
+        plan = stft_plan(4096, None, 1, None, False, False)
+        scale = () if name == "stft" else (None,)
+        getattr(device.kernels, name)(device.cupy.asarray(x), plan, *scale, out)
+        expected = getattr(kr, f"{name}_reference")(x[0, 0, -4096:].astype(float), 4096)
+        np.testing.assert_allclose(out._host[0, 0, -1], expected[0], atol=1e-4)
+
+    @pytest.mark.parametrize(
+        "operation", ["magnitude", "bins", "frame", "energy", "decibel", "bands"]
+    )
+    def test_strides_of_input(self, device, operation, rng):
+        gapped = device.sparse("x", np.float32, BEYOND + 800)
+        x = np.lib.stride_tricks.as_strided(gapped._host, (2, 700), (4 * (BEYOND + 100), 4))
+        x[...] = rng.uniform(-1, 1, x.shape)
+        got = OPERATIONS[operation](device.wrapped(x)).get()
+        expected = OPERATIONS[operation](device.cupy.asarray(np.array(x))).get()
+        np.testing.assert_array_equal(got, expected)
+
+    @pytest.mark.parametrize("axis", range(4))
+    @pytest.mark.parametrize("name", ["stft", "stft_magnitude", "frame", "energy"])
+    def test_strides_of_output(self, device, name, axis, rng):
+        x = device.cupy.asarray(rng.uniform(-1, 1, (2, 2, 512)).astype(np.float32))
+        plan = stft_plan(256, None, 256, None, False, False)
+        shape, dtype, *arguments = {
+            "stft": ((2, 2, 2, 129), np.complex64, plan),
+            "stft_magnitude": ((2, 2, 2, 129), np.float32, plan, None),
+            "frame": ((2, 2, 2, 256), np.float32, 256, 0),
+            "energy": ((2, 2, 2), np.float32, 256, 256, 0, 1.0),
+        }[name]
+        axis = min(axis, len(shape) - 1)
+        strides = list(np.empty(shape, dtype).strides)
+        item_size = np.dtype(dtype).itemsize
+        strides[axis] = item_size * (BEYOND // (shape[axis] - 1) + 1000)
+        memory = device.sparse("out", dtype, strides[axis] // item_size * shape[axis] + 5000)
+        out = np.lib.stride_tricks.as_strided(memory._host, shape, strides)
+        plain = device.cupy.empty(shape, dtype)
+        for result in (plain, device.wrapped(out)):
+            getattr(device.kernels, name)(x, *arguments, result)
+        np.testing.assert_array_equal(out, plain.get())
+
+
+class TestLaunches:
+    def test_python_numbers_are_refused(self):
+        with fake_cupy.installed() as cupy:
+            module = cupy.RawModule(
+                code="__global__ void f(float* x, float a) { *x = a; }", name_expressions=("f",)
+            )
+            arguments = cupy.asarray(np.zeros(1, np.float32)), 1.0
+            with pytest.raises(TypeError, match="argument 1: float of 8 bytes for a float"):
+                module.get_function("f")((1,), (1,), arguments)
+
+    def test_nothing_is_compiled_twice(self, monkeypatch):
+        x = np.zeros((2, 1000), np.float32)
+        with fake_cupy.installed() as cupy:
+            for n_samples in (1000, 900, 800):
+                kr.stft_magnitude(cupy.asarray(x[:, :n_samples]), 256)
+                monkeypatch.setattr(cupy, "RawModule", None)
+
+    @pytest.mark.parametrize("batch", [1, 40, 2112])
+    def test_blocks_take_more_rounds_of_large_batches(self, batch):
+        x = np.ones((batch, 272), np.float32)
+        with fake_cupy.installed() as cupy:
+            got = kr.stft_magnitude(cupy.asarray(x), 256, hop_length=1).get()
+            ((_, grid, _),) = cupy.RawModule.launches
+        np.testing.assert_allclose(got[..., 0], 128, rtol=1e-6)
+        # 17 frames, 16 at a time: two turns, in blocks of their own until there are 2112 blocks.
+        assert grid == ((batch if batch == 2112 else 2 * batch),)
