@@ -5,10 +5,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from operation import FIRST
 
 import kapre_ref as kr
 from kapre_ref.kernels import cpu
-from kapre_ref.kernels.cpu import memory
+from kapre_ref.kernels.cpu import framing, memory
 from kapre_ref.kernels.cpu.blocks import for_blocks, for_items
 from kapre_ref.kernels.cpu.jit import kernel
 from kapre_ref.kernels.cpu.logarithm import split_log
@@ -195,6 +196,36 @@ class TestBlocks:
         for_items(copy, x, out, np.dtype(np.float32))
         assert shapes == [(1, 3, 4)] * 2
         np.testing.assert_array_equal(out, x)
+
+
+class TestFramesPastTheCaches:
+    """Large results are stored so; here all, to reach every place and size of a frame."""
+
+    @pytest.fixture(autouse=True)
+    def always(self, monkeypatch):
+        monkeypatch.setattr(framing, "_STREAMED_BYTES", 0)
+        yield
+        kr.set_num_threads(None)
+
+    @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+    @pytest.mark.parametrize("frame_length", [256, 257, 300, 511, 512])
+    @pytest.mark.parametrize("n_threads", [1, 3])
+    def test_from_any_place_to_any_place(self, dtype, frame_length, n_threads, rng):
+        kr.set_num_threads(n_threads)
+        for start in range(0, 40, 13):
+            x = rng.standard_normal((2, 20_000 + start)).astype(dtype)
+            given = {"hop_length": 100, "pad_end": True, "pad_value": 2, "data_format": FIRST}
+            expected = kr.frame_reference(x[:, None], frame_length, **given)
+            memory = np.full(expected.size + 99, -77, dtype)
+            out = memory[start : start + expected.size].reshape(expected.shape)
+            kr.frame(x[:, None], frame_length, **given, out=out)
+            np.testing.assert_array_equal(out, expected)
+            assert (np.delete(memory, np.s_[start : start + expected.size]) == -77).all()
+
+    def test_short_frames_are_not(self, rng):
+        x = rng.standard_normal(1000).astype(np.float32)
+        got = kr.frame(x, 5, 2)
+        np.testing.assert_array_equal(got, kr.frame_reference(x, 5, 2))
 
 
 class TestMemory:

@@ -1,13 +1,19 @@
 """Frames copied and their energies summed, straight from the signal."""
 
 import numpy as np
+from numba.core import config
 
 from kapre_ref.kernels.cpu.blocks import for_items
-from kapre_ref.kernels.cpu.jit import kernel, summing_kernel
+from kapre_ref.kernels.cpu.jit import inlined, kernel, summing_kernel
 from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.pool import run_slices
+from kapre_ref.kernels.cpu.vector import MAX_VECTOR_BYTES, vector_function
 
 _BYTE_SECONDS = 1e-10  # of reading or writing one
+# A store reads the line that it changes, unless it goes past the caches. So do results that would
+# not stay in them anyway; frames must be long enough to be whole lines for the most part.
+_STREAMED_BYTES, _STREAMED_FRAME_BYTES = 1 << 25, 1 << 9
+_FRAMES_AT_ONCE = 1 << 10  # whose energies are added up from those of pieces in L1
 
 
 def frame(signals, hop_length, pad_value, out):
@@ -24,13 +30,15 @@ def frame(signals, hop_length, pad_value, out):
         frame_length, hop_length = frame_length * out.shape[3], hop_length * out.shape[3]
     word = np.dtype(f"u{out.itemsize}")  # whatever is only moved
     pad = np.array(pad_value, out.dtype).view(word)[()]
+    streams = out.nbytes >= _STREAMED_BYTES and not config.DISABLE_JIT
+    streams &= frame_length * out.itemsize >= _STREAMED_FRAME_BYTES
 
     def copy(samples, frames):
         frames = frames.view(word).reshape(-1, n_frames, frame_length)
         samples = samples.view(word).reshape(len(frames), -1)
 
         def run(start, stop):
-            _copy_frames(samples, hop_length, pad, frames, start, stop)
+            _copy_frames(_UNIT, streams, samples, hop_length, pad, frames, start, stop)
 
         run_slices(run, len(frames) * n_frames, frames.nbytes * _BYTE_SECONDS)
 
@@ -59,25 +67,98 @@ def energy(signals, frame_length, hop_length, pad_value, scale, out):
     for_items(measure, signals, out, dtype)
 
 
+_UNIT = np.float32(1)  # bits are moved as vectors of these
+
+
 @kernel
-def _copy_frames(samples, hop_length, pad, frames, start, stop):
-    for index in range(start, stop):  # of all frames of all rows
-        row, i = divmod(index, frames.shape[1])
-        source = samples[row, i * hop_length : i * hop_length + frames.shape[2]]
-        frame = frames[row, i]
-        inside = source.size
-        for j in range(inside):
-            frame[j] = source[j]
-        frame[inside:] = pad
+def _copy_frames(unit, streams, samples, hop_length, pad, frames, start, stop):
+    n_frames, frame_length = frames.shape[1:]
+    item, n_samples = samples.itemsize, samples.shape[1]
+    line = np.empty(3 * MAX_VECTOR_BYTES, np.uint8)
+    index = start  # of all frames of all rows
+    while index < stop:
+        row, i = divmod(index, n_frames)
+        at = i * hop_length
+        n_whole = min((n_samples - at - frame_length) // hop_length + 1, n_frames - i, stop - index)
+        if streams and n_whole > 0:
+            stream_rows(
+                unit,
+                samples.ctypes.data + (row * n_samples + at) * item,
+                hop_length * item,
+                frames.ctypes.data + index * frame_length * item,
+                frame_length * item,
+                n_whole,
+                line.ctypes.data,
+            )
+            index += n_whole
+        else:
+            source, frame = samples[row, at : at + frame_length], frames[row, i]
+            for j in range(source.size):
+                frame[j] = source[j]
+            frame[source.size :] = pad
+            index += 1
+
+
+@vector_function
+def stream_rows(emitter, source, stride, target, n_bytes, n_rows, line):
+    """Copy rows to one after the other, past the caches; a row is a vector or longer.
+
+    A store of the usual kind would let those that follow wait until its line is read. So the
+    vectors that two rows share are put together in `line`, room for three of them.
+    """
+    size, last = emitter.bytes, n_bytes - emitter.bytes
+    emitter.store(emitter.load(source), target)
+    with emitter.loop(n_rows) as row:
+        begin, place = source + row * stride, target + row * n_bytes
+        shared = emitter.beyond_multiple(place)
+        # The end of the row before lies in `line` already.
+        with emitter.loop(emitter.minimum(row, emitter.minimum(shared, 1))):
+            emitter.store(emitter.load(begin), line + size + shared)
+            emitter.stream(emitter.load(line + size), place - shared)
+        own = emitter.minimum(emitter.integer(size) - shared, shared * size)  # none if none shared
+        with emitter.loop((n_bytes - own) // size) as i:
+            at = own + i * size
+            emitter.stream(emitter.load(begin + at), place + at)
+        shared = emitter.beyond_multiple(place + n_bytes)
+        emitter.store(emitter.load(begin + last), line + shared)
+    end = (n_rows - 1) * n_bytes + last
+    emitter.store(emitter.load(source + (n_rows - 1) * stride + last), target + end)
+    emitter.drain()
 
 
 @summing_kernel
 def _sum_squares(samples, frame_length, hop_length, pad_energy, scale, energies, start, stop):
-    for index in range(start, stop):
-        row, i = divmod(index, energies.shape[1])
-        source = samples[row, i * hop_length : i * hop_length + frame_length]
-        missing = frame_length - source.size
-        total = missing * pad_energy if missing else 0 * scale  # and not 0 * inf
-        for j in range(source.size):
-            total += source[j] * source[j]
-        energies[row, i] = total * scale
+    # Frames overlap: each hop is squared and summed once. A frame is `n_hops` of them and the first
+    # `rest` samples of one more.
+    n_hops = frame_length // hop_length
+    rest = frame_length - n_hops * hop_length
+    n_at_once = min(_FRAMES_AT_ONCE, stop - start)
+    hops = np.empty(n_at_once + n_hops, energies.dtype)
+    rests = np.empty(n_at_once + n_hops, energies.dtype)
+    index = start
+    while index < stop:
+        row, first = divmod(index, energies.shape[1])
+        n = min(n_at_once, stop - index, energies.shape[1] - first)
+        index += n
+        for i in range(n + n_hops):
+            at = (first + i) * hop_length
+            rests[i] = _energy(samples[row, at : at + rest], scale)
+            if n_hops:  # else what lies between the frames does not count
+                hops[i] = rests[i] + _energy(samples[row, at + rest : at + hop_length], scale)
+        for i in range(n):
+            missing = (first + i) * hop_length + frame_length - samples.shape[1]
+            total = rests[i + n_hops]
+            if missing > 0:  # and not 0 * inf
+                total += missing * pad_energy
+            inside = hops[i : i + n_hops]
+            for j in range(inside.size):
+                total += inside[j]
+            energies[row, first + i] = total * scale
+
+
+@inlined
+def _energy(samples, scale):
+    total = 0 * scale
+    for j in range(samples.size):
+        total += samples[j] * samples[j]
+    return total

@@ -22,6 +22,7 @@ from numba.extending import intrinsic
 
 _I64 = ir.IntType(64)
 _I32 = ir.IntType(32)
+MAX_VECTOR_BYTES = 64
 # a * b + c may become one instruction, and signs of zero may differ; NaN and inf mean the same.
 _FLAGS = ("contract", "nsz")
 
@@ -217,6 +218,20 @@ class Emitter:
         """Store a vector, of any length, or a number."""
         pointer = self._pointer(address, x.llvm.type)
         self.builder.store(x.llvm, pointer, align=self.itemsize)
+
+    def stream(self, x, address):
+        """Store a vector past the caches, at a multiple of its size; see `drain`."""
+        pointer = self._pointer(address, self.vector)
+        store = self.builder.store(x.llvm, pointer, align=self.bytes)
+        store.set_metadata("nontemporal", self.builder.module.add_metadata([ir.Constant(_I32, 1)]))
+
+    def beyond_multiple(self, address):
+        """Return how many bytes an address lies after a multiple of a vector's size."""
+        return self.mask(address, self.bytes - 1)
+
+    def drain(self):
+        """Let other threads see what was streamed."""
+        self.builder.fence("seq_cst")
 
     def load_number(self, address):
         """Load one floating-point number."""
