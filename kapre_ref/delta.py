@@ -88,11 +88,13 @@ def delta_reference(
     """Estimate the slope of each bin along time; nothing differs from the textbook."""
     spectra = spectrogram_view("x", x, data_format).astype(np.float64)
     half, n_frames = win_length // 2, spectra.shape[2]
+    sum_of_squares = half * (half + 1) * (2 * half + 1) / 3
+    half = min(half, n_frames)  # further away there are only zeros, if anything
     slopes = np.zeros_like(spectra)
     if n_frames:
         margins = [(0, 0), (0, 0), (half, half), (0, 0)]
         padded = np.pad(spectra, margins, mode.lower())  # type: ignore[call-overload]
         for n in range(-half, half + 1):
             slopes += n * padded[:, :, half + n : half + n + n_frames]
-    slopes /= 2 * np.sum(np.arange(1, half + 1) ** 2)
+    slopes /= sum_of_squares
     return in_layout(slopes, x.ndim - 2, data_format).astype(native(x).dtype)

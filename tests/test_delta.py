@@ -99,6 +99,29 @@ class TestDelta(OperationTests):
         assert np.isfinite(got[:, 0]).all()
         np.testing.assert_array_equal(got[1:6, 2], [np.inf, np.inf, np.nan, -np.inf, -np.inf])
 
+    @pytest.mark.parametrize("library", ["kernel", "oracle"])
+    @pytest.mark.parametrize("n_frames", [1, 2, 7, 40])
+    def test_window_far_longer_than_the_signal(self, backend, library, n_frames, rng):
+        x = rng.standard_normal((n_frames, 3))
+        win_length = 1_000_000_001
+        parameters = {"win_length": win_length, "mode": "constant"}
+        got = (
+            self.run(backend, x, parameters)
+            if library == "kernel"
+            else self.oracle(x, **parameters)
+        )
+        t, half = np.arange(n_frames), win_length // 2
+        expected = (t - t[:, None]) @ x * 3 / (half * (half + 1.0) * win_length)
+        assert_close(got, expected, 1e-13 * np.abs(expected).max())
+
+    @pytest.mark.parametrize("win_length", [3, 5, 7, 31, 63])
+    @pytest.mark.parametrize("mode", MODES)
+    def test_long_stretches_and_windows(self, backend, win_length, mode, dtype, rng):
+        # More numbers than are added up at a time, between edges where neighbours are mirrored.
+        x = self.example(rng, (2, 70, 37), dtype)
+        parameters = {"win_length": win_length, "mode": mode}
+        self.assert_kernel_close(self.run(backend, x, parameters), x, parameters)
+
     def test_channels_do_not_mix(self, backend, rng):
         x = rng.standard_normal((2, 9, 5, 3)).astype(np.float32)
         got = self.run(backend, x, {})

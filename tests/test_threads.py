@@ -46,6 +46,7 @@ OPERATIONS = {
         noise(3_001, 257), kr.filterbank_mel(16000, 257, 40)
     ),
     "delta": lambda: kr.delta(noise(3, 1_001, 257)),
+    "delta of a long window": lambda: kr.delta(noise(2, 1_001, 101).astype(np.float64), 21),
     "logmel_to_mfcc": lambda: kr.logmel_to_mfcc(noise(30_001, 40)),
     "melspectrogram": lambda: kr.melspectrogram(noise(3, 100_003), 512, 400, 160, n_mels=40),
     # Sizes that no butterfly serves.

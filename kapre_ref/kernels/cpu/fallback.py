@@ -204,7 +204,7 @@ def _transform_pairs(samples, hop_length, window, parts):
     for i in range(parts.shape[0]):
         at = i * hop_length
         first = samples[at] * window[0]
-        second = samples[at + 1] * window[1] if window.size == 2 else 0 * window[0]
+        second = samples[at + 1] * window[1] if window.size == 2 else window[0] - window[0]
         parts[i] = 0
         parts[i, 0] = first + second
         if parts.shape[1] == 4:

@@ -158,7 +158,7 @@ def _sum_squares(samples, frame_length, hop_length, pad_energy, scale, energies,
 
 @inlined
 def _energy(samples, scale):
-    total = 0 * scale
+    total = scale - scale  # 0 of its type
     for j in range(samples.size):
         total += samples[j] * samples[j]
     return total

@@ -12,6 +12,8 @@ def delta(spectra, win_length, mode, out):
     half, n_frames = win_length // 2, spectra.shape[2]
     if not n_frames:
         return
+    sum_of_squares = half * (half + 1) * (2 * half + 1) / 3
+    half = min(half, n_frames)  # further away there are only zeros, if anything
     # The margins are worked out on the host, from indices alone.
     index = np.pad(np.arange(n_frames), half, mode)
     padded = cupy.take(spectra, cupy.asarray(index), axis=2).astype(working_dtype(out.dtype))
@@ -24,4 +26,4 @@ def delta(spectra, win_length, mode, out):
         after = padded[:, :, half + n : half + n + n_frames]
         before = padded[:, :, half - n : half - n + n_frames]
         slopes = slopes + n * (after - before)
-    out[...] = slopes / (2 * sum(n * n for n in range(1, half + 1)))
+    out[...] = slopes / sum_of_squares
