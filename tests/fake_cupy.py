@@ -9,6 +9,7 @@ see `cuda_on_cpu`, which the `settings` of `installed` go to; other kinds are re
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter
 from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
@@ -18,6 +19,7 @@ from cuda_on_cpu.raw_module import raw_module_class
 
 from kapre_ref import kernels
 
+__version__ = "stand-in"
 transfers = Counter()  # 'get': copies to the host, 'set': copies from it
 
 _UFUNC_OPTIONS = {"out", "dtype", "casting"}  # CuPy's ufuncs know no others, `where` included
@@ -91,6 +93,8 @@ class ndarray:  # noqa: N801
 
     # CuPy's flags do not tell whether an array may be written to: all of them may.
     flags = property(lambda self: _Flags(self._host.flags))
+    __dlpack__ = property(lambda self: self._host.__dlpack__)
+    __dlpack_device__ = property(lambda self: self._host.__dlpack_device__)
     data = property(lambda self: SimpleNamespace(ptr=self._host.ctypes.data))
     device = property(lambda self: cuda.Device(0))
     base = property(lambda self: None if self._host.base is None else _wrap(self._host.base))
@@ -211,6 +215,10 @@ def asnumpy(a):
     return a.get() if type(a) is ndarray else np.asarray(a)
 
 
+def get_default_memory_pool():
+    return SimpleNamespace(free_all_blocks=lambda stream=None: None)
+
+
 def may_share_memory(a, b, max_work=None):
     return np.may_share_memory(_unwrap(a), _unwrap(b))
 
@@ -253,6 +261,9 @@ class _Device:
     def use(self):
         return self
 
+    def synchronize(self):
+        return None
+
 
 def _module(name, **contents):
     module = ModuleType(name)
@@ -260,9 +271,71 @@ def _module(name, **contents):
     return module
 
 
+class _Stream:
+    """A stream whose work is done at once; also what is captured."""
+
+    def __init__(self, null=False, non_blocking=False, ptds=False):
+        self._is_capturing = False
+
+    def __enter__(self):
+        _current.append(self)
+        return self
+
+    def __exit__(self, *exception):
+        _current.pop()
+
+    def synchronize(self):
+        if self._is_capturing:
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+    def begin_capture(self, mode=None):
+        self._is_capturing = True
+
+    def end_capture(self):
+        if not self._is_capturing:
+            raise RuntimeError("stream is not capturing")
+        self._is_capturing = False
+        return SimpleNamespace(launch=lambda stream=None: None)
+
+
+class _Event:
+    def __init__(self, block=True, disable_timing=False, interprocess=False):
+        self._recorded_at = None
+
+    def record(self, stream=None):
+        self._recorded_at = time.perf_counter()
+
+    def synchronize(self):
+        assert self._recorded_at is not None, "this event was not recorded"
+
+
+def _elapsed_time(start_event, end_event):
+    return 1e3 * (end_event._recorded_at - start_event._recorded_at)
+
+
+def _properties(device):
+    numbers = {"major": 9, "minor": 0, "multiProcessorCount": 132, "l2CacheSize": 50 << 20}
+    return {"name": b"Stand-in", "totalGlobalMem": 80 << 30, **numbers}
+
+
 fft = _module("cupy.fft", rfft=_rfft, irfft=_irfft)
-_STREAM = SimpleNamespace(synchronize=lambda: None)
-cuda = _module("cupy.cuda", Device=_Device, get_current_stream=lambda: _STREAM)
+_current = [_Stream()]
+cuda = _module(
+    "cupy.cuda",
+    Device=_Device,
+    Event=_Event,
+    Stream=_Stream,
+    get_current_stream=lambda: _current[-1],
+    get_elapsed_time=_elapsed_time,
+    set_allocator=lambda allocator=None: None,
+    runtime=SimpleNamespace(
+        getDeviceCount=lambda: 1,
+        getDeviceProperties=_properties,
+        memGetInfo=lambda: (70 << 30, 80 << 30),
+        driverGetVersion=lambda: 13000,
+        runtimeGetVersion=lambda: 13000,
+    ),
+)
 lib = _module("cupy.lib")
 lib.stride_tricks = _module(
     "cupy.lib.stride_tricks", as_strided=_as_strided, sliding_window_view=_sliding_window_view

@@ -211,6 +211,15 @@ class TestOutOfRange:
         assert_close(got, expected, 8 * eps_of(np.float32) * peak_of(expected))
 
     @pytest.mark.parametrize("n_fft", FUSED)
+    def test_faint_frames_beside_loud_ones(self, backend, n_fft, rng):
+        # Frames of one warp decide alone.
+        levels = np.resize(np.float32([1, 1e-30, 1e25]), 8)[:, None]
+        x = rng.uniform(-1, 1, (8, n_fft)).astype(np.float32) * levels
+        got = backend.numpy(kr.stft_magnitude(backend.array(x.ravel()), n_fft, hop_length=n_fft))
+        expected = kr.stft_magnitude_reference(x.astype(np.float64), n_fft)[:, 0]
+        assert_close(got / levels, expected / levels, 8 * eps_of(np.float32) * n_fft)
+
+    @pytest.mark.parametrize("n_fft", FUSED)
     @pytest.mark.parametrize("value", [np.nan, np.inf, 1e25])
     def test_stays_in_its_frame(self, backend, n_fft, value, rng):
         x = rng.uniform(-1, 1, 8 * n_fft).astype(np.float32)

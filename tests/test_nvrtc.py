@@ -10,6 +10,7 @@ from cuda_on_cpu import nvrtc
 import kapre_ref
 
 FOLDER = Path(kapre_ref.__file__).parent / "kernels" / "gpu"
+REPORT = Path(__file__).resolve().parent.parent / "asv_benchmarks"
 # As launch.py gives them, and what CuPy adds.
 OPTIONS = ("-std=c++17", "--prec-sqrt=false", "-ftz=true")
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100")  # Turing, Ampere, Hopper, Blackwell
@@ -83,11 +84,21 @@ class TestCompiles:
 
 
 class TestCupy:
-    def test_has_what_is_used(self):
-        cupy = pytest.importorskip("cupy", reason="needs the wheel of CuPy, no GPU")
-        source = "".join(path.read_text() for path in FOLDER.glob("*.py"))
+    """What the launch code and the report of the GPU kernels use is in CuPy's wheel."""
+
+    def cupy(self):
+        return pytest.importorskip("cupy", reason="needs the wheel of CuPy, no GPU")
+
+    @pytest.mark.parametrize(
+        "files",
+        [sorted(FOLDER.glob("*.py")), sorted(REPORT.glob("gpu_*.py"))],
+        ids=["launches", "report"],
+    )
+    def test_has_what_is_used(self, files):
+        cupy = self.cupy()
+        source = "".join(path.read_text() for path in files)
         used = set(re.findall(r"\bcupy((?:\.\w+)+)", source))
-        assert ".RawModule" in used
+        assert len(used) > 10
         for names in used:
             thing = cupy
             for name in names[1:].split("."):
@@ -95,8 +106,40 @@ class TestCupy:
                 thing = getattr(thing, name)
 
     def test_has_the_signatures_used(self):
-        cupy = pytest.importorskip("cupy", reason="needs the wheel of CuPy, no GPU")
+        cupy = self.cupy()
         told = cupy.RawModule.__doc__.splitlines()[0]
         assert re.search(r"str code=None, \*.*tuple options=\(\).*name_expressions=None", told)
         assert "get_function" in dir(cupy.RawModule)
         assert "(grid, block, args" in inspect.getdoc(cupy.RawKernel.__call__).replace("self, ", "")
+
+    @pytest.mark.parametrize(
+        ("name", "signature"),
+        [
+            ("Stream.begin_capture", r"\(self, mode=None\)"),
+            ("Stream.end_capture", r"\(self\)"),
+            ("Stream.synchronize", r"\(self\)"),
+            ("Graph.launch", r"\(self, stream=None\)"),
+            ("Event.record", r"\(self, stream=None\)"),
+            ("Event.synchronize", r"\(self\)"),
+            ("get_elapsed_time", r"\(start_event, end_event\)"),
+            ("set_allocator", r"\(allocator=None\)"),
+            ("Device.synchronize", r"\(self\)"),
+            ("runtime.getDeviceProperties", r"\(int device\)"),
+            ("runtime.memGetInfo", r"\(\)"),
+            ("runtime.driverGetVersion", r"\(\)"),
+            ("runtime.runtimeGetVersion", r"\(\)"),
+        ],
+    )
+    def test_has_the_signatures_of_the_report(self, name, signature):
+        thing = self.cupy().cuda
+        for part in name.split("."):
+            thing = getattr(thing, part)
+        assert re.search(name.split(".")[-1] + signature, thing.__doc__.splitlines()[0])
+
+    def test_tells_the_properties_of_the_report(self):
+        runtime = self.cupy().cuda.runtime
+        binary = Path(inspect.getmodule(runtime.getDeviceProperties).__file__).read_bytes()
+        source = (REPORT / "gpu_parts.py").read_text()
+        used = re.findall(r"properties\[['\"](\w+)", source)
+        assert len(used) >= 3
+        assert all(name.encode() in binary for name in used)

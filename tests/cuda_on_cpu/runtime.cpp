@@ -46,6 +46,7 @@ static inline void switch_context(Context* from, Context* to) {
 #endif
 
 // ---- Threads.
+constexpr int MOST_ROUNDS = 100000;  // of all threads of a block, from one wait to the next
 enum State { READY, AT_BARRIER, IN_COLLECTIVE, DONE };
 enum Collective { SYNC, SHUFFLE, BALLOT };  // as cuda.hpp numbers them
 struct Fiber {
@@ -266,9 +267,11 @@ extern "C" long emu_launch(void (*kernel)(void**), void** args, const unsigned* 
             order[t] = options->order == 1 ? n_threads - 1 - t : t;
         }
         ++interval;
+        int n_rounds = 0;
         do {
             if (options->order == 2) shuffle(order);
-        } while (run_round(order));
+            if (++n_rounds > MOST_ROUNDS) fail("a block does not end");
+        } while (n_rounds <= MOST_ROUNDS && run_round(order));
         checker_end_block();
     }
     free(emu_dynamic_shared);
