@@ -1,5 +1,6 @@
 """How the GPU's kernels are launched: indices beyond 32 bits, grids, arguments, and host time."""
 
+import mmap
 import shutil
 
 import fake_cupy
@@ -15,29 +16,34 @@ pytestmark = pytest.mark.skipif(
     shutil.which("g++") is None, reason="needs g++, which compiles the CUDA sources for the CPU"
 )
 BEYOND = 2**31  # elements
+NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # as Linux has it; Python knows it since 3.13
 
 
 class Device:
-    """The stand-in, with arrays in files with holes; only the last blocks of a launch run."""
+    """The stand-in, with arrays that take memory where they are touched."""
 
-    def __init__(self, cupy, folder):
+    def __init__(self, cupy):
         import kapre_ref.kernels.gpu
 
-        self.cupy, self.folder, self.kernels = cupy, folder, kapre_ref.kernels.gpu
+        self.cupy, self.kernels = cupy, kapre_ref.kernels.gpu
 
     def wrapped(self, host):
         array = self.cupy.asarray(np.zeros(1, host.dtype))
         array._host = host
         return array
 
-    def sparse(self, name, dtype, *shape):
-        return self.wrapped(np.memmap(self.folder / name, dtype, "w+", shape=shape))
+    def sparse(self, dtype, *shape):
+        n_bytes = np.dtype(dtype).itemsize * int(np.prod(shape))
+        memory = mmap.mmap(-1, n_bytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE)
+        if hasattr(mmap, "MADV_NOHUGEPAGE"):
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
+        return self.wrapped(np.frombuffer(memory, dtype).reshape(shape))
 
 
 @pytest.fixture
-def device(tmp_path, request):
-    with fake_cupy.installed(last_blocks=getattr(request, "param", 0)) as cupy:
-        yield Device(cupy, tmp_path)
+def device(request):
+    with fake_cupy.installed(checked=True, last_blocks=getattr(request, "param", 0)) as cupy:
+        yield Device(cupy)
 
 
 def last_blocks(n):
@@ -49,7 +55,7 @@ class TestBeyond32Bits:
     def test_decibels(self, device, rng):
         # Of one item: two items are twice as far.
         n = BEYOND + 4096
-        x, out = (device.sparse(name, np.float32, 2, n) for name in ("x", "out"))
+        x, out = (device.sparse(np.float32, 2, n) for _ in range(2))
         end = np.s_[-1:, -8192:]
         x._host[end] = rng.uniform(0.5, 1, (1, 8192))
         scale = DecibelScale(1.0, 1e-5, 1.0)
@@ -65,7 +71,7 @@ class TestBeyond32Bits:
         n_round = 8448 * 1024  # elements that all blocks take before they go on
         n = BEYOND + 2 * n_round
         dtypes = (np.float32, np.int32) if operation == "encoding" else (np.uint8, np.float32)
-        x, out = (device.sparse(str(i), dtype, n) for i, dtype in enumerate(dtypes))
+        x, out = (device.sparse(dtype, n) for dtype in dtypes)
         values = rng.uniform(-1, 1, 1024) if operation == "encoding" else rng.integers(0, 256, 1024)
         run = slice(n // n_round * n_round - 1024, n // n_round * n_round)  # the last block's
         assert run.start > BEYOND
@@ -76,7 +82,7 @@ class TestBeyond32Bits:
 
     @last_blocks(1)
     def test_frames_of_a_long_signal(self, device, rng):
-        x = device.sparse("x", np.float32, 1, 1, BEYOND + 2**21)
+        x = device.sparse(np.float32, 1, 1, BEYOND + 2**21)
         tail = rng.uniform(-1, 1, 64).astype(np.float32)
         x._host[..., BEYOND : BEYOND + 64] = tail
         frames = device.cupy.empty((1, 1, BEYOND // 2**20 + 2, 64), np.float32)
@@ -89,18 +95,18 @@ class TestBeyond32Bits:
     @last_blocks(1)
     def test_many_frames(self, device, rng):
         x = rng.uniform(-1, 1, (1, 1, 2**16 + 2**15 + 31)).astype(np.float32)
-        out = device.sparse("out", np.float32, 1, 1, 2**15 + 32, 2**16)
+        out = device.sparse(np.float32, 1, 1, 2**15 + 32, 2**16)
         device.kernels.frame(device.cupy.asarray(x), 1, 0, out)
         np.testing.assert_array_equal(out._host[0, 0, -1], x[0, 0, -(2**16) :])
 
     @last_blocks(2)
     def test_overlap_add(self, device, monkeypatch, rng):
         n_frames, n_fft = BEYOND // 2048 + 1, 2048
-        frames = device.sparse("frames", np.float32, 1, 1, n_frames, n_fft)
+        frames = device.sparse(np.float32, 1, 1, n_frames, n_fft)
         frames._host[0, 0, -1] = rng.uniform(-1, 1, n_fft)
         monkeypatch.setattr(device.cupy.fft, "irfft", lambda spectra, n: frames)
         spectra = device.cupy.empty((1, 1, 1, 1), np.complex64)
-        out = device.sparse("out", np.float32, 1, 1, n_frames * n_fft)
+        out = device.sparse(np.float32, 1, 1, n_frames * n_fft)
         window = np.hanning(n_fft)
         device.kernels.inverse_stft(spectra, n_fft, n_fft, window, out)
         expected = frames._host[0, 0, -1] * window
@@ -113,7 +119,7 @@ class TestBeyond32Bits:
         n_frames = BEYOND // 2049 + 65
         x = rng.uniform(-1, 1, (1, 1, n_frames + 4095)).astype(np.float32)
         dtype = np.complex64 if name == "stft" else np.float32
-        out = device.sparse("out", dtype, 1, 1, n_frames, 2049)
+        out = device.sparse(dtype, 1, 1, n_frames, 2049)
         plan = stft_plan(4096, None, 1, None, False, False)
         scale = () if name == "stft" else (None,)
         getattr(device.kernels, name)(device.cupy.asarray(x), plan, *scale, out)
@@ -124,7 +130,7 @@ class TestBeyond32Bits:
         "operation", ["magnitude", "bins", "frame", "energy", "decibel", "bands"]
     )
     def test_strides_of_input(self, device, operation, rng):
-        gapped = device.sparse("x", np.float32, BEYOND + 800)
+        gapped = device.sparse(np.float32, BEYOND + 800)
         x = np.lib.stride_tricks.as_strided(gapped._host, (2, 700), (4 * (BEYOND + 100), 4))
         x[...] = rng.uniform(-1, 1, x.shape)
         got = OPERATIONS[operation](device.wrapped(x)).get()
@@ -146,7 +152,7 @@ class TestBeyond32Bits:
         strides = list(np.empty(shape, dtype).strides)
         item_size = np.dtype(dtype).itemsize
         strides[axis] = item_size * (BEYOND // (shape[axis] - 1) + 1000)
-        memory = device.sparse("out", dtype, strides[axis] // item_size * shape[axis] + 5000)
+        memory = device.sparse(dtype, strides[axis] // item_size * (shape[axis] - 1) + 5000)
         out = np.lib.stride_tricks.as_strided(memory._host, shape, strides)
         plain = device.cupy.empty(shape, dtype)
         for result in (plain, device.wrapped(out)):

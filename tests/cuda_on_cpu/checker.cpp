@@ -21,6 +21,8 @@ struct Shadow {
     bool several_readers = false, several_warps = false, atomic = false;
 };
 
+constexpr size_t MOST_SHADOWED = 1 << 28;  // bytes of an array, for races to be seen in it
+
 struct Buffer {
     uintptr_t begin, end;
     size_t offset;  // of `begin` in what was allocated
@@ -175,7 +177,7 @@ static void access(uintptr_t a, int size, bool write, bool atomic, uintptr_t pc)
         const auto hit = std::find_if(buffers.begin(), buffers.end(), holds);
         if (hit == buffers.end()) return refuse("out of bounds " + what());
         if (write && !hit->writable) fail("write to a read-only buffer: " + what());
-        if (hit->writable) shadow = &hit->shadow, base = hit->begin;
+        if (!hit->shadow.empty()) shadow = &hit->shadow, base = hit->begin;
         shared = false;
         // CuPy's arrays begin at multiples of 512; what is counted must not depend on NumPy's.
         place = a - hit->begin + hit->offset + ((uintptr_t)(hit - buffers.begin()) << 48);
@@ -271,7 +273,8 @@ void checker_begin_launch(bool with_checks, size_t dynamic_bytes, int with_count
     static_shadow.assign(writable.end - writable.begin, Shadow());
     dynamic_shadow.assign(dynamic_bytes, Shadow());
     for (Buffer& b : buffers)
-        if (b.writable) b.shadow.assign(b.end - b.begin, Shadow());
+        if (b.writable && b.end - b.begin < MOST_SHADOWED)
+            b.shadow.assign(b.end - b.begin, Shadow());
 }
 
 void checker_begin_block() {  // a new block finds garbage (NaN), not what its predecessor left

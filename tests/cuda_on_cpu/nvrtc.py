@@ -49,6 +49,15 @@ def compile_for(
     architecture: str, code: str, names: list[str], options: tuple[str, ...] = ()
 ) -> dict[str, Needs]:
     """Compile kernels to machine code, and return what each needs."""
+    binary, symbols = machine_code(architecture, code, names, options)
+    needs = _needs(binary)
+    return {name: needs[symbol] for name, symbol in symbols.items()}
+
+
+def machine_code(
+    architecture: str, code: str, names: list[str], options: tuple[str, ...] = ()
+) -> tuple[bytes, dict[str, str]]:
+    """Compile kernels to an ELF file, and return it with the symbol of each."""
     nvrtc = library()
     program = ctypes.c_void_p()
     _check(nvrtc.nvrtcCreateProgram(ctypes.byref(program), code.encode(), None, 0, None, None))
@@ -65,8 +74,7 @@ def compile_for(
         symbols[name] = (symbol.value or b"").decode()
     binary = _bytes(nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN, program)
     nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
-    needs = _needs(binary)
-    return {name: needs[symbol] for name, symbol in symbols.items()}
+    return binary, symbols
 
 
 def _check(code: int) -> None:

@@ -78,9 +78,7 @@ BUGS = (
     Bug("bins", "if (live) row[k] = bin;", "if (live && k) row[k] = bin;", ""),
     Bug("bins", "make_float2(high.x, -high.y)", "make_float2(high.x, high.y)", ""),
     Bug("strided bins", "{ S::sync(); }  // the exchange", "{}  // the exchange", "race: write"),
-    Bug(
-        "strided bins", "S::sync();  // all bins have been put", "", "race: read after|uninitial"
-    ),
+    Bug("strided bins", "S::sync();  // all bins have been put", "", "race: read after|uninitial"),
     Bug("magnitude", "if (live) row[k] = magnitude;", "row[k] = magnitude;", "out of bounds|race"),
     Bug("faint", "scaled(bin) * unscale;", "scaled(bin);", ""),
     Bug("faint", "largest_square = 0;", "largest_square = 0x40000000u;", ""),

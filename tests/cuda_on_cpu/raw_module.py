@@ -13,12 +13,13 @@ from cuda_on_cpu.planting import Bug
 class RawModule:
     """What launch code uses of `cupy.RawModule`; `settings` of a subclass go to `Module`.
 
-    `launches` collects (name, grid, block) of every kernel that ran, `traffic` what
-    `Module.traffic` tells of the last launch of each, if blocks are counted; `planted` is a bug to
-    make in the source, `planted_in` the code that had it.
+    `sources` are those of the kernels, by name; `launches` collects (name, grid, block) of every
+    kernel that ran, `traffic` what `Module.traffic` tells of the last launch of each, if blocks are
+    counted; `planted` is a bug to make in the source, `planted_in` the code that had it.
     """
 
     settings: dict[str, Any]
+    sources: dict[str, str]
     launches: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
     traffic: dict[str, dict[Line, Traffic]]
     planted: Bug | None
@@ -36,6 +37,7 @@ class RawModule:
         if self.planted and self.planted.places(code):
             self.planted_in.append(code)
             code = self.planted.plant(code)
+        self.sources.update(dict.fromkeys(name_expressions, code))
         self._module = Module(code, tuple(name_expressions), **self.settings)
 
     def get_function(self, name: str) -> Any:
@@ -55,7 +57,7 @@ class RawModule:
 
 def raw_module_class(planted: Bug | None = None, **settings: Any) -> type[RawModule]:
     """Return a RawModule whose kernels run with these settings of `Module`."""
-    fresh = {"launches": [], "traffic": {}, "planted_in": []}
+    fresh = {"sources": {}, "launches": [], "traffic": {}, "planted_in": []}
     return type("RawModule", (RawModule,), {"settings": settings, "planted": planted, **fresh})
 
 
