@@ -10,9 +10,10 @@ from operation import FIRST
 import kapre_ref as kr
 from kapre_ref.kernels import cpu
 from kapre_ref.kernels.cpu import framing, memory
-from kapre_ref.kernels.cpu.blocks import for_blocks, for_items
+from kapre_ref.kernels.cpu.blocks import _blocks_of, for_blocks, for_items
 from kapre_ref.kernels.cpu.jit import kernel
 from kapre_ref.kernels.cpu.logarithm import split_log
+from kapre_ref.kernels.cpu.strided import assign, contiguous
 
 DTYPES = (np.float32, np.float64)
 
@@ -33,6 +34,15 @@ def in_ulp(got, expected):
     np.testing.assert_array_equal(np.isfinite(got), finite)
     unit = np.spacing(np.maximum(rounded[finite], np.finfo(got.dtype).smallest_normal))
     return float(np.max(np.abs(got[finite] - expected[finite]) / unit))
+
+
+def arranged(rng, shape, dtype):
+    """Return an array of any order of axes, steps and directions."""
+    steps = rng.choice([1, 1, 2, -1, -3], len(shape))
+    order = rng.permutation(len(shape))
+    whole = np.zeros([abs(steps[axis]) * shape[axis] for axis in order], dtype)
+    x = whole.transpose(np.argsort(order))
+    return x[(*(slice(None, None, step) for step in steps), ...)]
 
 
 @kernel
@@ -183,6 +193,22 @@ class TestBlocks:
         for_blocks(copy, [x], out, [np.dtype(np.float32)] * 2, 0)
         np.testing.assert_array_equal(out, x.astype(np.float16))
 
+    def test_blocks_cover_all_once(self):
+        for shape in (
+            (7,),
+            (100_000,),
+            (3, 5, 7),
+            (300, 1000),
+            (2, 3, 70_000),
+            (70_000, 3),
+        ):
+            n_blocks, place = _blocks_of(shape, 1000)
+            seen = np.zeros(shape, int)
+            for number in range(n_blocks):
+                assert 0 < seen[place(number)].size <= 1000
+                seen[place(number)] += 1
+            assert (seen == 1).all()
+
     def test_items_are_copied_one_at_a_time(self):
         x = np.arange(24, dtype=np.float64).reshape(2, 4, 3).transpose(0, 2, 1)
         out = np.empty((2, 3, 4), np.float16)
@@ -196,6 +222,53 @@ class TestBlocks:
         for_items(copy, x, out, np.dtype(np.float32))
         assert shapes == [(1, 3, 4)] * 2
         np.testing.assert_array_equal(out, x)
+
+
+class TestStrided:
+    """Copies between any arrangements, and conversions of float16, bit by bit."""
+
+    ALL_HALVES = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+
+    @pytest.mark.parametrize("dtype", ["u1", "i2", "f4", "i4", "f8", "c8", "c16"])
+    @pytest.mark.parametrize("n_axes", range(6))
+    def test_copy(self, dtype, n_axes, rng):
+        for _ in range(20):
+            shape = tuple(rng.integers(1, 8, n_axes))
+            source, target = (arranged(rng, shape, dtype) for _ in range(2))
+            source[...] = rng.integers(0, 100, shape)
+            assign(target, source)
+            np.testing.assert_array_equal(target, source)
+
+    @pytest.mark.parametrize("size", [0, 1, 3, 15, 16, 17, 33, 1000])
+    @pytest.mark.parametrize("step", [1, 2, 3, -1])
+    def test_copy_touches_nothing_else(self, size, step):
+        memory = np.full(3000 + 2, -77, np.float32)
+        target = memory[1:-1][:size]
+        source = np.arange(3000, dtype=np.float32)[::step][:size]
+        assign(target, source)
+        np.testing.assert_array_equal(target, source)
+        assert (np.delete(memory, np.s_[1 : 1 + size]) == -77).all()
+
+    def test_every_half_becomes_a_float(self):
+        for halves in (self.ALL_HALVES, self.ALL_HALVES[::-3], self.ALL_HALVES.reshape(256, -1).T):
+            got = contiguous(halves, np.dtype(np.float32))
+            np.testing.assert_array_equal(got, halves.astype(np.float32))
+            np.testing.assert_array_equal(np.signbit(got), np.signbit(halves))
+
+    def test_floats_become_the_nearest_half(self, rng):
+        exact = self.ALL_HALVES.astype(np.float32)
+        with np.errstate(all="ignore"):  # infinite and not a number
+            between = (exact[1:] + exact[:-1]) / 2
+            near = np.concatenate([exact, between, rng.standard_normal(9999).astype(np.float32)])
+            x = np.stack([near, np.nextafter(near, np.inf), np.nextafter(near, -np.inf)])
+            x = np.concatenate([x.ravel(), every_exponent(np.float32), [65520, -65519.996]])
+            x = x.astype(np.float32)
+            expected = x.astype(np.float16)
+        for target in (np.empty(x.size, np.float16), np.empty(2 * x.size, np.float16)[::-2]):
+            assign(target, x)
+            np.testing.assert_array_equal(target, expected)
+            number = ~np.isnan(expected)
+            np.testing.assert_array_equal(np.signbit(target)[number], np.signbit(expected)[number])
 
 
 class TestFramesPastTheCaches:
@@ -288,6 +361,7 @@ class TestSizesWithoutButterflies:
     def test_memory_is_that_of_blocks(self):
         x = np.random.default_rng(0).standard_normal(1_000_000).astype(np.float16)
         kr.set_num_threads(1)
+        kr.stft_magnitude(x[:100_000], 1009, return_decibel=True)  # compiled, and plans made
         tracemalloc.start()
         try:
             result = kr.stft_magnitude(x, 1009, return_decibel=True)

@@ -41,6 +41,11 @@ OPERATIONS = {
     "frame": lambda: kr.frame(noise(3, 70_001), 401, 100, True),
     "energy": lambda: kr.energy(noise(3, 700_001), frame_length=401, hop_length=100),
     "magnitude": lambda: kr.magnitude(noise(700_003, 2).view(np.complex64)),
+    "mu_law_encoding of float16": lambda: kr.mu_law_encoding(noise(700_003).astype("f2"), 256),
+    "mu_law_decoding of strided codes": lambda: kr.mu_law_decoding(
+        np.arange(1_400_006)[::-2] % 256, 256
+    ),
+    "magnitude of channels": lambda: kr.magnitude(noise(3, 200_003, 2).view(np.complex64).T),
     "phase": lambda: kr.phase(noise(700_003, 2).view(np.complex64)),
     "apply_filterbank": lambda: kr.apply_filterbank(
         noise(3_001, 257), kr.filterbank_mel(16000, 257, 40)

@@ -1,59 +1,91 @@
 """Elementwise kernels on arrays of any dtype and strides: straight through, or block by block."""
 
+import math
+
 import numpy as np
 
 from kapre_ref.kernels.cpu.jit import as_input
 from kapre_ref.kernels.cpu.pool import run_slices
+from kapre_ref.kernels.cpu.scratch import scratch_array
+from kapre_ref.kernels.cpu.strided import assign, contiguous, is_plain
 
-_BLOCK = 1 << 14  # items gathered at a time: few enough for the L2 cache
+# Made contiguous at a time: few enough for a usual L2 cache, so many that Python does not count.
+_BLOCK_BYTES = 1 << 19
 # A multiple of what the compiler takes in one round of a loop, so that the items which go through
 # the loop's scalar remainder, and with it every bit, do not depend on how the work is sliced.
 _GRANULE = 1 << 10
-_ITERATION = ["external_loop", "buffered", "ranged"]
+_COPY_SECONDS = 5e-10  # of making an item contiguous, or scattering it
 
 
 def for_blocks(function, inputs, out, dtypes, seconds_per_item):
     """Call `function(*inputs, out)` for stretches of arrays of one shape, in their `dtypes`.
 
     The stretches are one-dimensional and contiguous, inputs read-only. Where the arrays already
-    are so, nothing is copied; else blocks are, through NumPy, which also converts the dtypes.
+    are so, nothing is copied; else blocks are, which are the same however the work is sliced.
     `out` may be one of the inputs, or None for a reduction, whose order must not matter.
     """
     arrays = [*inputs] if out is None else [*inputs, out]
-    if not arrays[0].ndim:  # NumPy 2.0 gathers arrays of no dimensions from the wrong place
-        arrays = [x[None] for x in arrays]
     n_items = arrays[0].size
-    if not all(map(is_plain, arrays, dtypes)):
+    if not n_items:
+        return
+    if not all(map(is_plain, arrays, dtypes)) and arrays[0].ndim:
         # In the order of the result's memory: views of a channels_last array are contiguous then.
         strides = arrays[-1].strides
-        axes = sorted(range(len(strides)), key=lambda axis: -strides[axis])
+        axes = sorted(range(len(strides)), key=lambda axis: -abs(strides[axis]))
         arrays = [x.transpose(axes) for x in arrays]
 
     def run(start, stop):
         stretches = [x[start:stop] for x in flat]
         function(*map(as_input, stretches[: len(inputs)]), *stretches[len(inputs) :])
 
-    def run_gathered(start, stop):
-        flags = [["readonly", "contig", "aligned"] for _ in inputs]
-        flags += [["writeonly", "contig", "aligned"] for _ in arrays[len(inputs) :]]
-        with np.nditer(
-            arrays, _ITERATION, flags, dtypes, casting="unsafe", buffersize=_BLOCK
-        ) as blocks:
-            blocks.iterrange = start, stop
-            for block in blocks:
-                stretches = block if len(arrays) > 1 else [block]
-                function(*map(as_input, stretches[: len(inputs)]), *stretches[len(inputs) :])
+    inputs_in_order = arrays[: len(inputs)]
+
+    def run_blocks(start, stop):
+        for number in range(start, stop):
+            place = block_place(number)
+            given = [
+                contiguous(x[place], dtype, f"block of input {i}").reshape(-1)
+                for i, (x, dtype) in enumerate(zip(inputs_in_order, dtypes, strict=False))
+            ]
+            if out is None:
+                function(*given)
+                continue
+            result = arrays[-1][place]
+            straight = is_plain(result, dtypes[-1])
+            computed = result if straight else scratch_array("block", result.shape, dtypes[-1])
+            function(*given, computed.reshape(-1))
+            if not straight:
+                assign(result, computed)
 
     if all(map(is_plain, arrays, dtypes)):
         flat = [x.reshape(-1) for x in arrays]
         run_slices(run, n_items, n_items * seconds_per_item, _GRANULE)
     else:
-        run_slices(run_gathered, n_items, n_items * seconds_per_item, _GRANULE)
+        n_blocks, block_place = _blocks_of(arrays[0].shape, _BLOCK_BYTES // dtypes[0].itemsize)
+        run_slices(run_blocks, n_blocks, n_items * (seconds_per_item + _COPY_SECONDS))
 
 
-def is_plain(x, dtype):
-    """Tell whether an array is contiguous, aligned and of that dtype."""
-    return x.dtype == dtype and x.flags.c_contiguous and x.flags.aligned
+def _blocks_of(shape, size):
+    """Return into how many blocks to cut an array, and a function to index the one of a number.
+
+    A block is some of one axis, with all of the axes after it and one place of those before.
+    """
+    axis, n_inner = len(shape), 1
+    while axis and n_inner * shape[axis - 1] <= size:
+        axis -= 1
+        n_inner *= shape[axis]
+    if not axis:
+        return 1, lambda number: ...
+    axis -= 1
+    step = size // n_inner
+    n_steps = -(-shape[axis] // step)
+    outer = shape[:axis]
+
+    def place(number):
+        number, i = divmod(number, n_steps)
+        return *np.unravel_index(number, outer), slice(i * step, (i + 1) * step)
+
+    return n_steps * math.prod(outer), place
 
 
 def for_items(function, x, out, dtype):
@@ -65,9 +97,9 @@ def for_items(function, x, out, dtype):
         function(as_input(x), out)
         return
     for item, result in zip(x, out, strict=True):
-        source = as_input(np.require(item, dtype, "CA")[None])
+        source = contiguous(item, dtype)[None]
         straight = is_plain(result, dtype)
         computed = result if straight else np.empty(result.shape, dtype)
         function(source, computed[None])
         if not straight:
-            result[...] = computed
+            assign(result, computed)

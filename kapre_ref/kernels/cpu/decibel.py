@@ -5,17 +5,21 @@ from functools import lru_cache
 
 import numpy as np
 
-from kapre_ref.kernels.cpu.blocks import for_blocks, is_plain
+from kapre_ref.kernels.cpu.blocks import for_blocks
 from kapre_ref.kernels.cpu.jit import as_input, kernel
 from kapre_ref.kernels.cpu.logarithm import split_log
 from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.pool import run_slices
+from kapre_ref.kernels.cpu.scratch import scratch_array
+from kapre_ref.kernels.cpu.strided import assign, is_plain
 from kapre_ref.threads import get_num_threads
 
 _PEAK_SECONDS = 1e-10  # for each number
 _CONVERSION_SECONDS = 4e-10
 _LIMIT_SECONDS = 2e-10
 _ROW = 1 << 16  # shorter items go through together, so many numbers at a time
+_COPIED_ITEM = 1 << 20  # numbers of a strided item that is copied as a whole
+_ITEMS_PER_THREAD = 4  # or a long item is shared among threads
 _TILE = 1 << 10  # numbers converted in place, in L1
 
 _NEPER = 10 / math.log(10)  # decibels of e
@@ -35,7 +39,9 @@ def magnitude_to_decibel(x, scale, out):
     straight = is_plain(x, dtype) and is_plain(out, dtype)
     if not size:
         return
-    if size <= _ROW or (straight and len(x) >= 4 * get_num_threads()):
+    if size <= _ROW or (
+        (straight or size <= _COPIED_ITEM) and len(x) >= _ITEMS_PER_THREAD * get_num_threads()
+    ):
         _convert_items(x, out, size, dtype, scalars)
     else:
         for item, result in zip(x, out, strict=True):
@@ -51,12 +57,17 @@ def _convert_items(x, out, size, dtype, scalars):
             some = slice(first, min(first + step, stop))
             items, results = x[some], out[some]
             shape = len(items), size
-            rows = as_input(np.require(items, dtype, "CA").reshape(shape))
             straight = is_plain(results, dtype)
-            converted = results.reshape(shape) if straight else np.empty(shape, dtype)
-            _convert(rows, _peaks_of(rows), converted, *scalars)
+            converted = results if straight else scratch_array("items", results.shape, dtype)
+            if is_plain(items, dtype):
+                rows = as_input(items)
+            else:  # and then in place
+                assign(converted, items)
+                rows = as_input(converted)
+            rows, outcome = rows.reshape(shape), converted.reshape(shape)
+            _convert(rows, _peaks_of(rows), outcome, *scalars)
             if not straight:
-                results[...] = converted.reshape(results.shape)
+                assign(results, converted)
 
     run_slices(run, len(x), x.size * (_PEAK_SECONDS + _CONVERSION_SECONDS))
 

@@ -9,12 +9,13 @@ from functools import lru_cache
 import numpy as np
 
 from kapre_ref.kernels.cpu.bands import band_sums
-from kapre_ref.kernels.cpu.blocks import is_plain
 from kapre_ref.kernels.cpu.decibel import limit_decibels, unlimited_decibels
 from kapre_ref.kernels.cpu.jit import as_input, kernel
 from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.polar import magnitude, phase
 from kapre_ref.kernels.cpu.pool import run_slices
+from kapre_ref.kernels.cpu.scratch import scratch_array
+from kapre_ref.kernels.cpu.strided import assign, contiguous, is_plain
 
 _BLOCK_BYTES = 1 << 18  # of samples: they and their spectra have room in the L2 cache
 _FEW_BYTES = 1 << 22  # of few frames: more of them than fit into that cache, for SciPy's vectors
@@ -48,9 +49,9 @@ def stft_mag_phase(signals, plan, scale, out):
         magnitude(spectra, results)
 
     def write_phases(place, spectra):
-        angles = np.empty(spectra.shape, spectra.real.dtype)
+        angles = scratch_array("angles", spectra.shape, spectra.real.dtype)
         phase(spectra, angles)
-        phases[place] = angles
+        assign(phases[place], angles)
 
     _fill(signals, plan, scale, magnitudes, compute, write_phases)
 
@@ -60,7 +61,7 @@ def filterbank_spectrogram(signals, plan, scale, out):
     sum_bands = _band_sums(plan, working_dtype(out.dtype))
 
     def compute(spectra, bands):
-        magnitudes = np.empty(spectra.shape, bands.dtype)
+        magnitudes = scratch_array("magnitudes", spectra.shape, bands.dtype)
         magnitude(spectra, magnitudes)
         sum_bands(magnitudes, bands)
 
@@ -101,7 +102,7 @@ def inverse_stft(spectra, n_fft, hop_length, window, out):
                 start_of_some = at * hop_length - first_sample
                 _add_frames(as_input(parts), window, hop_length, start_of_some, total)
             if total is not place:
-                place[...] = total
+                assign(place, total)
 
     n_sections = batch * n_channels * sections_of_channel
     run_slices(run, n_sections, spectra.size * 2 * _SAMPLE_SECONDS)
@@ -118,12 +119,12 @@ def _fill(signals, plan, scale, out, compute, use=None):
     def write(place, spectra):
         result = out[place]
         straight = is_plain(result, dtype)
-        computed = result if straight else np.empty(result.shape, dtype)
+        computed = result if straight else scratch_array("results", result.shape, dtype)
         compute(spectra, computed)
         if scale is not None:
             peaks[place] = unlimited_decibels(computed, scale)
         if not straight:
-            result[...] = computed
+            assign(result, computed)
         if use is not None:
             use(place, spectra)
 
@@ -145,7 +146,7 @@ def _for_each_block(signals, plan, n_frames, write):
     blocks_of_channel = -(-n_frames // block)
 
     def run(start, stop):
-        room = np.empty((min(block, -(-n_frames // 4) * 4), n_fft), dtype)
+        room = scratch_array("frames", (min(block, -(-n_frames // 4) * 4), n_fft), dtype)
         for index in range(start, stop):
             number, part = divmod(index, blocks_of_channel)
             item, channel = divmod(number, n_channels)
@@ -164,7 +165,7 @@ def _stretch(signal, first, stop, dtype):
     """Return contiguous samples, zeros where there are none."""
     inside = signal[max(first, 0) : max(stop, 0)]
     if len(inside) == stop - first:
-        return as_input(np.require(inside, dtype, "CA"))
+        return contiguous(inside, dtype)
     samples = np.zeros(stop - first, dtype)
     at = max(-first, 0)
     samples[at : at + len(inside)] = inside

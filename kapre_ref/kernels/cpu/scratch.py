@@ -1,16 +1,37 @@
-"""Memory in which a thread works, kept for its next call."""
+"""Memory in which a thread works, kept for its next call.
 
+Fresh memory of this size would come from the system page by page, each time anew.
+"""
+
+import math
 import threading
 
 import numpy as np
 
-_local = threading.local()  # .block, .address
+_LARGEST = 1 << 22  # bytes of an array that is kept
+_local = threading.local()  # .blocks: {purpose: (block, address)}
 
 
 def scratch_address(n_bytes):
     """Return the address of memory that only this thread uses, at the start of a cache line."""
-    block = getattr(_local, "block", None)
-    if block is None or block.nbytes < n_bytes + 64:
-        block = _local.block = np.empty(n_bytes + 64, np.uint8)
-        _local.address = block.ctypes.data + -block.ctypes.data % 64
-    return _local.address
+    return _block("kernel", n_bytes)[1]
+
+
+def scratch_array(purpose, shape, dtype):
+    """Return an array, not initialised, that only this thread uses, and for one purpose at a time.
+
+    As much as was ever asked for stays, up to a limit.
+    """
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if n_bytes > _LARGEST:
+        return np.empty(shape, dtype)
+    return _block(purpose, n_bytes)[0][:n_bytes].view(dtype).reshape(shape)
+
+
+def _block(purpose, n_bytes):
+    blocks = _local.__dict__
+    if purpose not in blocks or blocks[purpose][0].nbytes < n_bytes:
+        block = np.empty(n_bytes + 64, np.uint8)
+        start = -block.ctypes.data % 64
+        blocks[purpose] = block[start:], block.ctypes.data + start
+    return blocks[purpose]

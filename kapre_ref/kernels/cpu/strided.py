@@ -1,0 +1,178 @@
+"""Strided arrays, and arrays of float16, made contiguous in the dtype of a kernel, and back."""
+
+from functools import lru_cache
+
+import numpy as np
+from numba.core import config
+
+from kapre_ref.kernels.cpu.gather import copy_numbers
+from kapre_ref.kernels.cpu.jit import as_input, kernel
+from kapre_ref.kernels.cpu.scratch import scratch_array
+from kapre_ref.kernels.cpu.transpose import joined
+from kapre_ref.kernels.cpu.vector import vector_function
+
+# Bits are moved as floating-point numbers of the same size; complex128 is two of them.
+_UNITS = {4: np.float32(1), 8: np.float64(1), 16: np.float64(1)}
+_MOST_AXES = 4
+
+# Bit patterns of float16 and float32: the sign, all but the sign, infinity.
+_SIGN_16, _REST_16, _INFINITY_16 = map(np.uint32, (0x8000, 0x7FFF, 0x7C00))
+_SIGN_32, _REST_32, _INFINITY_32 = map(np.uint32, (0x80000000, 0x7FFFFFFF, 0x7F800000))
+_NAN_16 = np.uint32(0x7E00)
+_FRACTION = np.uint32(13)  # more bits of it in float32
+_INFINITY_SHIFTED = np.uint32(0x7C00 << 13)
+_REBIAS = np.float32(2.0**112)  # between the exponents of bits read as float32 and float16
+_TOO_LARGE = np.uint32(0x47800000)  # 2**16
+_NORMAL = np.uint32(0x38800000)  # 2**-14
+_HALF = np.float32(0.5)  # its last digit counts what the last one of a subnormal float16 does
+_HALF_BITS = _HALF.view(np.uint32)
+# To the bits of float32: another exponent, and almost half of the last digit of float16.
+_ROUNDING = np.uint32((-112 << 23) % 2**32 + 0xFFF)
+_ONE, _SHIFT = np.uint32(1), np.uint32(16)
+
+
+def is_plain(x, dtype):
+    """Tell whether an array is contiguous, aligned and of that dtype."""
+    return x.dtype == dtype and x.flags.c_contiguous and x.flags.aligned
+
+
+def contiguous(x, dtype, purpose=None):
+    """Return a read-only view if an array is plain, else a plain copy, in scratch memory if asked.
+
+    `purpose` names that memory, which the next call with the same name overwrites.
+    """
+    if is_plain(x, dtype):
+        return as_input(x)
+    copy = np.empty(x.shape, dtype) if purpose is None else scratch_array(purpose, x.shape, dtype)
+    assign(copy, x)
+    return as_input(copy)
+
+
+def assign(target, source):
+    """Do `target[...] = source` for arrays of one shape, without warnings."""
+    if config.DISABLE_JIT:
+        with np.errstate(all="ignore"):
+            target[...] = source
+    elif source.dtype == target.dtype:
+        _move(target, source)
+    elif (source.dtype, target.dtype) == (np.float16, np.float32):
+        bits = source.view(np.uint16)
+        bits = bits if is_plain(bits, bits.dtype) else np.ascontiguousarray(bits)
+        straight = is_plain(target, target.dtype)
+        numbers = target if straight else np.empty(target.shape, target.dtype)
+        _widen(as_input(bits.reshape(-1)), numbers.reshape(-1))
+        if not straight:
+            _move(target, numbers)
+    elif (source.dtype, target.dtype) == (np.float32, np.float16):
+        straight = is_plain(target, target.dtype)
+        bits = np.empty(target.shape, np.uint16) if not straight else target.view(np.uint16)
+        _narrow(contiguous(source, source.dtype).reshape(-1), bits.reshape(-1))
+        if not straight:
+            target.view(np.uint16)[...] = bits
+    else:
+        with np.errstate(all="ignore"):
+            target[...] = source
+
+
+def _move(target, source):
+    loops = _loops(source.shape, source.itemsize, source.strides, target.strides)
+    unit = _UNITS.get(source.itemsize)
+    if loops is None or unit is None:
+        target[...] = source
+        return
+    shape, source_strides, target_strides = loops
+    item = unit.itemsize
+    _copy(unit, item, shape, source.ctypes.data, source_strides, target.ctypes.data, target_strides)
+
+
+@lru_cache(maxsize=256)
+def _loops(shape, itemsize, source_strides, target_strides):
+    """Return shape and strides of the same copy with as few axes as there can be, the longest last.
+
+    NumPy would loop innermost over the axis that is so in the target, even if that is two channels.
+    """
+    axes = zip(shape, source_strides, target_strides, strict=True)
+    axes = [axis for axis in axes if axis[0] != 1]
+    if itemsize == 16:
+        axes.append((2, 8, 8))
+    axes.sort(key=lambda axis: -abs(axis[2]))
+    merged = []
+    for n, a, b in axes:
+        if merged and merged[-1][1] == n * a and merged[-1][2] == n * b:
+            n *= merged.pop()[0]
+        merged.append((n, a, b))
+    merged.sort(key=lambda axis: axis[0])
+    if len(merged) > _MOST_AXES:
+        return None
+    merged = [(1, 0, 0)] * (_MOST_AXES - len(merged)) + merged
+    return tuple(zip(*merged, strict=True))
+
+
+@kernel
+def _copy(unit, item, shape, source, source_strides, target, target_strides):
+    a, b = source_strides, target_strides
+    for i in range(shape[0]):
+        for j in range(shape[1]):
+            for k in range(shape[2]):
+                from_here = source + i * a[0] + j * a[1] + k * a[2]
+                to_here = target + i * b[0] + j * b[1] + k * b[2]
+                if a[3] == item and b[3] == item:
+                    copy_run(unit, from_here, to_here, shape[3])
+                elif b[3] == item:
+                    gather_run(unit, from_here, a[3], to_here, shape[3])
+                else:
+                    copy_numbers(unit, from_here, a[3], to_here, b[3], shape[3])
+
+
+@vector_function
+def copy_run(emitter, source, target, n):
+    """Copy numbers that follow each other."""
+    n_vectors = n // emitter.lanes
+    with emitter.loop(n_vectors) as i:
+        emitter.store(emitter.load(source + i * emitter.bytes), target + i * emitter.bytes)
+    done = n_vectors * emitter.lanes
+    with emitter.loop(n - done) as i:
+        at = (done + i) * emitter.itemsize
+        emitter.store(emitter.load_number(source + at), target + at)
+
+
+@vector_function
+def gather_run(emitter, source, stride, target, n):
+    """Bring numbers together from places `stride` bytes apart, 16 bytes at a store."""
+    size = 16 // emitter.itemsize
+    n_groups = n // size
+    with emitter.loop(n_groups) as i:
+        place = source + i * (stride * size)
+        numbers = [emitter.load_part(place + stride * j, 1) for j in range(size)]
+        emitter.store(joined(emitter, numbers), target + i * 16)
+    done = n_groups * size
+    with emitter.loop(n - done) as i:
+        number = emitter.load_number(source + (done + i) * stride)
+        emitter.store(number, target + (done + i) * emitter.itemsize)
+
+
+@kernel
+def _widen(bits, numbers):
+    # The fraction moves to its place; a product puts the exponent right, of subnormal numbers too.
+    for i in range(bits.size):
+        half = np.uint32(bits[i])
+        size = np.uint32(np.uint32(half & _REST_16) << _FRACTION)
+        word = np.float32(size.view(np.float32) * _REBIAS).view(np.uint32)
+        word = np.uint32(word | _INFINITY_32) if size >= _INFINITY_SHIFTED else word
+        word = np.uint32(word | np.uint32(np.uint32(half & _SIGN_16) << _SHIFT))
+        numbers[i] = word.view(np.float32)
+
+
+@kernel
+def _narrow(numbers, bits):
+    # Rounded to nearest, to even if between: half a last digit is added, a bit less if it is even.
+    for i in range(bits.size):
+        word = np.float32(numbers[i]).view(np.uint32)
+        size = np.uint32(word & _REST_32)
+        odd = np.uint32(np.uint32(size >> _FRACTION) & _ONE)
+        normal = np.uint32(np.uint32(size + _ROUNDING) + odd) >> _FRACTION
+        subnormal = np.float32(size.view(np.float32) + _HALF).view(np.uint32) - _HALF_BITS
+        half = np.uint32(normal) if size >= _NORMAL else np.uint32(subnormal)
+        beyond = _NAN_16 if size > _INFINITY_32 else _INFINITY_16
+        half = beyond if size >= _TOO_LARGE else half
+        bits[i] = np.uint16(half | np.uint32(np.uint32(word & _SIGN_32) >> _SHIFT))
