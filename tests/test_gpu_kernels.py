@@ -102,7 +102,11 @@ class TestEnergyKernel(test_framing.TestEnergy):
 
 @on_harness
 class TestOverlapAddKernel(test_inverse_stft.TestInverseStft):
-    cases = smaller_than(4000, test_inverse_stft.TestInverseStft)
+    cases = (
+        *smaller_than(4000, test_inverse_stft.TestInverseStft),
+        case(1, 2, 2301, n_fft=4600, hop_length=2300),  # of a hop, a block makes a part
+        case(2, 40, 9, n_fft=16, hop_length=3),  # and here many hops
+    )
 
 
 def fused_cases(n_fft, **others):

@@ -147,7 +147,9 @@ BUGS = (
     Bug("energy", "if (threadIdx.x == 0) energies", "energies", "race: write/write"),
     Bug("energy", "int d = 16; d; d >>= 1", "int d = 8; d; d >>= 1", "", "energy"),
     # Overlap-add.
-    Bug("overlap-add", "if (sample >= n_samples) return;", "", "out of bounds|race"),
-    Bug("overlap-add", "min(sample / hop_length, n_frames - 1)", "sample / hop_length", "out of b"),
-    Bug("overlap-add", "(frame_length - 1 - position)", "(frame_length - position)", "out of"),
+    Bug("overlap-add", "min(n_samples - first_sample, (i64)end)", "end", "out of bounds|race"),
+    Bug("overlap-add", "min(hop, last)", "hop", "out of bounds"),
+    Bug("overlap-add", "(position > rest)", "(position > rest + 1)", "out of bounds"),
+    Bug("overlap-add", "hops == 1 ? 0 : i / hop_length", "0", "out of bounds"),
+    Bug("overlap-add", "term += n_fft - hop_length;", "term += n_fft;", ""),
 )

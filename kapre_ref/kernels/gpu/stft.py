@@ -11,6 +11,7 @@ from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, in_elements, int64, kernel
 from kapre_ref.kernels.gpu.memory import on_device, on_device_as, resident, working_dtype
 
 _OVERLAP_ADD_THREADS = 256  # as in overlap_add.cu
+_OVERLAP_ADD_SAMPLES = 2048  # of a block, about
 
 
 def spectra_of(signals, plan, n_frames):
@@ -45,19 +46,33 @@ def inverse_stft(spectra, n_fft, hop_length, window, out):
         return
     frames = cupy.ascontiguousarray(cupy.fft.irfft(spectra, n_fft))  # (..., n_frames, n_fft)
     window = _inverse_window(window[:n_fft].tobytes(), out.dtype, out.device.id)
-    batch, n_channels, n_samples = out.shape
-    n_tiles = -(-n_samples // _OVERLAP_ADD_THREADS)
-    assert batch * n_channels * n_tiles <= MAX_BLOCKS, "a terabyte at least"
-    scalars = (
-        np.int32(n_channels),
-        *int64(frames.shape[2], n_fft, window.size, hop_length, n_samples),
-        *in_elements(out.strides, out.itemsize),
-        np.int32(n_tiles),
-    )
+    strides = in_elements(out.strides, out.itemsize)
+    sizes = frames.shape[2], n_fft, hop_length, window.size
+    grid, scalars = _overlap_add(out.shape, strides, *sizes)
     real = "double" if out.dtype == np.float64 else "float"
     function = kernel(("overlap_add",), f"kapre::overlap_add<{real}>", out.device.id)
-    grid = (batch * n_channels * n_tiles,)
     function(grid, (_OVERLAP_ADD_THREADS,), (frames, window, out, *scalars))
+
+
+@lru_cache(maxsize=512)
+def _overlap_add(shape, strides, n_frames, n_fft, hop_length, frame_length):
+    """Work out a grid, and all arguments behind the arrays."""
+    batch, n_channels, n_samples = shape
+    hops = max(1, _OVERLAP_ADD_SAMPLES // hop_length)
+    parts = -(-hop_length // _OVERLAP_ADD_SAMPLES)
+    tile_length = hops * hop_length if parts == 1 else _OVERLAP_ADD_SAMPLES
+    n_tiles = -(-n_samples // (hops * hop_length)) * parts
+    assert batch * n_channels * n_tiles <= MAX_BLOCKS, "a terabyte at least"
+    lengths = n_fft, hop_length, *divmod(frame_length - 1, hop_length)
+    scalars = (
+        np.int32(n_channels),
+        *int64(n_frames),
+        *(np.int32(length) for length in lengths),
+        *int64(n_samples),
+        *strides,
+        *(np.int32(number) for number in (n_tiles, tile_length, hops, parts)),
+    )
+    return (batch * n_channels * n_tiles,), scalars
 
 
 @lru_cache(maxsize=64)
