@@ -140,10 +140,11 @@ BUGS = (
     Bug("decode", "(float)code <= (float)mu &&", "", "out of bounds read of 4"),
     Bug("decode", "samples[(int)code]", "samples[(int)code + 1]", "out of bounds read of 4"),
     # Frames and energies.
-    Bug("frame", "i < inside ?", "true ?", "out of bounds read of 4"),
+    Bug("frame", "i < inside;", "i < frame_length;", "out of bounds read of 4", "frame"),
+    Bug("frame", "*to = pad_value;", "", ""),
     Bug("frame", "first + frames_per_block, n_frames", "first + 99, n_frames", "race|out", "frame"),
     Bug("frame", "index += FRAMING_WARPS", "index += FRAMING_WARPS - 1", "race: write", "frame"),
-    Bug("energy", "i < inside; i += 32", "i < frame_length; i += 32", "out of bounds read of 4"),
+    Bug("energy", "i < inside;", "i < frame_length;", "out of bounds read of 4", "energy"),
     Bug("energy", "if (threadIdx.x == 0) energies", "energies", "race: write/write"),
     Bug("energy", "int d = 16; d; d >>= 1", "int d = 8; d; d >>= 1", "", "energy"),
     # Overlap-add.
