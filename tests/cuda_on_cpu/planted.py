@@ -133,7 +133,7 @@ BUGS = (
     Bug("to decibel", "item_length);", "item_length + 1);", "out of bounds", "raise_to_floor"),
     # Mu-law.
     Bug("encode", "i < n; i += step", "i <= n; i += step", "out of bounds", "mu_law_encoding"),
-    Bug("encode", "copysignf(log1pf(mu * fabsf(x)), x)", "log1pf(mu * fabsf(x))", ""),
+    Bug("encode", "copysignf(fmaf(rest, inverse, quotient), x)", "quotient", ""),
     Bug("encode", "fabsf(code) < infinity ? (int)code :", "(int)code * 0 +", ""),
     Bug("decode", "i < n; i += step", "i <= n; i += step", "out of bounds", "mu_law_decoding"),
     Bug("decode", "code >= (Code)0 &&", "", "out of bounds read of 4"),

@@ -31,7 +31,8 @@ def mu_law_encoding(signal, quantization_channels, out):
     """Run a kernel in float32; in float64, expressions."""
     mu = quantization_channels - 1
     if signal.dtype != np.float64:
-        scalars = np.float32(mu), np.float32(math.log1p(mu))
+        log1p_mu = np.float32(math.log1p(mu))
+        scalars = np.float32(mu), log1p_mu, 1 / log1p_mu
         _launch("encoding", "", signal.astype(np.float32, copy=False), out, scalars)
         return
     compressed = cupy.sign(signal) * cupy.log1p(mu * cupy.abs(signal)) / np.log1p(mu)
