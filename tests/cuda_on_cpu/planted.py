@@ -13,6 +13,13 @@ def until_nan(x, end):
     return x
 
 
+def loud_until(x, end):
+    """Return signals of which the first samples have squares beyond float32."""
+    x = x.copy()
+    x[:, :end] *= np.float32(1e25)
+    return x
+
+
 PADDED = {"pad_begin": True, "pad_end": True}
 # On noise of shape (3, 2851). Each launches all that a bug of it is to be planted in.
 OPERATIONS = {
@@ -26,6 +33,16 @@ OPERATIONS = {
     "strided bins": lambda x: kr.stft(x[:, :2850].reshape(3, -1, 2), 512, hop_length=140),
     "decibel": lambda x: kr.stft_magnitude(x, 256, None, 120, return_decibel=True, db_amin=9.0),
     "bands": lambda x: kr.melspectrogram(x, 512, hop_length=300, n_mels=40),
+    "smooth": lambda x: kr.stft_magnitude(x, 400, hop_length=131, **PADDED),
+    "smooth pairs": lambda x: kr.stft_magnitude(x, 400, hop_length=100),
+    "smooth bins": lambda x: kr.stft(x, 480, hop_length=130),
+    "smooth bands": lambda x: kr.melspectrogram(x, 400, n_mels=40, return_decibel=True),
+    "smooth channels": lambda x: kr.stft(x[:, :2850].reshape(3, -1, 2), 400, hop_length=140),
+    "smooth blocks": lambda x: kr.stft_magnitude(x, 1200, hop_length=300),
+    "smooth double": lambda x: kr.stft_magnitude(x.astype(np.float64), 400, hop_length=131),
+    "smooth faint": lambda x: kr.stft_magnitude(x * np.float32(1e-30), 400, hop_length=400),
+    "faint blocks": lambda x: kr.stft_magnitude(x * np.float32(1e-30), 1200, hop_length=300),
+    "loud blocks": lambda x: kr.stft_magnitude(loud_until(x, 1000), 1200, hop_length=300),
     "to decibel": lambda x: kr.magnitude_to_decibel(abs(x.reshape(1, -1)), dynamic_range=4.0),
     "items to decibel": lambda x: kr.magnitude_to_decibel(abs(x).cumsum(0), dynamic_range=4.0),
     "encode": lambda x: kr.mu_law_encoding(x, 256),
@@ -39,7 +56,7 @@ BUGS = (
     # The gather.
     Bug("pairs", "start + s.length <= s.n_samples", "true", "out of bounds read of 8"),
     Bug("pairs", "start >= 0 &&", "", "out of bounds read of 8"),
-    Bug("magnitude", "first % 8 == 0", "first % 4 == 0", "misaligned read of 8"),
+    Bug("magnitude", "(2 * sizeof(Sample)) == 0", "sizeof(Sample) == 0", "misaligned read of 8"),
     Bug("magnitude", "s.n_samples - start,", "s.n_samples + 1 - start,", "out of bounds read of 4"),
     Bug("magnitude", "n >= begin &&", "", "out of bounds read of 4"),
     Bug("odd window", "min(s.n_samples - start, (i64)s.length)", "s.n_samples - start", ""),
@@ -120,6 +137,40 @@ BUGS = (
     Bug("bands", "sums[0] += *weights * magnitudes[i];", "", ""),
     Bug("bands", "s.words + bins.x", "s.words + bins.x + 1", ""),
     Bug("bands", "i < bins.y;", "i <= bins.y;", "out of bounds read of 4"),
+    # Transforms of mixed radix.
+    Bug("smooth", "part.has(n + 1) ? from[", "part.has(n) ? from[", "out of bounds read of 4"),
+    Bug("smooth channels", "2 * S::T * s.stride", "2 * S::T", ""),
+    Bug(
+        "smooth faint",
+        "    S::sync();  // the slot's last use is over\n",
+        "",
+        "race: write after read",
+    ),
+    Bug("smooth", "    S::sync();  // the first exchange is written\n", "", "race|uninitialised"),
+    Bug("smooth", "    S::sync();  // all have read\n", "", "race: write after read"),
+    Bug("smooth", "    S::sync();  // all have written\n", "", "race: read after write|uninit"),
+    Bug("smooth blocks", "    S::sync();  // all have read\n", "", "race: write after read"),
+    Bug("smooth blocks", "    S::sync();  // all have written\n", "", "race|uninitialised"),
+    Bug("smooth double", "    S::sync();  // all have read\n", "", "race: write after read"),
+    Bug("smooth bins", "column < COLUMNS", "true", "race|uninitialised|out of bounds"),
+    Bug("smooth", "factors[r * DONE]", "factors[r * DONE + 1]", "out of bounds read of 8"),
+    Bug("smooth blocks", "twiddles + S::R1 * S::R2, t", "twiddles, t", ""),
+    Bug("smooth", "slot[k ? S::M - k : 0]", "slot[S::M - k]", ""),
+    Bug("smooth", "output.put(S::M - k, C", "output.put(S::M - k - 1, C", "race: write/write"),
+    Bug("smooth", "lane >= S::LANES", "false", "overrun|race|mask"),
+    Bug(
+        "smooth pairs",
+        "output.live = first + group < n_frames",
+        "output.live = true",
+        "race|out of",
+    ),
+    Bug("smooth channels", "channel = row % n_channels, item", "channel = row, item", "out of"),
+    Bug("smooth pairs", "if (first >= n_frames) break;", "if (first > 12) break;", ""),
+    Bug("smooth faint", "if (again) continue;", "", ""),
+    Bug("smooth faint", "t, inverse(scale), output", "t, Real<C>(1), output", ""),
+    Bug("faint blocks", "if (t == 0) largest[group] = 0;", "", ""),
+    Bug("loud blocks", "atomicMax(&largest[group]", "atomicMax(&largest[0]", ""),
+    Bug("smooth bands", "(lane + d) % lanes", "lane + d", "outside the mask"),
     # Decibels of given magnitudes.
     Bug("to decibel", "    __syncthreads();\n", "", "uninitialised shared read|race"),
     Bug("to decibel", "item_length);", "item_length + 1);", "out of bounds|race", "to_decibels"),

@@ -1,4 +1,4 @@
-"""Fourier transforms of windowed frames: fused for the usual n_fft, else through cuFFT."""
+"""Fourier transforms of windowed frames: fused for most n_fft, else through cuFFT."""
 
 from functools import lru_cache
 
@@ -18,7 +18,8 @@ def spectra_of(signals, plan, n_frames):
     """Return the spectra, (batch, channel, n_frames, n_freq), in the working precision."""
     dtype = working_dtype(signals.dtype)
     if fused.can_fuse(plan, signals.dtype):
-        spectra = cupy.empty((*signals.shape[:2], n_frames, plan.n_freq), np.complex64)
+        pair = np.result_type(dtype, np.complex64)
+        spectra = cupy.empty((*signals.shape[:2], n_frames, plan.n_freq), pair)
         fused.stft(signals, plan, spectra)
         return spectra
     # Kapre multiplies by the whole window, then crops to n_fft: the same as a cropped window.

@@ -15,12 +15,18 @@
 namespace kapre {
 
 // Numbers that are not negative sort as their bits do, those of inf and NaN come last.
-__device__ __forceinline__ unsigned bits(float value) { return __float_as_uint(value); }
+__device__ __forceinline__ unsigned bits(float value) {
+    return __float_as_uint(value);
+}
 __device__ __forceinline__ unsigned long long bits(double value) {
     return __double_as_longlong(value);
 }
-__device__ __forceinline__ float square_root(float value) { return sqrtf(value); }
-__device__ __forceinline__ double square_root(double value) { return sqrt(value); }
+__device__ __forceinline__ float square_root(float value) {
+    return sqrtf(value);
+}
+__device__ __forceinline__ double square_root(double value) {
+    return sqrt(value);
+}
 
 // What outputs are told.
 template <class C>
@@ -42,6 +48,7 @@ struct Output {
     typedef typename S::Complex C;
     typedef decltype(bits(Real<C>())) Bits;
     static constexpr int BLOCKS_LESS = 0;  // than the shape has, on a multiprocessor, for registers
+    static constexpr bool IN_SHARED = false;  // whether bins meet in shared memory
     const Settings<C>& settings;
     V* row;               // where the frame goes, if it is live
     bool live;            // whether there is such a frame
@@ -69,6 +76,7 @@ struct StridedBins : Output<S, typename S::Complex> {
     typedef typename S::Complex C;
     using Output<S, C>::live, Output<S, C>::row, Output<S, C>::settings;
     static constexpr int BLOCKS_LESS = 1;
+    static constexpr bool IN_SHARED = true;
     static constexpr bool SQUARES = false;
     __device__ __forceinline__ StridedBins(const Settings<C>& settings) : Output<S, C>(settings) {}
     __device__ __forceinline__ void begin(Real<C>) { S::sync(); }  // the exchange is over
@@ -109,6 +117,7 @@ template <class S, bool DECIBEL>
 struct StridedMagnitudes : Magnitudes<S> {
     typedef typename S::Complex C;
     using Magnitudes<S>::live, Magnitudes<S>::row, Magnitudes<S>::settings, Magnitudes<S>::unscale;
+    static constexpr bool IN_SHARED = true;
     unsigned peak;  // bits of the largest magnitude that this lane made decibels of
 
     __device__ __forceinline__ StridedMagnitudes(const Settings<C>& settings)

@@ -40,33 +40,51 @@ struct Signal {
     int length;  // of a frame: the samples that the window covers, at most N
 };
 
-// Load the lane's points of the frame that starts at sample `start`. What lies outside the signal
-// or behind the window is zero and is not read: 0 times NaN would not be 0.
-//
-// Frames inside a signal of stride 1, at an address that suits pairs of samples, are read straight
-// to registers. All others pass through shared memory, sample by sample.
+// Of a frame, the samples that exist. All others are zero and must not be read: what lies outside
+// the signal, and what lies behind the window, for 0 times NaN would not be 0.
+struct Part {
+    int begin, end;
+    __device__ __forceinline__ bool has(int n) const { return n >= begin && n < end; }
+};
+template <class S, class Sample>
+__device__ __forceinline__ Part part_of(const Signal<Sample>& s, i64 start, bool live) {
+    const int begin = start < 0 ? (int)min(-start, (i64)S::N) : 0;
+    const int end = live ? (int)max(min(s.n_samples - start, (i64)s.length), (i64)0) : 0;
+    return {begin, end};
+}
+
+// Whether a frame lies in a signal of stride 1, at an address that suits pairs of samples.
+template <class Sample>
+__device__ __forceinline__ bool in_pairs(const Signal<Sample>& s, i64 start, const Sample* first) {
+    return start >= 0 && start + s.length <= s.n_samples && s.stride == 1 && s.length % 2 == 0 &&
+           (unsigned long long)first % (2 * sizeof(Sample)) == 0;
+}
+template <class S, class C>
+__device__ __forceinline__ void load_pairs(C* v, const Signal<Real<C>>& s, const Real<C>* first,
+                                           int t) {
+    const C* pairs = reinterpret_cast<const C*>(first);
+#pragma unroll
+    for (int q = 0; q < S::E; ++q) {
+        const int n = t + q * S::T;
+        v[q] = n < s.length / 2 ? pairs[n] : C{0, 0};
+    }
+}
+
+// Load the lane's points z[t + qT] of the frame that starts at sample `start`: in pairs, straight
+// to registers, if that suits all frames of the warp. Else samples pass through shared memory.
 template <class S>
 __device__ __forceinline__ void load(float2* v, const Signal<float>& s, i64 start, bool live,
                                      float* staged, int t) {
     const float* first = s.samples + start * s.stride;
-    const bool straight = live && start >= 0 && start + s.length <= s.n_samples && s.stride == 1 &&
-                          s.length % 2 == 0 && (unsigned long long)first % 8 == 0;
+    const bool straight = live && in_pairs(s, start, first);
     if (__all_sync(0xffffffffu, straight)) {
-        const float2* pairs = reinterpret_cast<const float2*>(first);
-#pragma unroll
-        for (int q = 0; q < S::E; ++q) {
-            const int n = t + q * S::T;
-            v[q] = n < s.length / 2 ? pairs[n] : make_float2(0.0f, 0.0f);
-        }
+        load_pairs<S>(v, s, first, t);
         return;
     }
-    // Of the frame, samples `begin` to `end` exist.
-    const int begin = start < 0 ? (int)min(-start, (i64)S::N) : 0;
-    const int end = live ? (int)max(min(s.n_samples - start, (i64)s.length), (i64)0) : 0;
+    const Part part = part_of<S>(s, start, live);
     __syncwarp();  // the last use of this memory is over
 #pragma unroll 4
-    for (int n = t; n < S::N; n += S::T)
-        staged[n] = n >= begin && n < end ? first[n * s.stride] : 0.0f;
+    for (int n = t; n < S::N; n += S::T) staged[n] = part.has(n) ? first[n * s.stride] : 0.0f;
     __syncwarp();
     const float2* pairs = reinterpret_cast<const float2*>(staged);
 #pragma unroll

@@ -1,0 +1,325 @@
+// As stft.cu, for any even N whose half is a product of two or three small radices, and for
+// float64.
+//
+// A frame of N real samples is a transform of M = N / 2 = R1 R2 R3 complex points, R3 = 1 if there
+// are two passes. T = M / R1 threads share it: groups of lanes of a warp if T <= 32, so that three
+// frames of N = 400 are in a warp and two lanes of it have left; else threads of a block, side by
+// side. radices.py chooses, for the fewest instructions.
+//
+//                 N    M    radices   T   frames and warps of a block   registers (sm_90)
+//     float     400  200     20 10   10            12  4                      96
+//               480  240      30 8    8            16  4                     128
+//              1200  600    15 5 8   40             4  5                      88
+//              2000 1000    25 5 8   40             4  5                     128
+//     double    400  200     20 10   10             9  3                     200
+//              1024  512    16 4 8   32             4  4                     162
+//              4096 2048   16 8 16  128             1  4                     158
+//
+// Points in registers: thread t loads z[t + qT] for q < R1 and transforms over q. In each further
+// pass it takes every T-th of the M / R columns of R points from shared memory, gives them their
+// twiddle factors, transforms, and puts them back where the next pass reads them (Stockham), with
+// nothing to reorder at the end: then Z[k] and Z[M - k], which make bins k and M - k of the real
+// spectrum, are read by the thread that hands these bins over.
+//
+// Memory: all tables and bins are read and written at consecutive addresses of neighbouring lanes.
+// Shared memory serves 16 lanes with a point of 8 bytes each, or 8 with one of 16, at a time. The
+// first exchange has rows of R1 points, which threads write one each: ROW is odd. Columns are read
+// side by side. Behind the second pass, blocks of R1 R2 points are padded so that the last column
+// of one and the first of the next are in neighbouring banks, and so are slots of frames that lanes
+// share. So N = 400, 480, 1200 and most others have no conflict in the exchanges, and at worst (R1
+// even, three passes, T no multiple of 16) the first is read with 8 wavefronts instead of 5. Where
+// frames meet in a half warp, Z[M - k] goes down in one and starts anew in the next: it takes two
+// wavefronts instead of one. That makes 76 of shared memory for a frame of N = 400, not 69.
+//
+// Predicted for an H100 as in stft.cu, nothing of it measured: instructions that warps issue for a
+// frame, the time for them at 85 % of the issue slots, and for 4 or 8 (hop + n_freq) bytes alone,
+// hop = N / 4.
+//
+//     magnitudes of N   320   400   480   800  1200  2000  3072   256   400  1024  4096 (double)
+//     instructions      290   371   446   837  1441  2509  3542   325   599  1498  6848
+//     ns a frame       0.37  0.47  0.57  1.06  1.83  3.19  4.50  0.41  0.76  1.90  8.69
+//     bytes alone      0.32  0.40  0.48  0.80  1.20  2.00  3.07  0.51  0.80  2.05  8.19
+
+namespace kapre {
+
+__device__ constexpr int larger(int a, int b) {
+    return a > b ? a : b;
+}
+// The least number from `size` on that is `bank` modulo `banks`.
+__device__ constexpr int padded(int size, int bank, int banks) {
+    return size + ((bank - size) % banks + banks) % banks;
+}
+
+// N real samples of a frame, FRAMES frames of a block at a time, M = N / 2 = R1 R2 R3; R3 is 1 if
+// there are two passes. How radices.py chooses them is a matter of speed alone, but R1 is largest.
+template <class C, int N_, int FRAMES_, int R1_, int R2_, int R3_>
+struct Mixed {
+    typedef C Complex;
+    static constexpr int N = N_, FRAMES = FRAMES_, R1 = R1_, R2 = R2_, R3 = R3_;
+    static constexpr int M = N / 2;           // complex points of a frame
+    static constexpr int E = R1;              // points in a thread's registers, at first
+    static constexpr int T = M / E;           // threads of a frame
+    static constexpr bool IN_WARP = T <= 32;  // else the threads of a block wait for each other
+    static constexpr int GROUPS = 32 / T;     // frames of a warp
+    static constexpr int LANES = IN_WARP ? GROUPS * T : 32;  // of a warp that have work
+    static constexpr unsigned MASK = 0xffffffffu >> (32 - LANES);
+    static constexpr int THREADS = IN_WARP ? FRAMES / GROUPS * 32 : FRAMES * T;
+
+    // Columns of a thread in a pass, and the points that it has in registers at most.
+    template <int R>
+    static constexpr int ROUNDS = (M / R + T - 1) / T;
+    static constexpr int POINTS = larger(E, larger(ROUNDS<R2>* R2, ROUNDS<R3>* R3));
+    // Whether there is the last of them; of those before, the compiler knows.
+    template <int COLUMNS>
+    static __device__ __forceinline__ bool has(int round, int column) {
+        return (round + 1) * T <= COLUMNS || column < COLUMNS;
+    }
+
+    // Shared memory, in points: a row of the first exchange, a block of the second, a frame.
+    static constexpr int BANKS = 128 / sizeof(C);
+    static __device__ constexpr int row() {
+        const int odd = R1 | 1;
+        int row = odd;
+        while (T * (row - 1) % BANKS) row += 2;
+        return 4 * row <= 5 * R1 ? row : odd;
+    }
+    static constexpr int ROW = row();
+    static constexpr int BLOCK = padded(R1 * R2, R1, BANKS);
+    static constexpr int SLOT = padded(larger(larger(T * ROW, R3* BLOCK), M + 1), T, BANKS);
+    static constexpr int SHARED = FRAMES * SLOT;
+    // Slots of neighbouring frames begin 2T real numbers apart; so many more, and it is T.
+    static __device__ __forceinline__ constexpr int first_bank(int group) {
+        return padded(0, -group * T, 2 * BANKS);
+    }
+
+    // Warps of a scheduler, which has 512 registers a lane for them; a multiprocessor has four.
+    static __device__ constexpr int warps() {
+        if (sizeof(C) == 8) return POINTS > 20 ? 4 : 5;
+        return POINTS > 16 ? 2 : POINTS > 12 ? 3 : 4;
+    }
+    static constexpr int WARPS = warps();
+    static constexpr int BLOCKS = larger(4 * WARPS / ((THREADS + 31) / 32), 1);
+
+    static __device__ __forceinline__ void sync() { IN_WARP ? __syncwarp(MASK) : __syncthreads(); }
+    // Whether it is so for any of the threads that sync() waits for.
+    static __device__ __forceinline__ bool any(bool predicate) {
+        return IN_WARP ? __any_sync(MASK, predicate) : __syncthreads_or(predicate);
+    }
+    static __device__ __forceinline__ unsigned largest_in_warp(unsigned value) {
+        const int lane = threadIdx.x % 32;
+        const int lanes = IN_WARP ? LANES : min(32, THREADS - (int)threadIdx.x + lane);
+        const unsigned mask = 0xffffffffu >> (32 - lanes);
+#pragma unroll
+        for (int d = 16; d; d >>= 1)
+            value = max(value, __shfl_sync(mask, value, (lane + d) % lanes));
+        return value;
+    }
+};
+
+// Load the thread's points z[t + qT] of the frame that starts at sample `start`: in pairs, or else
+// sample by sample. Each frame goes its own way, so that no thread waits here.
+template <class S, class C>
+__device__ __forceinline__ void gather(C* v, const Signal<Real<C>>& s, i64 start, bool live,
+                                       int t) {
+    const Real<C>* first = s.samples + start * s.stride;
+    if (live && in_pairs(s, start, first)) {
+        load_pairs<S>(v, s, first, t);
+        return;
+    }
+    const Part part = part_of<S>(s, start, live);
+    // A sum, not a product for each point, or all products would be kept from frame to frame.
+    const Real<C>* from = first + 2 * t * s.stride;
+#pragma unroll
+    for (int q = 0; q < S::E; ++q) {
+        const int n = 2 * (t + q * S::T);
+        v[q].x = part.has(n) ? *from : 0;
+        v[q].y = part.has(n + 1) ? from[s.stride] : 0;
+        from += 2 * S::T * s.stride;
+    }
+}
+
+// A pass over columns of R points, when transforms of DONE points are done. Point i is read at
+// i / DONE * PITCH + i % DONE; NEXT is the pitch of what is written, (R DONE) points to a row.
+template <class S, int R, int DONE, int PITCH, int NEXT, class C>
+__device__ __forceinline__ void pass(C* v, C* slot, const C* twiddles, int t) {
+    constexpr int COLUMNS = S::M / R, ROUNDS = S::template ROUNDS<R>;
+#pragma unroll
+    for (int c = 0; c < ROUNDS; ++c) {
+        const int column = t + c * S::T;
+        if (!S::template has<COLUMNS>(c, column)) continue;
+        C* u = v + c * R;
+        const C* from = slot + column / DONE * PITCH + column % DONE;
+        const C* factors = twiddles + column % DONE;
+#pragma unroll
+        for (int r = 0; r < R; ++r) u[r] = from[r * (COLUMNS / DONE * PITCH)];
+#pragma unroll
+        for (int r = 1; r < R; ++r) u[r] = u[r] * factors[r * DONE];
+        Dft<R>::run(u);
+    }
+    S::sync();  // all have read
+#pragma unroll
+    for (int c = 0; c < ROUNDS; ++c) {
+        const int column = t + c * S::T;
+        if (!S::template has<COLUMNS>(c, column)) continue;
+        C* to = slot + column / DONE * NEXT + column % DONE;
+#pragma unroll
+        for (int r = 0; r < R; ++r) to[r * DONE] = v[c * R + r];
+    }
+    S::sync();  // all have written
+}
+
+// Transform the points v[q] = z[t + qT] to slot[k] = Z[k].
+template <class S, class C>
+__device__ __forceinline__ void transform(C* v, C* slot, const C* twiddles, int t) {
+    Dft<S::R1>::run(v);
+    S::sync();  // the slot's last use is over
+#pragma unroll
+    for (int q = 0; q < S::R1; ++q) slot[t * S::ROW + q] = v[q];
+    S::sync();  // the first exchange is written
+    pass<S, S::R2, S::R1, S::ROW, S::BLOCK>(v, slot, twiddles, t);
+    if constexpr (S::R3 > 1)
+        pass<S, S::R3, S::R1 * S::R2, S::BLOCK, 0>(v, slot, twiddles + S::R1 * S::R2, t);
+}
+
+// Make bins k and M - k of the real spectrum of each Z[k] and Z[M - k], and hand them to `output`.
+// The table of windows is halved, which is exact, and spares the two halvings here.
+template <class S, class C, class Output>
+__device__ __forceinline__ void split_pairs(const C* slot, const C* roots, int t, Real<C> unscale,
+                                            Output& output) {
+    constexpr int PAIRS = S::M / 2 + 1, ROUNDS = (PAIRS + S::T - 1) / S::T;
+    C a[ROUNDS], b[ROUNDS];
+#pragma unroll
+    for (int j = 0; j < ROUNDS; ++j) {
+        const int k = t + j * S::T;
+        if (!S::template has<PAIRS>(j, k)) continue;
+        a[j] = slot[k];
+        b[j] = slot[k ? S::M - k : 0];
+    }
+    output.begin(unscale);
+#pragma unroll
+    for (int j = 0; j < ROUNDS; ++j) {
+        const int k = t + j * S::T;
+        if (!S::template has<PAIRS>(j, k)) continue;
+        const C root = (roots + j * S::T)[t];  // exp(-2 pi i k / N)
+        const C even = {a[j].x + b[j].x, a[j].y - b[j].y};
+        const C odd = C{a[j].y + b[j].y, b[j].x - a[j].x} * root;
+        const C low = even + odd, high = even - odd;
+        output.put(k, low);
+        output.put(S::M - k, C{high.x, -high.y});  // the same if k = M - k
+    }
+}
+
+// Where squares leave the range of their type, as in stft.cu: a frame whose largest square is above
+// MOST, or below LEAST, is done again, scaled by DOWN or UP. Squares of float64 are lost for
+// magnitudes above 2^512 and below 2^-511.
+template <class R>
+struct Range;
+template <>
+struct Range<float> {
+    static constexpr unsigned MOST = 0x7b800000u, LEAST = 0x17800000u;  // bits of 2^120, 2^-80
+    static constexpr float DOWN = 8.4703294725430034e-22f, UP = 1.1805916207174113e21f;  // 2^-+70
+};
+template <>
+struct Range<double> {
+    // Bits of 2^1000 and 2^-900; 2^-600 and 2^600.
+    static constexpr unsigned long long MOST = 0x7e70000000000000ull, LEAST = 0x07b0000000000000ull;
+    static constexpr double DOWN = 2.4099198651028841e-181, UP = 4.1495155688809930e180;
+};
+
+// Of 1 and of the two powers of two; a division would take registers that are dear.
+template <class R>
+__device__ __forceinline__ R inverse(R scale) {
+    return scale > 1 ? Range<R>::DOWN : scale < 1 ? Range<R>::UP : 1;
+}
+
+// What to scale a frame by: 1, nearly always. Each frame decides alone; beyond a warp, its threads
+// meet in shared memory if one of the block has squares that are out of bounds.
+template <class S, class Bits>
+__device__ __forceinline__ Real<typename S::Complex> correction(Bits largest_square, int group,
+                                                                int t) {
+    typedef Range<Real<typename S::Complex>> Limits;
+    if constexpr (S::IN_WARP) {
+        const unsigned lanes = 0xffffffffu >> (32 - S::T) << threadIdx.x % 32 / S::T * S::T;
+        const unsigned too_large = __ballot_sync(S::MASK, largest_square > Limits::MOST);
+        const unsigned too_small = __ballot_sync(S::MASK, largest_square < Limits::LEAST);
+        if (too_large & lanes) return Limits::DOWN;
+        return (too_small & lanes) == lanes ? Limits::UP : 1;
+    } else {
+        __shared__ Bits largest[S::FRAMES];
+        if (!S::any(largest_square > Limits::MOST || largest_square < Limits::LEAST)) return 1;
+        if (t == 0) largest[group] = 0;
+        S::sync();
+        atomicMax(&largest[group], largest_square);
+        S::sync();
+        if (largest[group] > Limits::MOST) return Limits::DOWN;
+        return largest[group] < Limits::LEAST ? Limits::UP : 1;
+    }
+}
+
+// x, windows, roots, out, ... grid: as of stft(); roots up to M / 2, with it
+// twiddles (R2, R1) of exp(-2 pi i r c / (R1 R2)), then (R3, R1 R2) of exp(-2 pi i r c / M)
+template <class Output>
+__global__ void __launch_bounds__(Output::Shape::THREADS,
+                                  larger(Output::Shape::BLOCKS - Output::IN_SHARED, 1))
+    mixed(const Real<typename Output::C>* __restrict__ x, const typename Output::C* windows,
+          const typename Output::C* twiddles, const typename Output::C* roots,
+          typename Output::Value* __restrict__ out, const int2* __restrict__ bands,
+          const Real<typename Output::C>* __restrict__ weights, unsigned* __restrict__ peaks,
+          int n_channels, i64 n_samples, i64 x_batch_stride, i64 x_channel_stride,
+          i64 x_time_stride, i64 n_padded, i64 hop_length, int length, i64 n_frames,
+          i64 out_batch_stride, i64 out_channel_stride, i64 out_frame_stride, i64 out_bin_stride,
+          int n_bands, float amin, float zero, int tiles, int rounds) {
+    typedef typename Output::Shape S;
+    typedef typename Output::C C;
+    __shared__ C exchange[S::SHARED];
+    const int lane = threadIdx.x % 32;
+    if (S::IN_WARP && lane >= S::LANES) return;
+    const int group = S::IN_WARP ? threadIdx.x / 32 * S::GROUPS + lane / S::T : threadIdx.x / S::T;
+    int t = S::IN_WARP ? lane % S::T : threadIdx.x % S::T;
+    C* slot = exchange + group * S::SLOT;
+    Real<C>* words = reinterpret_cast<Real<C>*>(slot) + S::first_bank(group);
+
+    const unsigned row = blockIdx.x / tiles, tile = blockIdx.x % tiles;
+    const i64 channel = row % n_channels, item = row / n_channels;
+    const Signal<Real<C>> signal = {x + item * x_batch_stride + channel * x_channel_stride,
+                                    x_time_stride, n_samples, length};
+    const Settings<C> settings = {t,       slot,    words,         out_bin_stride, bands,
+                                  weights, n_bands, (Real<C>)amin, (Real<C>)zero};
+    Output output(settings);
+    typename Output::Value* rows = out + item * out_batch_stride + channel * out_channel_stride;
+
+    Real<C> scale = 1;
+    bool again = false;  // whether the frame has been found too loud or too faint
+    for (int round = 0; round < rounds;) {
+        const i64 first = ((i64)tile * rounds + round) * S::FRAMES;
+        if (first >= n_frames) break;
+        // Where much depends on t, it is better found anew than kept from frame to frame.
+        if (S::R3 > 1 || S::WARPS < 5) asm volatile("" : "+r"(t));
+        output.live = first + group < n_frames;
+        output.row = rows + (first + group) * out_frame_stride;
+        C v[S::POINTS];
+        gather<S>(v, signal, (first + group) * hop_length - n_padded, output.live, t);
+        if (scale != 1)
+#pragma unroll
+            for (int q = 0; q < S::E; ++q) v[q] = {v[q].x * scale, v[q].y * scale};
+#pragma unroll
+        for (int q = 0; q < S::E; ++q) {
+            const C w = windows[t + q * S::T];
+            v[q] = {v[q].x * w.x, v[q].y * w.y};
+        }
+        transform<S>(v, slot, twiddles, t);
+        split_pairs<S>(slot, roots, t, inverse(scale), output);
+        if (Output::SQUARES && !again) {
+            scale = correction<S>(output.largest_square, group, t);
+            again = S::any(scale != 1);
+            if (again) continue;
+        }
+        output.end();
+        ++round;
+        scale = 1;
+        again = false;
+    }
+    output.publish(peaks + item);
+}
+
+}  // namespace kapre

@@ -1,0 +1,98 @@
+"""How the kernel of mixed.cu splits a transform: which radices, and how many frames a block has."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+MIN_N_FFT, MAX_N_FFT = 256, 4096
+_MAX_RADIX = {4: 32, 8: 20}  # by the size of a sample: what leaves room in 255 registers
+_MAX_THREADS = 256  # of a block
+_MAX_SHARED = 46 * 1024  # bytes of a block, of the 48 KiB that need no permission
+_PADDING = 1.26  # what mixed.cu adds to a frame in shared memory, at most
+
+
+class Radices(NamedTuple):
+    """As `Mixed` in mixed.cu has them."""
+
+    first: int  # also the points of the first pass that a thread has
+    second: int
+    third: int  # 1 if there are two passes
+    n_frames: int  # of a block
+    n_threads: int  # of a block
+
+
+@lru_cache(maxsize=512)
+def radices_for(n_fft, itemsize):
+    """Return the split that takes the fewest instructions, or None if the kernel has none."""
+    if n_fft % 2 or not MIN_N_FFT <= n_fft <= MAX_N_FFT:
+        return None
+    splits = list(_splits(n_fft // 2, itemsize))
+    return min(splits)[1] if splits else None
+
+
+def _splits(m, itemsize):
+    """Yield (instructions of a warp for a frame, split) for each split that fits."""
+    largest = _MAX_RADIX[itemsize]
+    for first in range(2, largest + 1):
+        n_threads = m // first  # of a frame
+        if m % first or _greatest_prime(m) > 7 or n_threads > _MAX_THREADS:
+            continue
+        block = _block(m, n_threads, itemsize)
+        for second in range(2, first + 1):
+            third = n_threads // second
+            if n_threads % second or third > first:
+                continue
+            points = max(r * -(-(m // r) // n_threads) for r in (first, second, third))
+            if block is not None and points <= largest + 1:
+                n_warps = -(-block[1] // 32) / block[0]
+                work = _instructions(m, n_threads, (first, second, third))
+                yield work * n_warps, Radices(first, second, third, *block)
+
+
+def _block(m, n_threads, itemsize):
+    """Return how many frames and threads a block has; None if a frame is too large."""
+    if n_threads <= 32:  # whole frames in each of up to four warps
+        a_warp = 32 // n_threads
+        for n_warps in (4, 3, 2, 1):
+            if _shared(n_warps * a_warp, m, itemsize) <= _MAX_SHARED:
+                return n_warps * a_warp, 32 * n_warps
+        return None
+    fitting = [
+        n for n in range(1, _MAX_THREADS // n_threads + 1) if _shared(n, m, itemsize) <= _MAX_SHARED
+    ]
+    # As few idle lanes as possible, in as small a block as possible.
+    best = min(fitting, key=lambda n: (-(-n * n_threads // 32) / n, n), default=None)
+    return None if best is None else (best, best * n_threads)
+
+
+def _shared(n_frames, m, itemsize):
+    return n_frames * m * 2 * itemsize * _PADDING
+
+
+def _instructions(m, n_threads, radices):
+    """Estimate the instructions of a thread: a comparison of splits, no prediction."""
+    first, *others = radices
+    total = _arithmetic(first) + 20 * first  # samples, windows, split and magnitudes
+    for radix in others:
+        if radix > 1:
+            n_rounds = -(-(m // radix) // n_threads)
+            total += n_rounds * (_arithmetic(radix) + 7 * radix) + 15
+    return total
+
+
+def _arithmetic(radix):
+    """Count the instructions of Dft<radix>, as dft.cu builds it."""
+    if radix in (1, 2, 4, 8):
+        return {1: 0, 2: 4, 4: 16, 8: 60}[radix]
+    if radix in (3, 5, 7):
+        return (radix // 2) * (4 * (radix // 2) + 10)
+    factor = 8 if radix % 16 == 8 else next(f for f in (4, 2, 3, 5, 7) if radix % f == 0)
+    other = radix // factor
+    twiddles = 4 * (factor - 1) * (other - 1)
+    return other * _arithmetic(factor) + factor * _arithmetic(other) + twiddles
+
+
+def _greatest_prime(n):
+    for prime in (2, 3, 5, 7):
+        while n % prime == 0:
+            n //= prime
+    return 7 if n == 1 else n

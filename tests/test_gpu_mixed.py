@@ -1,0 +1,284 @@
+"""The kernel of mixed.cu: n_fft that are no powers of two, and float64, on `cuda_on_cpu`."""
+
+import inspect
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import test_band_spectrograms
+import test_nvrtc
+import test_spectrograms
+import test_stft
+from closeness import assert_close, eps_of, peak_of
+from conftest import Backend
+from cuda_on_cpu.module import Module
+from operation import FIRST, case
+from test_gpu_kernels import AnyOrder, fused_cases, in_order, shuffled  # noqa: F401
+from test_gpu_traffic import of_kind, total, traffic_of
+
+import kapre_ref as kr
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("g++") is None, reason="needs g++, which compiles the CUDA sources for the CPU"
+)
+# Several frames of a warp, with idle lanes (400) and without; frames of a block, of threads that
+# fill whole warps (1200) or do not (882); half an n_fft that is odd (882); columns that threads do
+# not share evenly (480, 2000); all for two passes and for three.
+SINGLE = (400, 480, 882, 1200, 2000)
+DOUBLE = (256, 400, 1024, 4096)
+
+
+@pytest.fixture
+def backend(shuffled):  # noqa: F811
+    return Backend("gpu")
+
+
+def only(*names):
+    """Leave these tests of an operation."""
+
+    def drop(tests):
+        for name, _ in inspect.getmembers(tests, inspect.isfunction):
+            if name.startswith("test_") and name not in names:
+                setattr(tests, name, None)
+        return tests
+
+    return drop
+
+
+def plain_cases(n_fft, **others):
+    """Return the cases whose results lie side by side."""
+    return tuple(one for one in fused_cases(n_fft, **others) if len(one.shape) < 3)
+
+
+ONE = only("test_matches_oracle")
+SOME = only("test_matches_oracle", "test_any_arrangement", "test_out_is_filled_and_returned")
+
+
+@SOME
+class TestStft(AnyOrder, test_stft.TestStft):
+    cases = (*fused_cases(400), *plain_cases(480))
+    usual = case(2, 700, 3, n_fft=400, hop_length=77, pad_begin=True, pad_end=True)
+
+
+@ONE
+class TestStftDouble(AnyOrder, test_stft.TestStft):
+    dtypes = ("float64",)
+    cases = (*fused_cases(400), *plain_cases(4096))
+
+
+@SOME
+class TestMagnitude(AnyOrder, test_spectrograms.TestStftMagnitude):
+    dtypes = ("float16", "float32")
+    cases = (
+        *fused_cases(400),
+        *(one for n_fft in SINGLE[1:] for one in plain_cases(n_fft)),
+        *(one for n_fft in (400, 882) for one in fused_cases(n_fft, return_decibel=True)),
+    )
+    usual = case(2, 700, 3, n_fft=400, hop_length=77, pad_end=True, output_data_format=FIRST)
+
+
+@ONE
+class TestMagnitudeDouble(AnyOrder, test_spectrograms.TestStftMagnitude):
+    dtypes = ("float64",)
+    cases = (
+        *(one for n_fft in DOUBLE for one in plain_cases(n_fft)),
+        case(2, 900, n_fft=400, return_decibel=True),
+    )
+
+
+@ONE
+class TestMelspectrogram(AnyOrder, test_band_spectrograms.TestMelspectrogram):
+    cases = (
+        *fused_cases(400, n_mels=25),
+        case(2, 2000, n_fft=400, hop_length=160, n_mels=80, sample_rate=16000, return_decibel=True),
+    )
+
+
+@ONE
+class TestMelspectrogramDouble(AnyOrder, test_band_spectrograms.TestMelspectrogram):
+    dtypes = ("float64",)
+    cases = (*fused_cases(400, n_mels=25)[:4], case(900, n_fft=400, return_decibel=True))
+
+
+class TestServed:
+    """Which n_fft the kernel does, and how."""
+
+    def shape(self, n_fft, itemsize):
+        from kapre_ref.kernels.gpu.radices import radices_for
+
+        return radices_for(n_fft, itemsize)
+
+    @pytest.mark.parametrize("itemsize", [4, 8])
+    def test_usual_sizes(self, shuffled, itemsize):  # noqa: F811
+        usual = (256, 320, 400, 480, 512, 600, 640, 800, 882, 960, 1000, 1024, 1200, 1280, 1536)
+        for n_fft in (*usual, 1600, 1764, 1920, 2000, 2048, 2400, 3000, 3072, 3200, 4000, 4096):
+            assert self.shape(n_fft, itemsize), n_fft
+
+    def test_others_are_left_to_cufft(self, shuffled):  # noqa: F811
+        for n_fft in (1, 2, 64, 254, 257, 401, 441, 572, 1001, 2002, 4098, 4200):
+            assert self.shape(n_fft, 4) is None
+            assert self.shape(n_fft, 8) is None
+        x = shuffled.asarray(np.ones(2000, np.float32))
+        before = len(shuffled.RawModule.launches)
+        for n_fft in (64, 441, 572):
+            kr.stft_magnitude(x, n_fft)
+        assert len(shuffled.RawModule.launches) == before
+
+    def test_fits(self, shuffled):  # noqa: F811
+        n_served = 0
+        for n_fft in range(2, 5000):
+            for itemsize in (4, 8):
+                shape = self.shape(n_fft, itemsize)
+                if shape is None:
+                    continue
+                n_served += 1
+                n_threads = n_fft // 2 // shape.first  # of a frame
+                assert shape.first * shape.second * shape.third == n_fft // 2
+                assert shape.first >= max(shape.second, shape.third)
+                assert shape.n_threads <= 256
+                if n_threads <= 32:
+                    assert shape.n_frames == shape.n_threads // 32 * (32 // n_threads)
+                else:
+                    assert shape.n_frames * n_threads == shape.n_threads
+        assert n_served > 200
+
+    def test_runs(self, shuffled, rng):  # noqa: F811
+        x = shuffled.asarray(rng.uniform(-1, 1, 900).astype(np.float32))
+        kr.stft_magnitude(x, 400)
+        name, grid, block = shuffled.RawModule.launches[-1]
+        assert name == "kapre::mixed<kapre::Magnitudes<kapre::Mixed<float2, 400, 12, 20, 10, 1>>>"
+        assert (grid, block) == ((1,), (128,))
+
+
+class TestDft:
+    """Transforms in registers, of every number of points that a pass may have."""
+
+    @pytest.mark.parametrize(("pair", "dtype"), [("float2", "c8"), ("double2", "c16")])
+    def test_every_radix(self, shuffled, pair, dtype, rng):  # noqa: F811
+        from kapre_ref.kernels.gpu.radices import radices_for
+
+        itemsize = np.dtype(dtype).itemsize // 2
+        shapes = [radices_for(n_fft, itemsize) for n_fft in range(256, 4097, 2)]
+        radices = sorted({radix for shape in shapes if shape for radix in shape[:3]} | {64})
+        code = (Path(kr.__file__).parent / "kernels" / "gpu" / "cuda" / "dft.cu").read_text()
+        code += """
+            template <class C, int R> __global__ void dft(const C* x, C* y) {
+                C v[R];
+                for (int i = 0; i < R; ++i) v[i] = x[i];
+                kapre::Dft<R>::run(v);
+                for (int i = 0; i < R; ++i) y[i] = v[i];
+            }"""
+        names = tuple(f"dft<{pair}, {radix}>" for radix in radices)
+        module = Module(code, names)
+        assert {2, 3, 5, 7, 10, 16, 20} < set(radices)
+        for name, radix in zip(names, radices, strict=True):
+            x = (rng.uniform(-1, 1, radix) + 1j * rng.uniform(-1, 1, radix)).astype(dtype)
+            got = np.empty_like(x)
+            module.function(name)((1,), (1,), (_frozen(x), got))
+            expected = np.fft.fft(x.astype(np.clongdouble))
+            # A few roundings of each of log2(radix) steps.
+            assert_close(got, expected, 4 * eps_of(dtype) * peak_of(expected))
+
+
+def _frozen(x):
+    x.flags.writeable = False
+    return x
+
+
+class TestOutOfRange:
+    """Squares of magnitudes leave their type before magnitudes do."""
+
+    SCALES = (
+        *(("float32", n, s) for n in (400, 1200) for s in (1e-31, 1e-25, 1e-12, 1e12, 1e25, 1e34)),
+        *(("float64", n, s) for n in (400, 4096) for s in (1e-290, 1e-170, 1e-40, 1e140, 1e300)),
+    )
+
+    @pytest.mark.parametrize(("dtype", "n_fft", "scale"), SCALES)
+    def test_faintest_and_loudest(self, backend, dtype, n_fft, scale, rng):
+        x = (rng.uniform(-1, 1, 2 * n_fft) * scale).astype(dtype)
+        got = backend.numpy(kr.stft_magnitude(backend.array(x), n_fft))
+        expected = kr.stft_magnitude_reference(x.astype(np.float64), n_fft)
+        assert_close(got, expected, 8 * eps_of(dtype) * peak_of(expected))
+
+    @pytest.mark.parametrize(("dtype", "n_fft"), [("f4", 400), ("f4", 1200), ("f8", 400)])
+    @pytest.mark.parametrize("value", [np.nan, np.inf, "loud"])
+    def test_stays_in_its_frame(self, backend, dtype, n_fft, value, rng):
+        x = rng.uniform(-1, 1, 8 * n_fft).astype(dtype)
+        clean = backend.numpy(kr.stft_magnitude(backend.array(x), n_fft, hop_length=n_fft))
+        # In the third frame; a warp or a block has others beside it.
+        x[5 * n_fft // 2] = np.sqrt(np.finfo(dtype).max) * 8 if value == "loud" else value
+        got = backend.numpy(kr.stft_magnitude(backend.array(x), n_fft, hop_length=n_fft))
+        assert not np.any(got[2] <= 1e15)
+        np.testing.assert_array_equal(np.delete(got, 2, 0), np.delete(clean, 2, 0))
+
+    def test_window_ends_before_nan(self, backend, rng):
+        # 0 times NaN is NaN: what no window covers must not be read.
+        x = rng.uniform(-1, 1, 400).astype(np.float32)
+        x[301:] = np.nan
+        for win_length in (300, 301):  # in pairs, and sample by sample
+            parameters = {"n_fft": 400, "win_length": win_length, "hop_length": 50}
+            got = backend.numpy(kr.stft_magnitude(backend.array(x), **parameters))
+            assert np.isfinite(got[0]).all()
+            assert np.isnan(got[1]).all()
+
+
+class TestTraffic:
+    """Counted over one block. A point is a pair of float32 or of float64."""
+
+    def traffic(self, dtype, n_fft, operation=kr.stft_magnitude):
+        x = np.random.default_rng(0).uniform(-1, 1, 10 * n_fft).astype(dtype)
+        return traffic_of("mixed", lambda x: operation(x, n_fft, hop_length=n_fft // 4), x)
+
+    @pytest.mark.parametrize(
+        ("dtype", "n_fft"),
+        [("f4", 400), ("f4", 480), ("f4", 1200), ("f4", 2000), ("f8", 400), ("f8", 1024)],
+    )
+    def test_exchanges_have_no_bank_conflict(self, dtype, n_fft):
+        shared = of_kind(self.traffic(dtype, n_fft), "shared")
+        mirrored = {k: v for k, v in shared.items() if "S::M - k" in k.text}
+        conflicts = {k for k, v in shared.items() if v.cost > v.ideal} - mirrored.keys()
+        assert len(shared) == 5
+        assert not conflicts
+        # Where two frames meet in a half warp, both have points in some of the banks.
+        assert total(mirrored) <= 2 * total(mirrored, "ideal")
+        assert total(shared) <= 1.2 * total(shared, "ideal")
+
+    def test_rows_that_wrap(self):
+        # Ten points to a row, of which 16 lanes read more than one: conflicts, but few.
+        shared = of_kind(self.traffic("f4", 1000), "shared")
+        assert total(shared) > total(shared, "ideal")
+        assert total(shared) <= 1.3 * total(shared, "ideal")
+
+    @pytest.mark.parametrize(("dtype", "n_fft", "n_lanes"), [("f4", 400, 10), ("f8", 1024, 32)])
+    def test_sectors(self, dtype, n_fft, n_lanes):
+        traffic = self.traffic(dtype, n_fft)
+        a_sector = 32 // np.dtype(dtype).itemsize
+        # Runs of as many pairs, or bins, as threads share a frame may begin and end in a sector.
+        for of_runs, a_run in (("load", 2 * n_lanes), ("store", n_lanes)):
+            lines = of_kind(traffic, "global", of_runs)
+            assert total(lines) <= (1 + a_sector / a_run) * total(lines, "ideal")
+
+
+OUTPUTS = ("Magnitudes<S>", "Bins<S>", "StridedBins<S>", "Bands<S, false>")
+# Registers of a thread of each shape.
+BUDGETS = {("f4", 400): 128, ("f4", 480): 168, ("f4", 1200): 128, ("f4", 2000): 168}
+BUDGETS |= {("f8", 400): 255, ("f8", 1024): 255, ("f8", 4096): 255}
+
+
+class TestCompiles:
+    @pytest.mark.slow
+    @pytest.mark.parametrize("architecture", test_nvrtc.ARCHITECTURES)
+    @pytest.mark.parametrize(("dtype", "n_fft"), BUDGETS)
+    def test_within_budgets(self, shuffled, architecture, dtype, n_fft):  # noqa: F811
+        from kapre_ref.kernels.gpu.fused import _shape
+
+        shape = _shape(n_fft, np.dtype(dtype)).name
+        outputs = (*OUTPUTS, "Bands<S, true>") if dtype == "f4" else OUTPUTS
+        names = [f"mixed<kapre::{output.replace('<S', f'<{shape}')}>" for output in outputs]
+        stems = ("dft", "frames", "bins", "mixed")
+        for name, needs in test_nvrtc.compiled(architecture, stems, names).items():
+            assert needs.registers <= BUDGETS[dtype, n_fft], name
+            assert needs.shared <= 48 * 1024, name
+            # A few words may be spilled where registers are dear; on Hopper, none.
+            assert needs.stack <= (0 if architecture == "sm_90" else 64), name
