@@ -20,6 +20,7 @@ from kapre_ref.kernels.cpu.fft_plan import (
 )
 from kapre_ref.kernels.cpu.gather import copy_numbers, fill_zeros, transpose_pieces
 from kapre_ref.kernels.cpu.inverse_passes import (
+    add_four_overlapping,
     add_overlapping,
     clear_vector,
     merging_pass_2,
@@ -113,7 +114,7 @@ def write_signals(unit, lanes, item, plan, job, scratch, first_block, last_block
             # The earliest frame of a piece ends within it: the samples after that have a term less.
             for part in range(2):
                 at = part * last_length
-                add_overlapping(
+                add_pieces(
                     unit,
                     rows,
                     plan.order + at * 4,
@@ -124,6 +125,7 @@ def write_signals(unit, lanes, item, plan, job, scratch, first_block, last_block
                     pieces + at * vector,
                     plane,
                     place + at * vector,
+                    source + (i + 1) * lanes * job.spectra_strides[2],
                 )
 
             # All pieces are of one length, but for the last one of a channel.
@@ -148,6 +150,15 @@ def write_signals(unit, lanes, item, plan, job, scratch, first_block, last_block
                     piece_stride,
                     job.out_strides[2],
                 )
+
+
+@inlined
+def add_pieces(unit, rows, order, window, hop, n_terms, n, pieces, plane, ahead, spectra):
+    """Choose how to add up."""
+    if n_terms == 4:
+        add_four_overlapping(unit, rows, order, window, hop, n, pieces, plane, ahead, spectra)
+    else:
+        add_overlapping(unit, rows, order, window, hop, n_terms, n, pieces, plane, ahead)
 
 
 @inlined
