@@ -6,7 +6,7 @@ from functools import lru_cache
 import cupy
 import numpy as np
 
-from kapre_ref.kernels.gpu.launch import int64, kernel, pack_width
+from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, int64, kernel, pack_width
 from kapre_ref.kernels.gpu.memory import on_device, working_dtype
 
 _STEMS = ("packs", "decibel")
@@ -25,7 +25,8 @@ def magnitude_to_decibel(x, scale, out):
     direct = out.dtype == np.float32 and out.flags.c_contiguous and out.data.ptr != x.data.ptr
     result = out if direct else cupy.empty(out.shape, np.float32)
     peaks = cupy.zeros(len(x), np.uint32)
-    _launch("to_decibels", (x, result, peaks), x, _limits(scale)[:2])
+    function, grid, scalars = _launch("to_decibels", scale, len(x), x.size, *_where(x, result))
+    function(grid, (_THREADS,), (x, result, peaks, *scalars[:-1]))
     raise_to_floor(result, peaks, scale)
     if result is not out:
         out[...] = result
@@ -33,7 +34,11 @@ def magnitude_to_decibel(x, scale, out):
 
 def raise_to_floor(values, peaks, scale):
     """Limit decibels from below, given the bits of each item's peak magnitude."""
-    _launch("raise_to_floor", (values, peaks), values, _limits(scale))
+    n_items = len(values)
+    function, grid, scalars = _launch(
+        "raise_to_floor", scale, n_items, values.size, *_where(values)
+    )
+    function(grid, (_THREADS,), (values, peaks, *scalars))
 
 
 @lru_cache(maxsize=64)
@@ -41,14 +46,6 @@ def constants(scale):
     """Return amin, and what 10 log10 gives at 0 dB."""
     zero = 10 * math.log10(max(scale.amin, scale.ref_value))
     return np.float32(scale.amin), np.float32(zero)
-
-
-@lru_cache(maxsize=64)
-def _limits(scale):
-    """Return what 10 log10 gives at 0 dB, the decibels of amin, and the range."""
-    zero = 10 * math.log10(max(scale.amin, scale.ref_value))
-    least = 10 * math.log10(scale.amin) - zero
-    return np.float32(zero), np.float32(least), np.float32(scale.dynamic_range)
 
 
 @lru_cache(maxsize=512)
@@ -62,13 +59,23 @@ def items_are_dense(shape, strides, itemsize):
     return shape[0] == 1 or strides[0] == length
 
 
-def _launch(name, arrays, items, limits):
-    length = items.size // len(items)
+def _where(*arrays):
+    """Return how wide packs of each item's elements may be, and the device."""
+    items = arrays[0]
+    return pack_width(items.size // len(items), *arrays), items.device.id
+
+
+@lru_cache(maxsize=512)
+def _launch(name, scale, n_items, size, width, device_id):
+    """Return a kernel, its grid, and all arguments behind the arrays."""
+    length = size // n_items
     n_runs = -(-length // _ELEMENTS)  # of an item
-    width = pack_width(length, *(array for array in arrays if array.size > len(items)))
-    function = kernel(_STEMS, f"kapre::{name}<{width}>", items.device.id)
-    arguments = (*arrays, *int64(length), np.int32(n_runs), *limits)
-    function((len(items) * n_runs,), (_THREADS,), arguments)
+    assert n_items * n_runs <= MAX_BLOCKS, "more items than a grid has blocks"
+    zero = 10 * math.log10(max(scale.amin, scale.ref_value))
+    least = 10 * math.log10(scale.amin) - zero
+    limits = np.float32(zero), np.float32(least), np.float32(scale.dynamic_range)
+    function = kernel(_STEMS, f"kapre::{name}<{width}>", device_id)
+    return function, (n_items * n_runs,), (*int64(length), np.int32(n_runs), *limits)
 
 
 def _float64(x, scale, out):

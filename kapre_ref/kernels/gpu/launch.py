@@ -39,5 +39,9 @@ def in_elements(strides, itemsize):
 
 def pack_width(n, *arrays):
     """Return how many neighbouring elements one instruction may move: 4 or 1."""
-    aligned = all(array.data.ptr % (4 * array.itemsize) == 0 for array in arrays)
-    return 4 if aligned and n % 4 == 0 else 1
+    if n % 4:
+        return 1
+    for array in arrays:
+        if array.data.ptr % (4 * array.itemsize):
+            return 1
+    return 4

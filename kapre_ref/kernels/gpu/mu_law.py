@@ -6,7 +6,7 @@ from functools import lru_cache
 import cupy
 import numpy as np
 
-from kapre_ref.kernels.gpu.launch import int64, kernel, pack_width
+from kapre_ref.kernels.gpu.launch import kernel, pack_width
 from kapre_ref.kernels.gpu.memory import on_device, resident
 
 _STEMS = ("packs", "mu_law")
@@ -14,15 +14,15 @@ _THREADS = 256  # as in mu_law.cu
 _MAX_BLOCKS = 8 * 8 * 132  # eight rounds of all that an H100 holds at a time
 _NOT_A_CODE = np.iinfo(np.int32).min  # what x86 converts NaN and infinity to
 _TYPES = {
-    "int8": "signed char",
-    "uint8": "unsigned char",
-    "int16": "short",
-    "uint16": "unsigned short",
-    "int32": "int",
-    "uint32": "unsigned",
-    "int64": "long long",
-    "uint64": "unsigned long long",
-    "float32": "float",
+    np.dtype(np.int8): "signed char",
+    np.dtype(np.uint8): "unsigned char",
+    np.dtype(np.int16): "short",
+    np.dtype(np.uint16): "unsigned short",
+    np.dtype(np.int32): "int",
+    np.dtype(np.uint32): "unsigned",
+    np.dtype(np.int64): "long long",
+    np.dtype(np.uint64): "unsigned long long",
+    np.dtype(np.float32): "float",
 }
 
 
@@ -31,9 +31,8 @@ def mu_law_encoding(signal, quantization_channels, out):
     """Run a kernel in float32; in float64, expressions."""
     mu = quantization_channels - 1
     if signal.dtype != np.float64:
-        log1p_mu = np.float32(math.log1p(mu))
-        scalars = np.float32(mu), log1p_mu, 1 / log1p_mu
-        _launch("encoding", "", signal.astype(np.float32, copy=False), out, scalars)
+        signal = signal.astype(np.float32, copy=False)
+        _launch("encoding", "", signal, out, _encoding_scalars(mu))
         return
     compressed = cupy.sign(signal) * cupy.log1p(mu * cupy.abs(signal)) / np.log1p(mu)
     code = (compressed + 1) / 2 * mu + 0.5
@@ -46,23 +45,28 @@ def mu_law_decoding(signal_mu, quantization_channels, out):
     mu = quantization_channels - 1
     if signal_mu.dtype == np.float16:
         signal_mu = signal_mu.astype(np.float32)
-    if signal_mu.dtype.name in _TYPES:
-        template = _TYPES[signal_mu.dtype.name] + ", "
-        samples = _samples(mu, signal_mu.device.id)
-        scalars = np.float64(mu), np.float64(math.log1p(mu)), samples
-        _launch("decoding", template, signal_mu, out, scalars)
+    code_type = _TYPES.get(signal_mu.dtype)
+    if code_type is not None:
+        arguments = _decoding_arguments(mu, signal_mu.device.id)
+        _launch("decoding", code_type + ", ", signal_mu, out, arguments)
         return
     compressed = 2 * (signal_mu.astype(np.float64) / mu) - 1
     expanded = cupy.expm1(cupy.abs(compressed) * math.log1p(mu)) / mu
     out[...] = cupy.sign(compressed) * expanded
 
 
+@lru_cache(maxsize=64)
+def _encoding_scalars(mu):
+    log1p_mu = np.float32(math.log1p(mu))
+    return np.float32(mu), log1p_mu, 1 / log1p_mu
+
+
 @lru_cache(maxsize=16)
-def _samples(mu, device_id):
-    """Return what each code stands for."""
+def _decoding_arguments(mu, device_id):
+    """Return mu, its logarithm, and what each code stands for."""
     compressed = 2 * (np.arange(mu + 1) / mu) - 1
     samples = np.sign(compressed) * np.expm1(np.abs(compressed) * np.log1p(mu)) / mu
-    return resident(samples.astype(np.float32))
+    return np.float64(mu), np.float64(math.log1p(mu)), resident(samples.astype(np.float32))
 
 
 def _launch(name, template, x, out, others):
@@ -72,4 +76,4 @@ def _launch(name, template, x, out, others):
     width = pack_width(x.size, x, out)
     function = kernel(_STEMS, f"kapre::mu_law_{name}<{template}{width}>", x.device.id)
     n_blocks = min(_MAX_BLOCKS, -(-x.size // (width * _THREADS)))
-    function((n_blocks,), (_THREADS,), (x, out, *int64(x.size), *others))
+    function((n_blocks,), (_THREADS,), (x, out, np.int64(x.size), *others))
