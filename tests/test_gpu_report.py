@@ -29,8 +29,8 @@ SMALL = {
     "COPIED_BYTES": 1 << 12,
     "FLUSH_BYTES": 1 << 10,
     "N_CALLS": 3,
-    "SIZES": ((400, 160),),
-    "DOUBLE_SIZES": ((400, 160),),
+    "SIZES": ((256, 64),),
+    "DOUBLE_SIZES": (),
 }
 
 
@@ -44,9 +44,9 @@ def small(monkeypatch):
     # The stand-in works while it is asked to: nothing returns at once.
     checks = [part for part in gpu_parts.CHECKS if part[0] != "returning at once"]
     monkeypatch.setattr(gpu_parts, "CHECKS", checks)
-    known = {"copy", "elementwise", "1 s", "host", "inverse", "transforms 400/160"}
+    known = {"copy", "elementwise", "1 s", "host", "inverse", "transforms 256/64"}
     measurements = [part for part in gpu_parts.MEASUREMENTS if part[0] in known]
-    double = ("float64 400/160", 1, gpu_parts.measure_transforms, 400, 160, np.float64)
+    double = ("float64 422/160", 1, gpu_parts.measure_transforms, 422, 160, np.float64)
     monkeypatch.setattr(gpu_parts, "MEASUREMENTS", [*measurements, double])
     with fake_cupy.installed() as cupy:
         yield cupy
@@ -68,10 +68,10 @@ class TestReport:
         assert shown.startswith(f"# Stand-in, {told['about']['date']}\n")
         assert told["about"]["compute capability"] == "9.0"
         names = {figure["name"] for figure in told["figures"]}
-        assert names >= {"copy", "mu_law_encoding", "frame 2048/512", "stft_magnitude 400/160"}
+        assert names >= {"copy", "mu_law_encoding", "frame 2048/512", "stft_magnitude 256/64"}
         assert all(name in shown for name in names)
         by_name = {figure["name"]: figure for figure in told["figures"]}
-        assert by_name["stft_magnitude 400/160 float64"]["against"].keys() >= {"CuPy unfused"}
+        assert by_name["stft_magnitude 422/160 float64"]["against"].keys() >= {"CuPy unfused"}
         graphs = [check for check in told["checks"] if "CUDA graph" in check["name"]]
         assert len(graphs) == 10
         assert "n/a: not installed" in shown or "torch" in sys.modules
@@ -115,7 +115,7 @@ class TestReport:
             raise MemoryError("out of memory")
 
         monkeypatch.setattr(gpu_peers, "_cupy", lambda *_: (refuses, refuses))
-        parts = [part for part in gpu_parts.MEASUREMENTS if part[0] == "transforms 400/160"]
+        parts = [part for part in gpu_parts.MEASUREMENTS if part[0] == "transforms 256/64"]
         monkeypatch.setattr(gpu_parts, "MEASUREMENTS", parts)
         monkeypatch.setattr(gpu_parts, "CHECKS", ())
         status, told, shown = run(tmp_path)
