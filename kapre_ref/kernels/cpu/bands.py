@@ -8,6 +8,7 @@ from kapre_ref.kernels.cpu.epilogues import sum_bands
 from kapre_ref.kernels.cpu.gather import transpose_pieces
 from kapre_ref.kernels.cpu.jit import as_input, kernel
 from kapre_ref.kernels.cpu.memory import working_dtype
+from kapre_ref.kernels.cpu.output import turn_strip
 from kapre_ref.kernels.cpu.pool import run_slices
 from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
 
@@ -68,13 +69,35 @@ def _sparse(weights):
 
     One more band of all bins weighs 0: its sum is NaN where a bin is NaN or infinite, else 0.
     """
-    inside = weights != 0
-    first = inside.argmax(axis=0)
-    stop = np.where(inside.any(axis=0), len(weights) - inside[::-1].argmax(axis=0), first)
-    parts = [weights[a:b, band] for band, (a, b) in enumerate(zip(first, stop, strict=True))]
-    table = np.stack([[*first, 0], [*(stop - first), len(weights)]], axis=1)
-    packed = np.concatenate([*parts, np.zeros(len(weights), weights.dtype)])
-    return as_input(table.astype(np.int32)), as_input(packed)
+    n_freq, n_bands = weights.shape
+    ends = np.zeros((2, n_bands + 1), np.int32)
+    ends[0, :-1] = n_freq
+    ends[1, -1] = n_freq
+    _find_bands(weights, *ends)
+    counts = np.maximum(ends[1] - ends[0], 0)
+    table = np.stack([np.where(counts, ends[0], 0), counts], axis=1, dtype=np.int32)
+    packed = np.zeros(counts.sum(), weights.dtype)
+    _pack_bands(weights, as_input(table), packed)
+    return as_input(table), as_input(packed)
+
+
+@kernel
+def _find_bands(weights, first, stop):
+    for k in range(weights.shape[0]):
+        row = weights[k]
+        for band in range(row.size):
+            inside = row[band] != 0
+            first[band] = min(first[band], np.int32(k)) if inside else first[band]
+            stop[band] = np.int32(k + 1) if inside else stop[band]
+
+
+@kernel
+def _pack_bands(weights, table, packed):
+    place = 0
+    for band in range(weights.shape[1]):
+        for i in range(table[band, 1]):
+            packed[place] = weights[table[band, 0] + i, band]
+            place += 1
 
 
 @kernel
@@ -85,8 +108,9 @@ def _sum_rows(unit, lanes, vector, table, packed, weights, frames, bands):
     sums = np.empty((n_bands + 1, lanes), bands.dtype)
     for first in range(0, bands.shape[0], lanes):
         some = frames[first : first + lanes]
-        n_straight = 0
+        n_straight = n_turned = 0
         if some.shape[0] == lanes:
+            n_turned = n_bands // lanes * lanes
             n_straight = n_tiles * lanes
             row_bytes = n_freq * bands.itemsize
             transpose_pieces(
@@ -103,9 +127,12 @@ def _sum_rows(unit, lanes, vector, table, packed, weights, frames, bands):
             n_bands + 1,
             sums.ctypes.data,
         )
+        target = bands.ctypes.data + first * n_bands * bands.itemsize
+        row_bytes = n_bands * bands.itemsize
+        turn_strip(unit, sums.ctypes.data, n_turned // lanes, target, row_bytes)
         for lane in range(some.shape[0]):
             result = bands[first + lane]
-            for band in range(n_bands):
+            for band in range(n_turned, n_bands):
                 result[band] = sums[band, lane]
             if sums[n_bands, lane] != 0:  # what is not finite counts even times a weight of 0
                 for band in range(n_bands):
