@@ -3,7 +3,8 @@
 from functools import lru_cache
 from typing import NamedTuple
 
-MIN_N_FFT, MAX_N_FFT = 256, 4096
+# From 25 ms at 8 kHz to the longest whose frames fit. Each size is compiled when it is first used.
+MIN_N_FFT, MAX_N_FFT = 200, 4096
 _MAX_RADIX = {4: 32, 8: 20}  # by the size of a sample: what leaves room in 255 registers
 _MAX_THREADS = 256  # of a block
 _MAX_SHARED = 46 * 1024  # bytes of a block, of the 48 KiB that need no permission

@@ -11,8 +11,8 @@
 //               480  240      30 8    8            16  4                     128
 //              1200  600    15 5 8   40             4  5                      88
 //              2000 1000    25 5 8   40             4  5                     128
-//     double    400  200     20 10   10             9  3                     200
-//              1024  512    16 4 8   32             4  4                     162
+//     double    400  200     20 10   10             9  3                     204
+//              1024  512    16 4 8   32             4  4                     164
 //              4096 2048   16 8 16  128             1  4                     158
 //
 // Points in registers: thread t loads z[t + qT] for q < R1 and transforms over q. In each further
@@ -21,23 +21,24 @@
 // nothing to reorder at the end: then Z[k] and Z[M - k], which make bins k and M - k of the real
 // spectrum, are read by the thread that hands these bins over.
 //
-// Memory: all tables and bins are read and written at consecutive addresses of neighbouring lanes.
-// Shared memory serves 16 lanes with a point of 8 bytes each, or 8 with one of 16, at a time. The
-// first exchange has rows of R1 points, which threads write one each: ROW is odd. Columns are read
-// side by side. Behind the second pass, blocks of R1 R2 points are padded so that the last column
-// of one and the first of the next are in neighbouring banks, and so are slots of frames that lanes
-// share. So N = 400, 480, 1200 and most others have no conflict in the exchanges, and at worst (R1
-// even, three passes, T no multiple of 16) the first is read with 8 wavefronts instead of 5. Where
-// frames meet in a half warp, Z[M - k] goes down in one and starts anew in the next: it takes two
-// wavefronts instead of one. That makes 76 of shared memory for a frame of N = 400, not 69.
+// Memory: tables and bins are read and written at consecutive addresses of neighbouring lanes, in
+// runs of T. Shared memory serves 16 lanes with a point of 8 bytes each, or 8 with one of 16, at a
+// time. The first exchange has rows of R1 points, which threads write one each, so ROW is odd; its
+// columns are read side by side. Blocks of R1 R2 points behind the second pass are padded so that
+// the last column of one and the first of the next are in neighbouring banks, and so are the slots
+// of frames that share a warp. N = 400, 480, 800, 1200, 2000 and all powers of two have no conflict
+// in the exchanges. Others have where the lanes that are served together read the end of one row
+// and the start of the next: N = 1000, with rows of 10 the worst, takes 22 % more wavefronts in
+// all. Where two frames are served together, Z[M - k] runs down in both and takes two wavefronts
+// instead of one: 62 of shared memory for a frame of N = 400, not 55.
 //
 // Predicted for an H100 as in stft.cu, nothing of it measured: instructions that warps issue for a
 // frame, the time for them at 85 % of the issue slots, and for 4 or 8 (hop + n_freq) bytes alone,
 // hop = N / 4.
 //
 //     magnitudes of N   320   400   480   800  1200  2000  3072   256   400  1024  4096 (double)
-//     instructions      290   371   446   837  1441  2509  3542   325   599  1498  6848
-//     ns a frame       0.37  0.47  0.57  1.06  1.83  3.19  4.50  0.41  0.76  1.90  8.69
+//     instructions      276   366   424   798  1399  2408  3376   317   616  1464  6844
+//     ns a frame       0.35  0.46  0.54  1.01  1.78  3.06  4.29  0.40  0.78  1.86  8.69
 //     bytes alone      0.32  0.40  0.48  0.80  1.20  2.00  3.07  0.51  0.80  2.05  8.19
 
 namespace kapre {
