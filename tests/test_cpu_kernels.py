@@ -10,7 +10,7 @@ from operation import FIRST
 import kapre_ref as kr
 from kapre_ref.kernels import cpu
 from kapre_ref.kernels.cpu import framing, memory
-from kapre_ref.kernels.cpu.blocks import _blocks_of, for_blocks, for_items
+from kapre_ref.kernels.cpu.blocks import _blocks_of, for_blocks, for_items, for_rows
 from kapre_ref.kernels.cpu.jit import kernel
 from kapre_ref.kernels.cpu.logarithm import split_log
 from kapre_ref.kernels.cpu.strided import assign, contiguous
@@ -192,6 +192,20 @@ class TestBlocks:
 
         for_blocks(copy, [x], out, [np.dtype(np.float32)] * 2, 0)
         np.testing.assert_array_equal(out, x.astype(np.float16))
+
+    def test_rows_are_copied_in_blocks(self):
+        x = np.arange(2 * 5000 * 64 * 3, dtype=np.float64).reshape(2, 5000, 64, 3)
+        x = x.transpose(0, 3, 1, 2)
+        out = np.empty((2, 3, 5000, 64), np.float32)
+
+        def copy(source, result):
+            assert source.dtype == result.dtype == np.float32
+            assert source.flags.c_contiguous
+            assert len(source) < 5000
+            result[...] = source
+
+        for_rows(copy, x, out, np.dtype(np.float32), 0)
+        np.testing.assert_array_equal(out, x.astype(np.float32))
 
     def test_blocks_cover_all_once(self):
         for shape in (

@@ -50,6 +50,9 @@ OPERATIONS = {
     "apply_filterbank": lambda: kr.apply_filterbank(
         noise(3_001, 257), kr.filterbank_mel(16000, 257, 40)
     ),
+    "apply_filterbank of channels": lambda: kr.apply_filterbank(
+        noise(2, 1_501, 257, 2), kr.filterbank_mel(16000, 257, 40)
+    ),
     "delta": lambda: kr.delta(noise(3, 1_001, 257)),
     "delta of a long window": lambda: kr.delta(noise(2, 1_001, 101).astype(np.float64), 21),
     "logmel_to_mfcc": lambda: kr.logmel_to_mfcc(noise(30_001, 40)),

@@ -3,7 +3,7 @@
 import numpy as np
 from numba.core import config
 
-from kapre_ref.kernels.cpu.blocks import for_items
+from kapre_ref.kernels.cpu.blocks import for_rows
 from kapre_ref.kernels.cpu.epilogues import sum_bands
 from kapre_ref.kernels.cpu.gather import transpose_pieces
 from kapre_ref.kernels.cpu.jit import as_input, kernel
@@ -25,7 +25,7 @@ def apply_filterbank(spectra, filterbank, out):
     elif out.size <= n_lanes(dtype) * weights.shape[1]:  # no vectors that are full
         multiply(spectra, weights, out)
     elif out.size:
-        for_items(band_sums(weights), spectra, out, dtype)
+        for_rows(band_sums(weights), spectra, out, dtype, spectra.size * _BIN_SECONDS)
 
 
 def band_sums(weights):
@@ -61,7 +61,7 @@ def multiply(spectra, weights, out):
             np.matmul(frames.reshape(-1, n_rows), weights, out=results.reshape(-1, n_columns))
 
     if out.size:
-        for_items(run, spectra, out, weights.dtype)
+        for_rows(run, spectra, out, weights.dtype, 0)  # BLAS has threads of its own
 
 
 def _sparse(weights):

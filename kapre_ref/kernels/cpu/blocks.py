@@ -14,6 +14,7 @@ _BLOCK_BYTES = 1 << 19
 # A multiple of what the compiler takes in one round of a loop, so that the items which go through
 # the loop's scalar remainder, and with it every bit, do not depend on how the work is sliced.
 _GRANULE = 1 << 10
+_ROWS = 16  # a multiple of what kernels take at once
 _COPY_SECONDS = 5e-10  # of making an item contiguous, or scattering it
 
 
@@ -103,3 +104,30 @@ def for_items(function, x, out, dtype):
         function(source, computed[None])
         if not straight:
             assign(result, computed)
+
+
+def for_rows(function, x, out, dtype, seconds):
+    """Do the same for spectrograms whose frames have nothing to do with each other.
+
+    What is copied are blocks of frames then, on several threads if `seconds`, the time of all on
+    one, are not 0.
+    """
+    if is_plain(x, dtype) and is_plain(out, dtype):
+        function(as_input(x), out)
+        return
+    batch, n_channels, n_frames, width = x.shape
+    step = max(_ROWS, _BLOCK_BYTES // (width * dtype.itemsize) // _ROWS * _ROWS)
+    blocks_of_channel = -(-n_frames // step)
+
+    def run(start, stop):
+        for index in range(start, stop):
+            number, part = divmod(index, blocks_of_channel)
+            place = *divmod(number, n_channels), slice(part * step, (part + 1) * step)
+            source, result = contiguous(x[place], dtype, "rows"), out[place]
+            straight = is_plain(result, dtype)
+            computed = result if straight else scratch_array("results", result.shape, dtype)
+            function(source, computed)
+            if not straight:
+                assign(result, computed)
+
+    run_slices(run, batch * n_channels * blocks_of_channel, seconds)
