@@ -12,14 +12,9 @@ import numpy as np
 import pytest
 import scipy.fft
 from closeness import assert_close
+from vectors import BUTTERFLY_EPS, DTYPES, aligned, as_complex, direct_dft, rows_of
 
 from kapre_ref.kernels import cpu
-from kapre_ref.kernels.cpu.epilogues import (
-    decibels,
-    split_again_if_extreme,
-    split_to_magnitudes,
-    sum_bands,
-)
 from kapre_ref.kernels.cpu.fft_plan import (
     MAX_N_FFT,
     factorize,
@@ -31,40 +26,14 @@ from kapre_ref.kernels.cpu.fft_plan import (
 )
 from kapre_ref.kernels.cpu.gather import transpose_pieces
 from kapre_ref.kernels.cpu.output import copy_rows, turn_strip
-from kapre_ref.kernels.cpu.transform import first_pass, inner_pass, last_pass
+from kapre_ref.kernels.cpu.passes import RADICES, first_pass, inner_pass, last_pass
+from kapre_ref.kernels.cpu.splitting import (
+    FUSED,
+    last_pass_to_magnitudes,
+    last_pass_to_spectrum,
+)
 from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
 from kapre_ref.stft import SpectrumPlan
-
-RADICES = (2, 3, 4, 5, 7, 8)
-DTYPES = ("float32", "float64")
-# A butterfly rounds each number a few times, and its sums grow to at most 11 times its input.
-BUTTERFLY_EPS = 64
-
-
-def aligned(shape, dtype):
-    """Return an array that starts at a cache line, as scratch memory does."""
-    size = prod(shape) * np.dtype(dtype).itemsize
-    block = np.zeros(size + 64, np.uint8)
-    start = -block.ctypes.data % 64
-    return block[start : start + size].view(dtype).reshape(shape)
-
-
-def rows_of(rng, n, dtype):
-    """Return random complex rows: (n, real or imaginary, lane)."""
-    rows = aligned((n, 2, n_lanes(dtype)), dtype)
-    rows[...] = rng.uniform(-1, 1, rows.shape)
-    return rows
-
-
-def as_complex(rows):
-    """View rows as complex numbers in double precision: (n, lane)."""
-    return rows[:, 0].astype(np.float64) + 1j * rows[:, 1]
-
-
-def direct_dft(x):
-    """Sum over the first axis."""
-    k = np.arange(len(x))
-    return np.tensordot(np.exp(-2j * np.pi * np.outer(k, k) / len(x)), x, axes=1)
 
 
 @pytest.fixture(params=DTYPES)
@@ -82,7 +51,7 @@ class TestPasses:
     def test_last_pass_is_a_dft_of_each_block(self, radix, dtype, tolerance, rng):
         rows = rows_of(rng, 3 * radix, dtype)
         blocks = as_complex(rows).reshape(3, radix, -1)
-        last_pass(dtype.type(1), radix, rows.ctypes.data, 3)
+        _last_pass(dtype.type(1), radix, rows.ctypes.data, 3)
         expected = np.concatenate([direct_dft(block) for block in blocks])
         assert_close(as_complex(rows), expected, tolerance)
 
@@ -92,7 +61,7 @@ class TestPasses:
         blocks = as_complex(rows).reshape(2, radix, n, -1)
         twiddles = pass_twiddles(radix * n, (radix,), dtype)
         arguments = rows.ctypes.data, 2, n, stride, twiddles.ctypes.data
-        inner_pass(dtype.type(1), radix, *arguments)
+        _inner_pass(dtype.type(1), radix, *arguments)
         q, i = np.ogrid[:radix, :n]
         turned = np.exp(-2j * np.pi * q * i / (radix * n))[..., None]
         expected = np.concatenate([direct_dft(block) * turned for block in blocks])
@@ -110,12 +79,42 @@ class TestPasses:
         rows = aligned((radix * n, 2, lanes), dtype)
         places = samples.ctypes.data, vector_bytes(), offsets.ctypes.data, in_order.ctypes.data
         target = rows.ctypes.data, n * 2 * vector_bytes(), n, twiddles.ctypes.data
-        first_pass(dtype.type(1), radix, *places, *target)
+        ahead = rows.ctypes.data, 0
+        _first_pass(dtype.type(1), radix, *places, *target, *ahead)
         pairs = samples.reshape(radix * n, 2, lanes) * window[..., None].astype(np.float64)
         q, i = np.ogrid[:radix, :n]
         turned = np.exp(-2j * np.pi * q * i / (radix * n))[..., None]
         expected = direct_dft(as_complex(pairs).reshape(radix, n, lanes)) * turned
         assert_close(as_complex(rows), expected.reshape(len(rows), lanes), tolerance)
+
+
+@pytest.mark.parametrize("radix", FUSED)
+def test_last_pass_splits_what_it_gives(radix, dtype, tolerance, rng):
+    # Two groups of `radix` rows, at frequencies 1 + 3 q and 2 + 3 q of a transform of 3 * radix.
+    n, stride = 3 * radix, 3
+    groups = rows_of(rng, 2 * radix, dtype)
+    spectrum = np.zeros((n, n_lanes(dtype)), complex)
+    spectrum[1::stride] = direct_dft(as_complex(groups[:radix]))
+    spectrum[2::stride] = direct_dft(as_complex(groups[radix:]))
+    places = [0, radix * 2 * vector_bytes(), 1, 2]
+    k = 1 + stride * np.arange(radix)
+    turns = np.exp(-1j * np.pi * k / n)
+    twiddles = np.stack([turns.real, turns.imag], axis=1).astype(dtype)
+    mirrored = spectrum[n - k].conj()
+    even, odd = spectrum[k] + mirrored, -1j * (spectrum[k] - mirrored)
+    expected = np.zeros((n + 1, n_lanes(dtype)), complex)
+    expected[k] = even + turns[:, None] * odd
+    expected[n - k] = (even - turns[:, None] * odd).conj()
+
+    table = np.array([places], np.int32), twiddles
+    addresses = groups.ctypes.data, *(array.ctypes.data for array in table), stride
+    got, peak = aligned((n + 1, n_lanes(dtype)), dtype), aligned((n_lanes(dtype),), dtype)
+    _last_pass_to_magnitudes(dtype.type(1), radix, *addresses, got.ctypes.data, peak.ctypes.data)
+    assert_close(got, np.abs(expected), tolerance)
+    assert_close(np.sqrt(peak), np.abs(expected).max(axis=0), tolerance)
+    rows = aligned((n + 1, 2, n_lanes(dtype)), dtype)
+    _last_pass_to_spectrum(dtype.type(1), radix, *addresses, rows.ctypes.data)
+    assert_close(as_complex(rows), expected, tolerance)
 
 
 class TestLanes:
@@ -125,7 +124,7 @@ class TestLanes:
         spoilt[...] = clean
         spoilt[:, :, 1] = np.nan
         for rows in (clean, spoilt):
-            last_pass(dtype.type(1), 8, rows.ctypes.data, 2)
+            _last_pass(dtype.type(1), 8, rows.ctypes.data, 2)
         assert np.isnan(spoilt[:, :, 1]).all()
         spoilt[:, :, 1] = clean[:, :, 1]
         np.testing.assert_array_equal(spoilt, clean)
@@ -156,85 +155,6 @@ class TestLanes:
         expected = np.full_like(out, 7)
         expected[:2, 1:-1] = values.T[:2, :n_values]
         np.testing.assert_array_equal(out, expected)
-
-
-class TestEpilogues:
-    def test_magnitudes_of_a_real_signal(self, dtype, tolerance, rng):
-        n, lanes = 16, n_lanes(dtype)
-        frames = rng.uniform(-1, 1, (n, lanes))
-        spectrum = direct_dft((frames[::2] + 1j * frames[1::2]) / 2)
-        rows = aligned((n // 2, 2, lanes), dtype)
-        rows[:, 0], rows[:, 1] = spectrum.real, spectrum.imag
-        k = np.arange(n // 4 + 1)
-        at = [2 * vector_bytes() * (place % (n // 2)) for place in (k, n // 2 - k)]
-        pairs = np.stack([*at, k, n // 2 - k], axis=1).astype(np.int32)
-        angles = -2 * np.pi * k / n
-        twiddles = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(dtype)
-        got = aligned((n // 2 + 1, lanes), dtype)
-        peak = aligned((lanes,), dtype)
-        tables = pairs.ctypes.data, twiddles.ctypes.data, len(pairs)
-        places = got.ctypes.data, peak.ctypes.data
-        _split(dtype.type(1), rows.ctypes.data, *tables, *places)
-        assert_close(got, np.abs(direct_dft(frames)[: n // 2 + 1]), tolerance)
-
-    def test_square_roots_of_all_sizes(self, dtype, rng):
-        # The bins of a pair take different ways to the square root; here both are 2 Re Z[0].
-        lanes, limits = n_lanes(dtype), np.finfo(dtype)
-        exponents = np.linspace(limits.minexp + 2, limits.maxexp - 3, 100 * lanes)
-        numbers = (2.0**exponents).astype(dtype).reshape(-1, lanes)
-        numbers.ravel()[:3] = 0, np.inf, np.nan
-        for row in numbers:
-            rows, got = aligned((1, 2, lanes), dtype), aligned((2, lanes), dtype)
-            rows[0, 0], pairs = row / 2, np.array([[0, 0, 0, 1]], np.int32)
-            twiddles, peak = np.array([1, 0], dtype), aligned((lanes,), dtype)
-            tables = pairs.ctypes.data, twiddles.ctypes.data, 1
-            places = got.ctypes.data, peak.ctypes.data
-            _split(dtype.type(1), rows.ctypes.data, *tables, *places)
-            finite = np.isfinite(row)
-            for magnitudes in got:
-                np.testing.assert_allclose(magnitudes[finite], row[finite], rtol=2 * limits.eps)
-            assert not np.isfinite(got[:, ~finite]).any()
-
-    def test_bands_of_any_width(self, dtype, tolerance, rng):
-        lanes, widths = n_lanes(dtype), [1, 2, 3, 8]
-        bins = aligned((20, lanes), dtype)
-        bins[...] = rng.uniform(0, 1, bins.shape)
-        bands = np.array([[2 * i, width] for i, width in enumerate(widths)], np.int32)
-        weights = rng.uniform(0, 1, sum(widths)).astype(dtype)
-        got = aligned((len(widths), lanes), dtype)
-        tables = bands.ctypes.data, weights.ctypes.data, len(widths)
-        _sum_bands(dtype.type(1), bins.ctypes.data, *tables, got.ctypes.data)
-        parts = np.split(weights, np.cumsum(widths)[:-1])
-        expected = [
-            part @ bins[2 * i : 2 * i + len(part)].astype(np.float64)
-            for i, part in enumerate(parts)
-        ]
-        assert_close(got, np.array(expected), tolerance)
-
-    def test_decibels_of_all_sizes(self, dtype):
-        lanes, limits = n_lanes(dtype), np.finfo(dtype)
-        exponents = np.linspace(np.log10(limits.smallest_subnormal), np.log10(limits.max) - 1, 400)
-        numbers = aligned((100, 4 * lanes), dtype)[:, :lanes].copy()
-        numbers.ravel()[:] = np.resize(10.0 ** exponents.astype(np.longdouble), numbers.size)
-        numbers.ravel()[:4] = 0, np.inf, -1, 1
-        x = numbers.copy()
-        least = 10 * np.log10(np.longdouble(limits.smallest_subnormal)) + 5
-        scale = np.array([limits.smallest_subnormal, 5, least], dtype)
-        peaks = aligned((lanes,), dtype)
-        _decibels(dtype.type(1), x.ctypes.data, len(x), scale.ctypes.data, peaks.ctypes.data)
-        floor = scale[0].astype(np.longdouble)
-        expected = 10 * np.log10(np.maximum(numbers.astype(np.longdouble), floor)) + 5
-        # The largest result is 10 log10 of the largest number: an eps or two of that.
-        assert_close(x, expected, 2 * limits.eps * 3100)
-        np.testing.assert_array_equal(peaks, x.max(axis=0))
-
-    def test_nan_is_the_peak_of_its_lane(self, dtype):
-        lanes = n_lanes(dtype)
-        x = np.ones((3, lanes), dtype)
-        x[1, 0] = np.nan
-        scale, peaks = np.array([1e-5, 0, -50], dtype), np.zeros(lanes, dtype)
-        _decibels(dtype.type(1), x.ctypes.data, len(x), scale.ctypes.data, peaks.ctypes.data)
-        np.testing.assert_array_equal(peaks, [np.nan] + [0] * (lanes - 1))
 
 
 class TestPlan:
@@ -338,8 +258,8 @@ class TestTransform:
 
 class TestEmitted:
     def test_butterflies_are_whole_vectors(self, dtype):
-        last_pass(dtype.type(1), 8, aligned((8, 2, n_lanes(dtype)), dtype).ctypes.data, 1)
-        code = next(v for k, v in last_pass.inspect_llvm().items() if dtype.name in str(k[0]))
+        _last_pass(dtype.type(1), 8, aligned((8, 2, n_lanes(dtype)), dtype).ctypes.data, 1)
+        code = next(v for k, v in _last_pass.inspect_llvm().items() if dtype.name in str(k[0]))
         body = re.search(r"define internal [^\n]*last_pass_8.*?\n}", code, re.DOTALL)[0]
         vector = f"<{n_lanes(dtype)} x {'float' if dtype.itemsize == 4 else 'double'}>"
         arithmetic = re.findall(r"(?:f(?:add|sub|mul|neg) |call )[^\n]*", body)
@@ -349,8 +269,8 @@ class TestEmitted:
     def test_registers_are_the_widest(self, dtype):
         if platform.machine().lower() not in ("x86_64", "amd64"):
             pytest.skip("names of registers of x86-64")
-        last_pass(dtype.type(1), 8, aligned((8, 2, n_lanes(dtype)), dtype).ctypes.data, 1)
-        code = next(v for k, v in last_pass.inspect_asm().items() if dtype.name in str(k[0]))
+        _last_pass(dtype.type(1), 8, aligned((8, 2, n_lanes(dtype)), dtype).ctypes.data, 1)
+        code = next(v for k, v in _last_pass.inspect_asm().items() if dtype.name in str(k[0]))
         body = re.search(r"\nkapre_ref\.last_pass_8:.*?\n\s+retq", code, re.DOTALL)[0]
         register = {64: "%zmm", 32: "%ymm", 16: "%xmm"}[vector_bytes()]
         arithmetic = re.findall(r"\sv?(?:f[n]?m|add|sub|mul)[a-z0-9]*[ps][sd]\s[^\n]*", body)
@@ -379,19 +299,28 @@ def _copy(unit, strip, strip_row_bytes, n_frames, n_values, target, row_bytes):
 
 
 @numba.njit
-def _split(unit, rows, pairs, twiddles, n_pairs, target, peak):
-    split_to_magnitudes(unit, rows, pairs, twiddles, n_pairs, target, target, peak)
-    split_again_if_extreme(unit, rows, pairs, twiddles, n_pairs, target, peak)
+def _first_pass(unit, radix, samples, row_bytes, offsets, window, target, stride, n, *rest):
+    first_pass(unit, radix, samples, row_bytes, offsets, window, target, stride, n, *rest)
 
 
 @numba.njit
-def _sum_bands(unit, magnitudes, bands, weights, n_bands, target):
-    sum_bands(unit, magnitudes, bands, weights, n_bands, target)
+def _inner_pass(unit, radix, rows, n_blocks, n, stride, twiddles):
+    inner_pass(unit, radix, rows, n_blocks, n, stride, twiddles)
 
 
 @numba.njit
-def _decibels(unit, rows, n_rows, scale, peaks):
-    decibels(unit, rows, n_rows, scale, peaks)
+def _last_pass(unit, radix, rows, n_blocks):
+    last_pass(unit, radix, rows, n_blocks)
+
+
+@numba.njit
+def _last_pass_to_magnitudes(unit, radix, rows, groups, twiddles, stride, target, peak):
+    last_pass_to_magnitudes(unit, radix, rows, groups, twiddles, 1, stride, target, target, peak)
+
+
+@numba.njit
+def _last_pass_to_spectrum(unit, radix, rows, groups, twiddles, stride, target):
+    last_pass_to_spectrum(unit, radix, rows, groups, twiddles, 1, stride, target, target)
 
 
 _GUARDED = """

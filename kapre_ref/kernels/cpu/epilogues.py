@@ -1,167 +1,53 @@
-"""What is made of a block's transform while it is in cache, one frame a lane."""
+"""What is made of a block's bins while they are in cache, one frame a lane."""
 
 import math
 
-from kapre_ref.kernels.cpu.butterflies import Complex
-from kapre_ref.kernels.cpu.logarithm import COEFFICIENTS_32
-from kapre_ref.kernels.cpu.passes import load_row, store_row
+from kapre_ref.kernels.cpu.logarithm import COEFFICIENTS_32, COEFFICIENTS_64
+from kapre_ref.kernels.cpu.passes import load_row
+from kapre_ref.kernels.cpu.polar import ARC_TANGENT_32, ARC_TANGENT_64
+from kapre_ref.kernels.cpu.splitting import scaled_magnitude, square
 from kapre_ref.kernels.cpu.vector import vector_function
 
 
-def _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, writer, two_frames=False):
-    """Recover a real signal's spectrum from the transform Z of its even + i odd samples.
-
-    X[k] = E + w^k O and X[M - k] = conj(E - w^k O), with E = (Z[k] + conj Z[M - k]) / 2 and
-    O = (Z[k] - conj Z[M - k]) / 2i; the window carries the factor 1/2. Each pair in the table says
-    where Z[k] and Z[M - k] stand, which reverses the digits on the way, and k and M - k.
-
-    If n_fft is odd, Z is the transform of one frame + i times another one, and these are E and O.
-
-    Meanwhile `ahead`, where the result will be written, comes into cache, as much as a pair gives.
-    """
-    write_pair, n_numbers = writer
-    result_bytes = 2 * n_numbers * emitter.bytes  # of a pair
-    with emitter.loop(n_pairs) as i:
-        for line in range(0, result_bytes, 64):
-            emitter.prefetch(ahead + i * result_bytes + line, for_writing=True)
-        at_a, at_b, k_a, k_b = (emitter.load_index(pairs + i * 16 + 4 * c) for c in range(4))
-        a, b = load_row(emitter, rows + at_a), load_row(emitter, rows + at_b)
-        even = Complex(a.re + b.re, a.im - b.im)
-        odd = Complex(a.im + b.im, b.re - a.re)
-        if two_frames:
-            write_pair(k_a, even, k_b, odd)
-        else:
-            factor = twiddles + i * (2 * emitter.itemsize)
-            w = Complex(emitter.broadcast(factor), emitter.broadcast(factor + emitter.itemsize))
-            # One product and sum an instruction, with no rounding of w * odd between.
-            x_a = Complex(
-                even.re + odd.re * w.re - odd.im * w.im, even.im + odd.re * w.im + odd.im * w.re
-            )
-            x_b = Complex(
-                even.re - odd.re * w.re + odd.im * w.im, odd.re * w.im + odd.im * w.re - even.im
-            )
-            write_pair(k_a, x_a, k_b, x_b)
-
-
-def _magnitude_writer(emitter, target, largest):
-    """Use the plain formula, and keep each lane's largest square for `_extreme`."""
-
-    def write_pair(k_a, a, k_b, b):
-        square_a, square_b = a.re * a.re + a.im * a.im, b.re * b.re + b.im * b.im
-        largest.set(emitter.larger(emitter.larger(square_a, square_b), largest.get()))
-        emitter.store(emitter.call("sqrt", square_a), target + k_a * emitter.bytes)
-        emitter.store(_second_sqrt(emitter, square_b), target + k_b * emitter.bytes)
-
-    return write_pair, 1
-
-
-def _extreme(emitter, squares):
-    """Return 1 if a lane's largest square shows that the plain formula was not good enough, else 0.
-
-    Squares that overflow are seen by themselves. Those that underflow count if they belong to a
-    frame so faint that they are not far below its peak; a silent frame is taken for one.
-    """
-    low, high = (1e-24, 1e38) if emitter.itemsize == 4 else (1e-275, 1e307)
-    return emitter.any(
-        emitter.either(emitter.compare("<", squares, low), emitter.compare(">", squares, high))
-    )
-
-
-def _scaled_magnitude_writer(emitter, target):
-    """Divide by a power of two near the magnitude first: squares neither over- nor underflow."""
-    sign_less, exponent, least, most = (
-        (0x7FFFFFFF, 0x7F800000, 2.0**-126, 2.0**127)
-        if emitter.itemsize == 4
-        else (0x7FFFFFFFFFFFFFFF, 0x7FF0000000000000, 2.0**-1022, 2.0**1023)
-    )
-
-    def magnitude(z):
-        re, im = (emitter.from_bits(emitter.mask(emitter.bits(x), sign_less)) for x in z)
-        size = emitter.larger(emitter.larger(re, im), emitter.constant(least))
-        size = emitter.select(emitter.compare(">", size, most), emitter.constant(most), size)
-        power = emitter.from_bits(emitter.mask(emitter.bits(size), exponent))
-        re, im = re / power, im / power
-        return emitter.call("sqrt", re * re + im * im) * power
-
-    def write_pair(k_a, a, k_b, b):
-        emitter.store(magnitude(a), target + k_a * emitter.bytes)
-        emitter.store(magnitude(b), target + k_b * emitter.bytes)
-
-    return write_pair, 1
-
-
-def _second_sqrt(emitter, x):
-    """Take a square root of float64 with multiplications, if there is an estimate to start from.
-
-    The one unit for square roots takes longer than all else of a pair together: it is given every
-    other one. Newton's steps end less than one unit in the last place off.
-    """
-    if emitter.itemsize == 4 or not emitter.has_estimate:
-        return emitter.call("sqrt", x)
-    inverse = emitter.estimate_inverse_sqrt(x)  # to 14 bits
-    root, half = x * inverse, inverse * 0.5
-    error = emitter.multiply_add(-root, half, emitter.constant(0.5))
-    root, half = root + root * error, half + half * error  # to 27 bits
-    root = root + half * emitter.multiply_add(-root, root, x)
-    # 0, inf and NaN are their own roots; the steps would turn them into NaN.
-    ordinary = emitter.both(emitter.compare(">", x, 0.0), emitter.compare("<", x, math.inf))
-    return emitter.select(ordinary, root, x)
-
-
-def _row_writer(emitter, target):
-    def write_pair(k_a, a, k_b, b):
-        store_row(emitter, a, target + k_a * (2 * emitter.bytes))
-        store_row(emitter, b, target + k_b * (2 * emitter.bytes))
-
-    return write_pair, 2
-
-
 @vector_function
-def split_to_magnitudes(emitter, rows, pairs, twiddles, n_pairs, target, ahead, peak):
-    """Write the magnitudes of all bins, a vector each; raise `peak` to the largest squares."""
+def to_polar(emitter, rows, n_rows, magnitudes, phases, peak):
+    """Write magnitudes and phases of rows, a vector each; raise `peak` to the largest squares."""
     largest = emitter.variable(emitter.load(peak))
-    writer = _magnitude_writer(emitter, target, largest)
-    _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, writer)
+    with emitter.loop(n_rows) as i:
+        z = load_row(emitter, rows + i * (2 * emitter.bytes))
+        size = square(z)
+        largest.set(emitter.larger(size, largest.get()))
+        emitter.store(emitter.call("sqrt", size), magnitudes + i * emitter.bytes)
+        emitter.store(_angle(emitter, z), phases + i * emitter.bytes)
     emitter.store(largest.get(), peak)
 
 
 @vector_function
-def split_again_if_extreme(emitter, rows, pairs, twiddles, n_pairs, target, peak):
-    """Write all magnitudes once more, scaled, if the plain formula was not good enough."""
-    writer = _scaled_magnitude_writer(emitter, target)
-    n_again = n_pairs * _extreme(emitter, emitter.load(peak))
-    _split_pairs(emitter, rows, pairs, twiddles, n_again, target, writer)
+def to_scaled_magnitudes(emitter, rows, n_rows, magnitudes):
+    """Write magnitudes of rows, as good where their squares are out of range."""
+    with emitter.loop(n_rows) as i:
+        z = load_row(emitter, rows + i * (2 * emitter.bytes))
+        emitter.store(scaled_magnitude(emitter, z), magnitudes + i * emitter.bytes)
 
 
-@vector_function
-def split_to_spectrum(emitter, rows, pairs, twiddles, n_pairs, target, ahead):
-    """Write all bins, a row each."""
-    writer = _row_writer(emitter, target)
-    _split_pairs(emitter, rows, pairs, twiddles, n_pairs, ahead, writer)
-
-
-@vector_function
-def separate_magnitudes(emitter, rows, pairs, n_pairs, target, ahead, peak):
-    """Write the magnitudes of two frames that were transformed as one; raise `peak`."""
-    largest = emitter.variable(emitter.load(peak))
-    writer = _magnitude_writer(emitter, target, largest)
-    _split_pairs(emitter, rows, pairs, None, n_pairs, ahead, writer, two_frames=True)
-    emitter.store(largest.get(), peak)
-
-
-@vector_function
-def separate_again_if_extreme(emitter, rows, pairs, n_pairs, target, peak):
-    """Write all magnitudes once more, scaled, if the plain formula was not good enough."""
-    writer = _scaled_magnitude_writer(emitter, target)
-    n_again = n_pairs * _extreme(emitter, emitter.load(peak))
-    _split_pairs(emitter, rows, pairs, None, n_again, target, writer, two_frames=True)
-
-
-@vector_function
-def separate_spectra(emitter, rows, pairs, n_pairs, target, ahead):
-    """Write the bins of two frames that were transformed as one."""
-    writer = _row_writer(emitter, target)
-    _split_pairs(emitter, rows, pairs, None, n_pairs, ahead, writer, two_frames=True)
+def _angle(emitter, z):
+    """Return the phase, by the formulas of the scalar code, see `polar`."""
+    one = emitter.constant(1)
+    x, y = emitter.call("fabs", z.re), emitter.call("fabs", z.im)
+    steep = emitter.compare(">", y, x)
+    short, long = emitter.select(steep, x, y), emitter.select(steep, y, x)
+    t = emitter.select(emitter.compare("==", short, long), one, short / long)
+    t = emitter.select(emitter.compare("==", short + long, 0.0), emitter.constant(0), t)
+    far = emitter.compare(">", t, math.tan(math.pi / 8))
+    w = emitter.select(far, (t - 1.0) / (t + 1.0), t)
+    coefficients = ARC_TANGENT_32 if emitter.itemsize == 4 else ARC_TANGENT_64
+    square_w = w * w
+    angle = w + w * square_w * _polynomial(emitter, coefficients, square_w)
+    angle = emitter.select(far, angle + math.pi / 4, angle)
+    angle = emitter.select(steep, -angle + math.pi / 2, angle)
+    is_left = emitter.compare("<", emitter.call("copysign", one, z.re), 0.0)
+    angle = emitter.select(is_left, -angle + math.pi, angle)
+    return emitter.call("copysign", angle, z.im)
 
 
 @vector_function
@@ -197,35 +83,50 @@ def decibels(emitter, rows, n_rows, scale, peaks):
     magnitude, and what the smallest one gives.
     """
     smallest, offset, least = (emitter.broadcast(scale + i * emitter.itemsize) for i in range(3))
-    peak = emitter.variable(emitter.constant(-math.inf))
-    with emitter.loop(n_rows) as i:
-        x = emitter.load(rows + i * emitter.bytes)
-        # Comparisons fail with NaN, which stays as it is.
-        decibel = ten_log10(emitter, x, offset)
-        decibel = emitter.select(emitter.compare("<=", x, smallest), least, decibel)
-        emitter.store(decibel, rows + i * emitter.bytes)
-        old = peak.get()
-        is_peak = emitter.compare(">", decibel, old)
-        is_peak = emitter.either(is_peak, emitter.compare("!=", decibel, decibel))
-        peak.set(emitter.select(is_peak, decibel, old))
-    emitter.store(peak.get(), peaks)
+    # Only if the smallest one is subnormal can others be.
+    tiny = 2.0**-126 if emitter.itemsize == 4 else 2.0**-1022
+    may_be_subnormal = emitter.any(emitter.compare("<", smallest, tiny))
+    largest = emitter.variable(smallest)
+
+    def decibel(x, logarithm):
+        return emitter.select(emitter.compare("<=", x, smallest), least, logarithm(x))
+
+    def turn(n, logarithm):
+        with emitter.loop(n) as i:
+            place = rows + i * emitter.bytes
+            x = emitter.larger(smallest, emitter.load(place))  # x if it is NaN
+            emitter.store(decibel(x, logarithm), place)
+            largest.set(emitter.larger_bits(x, largest.get()))
+
+    def of_normal(x):
+        return _ten_log10(emitter, x, offset)
+
+    def of_subnormal(x):
+        # They have no exponent of their own: they are scaled to normal ones.
+        scaling = 24 if emitter.itemsize == 4 else 53
+        scaled = _ten_log10(emitter, x * 2.0**scaling, offset, -scaling)
+        return emitter.select(emitter.compare("<", x, tiny), scaled, of_normal(x))
+
+    n_careful = n_rows * may_be_subnormal
+    turn(n_rows - n_careful, of_normal)
+    turn(n_careful, of_subnormal)
+    emitter.store(decibel(largest.get(), of_subnormal), peaks)
 
 
-def ten_log10(emitter, x, offset):
-    """Return 10 log10 of positive numbers, plus `offset`; inf and NaN stay."""
-    # Subnormal numbers have no exponent of their own: they are scaled to normal ones.
-    tiny, scaling = (2.0**-126, 24) if emitter.itemsize == 4 else (2.0**-1022, 53)
-    subnormal = emitter.compare("<", x, tiny)
-    normal = emitter.select(subnormal, x * 2.0**scaling, x)
-    exponent, log = _exponent_and_log(emitter, normal)
-    shift = emitter.select(subnormal, emitter.constant(-scaling), emitter.constant(0))
-    exponent = exponent + shift
+def _ten_log10(emitter, x, offset, shift=0):
+    """Return 10 log10 of positive normal numbers times 2 ** shift, plus `offset`; inf, NaN stay."""
+    exponent, log = _exponent_and_log(emitter, x)
+    if shift:
+        exponent = exponent + shift
     decibel = exponent * (10 * math.log10(2)) + (log * (10 / math.log(10)) + offset)
     return emitter.select(emitter.compare("<", x, math.inf), decibel, x)
 
 
 def _exponent_and_log(emitter, x):
-    """Return the exponent, and the logarithm of a mantissa from sqrt(1/2) to sqrt(2)."""
+    """Return the exponent, and the logarithm of a mantissa from sqrt(1/2) to sqrt(2).
+
+    With the polynomials of the scalar logarithm, see there.
+    """
     bits = 23 if emitter.itemsize == 4 else 52
     # The bit pattern of sqrt(1/2); subtracted, it moves the step of the exponent there.
     pattern = 0x3F3504F3 if emitter.itemsize == 4 else 0x3FE6A09E667F3BCD
@@ -234,16 +135,18 @@ def _exponent_and_log(emitter, x):
     mantissa = emitter.from_bits(emitter.mask(shifted, (1 << bits) - 1) + pattern)
     f = mantissa - 1.0
     if emitter.itemsize == 4:
-        # log(1 + f) = f + f^2 (f P(f) - 1/2), with the coefficients of the scalar logarithm.
-        first, *others = map(float, reversed(COEFFICIENTS_32))
-        p = emitter.constant(first)
-        for c in others:
-            p = p * f + c
+        p = _polynomial(emitter, COEFFICIENTS_32, f)
         return exponent, f + f * f * (p * f - 0.5)
-    # log(1 + f) = 2 atanh(s), s = f / (2 + f) within 0.172: eleven terms of its series.
     s = f / (f + 2.0)
     square = s * s
-    p = emitter.constant(2 / 21)
-    for n in range(19, 1, -2):
-        p = p * square + 2 / n
-    return exponent, s * 2.0 + s * square * p
+    p = _polynomial(emitter, COEFFICIENTS_64, square)
+    return exponent, f - s * (f - square * p)
+
+
+def _polynomial(emitter, coefficients, x):
+    """Return c0 + c1 x + c2 x^2 + ..."""
+    *others, last = map(float, coefficients)
+    p = emitter.constant(last)
+    for c in reversed(others):
+        p = p * x + c
+    return p

@@ -23,12 +23,7 @@ from kapre_ref.kernels.cpu.inverse_passes import (
     add_four_overlapping,
     add_overlapping,
     clear_vector,
-    merging_pass_2,
-    merging_pass_3,
-    merging_pass_4,
-    merging_pass_5,
-    merging_pass_7,
-    merging_pass_8,
+    merging_pass,
 )
 from kapre_ref.kernels.cpu.jit import inlined, kernel
 from kapre_ref.kernels.cpu.output import STRIP_TILES
@@ -207,25 +202,7 @@ def transform_back(unit, item, plan, values, row_bytes, rows, ahead):
     merging_pass(unit, radix, values, plan.merge_twiddles, rows, n, stride, plan.twiddles, ahead)
     twiddles = plan.twiddles + n * (radix - 1) * 2 * item
     for j in range(radix):
-        inner_passes(unit, plan.radices >> 4, item, rows + j * stride, n, row_bytes, twiddles)
-
-
-@inlined
-def merging_pass(unit, radix, values, merge_twiddles, rows, n, stride, twiddles, ahead):
-    """Choose the butterfly of the first pass."""
-    args = (values, merge_twiddles, rows, n, stride, twiddles, ahead)
-    if radix == 8:
-        merging_pass_8(unit, *args)
-    elif radix == 7:
-        merging_pass_7(unit, *args)
-    elif radix == 5:
-        merging_pass_5(unit, *args)
-    elif radix == 4:
-        merging_pass_4(unit, *args)
-    elif radix == 3:
-        merging_pass_3(unit, *args)
-    else:
-        merging_pass_2(unit, *args)
+        inner_passes(unit, plan.radices >> 4, 1, item, rows + j * stride, n, row_bytes, twiddles)
 
 
 @lru_cache(maxsize=128)
@@ -233,7 +210,8 @@ def _tables_of(n_fft, dtype):
     """Return the plan of an inverse, the scratch memory it needs, and the arrays of its tables."""
     lanes, vector = n_lanes(dtype), vector_bytes()
     n_rows, n_freq = n_fft // 2, n_fft // 2 + 1
-    radices = factorize(n_rows)
+    # The first pass makes two butterflies at a time: small ones leave it enough registers.
+    radices = tuple(sorted(factorize(n_rows)))
     block = n_rows // radices[0]
     block, row_bytes = n_rows // radices[0], 2 * vector
     k = np.arange(block // 2 + 1)[:, None] + block * np.arange(radices[0])  # as they are used

@@ -2,63 +2,50 @@
 
 from kapre_ref.kernels.cpu.butterflies import Complex, dft
 from kapre_ref.kernels.cpu.passes import RADICES, load_row, store_twiddled
-from kapre_ref.kernels.cpu.vector import vector_function
+from kapre_ref.kernels.cpu.vector import vector_function, vector_functions
 
 
-def _merging_pass(radix):
-    def merging_pass(emitter, values, merge_twiddles, rows, n, stride, twiddles, ahead):
-        """Make of a real signal's spectrum X that of its even + i odd samples, Z; transform it.
+@vector_functions(RADICES)
+def merging_pass(emitter, radix, values, merge_twiddles, rows, n, stride, twiddles, ahead):
+    """Make of a real signal's spectrum X that of its even + i odd samples, Z; transform it.
 
-        Z[k] = E + i O and Z[M - k] = conj(E) + i conj(O), with E = X[k] + conj X[M - k] and
-        O = w^-k (X[k] - conj X[M - k]); the window carries the factor 1/2. Parts are exchanged.
+    Z[k] = E + i O and Z[M - k] = conj(E) + i conj(O), with E = X[k] + conj X[M - k] and
+    O = w^-k (X[k] - conj X[M - k]); the window carries the factor 1/2. Parts are exchanged.
 
-        The butterflies at i and n - i take the same pairs of bins. The one at n, paired with 0,
-        means nothing: it goes to the row between two blocks.
+    The butterflies at i and n - i take the same pairs of bins. The one at n, paired with 0,
+    means nothing: it goes to the row between two blocks.
 
-        Meanwhile `ahead`, the next block's spectra, comes into cache: memory has time to deliver it
-        while this block is computed.
-        """
-        row_bytes = 2 * emitter.bytes
-        factor_bytes = 2 * (radix - 1) * emitter.itemsize
-        with emitter.loop(n // 2 + 1) as i:
-            at_i, at_mirrored = [], []
-            for j in range(radix):
-                part = ahead + (i * radix + j) * (4 * emitter.bytes)  # as much as is read here
-                for line in range(0, 4 * emitter.bytes, 64):
-                    emitter.prefetch(part + line, for_writing=False)
-                a = load_row(emitter, values + (n * j + i) * row_bytes)
-                b = load_row(emitter, values + (n * (radix - j) - i) * row_bytes)
-                factor = merge_twiddles + (i * radix + j) * (2 * emitter.itemsize)
-                w = Complex(emitter.broadcast(factor), emitter.broadcast(factor + emitter.itemsize))
-                even = Complex(a.re + b.re, a.im - b.im)
-                odd = Complex(a.re - b.re, a.im + b.im)
-                # odd times the conjugate of w, in sums that take a product in one instruction.
-                z_a = Complex(
-                    even.re - odd.im * w.re + odd.re * w.im,
-                    even.im + odd.re * w.re + odd.im * w.im,
-                )
-                z_b = Complex(
-                    even.re + odd.im * w.re - odd.re * w.im,
-                    odd.re * w.re + odd.im * w.im - even.im,
-                )
-                at_i.append(Complex(z_a.im, z_a.re))
-                at_mirrored.insert(0, Complex(z_b.im, z_b.re))
-            for place, z in ((i, at_i), (n - i, at_mirrored)):
-                factors = twiddles + place * factor_bytes
-                store_twiddled(emitter, dft(z), rows + place * row_bytes, stride, factors)
-
-    merging_pass.__name__ += f"_{radix}"
-    return vector_function(merging_pass)
-
-
-(
-    merging_pass_8,
-    merging_pass_7,
-    merging_pass_5,
-    merging_pass_4,
-    merging_pass_3,
-    merging_pass_2,
-) = map(_merging_pass, RADICES)
+    Meanwhile `ahead`, the next block's spectra, comes into cache: memory has time to deliver it
+    while this block is computed.
+    """
+    row_bytes = 2 * emitter.bytes
+    factor_bytes = 2 * (radix - 1) * emitter.itemsize
+    with emitter.loop(n // 2 + 1) as i:
+        at_i, at_mirrored = [], []
+        for j in range(radix):
+            part = ahead + (i * radix + j) * (4 * emitter.bytes)  # as much as is read here
+            for line in range(0, 4 * emitter.bytes, 64):
+                emitter.prefetch(part + line, for_writing=False)
+            a = load_row(emitter, values + (n * j + i) * row_bytes)
+            b = load_row(emitter, values + (n * (radix - j) - i) * row_bytes)
+            factor = merge_twiddles + (i * radix + j) * (2 * emitter.itemsize)
+            w = Complex(emitter.broadcast(factor), emitter.broadcast(factor + emitter.itemsize))
+            even = Complex(a.re + b.re, a.im - b.im)
+            odd = Complex(a.re - b.re, a.im + b.im)
+            # odd times the conjugate of w, in sums that take a product in one instruction.
+            z_a = Complex(
+                even.re - odd.im * w.re + odd.re * w.im,
+                even.im + odd.re * w.re + odd.im * w.im,
+            )
+            z_b = Complex(
+                even.re + odd.im * w.re - odd.re * w.im,
+                odd.re * w.re + odd.im * w.im - even.im,
+            )
+            at_i.append(Complex(z_a.im, z_a.re))
+            at_mirrored.insert(0, Complex(z_b.im, z_b.re))
+        for place, z in ((i, at_i), (n - i, at_mirrored)):
+            factors = twiddles + place * factor_bytes
+            store_twiddled(emitter, dft(z), rows + place * row_bytes, stride, factors)
 
 
 @vector_function

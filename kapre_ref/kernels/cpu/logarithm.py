@@ -26,7 +26,7 @@ COEFFICIENTS_32 = (
 _C0, _C1, _C2, _C3, _C4, _C5, _C6, _C7 = map(np.float32, COEFFICIENTS_32)
 # (log((1 + s) / (1 - s)) / s - 2) / s**2 as a polynomial of s**2, fitted likewise for the same f,
 # s = f / (2 + f); relative error 3e-18, a fortieth of float64's rounding.
-_D0, _D1, _D2, _D3, _D4, _D5, _D6 = (
+COEFFICIENTS_64 = (
     0.6666666666666736,
     0.39999999999405056,
     0.2857142874414296,
@@ -35,6 +35,7 @@ _D0, _D1, _D2, _D3, _D4, _D5, _D6 = (
     0.15313887403871063,
     0.14797441743849363,
 )
+_D0, _D1, _D2, _D3, _D4, _D5, _D6 = COEFFICIENTS_64
 
 
 def split_log(x):

@@ -5,7 +5,7 @@ from kapre_ref.kernels.cpu.vector import vector_function
 
 # Squares turned one after the other for the same few frames. Rows of the output may lie a multiple
 # of 4096 bytes apart, where the L1 cache has room for eight lines: so few are written at a time.
-STRIP_TILES = 8
+STRIP_TILES = 16
 
 
 @vector_function

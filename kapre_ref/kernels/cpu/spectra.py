@@ -9,17 +9,27 @@ from kapre_ref.kernels.cpu.fft_plan import tables_of
 from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.pool import run_slices
 from kapre_ref.kernels.cpu.scratch import scratch_address
-from kapre_ref.kernels.cpu.transform import BANDS, MAGNITUDES, SPECTRUM, Job, write_spectra
+from kapre_ref.kernels.cpu.transform import (
+    BANDS,
+    MAGNITUDES,
+    POLAR,
+    SPECTRUM,
+    Job,
+    write_spectra,
+)
 from kapre_ref.kernels.cpu.vector import n_lanes
 
-__all__ = ["BANDS", "MAGNITUDES", "SPECTRUM", "fill", "for_each_chunk"]
+__all__ = ["BANDS", "MAGNITUDES", "POLAR", "SPECTRUM", "fill"]
 
 _STEP_SECONDS = 4e-11  # for each sample of a frame and halving of the transform
-_CHUNK = 1 << 16  # numbers of spectra made at a time where they do not go straight to their place
+_CHUNK = 1 << 16  # numbers of results made at a time where they do not go straight to their place
 
 
 def fill(result, signals, plan, scale, out):
-    """Write magnitudes, complex spectra or bands of all frames to `out`, in decibels if `scale`."""
+    """Write magnitudes, complex spectra or bands of all frames to `out`, in decibels if `scale`.
+
+    Phases, if they are asked for, go to channels of their own behind those of the magnitudes.
+    """
     if not out.size:
         return
     dtype = working_dtype(signals.dtype)
@@ -28,18 +38,16 @@ def fill(result, signals, plan, scale, out):
     else:
         peaks = _fill_converted(result, signals, plan, scale, out, dtype)
     if scale is not None:
-        _limit(out, peaks, scale)
+        _limit(out[:, : signals.shape[1]], peaks, scale)
 
 
-def for_each_chunk(result, signals, plan, scale, n_frames, n_values, use):
-    """Call `use(item, channel, frames, values, peaks)` for chunks of frames of each channel.
-
-    The values are (n_frames of the chunk, n_values), in the working precision, which the samples
-    are converted to chunk by chunk. Chunks are made on several threads.
-    """
-    dtype = working_dtype(signals.dtype)
+def _fill_converted(result, signals, plan, scale, out, dtype):
+    """Fill `out` chunk by chunk in the working precision, rounded once; return the peaks."""
     complex_or_real = np.result_type(dtype, np.complex64) if result == SPECTRUM else dtype
     batch, n_channels, n_samples = signals.shape
+    n_frames, n_values = out.shape[2:]
+    n_parts = out.shape[1] // n_channels
+    peaks = np.empty((batch, n_channels, n_frames), dtype)
     lanes = n_lanes(dtype)
     chunk = -(-_CHUNK // (n_values * lanes)) * lanes
     chunks_of_channel = -(-n_frames // chunk)
@@ -53,25 +61,14 @@ def for_each_chunk(result, signals, plan, scale, n_frames, n_values, use):
             last = (frames.stop - 1) * plan.hop_length - plan.n_padded + plan.n_fft
             begin = min(max(first, 0), n_samples)
             samples = signals[item, channel, begin : max(begin, last)].astype(dtype, copy=False)
-            values = np.empty((frames.stop - frames.start, n_values), complex_or_real)
-            whole = samples[None, None], plan, begin - first, scale, values[None, None]
-            use(item, channel, frames, values, _run(result, *whole, dtype))
+            values = np.empty((1, n_parts, frames.stop - frames.start, n_values), complex_or_real)
+            of_chunk = _run(result, samples[None, None], plan, begin - first, scale, values, dtype)
+            out[item, channel::n_channels, frames] = values[0]
+            if scale is not None:
+                peaks[item, channel, frames] = of_chunk[0, 0]
 
     n_chunks = batch * n_channels * chunks_of_channel
     run_slices(run, n_chunks, n_chunks * chunk * _frame_seconds(plan))
-
-
-def _fill_converted(result, signals, plan, scale, out, dtype):
-    """Fill `out` through chunks in the working precision, rounded once; return the peaks."""
-    n_frames, n_values = out.shape[2:]
-    peaks = np.empty((*signals.shape[:2], n_frames), dtype)
-
-    def use(item, channel, frames, values, peaks_of_chunk):
-        out[item, channel, frames] = values
-        if scale is not None:
-            peaks[item, channel, frames] = peaks_of_chunk[0, 0]
-
-    for_each_chunk(result, signals, plan, scale, n_frames, n_values, use)
     return peaks
 
 

@@ -1,11 +1,8 @@
 """Magnitudes, and magnitudes with phases, of blocks of spectra as they are made."""
 
-import numpy as np
-
 from kapre_ref.kernels.cpu import fallback
 from kapre_ref.kernels.cpu.fft_plan import is_served
-from kapre_ref.kernels.cpu.polar import phase
-from kapre_ref.kernels.cpu.spectra import MAGNITUDES, SPECTRUM, fill, for_each_chunk
+from kapre_ref.kernels.cpu.spectra import MAGNITUDES, POLAR, fill
 
 
 def stft_magnitude(signals, plan, scale, out):
@@ -18,17 +15,7 @@ def stft_magnitude(signals, plan, scale, out):
 
 def stft_mag_phase(signals, plan, scale, out):
     """Write magnitudes to the first half of the channels and phases to the second."""
-    if not is_served(plan.n_fft):
+    if is_served(plan.n_fft):
+        fill(POLAR, signals, plan, scale, out)
+    else:
         fallback.stft_mag_phase(signals, plan, scale, out)
-        return
-    n_channels = signals.shape[1]
-    fill(MAGNITUDES, signals, plan, scale, out[:, :n_channels])
-    phases = out[:, n_channels:]
-
-    def write(item, channel, frames, spectra, peaks):
-        angles = np.empty(spectra.shape, spectra.real.dtype)
-        phase(spectra, angles)
-        phases[item, channel, frames] = angles  # rounded, if it is float16
-
-    if out.size:
-        for_each_chunk(SPECTRUM, signals, plan, None, *out.shape[2:], write)

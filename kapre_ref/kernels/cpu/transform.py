@@ -2,17 +2,7 @@
 
 from typing import NamedTuple
 
-from kapre_ref.kernels.cpu import passes
-from kapre_ref.kernels.cpu.epilogues import (
-    decibels,
-    separate_again_if_extreme,
-    separate_magnitudes,
-    separate_spectra,
-    split_again_if_extreme,
-    split_to_magnitudes,
-    split_to_spectrum,
-    sum_bands,
-)
+from kapre_ref.kernels.cpu.epilogues import decibels, sum_bands, to_polar, to_scaled_magnitudes
 from kapre_ref.kernels.cpu.gather import (
     copy_numbers,
     copy_vector,
@@ -21,8 +11,20 @@ from kapre_ref.kernels.cpu.gather import (
 )
 from kapre_ref.kernels.cpu.jit import inlined, kernel
 from kapre_ref.kernels.cpu.output import STRIP_TILES, copy_rows, turn_strip
+from kapre_ref.kernels.cpu.passes import first_pass, inner_pass, last_pass
+from kapre_ref.kernels.cpu.splitting import (
+    MAGNITUDES,
+    SCALED_MAGNITUDES,
+    SPECTRUM,
+    is_extreme,
+    last_pass_to_magnitudes,
+    last_pass_to_spectrum,
+    separate,
+    split,
+)
 
-MAGNITUDES, SPECTRUM, BANDS = range(3)
+# Results besides magnitudes and spectra: sums of magnitudes, and magnitudes with phases.
+BANDS, POLAR = SPECTRUM + 1, SPECTRUM + 2
 
 
 class Job(NamedTuple):
@@ -35,7 +37,7 @@ class Job(NamedTuple):
     n_padded: int
     out: int
     out_strides: tuple  # of batch, channel, frame and frequency
-    n_channels: int
+    n_channels: int  # of the signal; phases lie as many channels behind their magnitudes
     n_frames: int
     scale: int  # of decibels, see `epilogues.decibels`; 0 for none
     peaks: int  # of each block's frames
@@ -45,21 +47,17 @@ class Job(NamedTuple):
 def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block):
     """Serve some of the blocks, each of as many frames of one channel as a vector has lanes."""
     vector = lanes * item
-    samples, rows = scratch + plan.at_samples, scratch + plan.at_rows
-    values, bands = scratch + plan.at_values, scratch + plan.at_bands
-    strip, stage = scratch + plan.at_strip, scratch + plan.at_stage
-    peak = scratch + plan.at_peak
-    fill_zeros(
-        unit, samples + plan.n_tiles * lanes * plan.sample_row_bytes, 4 * plan.n_pieces
-    )  # what `offsets` points to outside the frames
-    radix = plan.radices & 15
-    block_rows = plan.n_rows // radix
-    block_stride = (block_rows + 1) * 2 * vector
-    n_numbers = 1
-    if job.result == SPECTRUM:
-        n_numbers = 2
+    values, rows, bands = scratch + plan.at_values, scratch + plan.at_rows, scratch + plan.at_bands
+    bins, bin_bytes = MAGNITUDES, vector
+    if job.result == SPECTRUM or job.result == POLAR:
+        bins, bin_bytes = SPECTRUM, 2 * vector
     frames_of_block = lanes * plan.n_sets
     blocks_of_channel = -(-job.n_frames // frames_of_block)
+    fill_zeros(
+        unit,
+        scratch + plan.at_samples + plan.n_tiles * lanes * plan.sample_row_bytes,
+        4 * plan.n_pieces,
+    )  # what `offsets` points to outside the frames
     for block in range(first_block, last_block):
         number = block // blocks_of_channel
         first_frame = (block - number * blocks_of_channel) * frames_of_block
@@ -72,100 +70,49 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
             + channel * job.out_strides[1]
             + first_frame * job.out_strides[2]
         )
-        gather(unit, lanes, item, plan, job, signal, first_frame, samples, stage)
+        gather(unit, lanes, item, plan, job, signal, first_frame, scratch)
+        n_gathered = (first_frame + frames_of_block - 1) * plan.hop_length + plan.n_used
+        next_samples = signal + (n_gathered - job.n_padded) * item
+        ahead_bytes = bin_bytes * (job.result != BANDS)  # bands are few: they need not be fetched
+        transform(unit, lanes, item, plan, bins, scratch, next_samples, target, ahead_bytes)
+        if job.result == POLAR:
+            turn_to_polar(unit, lanes, item, plan, scratch)
 
-        # Transform: one pass over everything, then the blocks that it leaves, two by two.
-        twiddles = plan.twiddles
-        first_pass(
-            unit,
-            radix,
-            samples,
-            plan.pair_bytes,
-            plan.offsets,
-            plan.window,
-            rows,
-            block_stride,
-            block_rows,
-            twiddles,
-        )
-        twiddles += block_rows * (radix - 1) * 2 * item
-        pairs, split_twiddles, ahead = plan.pairs, plan.split_twiddles, target
-        fill_zeros(unit, peak, lanes)
-        for j in range(radix // 2 + 1):
-            mirrored = (radix - j) % radix
-            inner_passes(
-                unit,
-                plan.radices >> 4,
-                item,
-                rows + j * block_stride,
-                block_rows,
-                2 * vector,
-                twiddles,
-            )
-            if mirrored != j:
-                inner_passes(
-                    unit,
-                    plan.radices >> 4,
-                    item,
-                    rows + mirrored * block_stride,
-                    block_rows,
-                    2 * vector,
-                    twiddles,
-                )
-            n_pairs = block_rows
-            if j == 0:
-                n_pairs = block_rows // 2 + 1
-            elif mirrored == j:
-                n_pairs = (block_rows + 1) // 2
-            if plan.n_sets == 2:
-                if job.result == SPECTRUM:
-                    separate_spectra(unit, rows, pairs, n_pairs, values, ahead)
-                else:
-                    separate_magnitudes(unit, rows, pairs, n_pairs, values, ahead, peak)
-            elif job.result == SPECTRUM:
-                split_to_spectrum(unit, rows, pairs, split_twiddles, n_pairs, values, ahead)
-            else:
-                split_to_magnitudes(unit, rows, pairs, split_twiddles, n_pairs, values, ahead, peak)
-            pairs += n_pairs * 16
-            split_twiddles += n_pairs * 2 * item
-            if job.result != BANDS:
-                ahead += n_pairs * 2 * n_numbers * vector
-
-        n_pairs = (pairs - plan.pairs) // 16
-        if job.result != SPECTRUM and plan.n_sets == 2:
-            separate_again_if_extreme(unit, rows, plan.pairs, n_pairs, values, peak)
-        elif job.result != SPECTRUM:
-            split_again_if_extreme(
-                unit, rows, plan.pairs, plan.split_twiddles, n_pairs, values, peak
-            )
-
-        # Reduce and write.
+        # Reduce and write the frames that share a lane, one set after the other.
         for part in range(plan.n_sets):
-            finished, n_values = values + part * plan.n_freq * n_numbers * vector, plan.n_freq
+            finished, n_values = values + part * plan.n_freq * bin_bytes, plan.n_freq
             if job.result == BANDS:
                 sum_bands(unit, finished, plan.bands, plan.band_weights, plan.n_bands, bands)
                 finished, n_values = bands, plan.n_bands
+            elif job.result == POLAR:
+                finished = rows + part * plan.n_freq * bin_bytes
             if job.scale:
                 peaks = job.peaks + (block * plan.n_sets + part) * vector
                 decibels(unit, finished, n_values, job.scale, peaks)
-            write_rows(
-                unit,
-                lanes,
-                item,
-                finished,
-                n_values,
-                n_numbers,
-                strip,
-                min(lanes, job.n_frames - first_frame - part * lanes),
-                target + part * lanes * job.out_strides[2],
-                job.out_strides[2],
-                job.out_strides[3],
-            )
+            frames = part * lanes
+            n_frames = min(lanes, job.n_frames - first_frame - frames)
+            place = target + frames * job.out_strides[2]
+            n_written = 1 + (job.result == POLAR)
+            for i in range(n_written):
+                write_rows(
+                    unit,
+                    lanes,
+                    item,
+                    finished + i * n_values * vector,
+                    n_values,
+                    1 + (job.result == SPECTRUM),
+                    scratch + plan.at_strip,
+                    n_frames,
+                    place + i * job.n_channels * job.out_strides[1],
+                    job.out_strides[2],
+                    job.out_strides[3],
+                )
 
 
 @inlined
-def gather(unit, lanes, item, plan, job, signal, first_frame, samples, stage):
+def gather(unit, lanes, item, plan, job, signal, first_frame, scratch):
     """Transpose the samples of a block, from where they are if all are there and neighbours."""
+    samples, stage = scratch + plan.at_samples, scratch + plan.at_stage
     sample_stride = job.signal_strides[2]
     first = first_frame * plan.hop_length - job.n_padded
     span = (plan.n_pieces - 1) * plan.hop_length + plan.n_tiles * lanes
@@ -215,30 +162,78 @@ def stage_samples(unit, item, signal, stride, n_samples, first, n, target):
 
 
 @inlined
-def first_pass(
-    unit, radix, samples, row_bytes, offsets, window, rows, block_stride, block_rows, twiddles
-):
-    """Choose the butterfly of the first pass."""
-    args = (samples, row_bytes, offsets, window, rows, block_stride, block_rows, twiddles)
-    if radix == 8:
-        passes.first_pass_8(unit, *args)
-    elif radix == 7:
-        passes.first_pass_7(unit, *args)
-    elif radix == 5:
-        passes.first_pass_5(unit, *args)
-    elif radix == 4:
-        passes.first_pass_4(unit, *args)
-    elif radix == 3:
-        passes.first_pass_3(unit, *args)
-    else:
-        passes.first_pass_2(unit, *args)
+def transform(unit, lanes, item, plan, bins, scratch, next_samples, target, ahead_bytes):
+    """Make magnitudes or spectra of a block: one pass over everything, then block by block of rows.
+
+    What is needed next comes into cache meanwhile: the samples of the next block of frames, and
+    `ahead_bytes` for each bin of where the result will be written.
+    """
+    samples, rows = scratch + plan.at_samples, scratch + plan.at_rows
+    values, peak = scratch + plan.at_values, scratch + plan.at_peak
+    row_bytes = 2 * lanes * item
+    radix, last_radix = plan.radices & 15, plan.last_radix
+    block_rows = plan.n_rows // radix
+    block_stride = (block_rows + 1) * row_bytes
+    twiddles = plan.twiddles + block_rows * (radix - 1) * 2 * item
+    step = lanes * plan.n_sets * plan.hop_length * item // plan.n_rows
+    n_unfused = plan.n_unfused
+    fill_zeros(unit, peak, lanes)
+    while True:
+        first_pass(
+            unit,
+            radix,
+            samples,
+            plan.pair_bytes,
+            plan.offsets,
+            plan.window,
+            rows,
+            block_stride,
+            block_rows,
+            plan.twiddles,
+            next_samples,
+            step,
+        )
+        groups, group_twiddles = plan.groups, plan.group_twiddles
+        for j in range(radix // 2 + 1):
+            mirrored = (radix - j) % radix
+            for i in range(1 + (mirrored != j)):
+                block = rows + (j + i * (mirrored - j)) * block_stride
+                others = plan.radices >> 4
+                inner_passes(unit, others, last_radix, item, block, block_rows, row_bytes, twiddles)
+            if last_radix > 1:
+                n_groups = block_rows // last_radix
+                if j == 0:
+                    n_groups = (n_groups - 1) // 2
+                elif mirrored == j:
+                    n_groups //= 2
+                table = groups, group_twiddles, n_groups, plan.group_stride
+                if bins == SPECTRUM:
+                    last_pass_to_spectrum(unit, last_radix, rows, *table, values, target)
+                else:
+                    last_pass_to_magnitudes(unit, last_radix, rows, *table, values, target, peak)
+                n_bins = n_groups * 2 * last_radix
+                groups += n_groups * 16
+                group_twiddles += n_bins * item
+                target += n_bins * ahead_bytes
+        if last_radix > 1:  # groups that are their own mirror images
+            last_pass(unit, last_radix, rows, 1)
+            if plan.middle >= 0:
+                last_pass(unit, last_radix, rows + plan.middle, 1)
+        if plan.n_sets == 2:
+            separate(unit, bins, rows, plan.pairs, n_unfused, values, peak)
+        else:
+            split(unit, bins, rows, plan.pairs, plan.split_twiddles, n_unfused, values, peak)
+        if bins != MAGNITUDES or not is_extreme(unit, peak):
+            return
+        # Once more with scaled magnitudes, which no last pass makes.
+        bins, last_radix, n_unfused = SCALED_MAGNITUDES, 1, plan.n_pairs
 
 
 @inlined
-def inner_passes(unit, radices, item, rows, n, row_bytes, twiddles):
-    """Transform n rows in place, with the radices that are left."""
+def inner_passes(unit, radices, n_left, item, rows, n, row_bytes, twiddles):
+    """Transform n rows in place, up to groups of `n_left` rows: 1, or the last radix."""
     n_blocks = 1
-    while radices:
+    while n > n_left:
         radix = radices & 15
         n //= radix
         if n == 1:
@@ -251,38 +246,18 @@ def inner_passes(unit, radices, item, rows, n, row_bytes, twiddles):
 
 
 @inlined
-def inner_pass(unit, radix, rows, n_blocks, n, stride, twiddles):
-    """Choose the butterfly of one pass."""
-    args = (rows, n_blocks, n, stride, twiddles)
-    if radix == 8:
-        passes.inner_pass_8(unit, *args)
-    elif radix == 7:
-        passes.inner_pass_7(unit, *args)
-    elif radix == 5:
-        passes.inner_pass_5(unit, *args)
-    elif radix == 4:
-        passes.inner_pass_4(unit, *args)
-    elif radix == 3:
-        passes.inner_pass_3(unit, *args)
-    else:
-        passes.inner_pass_2(unit, *args)
-
-
-@inlined
-def last_pass(unit, radix, rows, n_blocks):
-    """Choose the butterfly of the last pass."""
-    if radix == 8:
-        passes.last_pass_8(unit, rows, n_blocks)
-    elif radix == 7:
-        passes.last_pass_7(unit, rows, n_blocks)
-    elif radix == 5:
-        passes.last_pass_5(unit, rows, n_blocks)
-    elif radix == 4:
-        passes.last_pass_4(unit, rows, n_blocks)
-    elif radix == 3:
-        passes.last_pass_3(unit, rows, n_blocks)
-    else:
-        passes.last_pass_2(unit, rows, n_blocks)
+def turn_to_polar(unit, lanes, item, plan, scratch):
+    """Turn spectra into magnitudes and phases, written over the rows that they were made of."""
+    peak, size = scratch + plan.at_peak, plan.n_freq * 2 * lanes * item
+    spectra, magnitudes = scratch + plan.at_values, scratch + plan.at_rows
+    for part in range(plan.n_sets):
+        at = part * size
+        target = magnitudes + at
+        to_polar(unit, spectra + at, plan.n_freq, target, target + size // 2, peak)
+    n_again = plan.n_sets * is_extreme(unit, peak)
+    for part in range(n_again):
+        at = part * size
+        to_scaled_magnitudes(unit, spectra + at, plan.n_freq, magnitudes + at)
 
 
 @inlined

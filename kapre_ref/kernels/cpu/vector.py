@@ -10,7 +10,7 @@ layout, writeable or not. The type of their first argument says in which precisi
 
 import inspect
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -128,14 +128,14 @@ class Emitter:
 
     @property
     def has_estimate(self):
-        """Whether there is an estimate of inverse square roots of float64: AVX-512 has one."""
+        """Whether there is an estimate of inverse square roots: AVX-512 has one."""
         return self.bytes == 64
 
     def estimate_inverse_sqrt(self, x):
-        """Return 1 / sqrt(x) of float64 to 14 bits, inf of 0 and 0 of inf."""
-        mask = ir.Constant(ir.IntType(8), -1)
+        """Return 1 / sqrt(x) to 14 bits, inf of 0 and 0 of inf."""
+        mask = ir.Constant(ir.IntType(self.lanes), -1)
         function_type = ir.FunctionType(self.vector, [self.vector, self.vector, mask.type])
-        name = "llvm.x86.avx512.rsqrt14.pd.512"
+        name = f"llvm.x86.avx512.rsqrt14.p{'s' if self.itemsize == 4 else 'd'}.512"
         function = cgutils.get_or_insert_function(self.builder.module, function_type, name)
         return Value(self, self.builder.call(function, [x.llvm, x.llvm, mask]))
 
@@ -160,6 +160,12 @@ class Emitter:
     def larger(self, a, b):
         """Return the larger of floating-point numbers, `b` if `a` is NaN; one instruction."""
         return self.select(self.compare(">", a, b), a, b)
+
+    def larger_bits(self, a, b):
+        """Return the larger of floating-point numbers that are not negative; NaN is the largest."""
+        bits_a, bits_b = self.bits(a).llvm, self.bits(b).llvm
+        is_larger = Value(self, self.builder.icmp_unsigned(">", bits_a, bits_b))
+        return self.select(is_larger, a, b)
 
     def any(self, condition):
         """Return the integer 1 if a condition holds in any lane, else 0."""
@@ -315,41 +321,81 @@ class Variable(NamedTuple):
 def vector_function(emit):
     """Make an intrinsic f(unit, *integers), for use in kernels, of `emit(emitter, *integers)`.
 
-    The type of `unit`, a floating-point scalar, is the type that it works in. Each function is
-    emitted once into a kernel's module and called from wherever the kernel uses it.
+    It returns the integer that `emit` returns, 0 if that returns nothing. The type of `unit`, a
+    floating-point scalar, is the type that it works in. Each function is emitted once into a
+    kernel's module and called from wherever the kernel uses it.
     """
     names = list(inspect.signature(emit).parameters)[1:]
 
-    def declare(typing_context, unit, *arguments):
-        signature = types.void(unit, *[types.int64] * len(names))
+    def generate(context, builder, signature, arguments):
+        real = context.get_value_type(signature.args[0])
+        function = _emitted(builder.module, emit.__name__, emit, len(names), real)
+        return builder.call(function, arguments[1:])
+
+    return _intrinsic(emit.__name__, names, generate)
+
+
+def vector_functions(keys):
+    """Make an intrinsic f(unit, key, *integers) of `emit(emitter, key, *integers)`.
+
+    The function is emitted for each of the `keys`, radices for example; which of them is called is
+    decided when the kernel runs, by one jump.
+    """
+
+    def decorate(emit):
+        names = list(inspect.signature(emit).parameters)[1:]
 
         def generate(context, builder, signature, arguments):
             real = context.get_value_type(signature.args[0])
-            function = _emitted(builder.module, emit, real)
-            builder.call(function, arguments[1:])
-            return context.get_dummy_value()
+            place = cgutils.alloca_once(builder, _I64)
+            otherwise = builder.append_basic_block()
+            done = builder.append_basic_block()
+            switch = builder.switch(arguments[1], otherwise)
+            for key in keys:
+                block = builder.append_basic_block()
+                switch.add_case(ir.Constant(_I64, key), block)
+                builder.position_at_end(block)
+                emit_key = partial(_emit_key, emit, key)
+                name = f"{emit.__name__}_{key}"
+                function = _emitted(builder.module, name, emit_key, len(names) - 1, real)
+                builder.store(builder.call(function, arguments[2:]), place)
+                builder.branch(done)
+            builder.position_at_end(otherwise)
+            builder.unreachable()
+            builder.position_at_end(done)
+            return builder.load(place)
 
-        return signature, generate
+        return _intrinsic(emit.__name__, names, generate)
+
+    return decorate
+
+
+def _emit_key(emit, key, emitter, *integers):
+    return emit(emitter, key, *integers)
+
+
+def _intrinsic(function_name, names, generate):
+    def declare(typing_context, unit, *arguments):
+        return types.int64(unit, *[types.int64] * len(names)), generate
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter(name, kind) for name in ("typing_context", "unit", *names)]
     declare.__signature__ = inspect.Signature(parameters)
-    declare.__name__ = emit.__name__
+    declare.__name__ = function_name
     return intrinsic(declare)
 
 
-def _emitted(module, emit, real):
-    name = f"kapre_ref.{emit.__name__}"
+def _emitted(module, name, emit, n_integers, real):
+    name = f"kapre_ref.{name}"
     if name in module.globals:
         return module.globals[name]
-    names = list(inspect.signature(emit).parameters)[1:]
-    function_type = ir.FunctionType(ir.VoidType(), [_I64] * len(names))
+    function_type = ir.FunctionType(_I64, [_I64] * n_integers)
     function = ir.Function(module, function_type, name)
     function.linkage = "internal"
     function.attributes.add("noinline")  # once in the machine code, however often it is called
     function.attributes.add("nounwind")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     emitter = Emitter(builder, real, vector_bytes())
-    emit(emitter, *[Value(emitter, argument) for argument in function.args])
-    builder.ret_void()
+    result = emit(emitter, *[Value(emitter, argument) for argument in function.args])
+    builder.ret((result or emitter.integer(0)).llvm)
     return function

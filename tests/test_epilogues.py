@@ -1,0 +1,164 @@
+"""What is made of bins in vectors: magnitudes, phases, bands and decibels."""
+
+import numba
+import numpy as np
+import pytest
+from closeness import assert_close
+from vectors import BUTTERFLY_EPS, DTYPES, aligned, as_complex, direct_dft
+
+from kapre_ref.kernels.cpu.epilogues import (
+    decibels,
+    sum_bands,
+    to_polar,
+    to_scaled_magnitudes,
+)
+from kapre_ref.kernels.cpu.splitting import MAGNITUDES, SCALED_MAGNITUDES, is_extreme, split
+from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
+
+
+@pytest.fixture(params=DTYPES)
+def dtype(request):
+    return np.dtype(request.param)
+
+
+@pytest.fixture
+def tolerance(dtype):
+    return BUTTERFLY_EPS * np.finfo(dtype).eps
+
+
+class TestEpilogues:
+    def test_magnitudes_of_a_real_signal(self, dtype, tolerance, rng):
+        n, lanes = 16, n_lanes(dtype)
+        frames = rng.uniform(-1, 1, (n, lanes))
+        spectrum = direct_dft((frames[::2] + 1j * frames[1::2]) / 2)
+        rows = aligned((n // 2, 2, lanes), dtype)
+        rows[:, 0], rows[:, 1] = spectrum.real, spectrum.imag
+        k = np.arange(n // 4 + 1)
+        at = [2 * vector_bytes() * (place % (n // 2)) for place in (k, n // 2 - k)]
+        pairs = np.stack([*at, k, n // 2 - k], axis=1).astype(np.int32)
+        angles = -2 * np.pi * k / n
+        twiddles = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(dtype)
+        got = aligned((n // 2 + 1, lanes), dtype)
+        peak = aligned((lanes,), dtype)
+        tables = pairs.ctypes.data, twiddles.ctypes.data, len(pairs)
+        places = got.ctypes.data, peak.ctypes.data
+        _split(dtype.type(1), rows.ctypes.data, *tables, *places)
+        assert_close(got, np.abs(direct_dft(frames)[: n // 2 + 1]), tolerance)
+
+    def test_square_roots_of_all_sizes(self, dtype, rng):
+        # The bins of a pair take different ways to the square root; here both are 2 Re Z[0].
+        lanes, limits = n_lanes(dtype), np.finfo(dtype)
+        exponents = np.linspace(limits.minexp + 2, limits.maxexp - 3, 100 * lanes)
+        numbers = (2.0**exponents).astype(dtype).reshape(-1, lanes)
+        numbers.ravel()[:3] = 0, np.inf, np.nan
+        for row in numbers:
+            rows, got = aligned((1, 2, lanes), dtype), aligned((2, lanes), dtype)
+            rows[0, 0], pairs = row / 2, np.array([[0, 0, 0, 1]], np.int32)
+            twiddles, peak = np.array([1, 0], dtype), aligned((lanes,), dtype)
+            tables = pairs.ctypes.data, twiddles.ctypes.data, 1
+            places = got.ctypes.data, peak.ctypes.data
+            _split(dtype.type(1), rows.ctypes.data, *tables, *places)
+            finite = np.isfinite(row)
+            for magnitudes in got:
+                np.testing.assert_allclose(magnitudes[finite], row[finite], rtol=2 * limits.eps)
+            assert not np.isfinite(got[:, ~finite]).any()
+
+    def test_polar_numbers_of_all_sizes_and_directions(self, dtype):
+        lanes, limits = n_lanes(dtype), np.finfo(dtype)
+        turns = np.exp(2j * np.pi * np.arange(48) / 48)
+        turns.real[[12, 36]] = 0
+        turns.imag[[0, 24]] = 0
+        sizes = np.array([1, limits.tiny, limits.max / 2, limits.smallest_subnormal * 64])
+        for size in sizes:  # those of one vector are alike, as those of a signal are
+            numbers = (np.concatenate([turns, turns.conj()]) * size).reshape(-1, lanes)
+            rows = aligned((len(numbers), 2, lanes), dtype)
+            rows[:, 0], rows[:, 1] = numbers.real, numbers.imag
+            got = aligned((2, len(numbers), lanes), dtype)
+            peak = aligned((lanes,), dtype)
+            places = (*(part.ctypes.data for part in got), peak.ctypes.data)
+            _to_polar(dtype.type(1), rows.ctypes.data, len(rows), *places)
+            exact = as_complex(rows)
+            eps = limits.eps * max(1, limits.tiny / size)  # subnormal numbers have fewer bits
+            magnitudes = np.hypot(exact.real, exact.imag)
+            np.testing.assert_allclose(got[0], magnitudes, rtol=2 * eps)
+            np.testing.assert_allclose(
+                got[1], np.arctan2(rows[:, 1], rows[:, 0]), rtol=4 * limits.eps
+            )
+
+    def test_phases_of_zeros_and_infinities(self, dtype):
+        signed = [0.0, -0.0, np.inf, -np.inf, 1.0, -1.0]
+        numbers = np.array([(x, y) for x in signed for y in signed], dtype)
+        got = aligned((2, n_lanes(dtype)), dtype)
+        peak = aligned((n_lanes(dtype),), dtype)
+        for x, y in numbers:
+            row = aligned((1, 2, n_lanes(dtype)), dtype)
+            row[0, 0], row[0, 1] = x, y
+            places = (*(part.ctypes.data for part in got), peak.ctypes.data)
+            _to_polar(dtype.type(1), row.ctypes.data, 1, *places)
+            np.testing.assert_allclose(got[1], np.arctan2(y, x), rtol=4 * np.finfo(dtype).eps)
+            np.testing.assert_array_equal(np.signbit(got[1]), np.signbit(np.arctan2(y, x)))
+
+    def test_bands_of_any_width(self, dtype, tolerance, rng):
+        lanes, widths = n_lanes(dtype), [1, 2, 3, 8]
+        bins = aligned((20, lanes), dtype)
+        bins[...] = rng.uniform(0, 1, bins.shape)
+        bands = np.array([[2 * i, width] for i, width in enumerate(widths)], np.int32)
+        weights = rng.uniform(0, 1, sum(widths)).astype(dtype)
+        got = aligned((len(widths), lanes), dtype)
+        tables = bands.ctypes.data, weights.ctypes.data, len(widths)
+        _sum_bands(dtype.type(1), bins.ctypes.data, *tables, got.ctypes.data)
+        parts = np.split(weights, np.cumsum(widths)[:-1])
+        expected = [
+            part @ bins[2 * i : 2 * i + len(part)].astype(np.float64)
+            for i, part in enumerate(parts)
+        ]
+        assert_close(got, np.array(expected), tolerance)
+
+    def test_decibels_of_all_sizes(self, dtype):
+        lanes, limits = n_lanes(dtype), np.finfo(dtype)
+        exponents = np.linspace(np.log10(limits.smallest_subnormal), np.log10(limits.max) - 1, 400)
+        numbers = aligned((100, 4 * lanes), dtype)[:, :lanes].copy()
+        numbers.ravel()[:] = np.resize(10.0 ** exponents.astype(np.longdouble), numbers.size)
+        numbers.ravel()[:4] = 0, np.inf, -1, 1
+        x = numbers.copy()
+        least = 10 * np.log10(np.longdouble(limits.smallest_subnormal)) + 5
+        scale = np.array([limits.smallest_subnormal, 5, least], dtype)
+        peaks = aligned((lanes,), dtype)
+        _decibels(dtype.type(1), x.ctypes.data, len(x), scale.ctypes.data, peaks.ctypes.data)
+        floor = scale[0].astype(np.longdouble)
+        expected = 10 * np.log10(np.maximum(numbers.astype(np.longdouble), floor)) + 5
+        # The largest result is 10 log10 of the largest number: an eps or two of that.
+        assert_close(x, expected, 2 * limits.eps * 3100)
+        np.testing.assert_array_equal(peaks, x.max(axis=0))
+
+    def test_nan_is_the_peak_of_its_lane(self, dtype):
+        lanes = n_lanes(dtype)
+        x = np.ones((3, lanes), dtype)
+        x[1, 0] = np.nan
+        scale, peaks = np.array([1e-5, 0, -50], dtype), np.zeros(lanes, dtype)
+        _decibels(dtype.type(1), x.ctypes.data, len(x), scale.ctypes.data, peaks.ctypes.data)
+        np.testing.assert_array_equal(peaks, [np.nan] + [0] * (lanes - 1))
+
+
+@numba.njit
+def _split(unit, rows, pairs, twiddles, n_pairs, target, peak):
+    split(unit, MAGNITUDES, rows, pairs, twiddles, n_pairs, target, peak)
+    if is_extreme(unit, peak):
+        split(unit, SCALED_MAGNITUDES, rows, pairs, twiddles, n_pairs, target, peak)
+
+
+@numba.njit
+def _to_polar(unit, rows, n_rows, magnitudes, phases, peak):
+    to_polar(unit, rows, n_rows, magnitudes, phases, peak)
+    if is_extreme(unit, peak):
+        to_scaled_magnitudes(unit, rows, n_rows, magnitudes)
+
+
+@numba.njit
+def _sum_bands(unit, magnitudes, bands, weights, n_bands, target):
+    sum_bands(unit, magnitudes, bands, weights, n_bands, target)
+
+
+@numba.njit
+def _decibels(unit, rows, n_rows, scale, peaks):
+    decibels(unit, rows, n_rows, scale, peaks)
