@@ -1,4 +1,4 @@
-"""Spectra and what is made of them in one pass over the signals, for most even n_fft."""
+"""Spectra and what is made of them in one pass over the signals, for even n_fft of small primes."""
 
 from functools import lru_cache
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Fourier transforms of windowed frames: fused for most n_fft, else through cuFFT."""
+"""Transforms of windowed frames: fused for even n_fft of small primes, else through cuFFT."""
 
 from functools import lru_cache
 
