@@ -250,6 +250,18 @@ class TestOutOfRange:
 
 
 class TestPeaksOfFusedDecibels:
+    @pytest.mark.parametrize("public", [kr.stft_magnitude, kr.melspectrogram])
+    @pytest.mark.parametrize("n_fft", [400, 512, 2048])
+    def test_an_amin_that_rounds_to_zero(self, backend, n_fft, public, rng):
+        x = np.zeros((1, 3 * n_fft), np.float32)
+        x[0, :n_fft] = rng.uniform(-1, 1, n_fft)
+        options = {"hop_length": n_fft, "db_amin": 1e-60, "db_dynamic_range": 2000.0}
+        few = {"n_mels": 20} if public is kr.melspectrogram else {}
+        got = public(backend.array(x), n_fft, **options, **few, return_decibel=True)
+        got = backend.numpy(got)
+        np.testing.assert_array_equal(got[0, 1:], -600)
+        assert got[0, 0].min() > -100
+
     @pytest.mark.parametrize("n_fft", FUSED)
     @pytest.mark.parametrize("channels", [1, 2])
     def test_in_any_bin_of_any_frame(self, backend, n_fft, channels):

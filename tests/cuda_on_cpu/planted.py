@@ -120,7 +120,7 @@ BUGS = (
         "StridedMagnitudes",
     ),
     Bug("decibel", "if (live) row[place", "row[place", "out of bounds|race"),
-    Bug("decibel", "value < settings.amin ? settings.amin : value", "value", ""),
+    Bug("decibel", "value < settings.least ? settings.least : value", "value", ""),
     Bug(
         "decibel",
         "if (threadIdx.x % 32 == 0) atomicMax(item_peak, peak)",

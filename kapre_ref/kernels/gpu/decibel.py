@@ -43,9 +43,9 @@ def raise_to_floor(values, peaks, scale):
 
 @lru_cache(maxsize=64)
 def constants(scale):
-    """Return amin, and what 10 log10 gives at 0 dB."""
+    """Return the decibels of amin, and what 10 log10 gives at 0 dB."""
     zero = 10 * math.log10(max(scale.amin, scale.ref_value))
-    return np.float32(scale.amin), np.float32(zero)
+    return np.float32(10 * math.log10(scale.amin) - zero), np.float32(zero)
 
 
 @lru_cache(maxsize=512)
@@ -71,9 +71,8 @@ def _launch(name, scale, n_items, size, width, device_id):
     length = size // n_items
     n_runs = -(-length // _ELEMENTS)  # of an item
     assert n_items * n_runs <= MAX_BLOCKS, "more items than a grid has blocks"
-    zero = 10 * math.log10(max(scale.amin, scale.ref_value))
-    least = 10 * math.log10(scale.amin) - zero
-    limits = np.float32(zero), np.float32(least), np.float32(scale.dynamic_range)
+    least, zero = constants(scale)
+    limits = zero, least, np.float32(scale.dynamic_range)
     function = kernel(_STEMS, f"kapre::{name}<{width}>", device_id)
     return function, (n_items * n_runs,), (*int64(length), np.int32(n_runs), *limits)
 

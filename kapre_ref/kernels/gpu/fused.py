@@ -117,7 +117,7 @@ def _launch(plan, dtype, scale, output, shape, strides, out_shape, out_strides):
     n_rounds = min(_MAX_ROUNDS, n_turns, max(1, batch * n_channels * n_turns // _MANY_BLOCKS))
     n_tiles = -(-n_turns // n_rounds)
     assert batch * n_channels * n_tiles <= MAX_BLOCKS, "a terabyte at least"
-    amin, zero = (0, 0) if scale is None else constants(scale)
+    least, zero = (0, 0) if scale is None else constants(scale)
     scalars = (
         np.int32(n_channels),
         *int64(n_samples),
@@ -127,7 +127,7 @@ def _launch(plan, dtype, scale, output, shape, strides, out_shape, out_strides):
         *int64(n_frames),
         *in_elements(out_strides, itemsize),
         np.int32(out_shape[3] if output == "Bands" else 0),
-        np.float32(amin),
+        np.float32(least),
         np.float32(zero),
         np.int32(n_tiles),
         np.int32(n_rounds),

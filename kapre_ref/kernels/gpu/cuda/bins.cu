@@ -38,7 +38,7 @@ struct Settings {
     const int2* bands;       // of each band, its first bin and how many it has
     const Real<C>* weights;  // (bin of the band, band): neighbouring lanes read neighbours
     int n_bands;
-    Real<C> amin, zero;  // zero: what 10 log10 gives at 0 dB
+    Real<C> least, zero;  // decibels of amin, and what 10 log10 gives at 0 dB
 };
 
 template <class S, class V>
@@ -134,9 +134,10 @@ struct StridedMagnitudes : Magnitudes<S> {
     __device__ __forceinline__ void finish(int place, Real<C> scaled_value) {
         Real<C> value = scaled_value * unscale;
         if constexpr (DECIBEL) {
-            value = value < settings.amin ? settings.amin : value;  // NaN stays
             peak = max(peak, bits(value));
             value = 10.0f * log10f(value) - settings.zero;
+            // NaN stays. The logarithm of 0 is -inf, also where amin underflows.
+            value = value < settings.least ? settings.least : value;
         }
         if (live) row[place * settings.stride] = value;
     }

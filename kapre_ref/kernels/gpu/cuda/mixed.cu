@@ -269,7 +269,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
           int n_channels, i64 n_samples, i64 x_batch_stride, i64 x_channel_stride,
           i64 x_time_stride, i64 n_padded, i64 hop_length, int length, i64 n_frames,
           i64 out_batch_stride, i64 out_channel_stride, i64 out_frame_stride, i64 out_bin_stride,
-          int n_bands, float amin, float zero, int tiles, int rounds) {
+          int n_bands, float least, float zero, int tiles, int rounds) {
     typedef typename Output::Shape S;
     typedef typename Output::C C;
     __shared__ C exchange[S::SHARED];
@@ -285,7 +285,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
     const Signal<Real<C>> signal = {x + item * x_batch_stride + channel * x_channel_stride,
                                     x_time_stride, n_samples, length};
     const Settings<C> settings = {t,       slot,    words,         out_bin_stride, bands,
-                                  weights, n_bands, (Real<C>)amin, (Real<C>)zero};
+                                  weights, n_bands, (Real<C>)least, (Real<C>)zero};
     Output output(settings);
     typename Output::Value* rows = out + item * out_batch_stride + channel * out_channel_stride;
 

@@ -107,7 +107,7 @@ __device__ __forceinline__ float range_correction(unsigned largest_square) {
 // x         signals (batch, channel, time); strides of it and of `out` are in elements
 // windows   M pairs of half the window, zeros behind it; twiddles (T, E) and roots M / 2: see above
 // out       (batch, channel, frame, bin or band)
-// bands, weights, n_bands, amin, zero: see Settings; unused where an output does without them
+// bands, weights, n_bands, least, zero: see Settings; unused where an output does without them
 // peaks     (batch,) bits of the largest magnitude of each item, 0 before the launch; likewise
 // grid      a block for `rounds` times FRAMES neighbouring frames of a row, `tiles` for each row
 template <class Output>
@@ -119,7 +119,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
          unsigned* __restrict__ peaks, int n_channels, i64 n_samples, i64 x_batch_stride,
          i64 x_channel_stride, i64 x_time_stride, i64 n_padded, i64 hop_length, int length,
          i64 n_frames, i64 out_batch_stride, i64 out_channel_stride, i64 out_frame_stride,
-         i64 out_bin_stride, int n_bands, float amin, float zero, int tiles, int rounds) {
+         i64 out_bin_stride, int n_bands, float least, float zero, int tiles, int rounds) {
     typedef typename Output::Shape S;
     __shared__ float2 exchange[S::FRAMES * S::SLOT];
     const int t = threadIdx.x % S::T, group = threadIdx.x / S::T;
@@ -131,7 +131,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
     const Signal<float> signal = {x + item * x_batch_stride + channel * x_channel_stride,
                                   x_time_stride, n_samples, length};
     const Settings<float2> settings = {t,       slot, words, out_bin_stride, bands, weights,
-                                       n_bands, amin, zero};
+                                       n_bands, least, zero};
     Output output(settings);
     typename Output::Value* rows = out + item * out_batch_stride + channel * out_channel_stride;
 
