@@ -82,8 +82,9 @@ def inverse_stft(spectra, n_fft, hop_length, window, out):
     n_used = len(window)
     n_overlaps = -(-n_used // hop_length) - 1
     block = _frames_at_once(n_fft, hop_length, real)
-    # So long that not more than every sixteenth frame is transformed twice.
-    section = hop_length * max(block, 16 * n_overlaps)
+    # Whole blocks, of which not more than every 32nd frame is one of the section before too.
+    n_blocks = -(-max(32 * n_overlaps, 1) // block)
+    section = hop_length * (n_blocks * block - n_overlaps)
     sections_of_channel = -(-n_samples // section)
 
     def run(start, stop):
