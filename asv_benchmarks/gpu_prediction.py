@@ -115,6 +115,27 @@ def _codes(x):
 
 WORK = (
     *(_transform(*pair) for pair in ((256, 8), (512, 16), (1024, 16), (2048, 32), (4096, 32))),
+    # Three frames of a warp; and two warps of a frame of float64.
+    Work(
+        "stft_magnitude 400/160",
+        "frame",
+        "mixed<kapre::Magnitudes",
+        lambda x: kr.stft_magnitude(x, 400, hop_length=160),
+        [ROUNDS],
+        ROUNDS * 3,
+        (N - 400) // 160 + 1,
+        4 * (160 + 201),
+    ),
+    Work(
+        "stft_magnitude 2048/512 float64",
+        "frame",
+        "mixed<kapre::Magnitudes",
+        lambda x: kr.stft_magnitude(x.astype(np.float64), 2048),
+        [ROUNDS, ROUNDS],
+        ROUNDS / 2,
+        (N - 2048) // 512 + 1,
+        8 * (512 + 1025),
+    ),
     _log_mel(512, 400, 160, 80, 16000, 16),
     _log_mel(2048, 2048, 512, 128, 22050, 32),
     _stream(
@@ -205,8 +226,9 @@ def times(row):
     issued = clock * CARD["issue slots a clock"] * CARD["used of them"]
     # Shared memory, shuffles and the L1 share one path: a wavefront, or four sectors, a cycle.
     through_l1 = row["wavefronts"] + row["mix"]["shuffle"] + row["sectors"] / 4
+    # Half as many instructions of FP64 are issued in a cycle.
     return {
-        "issue": sum(row["mix"].values()) / issued,
+        "issue": (sum(row["mix"].values()) + row["mix"]["FP64"]) / issued,
         "L1": through_l1 / clock,
         "memory": row["bytes"] / CARD["copy TB/s"] / 1000,
     }
