@@ -71,7 +71,7 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
             + first_frame * job.out_strides[2]
         )
         gather(unit, lanes, item, plan, job, signal, first_frame, scratch)
-        n_gathered = (first_frame + frames_of_block - 1) * plan.hop_length + plan.n_used
+        n_gathered = (first_frame + plan.n_pieces - 1) * plan.hop_length + plan.n_tiles * lanes
         next_samples = signal + (n_gathered - job.n_padded) * item
         ahead_bytes = bin_bytes * (job.result != BANDS)  # bands are few: they need not be fetched
         transform(unit, lanes, item, plan, bins, scratch, next_samples, target, ahead_bytes)
