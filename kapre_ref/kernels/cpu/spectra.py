@@ -5,10 +5,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from kapre_ref.kernels.cpu.decibel import limit_decibels
 from kapre_ref.kernels.cpu.fft_plan import tables_of
 from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.pool import run_slices
 from kapre_ref.kernels.cpu.scratch import scratch_address
+from kapre_ref.kernels.cpu.strided import assign
 from kapre_ref.kernels.cpu.transform import (
     BANDS,
     MAGNITUDES,
@@ -38,7 +40,7 @@ def fill(result, signals, plan, scale, out):
     else:
         peaks = _fill_converted(result, signals, plan, scale, out, dtype)
     if scale is not None:
-        _limit(out[:, : signals.shape[1]], peaks, scale)
+        limit_decibels(out[:, : signals.shape[1]], peaks, scale)
 
 
 def _fill_converted(result, signals, plan, scale, out, dtype):
@@ -63,7 +65,7 @@ def _fill_converted(result, signals, plan, scale, out, dtype):
             samples = signals[item, channel, begin : max(begin, last)].astype(dtype, copy=False)
             values = np.empty((1, n_parts, frames.stop - frames.start, n_values), complex_or_real)
             of_chunk = _run(result, samples[None, None], plan, begin - first, scale, values, dtype)
-            out[item, channel::n_channels, frames] = values[0]
+            assign(out[item, channel::n_channels, frames], values[0])
             if scale is not None:
                 peaks[item, channel, frames] = of_chunk[0, 0]
 
@@ -120,24 +122,5 @@ def _frame_seconds(plan):
 @lru_cache(maxsize=64)
 def _scale_numbers(scale, dtype):
     """Return the least magnitude, what to add to 10 log10 of larger ones, and what it gives."""
-    least = 10 * math.log10(scale.amin) - _reference(scale)
-    return np.array([scale.amin, -_reference(scale), least], dtype)
-
-
-def _reference(scale):
-    return 10 * math.log10(max(scale.amin, scale.ref_value))
-
-
-def _limit(out, peaks, scale):
-    """Raise what lies more than the dynamic range below the peak of its item."""
-    limits = peaks.max(axis=(1, 2)) - peaks.dtype.type(scale.dynamic_range)
-    least = 10 * math.log10(scale.amin) - _reference(scale)
-    if (limits < least - 1e-3).all():  # false with NaN, which poisons its item
-        return
-    limits = limits.astype(out.dtype)[:, None, None, None]
-
-    def run(start, stop):
-        frames = out[:, :, start:stop]
-        np.maximum(frames, limits, out=frames)
-
-    run_slices(run, out.shape[2], out.size * 2e-10)
+    zero = 10 * math.log10(max(scale.amin, scale.ref_value))
+    return np.array([scale.amin, -zero, 10 * math.log10(scale.amin) - zero], dtype)
