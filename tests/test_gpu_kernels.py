@@ -21,6 +21,7 @@ import test_spectrograms
 import test_stft
 from closeness import assert_close, eps_of, peak_of
 from conftest import Arrangement, Backend
+from cuda_on_cpu.planting import Bug
 from operation import FIRST, case
 
 import kapre_ref as kr
@@ -90,6 +91,23 @@ class TestMuLawDecodingKernel(test_mu_law.TestMuLawDecoding):
     cases = smaller_than(1000, test_mu_law.TestMuLawDecoding)
 
 
+class TestMuLawEncodingKernelsDivision:
+    @pytest.mark.parametrize("channels", [16, 100, 256, 1000])
+    def test_quotient_is_that_of_a_division(self, channels):
+        # 40 neighbours of each boundary between codes.
+        boundaries = kr.mu_law_decoding_reference(np.arange(channels - 1) + 0.5, channels)
+        neighbours = boundaries.astype(np.float32).view(np.int32)[:, None] + np.arange(-20, 20)
+        x = neighbours.astype(np.int32).view(np.float32).ravel()
+        x = x[np.isfinite(x)]
+        exact = Bug("", "fmaf(rest, inverse, quotient)", "magnitude / log1p_mu", "")
+        codes = []
+        for planted in (None, exact):
+            with fake_cupy.installed(planted=planted) as cupy:
+                codes.append(kr.mu_law_encoding(cupy.asarray(x), channels).get())
+                assert bool(cupy.RawModule.planted_in) == bool(planted)
+        np.testing.assert_array_equal(codes[0], codes[1])
+
+
 @on_harness
 class TestFrameKernel(test_framing.TestFrame):
     cases = smaller_than(10_000, test_framing.TestFrame)
@@ -106,6 +124,7 @@ class TestOverlapAddKernel(test_inverse_stft.TestInverseStft):
         *smaller_than(4000, test_inverse_stft.TestInverseStft),
         case(1, 2, 2301, n_fft=4600, hop_length=2300),  # of a hop, a block makes a part
         case(2, 40, 9, n_fft=16, hop_length=3),  # and here many hops
+        case(1, 60, 33, 2, n_fft=64, hop_length=16),  # more samples than threads, of two channels
     )
 
 

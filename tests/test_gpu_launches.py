@@ -83,10 +83,11 @@ class TestBeyond32Bits:
 
     @last_blocks(1)
     def test_frames_of_a_long_signal(self, device, rng):
-        x = device.sparse(np.float32, 1, 1, BEYOND + 2**21)
+        beyond = 2 * BEYOND  # where unsigned numbers of 32 bits end too
+        x = device.sparse(np.float32, 1, 1, beyond + 2**21)
         tail = rng.uniform(-1, 1, 64).astype(np.float32)
-        x._host[..., BEYOND : BEYOND + 64] = tail
-        frames = device.cupy.empty((1, 1, BEYOND // 2**20 + 2, 64), np.float32)
+        x._host[..., beyond : beyond + 64] = tail
+        frames = device.cupy.empty((1, 1, beyond // 2**20 + 2, 64), np.float32)
         device.kernels.frame(x, 2**20, 0, frames)
         np.testing.assert_array_equal(frames.get()[0, 0, -2:], [tail, 0 * tail])
         energies = device.cupy.empty(frames.shape[:3], np.float32)
@@ -102,7 +103,7 @@ class TestBeyond32Bits:
 
     @last_blocks(2)
     def test_overlap_add(self, device, monkeypatch, rng):
-        n_frames, n_fft = BEYOND // 2048 + 1, 2048
+        n_frames, n_fft = 2 * BEYOND // 2048 + 1, 2048
         frames = device.sparse(np.float32, 1, 1, n_frames, n_fft)
         frames._host[0, 0, -1] = rng.uniform(-1, 1, n_fft)
         monkeypatch.setattr(device.cupy.fft, "irfft", lambda spectra, n: frames)
