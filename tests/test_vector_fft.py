@@ -339,9 +339,15 @@ inside = np.frombuffer(memory, np.float32, page, page)
 inside[:] = 1
 for n_fft, hop_length in ((64, 16), (400, 160), (64, 100), (512, 37)):
     for length in (len(inside), 1500):
-        for x in (inside[:length], inside[-length:], inside[::-1][:length], inside[::2]):
+        for x in (inside[:length], inside[-length:], inside[::-1][:length], inside[1::2]):
             for pads in ({}, {"pad_begin": hop_length < n_fft, "pad_end": True}):
                 kapre_ref.stft_magnitude(x, n_fft, None, hop_length, **pads)
+stereo = np.random.default_rng(0).standard_normal((1, 400, 2)).astype(np.float32)
+expected = kapre_ref.stft_magnitude(stereo, 64)
+for part in (slice(None, expected.size), slice(-expected.size, None)):
+    out = inside[part].reshape(expected.shape)
+    np.testing.assert_array_equal(kapre_ref.stft_magnitude(stereo, 64, out=out), expected)
+inside[:] = 1
 size = kapre_ref.stft(np.ones(400, np.float32), 64).shape
 spectra = np.frombuffer(memory, np.complex64, size[0] * size[1], 5 * page - 8 * size[0] * size[1])
 kapre_ref.inverse_stft(spectra.reshape(size), 64)

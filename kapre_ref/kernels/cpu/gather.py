@@ -45,6 +45,31 @@ def copy_numbers(emitter, source, source_stride, target, target_stride, n):
 
 
 @vector_function
+def join_channel(emitter, source, target, n):
+    """Copy `n` vectors of one of two channels that lie side by side; reads a number past its last.
+
+    A vector of each second number is put together from two.
+    """
+    even = range(0, 2 * emitter.lanes, 2)
+    with emitter.loop(n) as i:
+        place = source + i * (2 * emitter.bytes)
+        halves = emitter.load(place), emitter.load(place + emitter.bytes)
+        emitter.store(emitter.shuffle(*halves, even), target + i * emitter.bytes)
+
+
+@vector_function
+def part_channel(emitter, source, target, n):
+    """Copy `n` vectors to one of two channels that lie side by side."""
+    lanes = emitter.lanes
+    with emitter.loop(n) as i:
+        x = emitter.load(source + i * emitter.bytes)
+        for half in range(2):
+            # Lane by lane twice: what lands between is not stored.
+            spread = emitter.shuffle(x, x, [(half * lanes + lane) // 2 for lane in range(lanes)])
+            emitter.store_even(spread, target + (i * 2 + half) * emitter.bytes)
+
+
+@vector_function
 def fill_zeros(emitter, target, n):
     """Write zeros."""
     zero = emitter.value(0.0, emitter.load_number(target))

@@ -212,7 +212,6 @@ def _tables_of(n_fft, dtype):
     n_rows, n_freq = n_fft // 2, n_fft // 2 + 1
     # The first pass makes two butterflies at a time: small ones leave it enough registers.
     radices = tuple(sorted(factorize(n_rows)))
-    block = n_rows // radices[0]
     block, row_bytes = n_rows // radices[0], 2 * vector
     k = np.arange(block // 2 + 1)[:, None] + block * np.arange(radices[0])  # as they are used
     twiddles = pass_twiddles(n_rows, radices, dtype)

@@ -7,6 +7,8 @@ from kapre_ref.kernels.cpu.gather import (
     copy_numbers,
     copy_vector,
     fill_zeros,
+    join_channel,
+    part_channel,
     transpose_pieces,
 )
 from kapre_ref.kernels.cpu.jit import inlined, kernel
@@ -58,11 +60,16 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
         scratch + plan.at_samples + plan.n_tiles * lanes * plan.sample_row_bytes,
         4 * plan.n_pieces,
     )  # what `offsets` points to outside the frames
-    for block in range(first_block, last_block):
-        number = block // blocks_of_channel
-        first_frame = (block - number * blocks_of_channel) * frames_of_block
-        batch = number // job.n_channels
-        channel = number - batch * job.n_channels
+    # One channel after the other, but all of one time where they lie side by side in the result.
+    side_by_side = job.out_strides[1] < job.out_strides[2]
+    for index in range(first_block, last_block):
+        if side_by_side:
+            number, channel = index // job.n_channels, index % job.n_channels
+            batch, block = number // blocks_of_channel, number % blocks_of_channel
+        else:
+            number, block = index // blocks_of_channel, index % blocks_of_channel
+            batch, channel = number // job.n_channels, number % job.n_channels
+        first_frame = block * frames_of_block
         signal = job.signal + batch * job.signal_strides[0] + channel * job.signal_strides[1]
         target = (
             job.out
@@ -72,9 +79,10 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
         )
         gather(unit, lanes, item, plan, job, signal, first_frame, scratch)
         n_gathered = (first_frame + plan.n_pieces - 1) * plan.hop_length + plan.n_tiles * lanes
-        next_samples = signal + (n_gathered - job.n_padded) * item
+        next_samples = signal + (n_gathered - job.n_padded) * job.signal_strides[2]
         ahead_bytes = bin_bytes * (job.result != BANDS)  # bands are few: they need not be fetched
-        transform(unit, lanes, item, plan, bins, scratch, next_samples, target, ahead_bytes)
+        step = frames_of_block * plan.hop_length * job.signal_strides[2] // plan.n_rows
+        transform(unit, lanes, item, plan, bins, scratch, next_samples, step, target, ahead_bytes)
         if job.result == POLAR:
             turn_to_polar(unit, lanes, item, plan, scratch)
 
@@ -87,7 +95,8 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
             elif job.result == POLAR:
                 finished = rows + part * plan.n_freq * bin_bytes
             if job.scale:
-                peaks = job.peaks + (block * plan.n_sets + part) * vector
+                of_channel = (batch * job.n_channels + channel) * blocks_of_channel
+                peaks = job.peaks + ((of_channel + block) * plan.n_sets + part) * vector
                 decibels(unit, finished, n_values, job.scale, peaks)
             frames = part * lanes
             n_frames = min(lanes, job.n_frames - first_frame - frames)
@@ -128,6 +137,7 @@ def gather(unit, lanes, item, plan, job, signal, first_frame, scratch):
             start = first + i * plan.hop_length
             stage_samples(
                 unit,
+                lanes,
                 item,
                 signal,
                 sample_stride,
@@ -145,28 +155,27 @@ def gather(unit, lanes, item, plan, job, signal, first_frame, scratch):
 
 
 @inlined
-def stage_samples(unit, item, signal, stride, n_samples, first, n, target):
+def stage_samples(unit, lanes, item, signal, stride, n_samples, first, n, target):
     """Copy samples from `first` on, zeros where there are none."""
     n_before = min(max(-first, 0), n)
     stop = max(min(n_samples - first, n), n_before)
     fill_zeros(unit, target, n_before)
-    copy_numbers(
-        unit,
-        signal + (first + n_before) * stride,
-        stride,
-        target + n_before * item,
-        item,
-        stop - n_before,
-    )
+    source, place, count = signal + (first + n_before) * stride, n_before * item, stop - n_before
+    done = 0
+    if stride == 2 * item and count > 0:
+        done = (count - 1) // lanes * lanes
+        join_channel(unit, source, target + place, done // lanes)
+    place += done * item
+    copy_numbers(unit, source + done * stride, stride, target + place, item, count - done)
     fill_zeros(unit, target + stop * item, n - stop)
 
 
 @inlined
-def transform(unit, lanes, item, plan, bins, scratch, next_samples, target, ahead_bytes):
+def transform(unit, lanes, item, plan, bins, scratch, next_samples, step, target, ahead_bytes):
     """Make magnitudes or spectra of a block: one pass over everything, then block by block of rows.
 
-    What is needed next comes into cache meanwhile: the samples of the next block of frames, and
-    `ahead_bytes` for each bin of where the result will be written.
+    What is needed next comes into cache meanwhile: the samples of the next block of frames, one
+    cache line every `step` bytes, and `ahead_bytes` for each bin of where the result will be.
     """
     samples, rows = scratch + plan.at_samples, scratch + plan.at_rows
     values, peak = scratch + plan.at_values, scratch + plan.at_peak
@@ -175,7 +184,6 @@ def transform(unit, lanes, item, plan, bins, scratch, next_samples, target, ahea
     block_rows = plan.n_rows // radix
     block_stride = (block_rows + 1) * row_bytes
     twiddles = plan.twiddles + block_rows * (radix - 1) * 2 * item
-    step = lanes * plan.n_sets * plan.hop_length * item // plan.n_rows
     n_unfused = plan.n_unfused
     fill_zeros(unit, peak, lanes)
     while True:
@@ -281,14 +289,19 @@ def write_rows(
                 copy_rows(unit, strip, strip_row, n_frames, count, place, stride)
             else:
                 place = target + done // n_numbers * value_stride
+                parted = 0
+                if n_numbers == 1 and value_stride == 2 * item:
+                    parted = count // lanes * lanes
                 for frame in range(n_frames):
+                    row, column = strip + frame * strip_row, place + frame * stride
+                    part_channel(unit, row, column, parted // lanes)
                     for part in range(n_numbers):
                         copy_numbers(
                             unit,
-                            strip + frame * strip_row + part * item,
+                            row + (parted + part) * item,
                             n_numbers * item,
-                            place + frame * stride + part * item,
+                            column + parted * value_stride + part * item,
                             value_stride,
-                            count // n_numbers,
+                            count // n_numbers - parted,
                         )
         done += count

@@ -259,7 +259,6 @@ class Emitter:
 
     def store_first(self, x, address, count):
         """Store the first `count` lanes of a vector, all of them if it has fewer."""
-        mask_type = ir.VectorType(ir.IntType(1), self.lanes)
         lane = ir.Constant(ir.VectorType(_I32, self.lanes), list(range(self.lanes)))
         clipped = self.builder.trunc(self.minimum(count, self.lanes).llvm, _I32)
         empty = ir.Constant(lane.type, ir.Undefined)
@@ -267,9 +266,16 @@ class Emitter:
         all_lanes = self.builder.shuffle_vector(
             first, empty, ir.Constant(lane.type, [0] * self.lanes)
         )
-        mask = self.builder.icmp_signed("<", lane, all_lanes)
+        self._store_masked(x, address, self.builder.icmp_signed("<", lane, all_lanes))
+
+    def store_even(self, x, address):
+        """Store lanes 0, 2, 4 ... of a vector, and leave alone what lies between."""
+        mask_type = ir.VectorType(ir.IntType(1), self.lanes)
+        self._store_masked(x, address, ir.Constant(mask_type, [1, 0] * (self.lanes // 2)))
+
+    def _store_masked(self, x, address, mask):
         pointer = self._pointer(address, self.vector)
-        store_type = ir.FunctionType(ir.VoidType(), [self.vector, pointer.type, _I32, mask_type])
+        store_type = ir.FunctionType(ir.VoidType(), [self.vector, pointer.type, _I32, mask.type])
         name = f"llvm.masked.store.v{self.lanes}f{8 * self.itemsize}.p0"
         function = cgutils.get_or_insert_function(self.builder.module, store_type, name)
         self.builder.call(function, [x.llvm, pointer, ir.Constant(_I32, self.itemsize), mask])
