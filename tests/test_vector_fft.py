@@ -217,6 +217,15 @@ class TestTransform:
         allowed = 1.25 if n_fft < 128 else 1.1
         assert error <= allowed * np.linalg.norm(scipy.fft.rfft(frames) - expected)
 
+    @pytest.mark.parametrize("n_fft", [3, 4, 6, 14, 16, 30, 64, 225, 400, 512])
+    def test_real_bins_have_an_imaginary_part_of_plus_zero(self, n_fft, dtype, rng):
+        frames = rng.standard_normal((40, n_fft)).astype(dtype)  # -0 would turn phases by 2 pi
+        got = np.empty((1, 1, 40, n_fft // 2 + 1), np.result_type(dtype, np.complex64))
+        cpu.stft(frames.reshape(1, 1, -1), plan_of(n_fft, n_fft), got)
+        edges = got[..., [0] if n_fft % 2 else [0, -1]].imag
+        assert not np.signbit(edges).any()
+        np.testing.assert_array_equal(edges, 0)
+
     @pytest.mark.parametrize(
         "n_fft", [4, 6, 10, 14, 16, 30, 96, 98, 250, 400, 512, 1024, 1536, 2000, 2048, 4096]
     )

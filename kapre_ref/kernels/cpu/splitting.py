@@ -26,8 +26,9 @@ def _split_pair(emitter, a, b, factor, k_a, k_b, write_pair):
     w = Complex(emitter.broadcast(factor), emitter.broadcast(factor + emitter.itemsize))
     # Products go into sums unrounded: LLVM would share each between both bins, and add it twice.
     x_a = even.plus_product(odd, w)
-    mirrored = even.plus_product(Complex(-odd.re, -odd.im), w)
-    x_b = Complex(mirrored.re, -mirrored.im)
+    # conj(E) - conj(w) conj(O): bins of real values have an imaginary part of 0, not of -0.
+    minus_odd, conjugate = Complex(-odd.re, odd.im), Complex(w.re, -w.im)
+    x_b = Complex(even.re, -even.im).plus_product(minus_odd, conjugate)
     write_pair(k_a, x_a, k_b, x_b)
 
 
