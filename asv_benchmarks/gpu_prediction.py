@@ -74,8 +74,8 @@ def _log_mel(n_fft, win_length, hop_length, n_mels, sample_rate, lanes):
     # Each turn over `lanes` bands is as long as its widest band: 64 bins at a time, then 16.
     filterbank = kr.filterbank_mel(sample_rate, n_fft // 2 + 1, n_mels)
     widths = np.resize((filterbank != 0).sum(0), -(-n_mels // lanes) * lanes).reshape(-1, lanes)
-    widest = widths.max(1)
-    turns = [1, len(widest), (widest // 64).sum(), (widest % 64 // 16).sum(), 0]
+    # Lanes wait for those with the widest bands, in the loop of four bins and in that of the rest.
+    turns = [1, len(widths), (widths // 4).max(1).sum(), (widths % 4).max(1).sum()]
     return Work(
         f"log-mel {n_mels} of {n_fft}/{hop_length}",
         "frame",

@@ -165,12 +165,15 @@ struct Bands : StridedMagnitudes<S, DECIBEL> {
             const Real<C>* weights = s.weights + band;
             Real<C> sums[4] = {0, 0, 0, 0};  // chains of additions that do not wait
             int i = 0;
+            // No further: bands are narrow, and a longer code would mostly be passed over.
+#pragma unroll 1
             for (; i + 4 <= bins.y; i += 4)
 #pragma unroll
                 for (int part = 0; part < 4; ++part) {
                     sums[part] += *weights * magnitudes[i + part];
                     weights += s.n_bands;
                 }
+#pragma unroll 1
             for (; i < bins.y; ++i) {
                 sums[0] += *weights * magnitudes[i];
                 weights += s.n_bands;

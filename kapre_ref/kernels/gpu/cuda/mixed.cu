@@ -32,14 +32,8 @@
 // all. Where two frames are served together, Z[M - k] runs down in both and takes two wavefronts
 // instead of one: 62 of shared memory for a frame of N = 400, not 55.
 //
-// Predicted for an H100 as in stft.cu, nothing of it measured: instructions that warps issue for a
-// frame, the time for them at 85 % of the issue slots, and for 4 or 8 (hop + n_freq) bytes alone,
-// hop = N / 4.
-//
-//     magnitudes of N   320   400   480   800  1200  2000  3072   256   400  1024  4096 (double)
-//     instructions      276   366   424   798  1399  2408  3376   317   616  1464  6844
-//     ns a frame       0.35  0.46  0.54  1.01  1.78  3.06  4.29  0.40  0.78  1.86  8.69
-//     bytes alone      0.32  0.40  0.48  0.80  1.20  2.00  3.07  0.51  0.80  2.05  8.19
+// asv_benchmarks/gpu/prediction.md has predictions for N = 400 and for float64; three passes are
+// bound by the instructions that warps issue, two nearly by the bytes. Nothing of it is measured.
 
 namespace kapre {
 

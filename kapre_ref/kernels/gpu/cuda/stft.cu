@@ -25,14 +25,9 @@
 // meets all 32 banks once. Of the two frames of a half warp of N = 256, the slots lie 16 banks
 // apart. No warp waits for another: there is no barrier wider than a warp.
 //
-// Predicted for an H100 (132 SMs, 1.755 GHz), nothing of it measured: a warp issues some 980, 1040,
-// 1900, 1990 and 3870 instructions for its frames of N = 256 ... 4096, at 85 % of the issue slots.
-// N = 2048 takes 160 wavefronts of shared memory and shuffles and about 290 of the L1 a frame,
-// 1.9 ns. Beside it the least time for 4 (hop + n_freq) bytes a frame at 3 TB/s, hop = N / 4.
-//
-//     magnitudes of N   256    512   1024   2048   4096
-//     ns a frame       0.31   0.65   1.20   2.51   4.90
-//     bytes alone      0.26   0.51   1.03   2.05   4.10
+// What an H100 is predicted to take, from machine code and counted traffic, is in
+// asv_benchmarks/gpu/prediction.md: 90 to 100 % of what the bytes alone would allow. Nothing of it
+// is measured.
 
 namespace kapre {
 
