@@ -1,5 +1,7 @@
 """delta."""
 
+import sys
+
 import numpy as np
 import plain_formulas
 import pytest
@@ -8,6 +10,7 @@ from closeness import assert_close, assert_oracle_close, eps_of
 from operation import FIRST, OperationTests, as_caller, case, channels_first, wide
 
 import kapre_ref as kr
+from kapre_ref.kernels import cpu
 
 MODES = ("symmetric", "reflect", "constant")
 
@@ -153,3 +156,57 @@ class TestDelta(OperationTests):
     def test_rules(self, arguments, kind, match):
         with pytest.raises(kind, match=match):
             kr.delta(**{"x": np.ones((4, 3)), **arguments})
+
+
+@pytest.fixture(params=["in the caches", "past the caches"])
+def streamed(request, monkeypatch):
+    """Have small results written as large ones are."""
+    threshold = 0 if request.param == "past the caches" else 1 << 62
+    monkeypatch.setattr(sys.modules[cpu.delta.__module__], "_STREAMED_BYTES", threshold)
+
+
+@pytest.mark.usefixtures("streamed")
+class TestSlopesInMemory:
+    @pytest.fixture(autouse=True)
+    def default_threads(self):
+        yield
+        kr.set_num_threads(None)
+
+    @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+    @pytest.mark.parametrize("win_length", [3, 5, 7, 9, 11, 31])
+    @pytest.mark.parametrize("shape", [(2, 33, 16), (3, 40, 23), (1, 32, 33), (2, 31, 64)])
+    def test_every_number_of_terms(self, dtype, win_length, shape, rng):
+        x = rng.standard_normal(shape).astype(dtype)
+        expected = kr.delta_reference(x, win_length)
+        # A sum of at most 15 terms of a few units each, less in float16 than its own rounding.
+        assert_close(kr.delta(x, win_length), expected, 16 * eps_of(dtype))
+
+    @pytest.mark.parametrize("start", range(0, 20, 3))
+    @pytest.mark.parametrize("width", [1, 16, 21])
+    def test_writes_its_own_place_only(self, start, width, rng):
+        # From every place relative to a vector; what lies around is neither read nor changed.
+        size = 2 * 27 * width
+        numbers, slopes = np.full((2, start + size + 40), np.nan, np.float32)
+        inside = slice(start, start + size)
+        numbers[inside] = rng.standard_normal(size)
+        x, out = (flat[inside].reshape(2, 1, 27, width) for flat in (numbers, slopes))
+        cpu.delta(x, 5, "reflect", out)
+        assert_close(out, kr.delta_reference(x, 5, "reflect", "channels_first"), 8 * eps_of("f4"))
+        assert np.isnan(np.delete(slopes, np.arange(start, start + size))).all()
+
+    @pytest.mark.parametrize("win_length", [5, 21])
+    def test_bits_do_not_depend_on_threads(self, win_length, rng):
+        x = rng.standard_normal((3, 1001, 307)).astype(np.float32)
+        results = []
+        for n_threads in (1, 2, 3, 7):
+            kr.set_num_threads(n_threads)
+            results.append(kr.delta(x, win_length).view(np.uint32))
+        for other in results[1:]:
+            np.testing.assert_array_equal(other, results[0])
+
+
+def test_bits_do_not_depend_on_the_way(rng, monkeypatch):
+    x = rng.standard_normal((2, 101, 37)).astype(np.float32)
+    expected = kr.delta(x).view(np.uint32)
+    monkeypatch.setattr(sys.modules[cpu.delta.__module__], "_STREAMED_BYTES", 0)
+    np.testing.assert_array_equal(kr.delta(x).view(np.uint32), expected)

@@ -1,14 +1,20 @@
-"""Deltas: weighted differences of the frames around each frame, summed in cache."""
+"""Deltas: weighted differences of the frames around each frame, a few frames at a time."""
 
 import numpy as np
+from numba.core import config
 
 from kapre_ref.kernels.cpu.blocks import for_items
 from kapre_ref.kernels.cpu.jit import as_input, inlined, kernel
 from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.pool import run_slices
+from kapre_ref.kernels.cpu.vector import MAX_VECTOR_BYTES, vector_functions
 
-_TERM_SECONDS = 1e-10
-_TILE = 1 << 10  # numbers summed at a time: they and all that is added stay in L1
+_TERM_SECONDS = 7e-11
+_AT_ONCE = 8  # frames; what they are summed from fills the registers of AVX-512
+# A store reads the line that it changes, unless it goes past the caches. So do results that would
+# not stay in them with what they are made of, if the windows are so short that loading all of their
+# frames for every frame takes less time than that.
+_STREAMED_BYTES, _STREAMED_TERMS = 1 << 23, (1, 2, 3, 4)
 # By what the index of a mirrored frame differs from `reflect`; frames outside may also be zero.
 _MIRRORS = {"symmetric": 1, "reflect": 0, "constant": -1}
 
@@ -29,10 +35,12 @@ def delta(spectra, win_length, mode, out):
     dtype = working_dtype(out.dtype)
     norm = half * (half + 1) * (2 * half + 1) // 3  # the sum of n * n on both sides
     n_terms = min(half, n_frames - 1)  # further away from any frame there are none
-    weights = np.zeros(3 + n_terms, dtype)  # terms are added two by two
-    weights[: 1 + n_terms] = [n / norm for n in range(1 + n_terms)]
-    weights, nothing = as_input(weights), as_input(np.zeros(width, dtype))
-    constants = weights, n_terms, nothing, _MIRRORS[mode]
+    weights = as_input(np.array([n / norm for n in range(1 + n_terms)], dtype))
+    nothing = as_input(np.zeros(width, dtype))
+    n_edge = n_frames if config.DISABLE_JIT else n_terms
+    streams = out.nbytes >= _STREAMED_BYTES and n_terms in _STREAMED_TERMS
+    streams &= width * dtype.itemsize >= MAX_VECTOR_BYTES
+    constants = weights, n_terms, n_edge, streams, nothing, _MIRRORS[mode]
 
     def differentiate(frames, slopes):
         frames = frames.reshape(-1, n_frames, width)
@@ -47,55 +55,42 @@ def delta(spectra, win_length, mode, out):
 
 
 @kernel
-def _sum_differences(frames, weights, n_terms, nothing, mirror, slopes, start, stop):
+def _sum_differences(
+    frames, weights, n_terms, n_edge, streams, nothing, mirror, slopes, start, stop
+):
     n_frames, width = slopes.shape[1:]
+    unit, row_bytes = weights[0], width * slopes.itemsize
     index = start  # of all frames of all rows
     while index < stop:
         row, t = divmod(index, n_frames)
-        n_inside = min(n_frames - n_terms - t, stop - index) if t >= n_terms else 0
+        n_inside = min(n_frames - n_edge - t, stop - index) if t >= n_edge else 0
         if n_inside > 0:
-            # Frames whose windows lie inside are one stretch of numbers, like their neighbours.
-            numbers, totals = frames[row].reshape(-1), slopes[row].reshape(-1)
-            end = (t + n_inside) * width
-            for first in range(t * width, end, _TILE):
-                last = min(first + _TILE, end)
-                for n in range(1, 1 + max(n_terms, 1), 2):
-                    near, far = _offsets(n, n_terms, width)
-                    _add_terms(
-                        totals[first:last],
-                        weights[0],
-                        numbers[first:last],
-                        weights[n],
-                        numbers[first - near : last - near],
-                        numbers[first + near : last + near],
-                        weights[n + 1],
-                        numbers[first - far : last - far],
-                        numbers[first + far : last + far],
-                        n == 1,
-                    )
+            place, table = index * row_bytes, weights.ctypes.data
+            source, target = frames.ctypes.data + place, slopes.ctypes.data + place
+            if streams:
+                stream_slopes(unit, n_terms, source, row_bytes, n_inside, table, target)
+            else:
+                n_groups = n_inside // _AT_ONCE
+                done = n_groups * _AT_ONCE
+                sum_slopes(unit, _AT_ONCE, source, width, n_groups, n_terms, table, target)
+                source, target = source + done * row_bytes, target + done * row_bytes
+                sum_slopes(unit, 1, source, width, n_inside - done, n_terms, table, target)
             index += n_inside
         else:
-            for n in range(1, 1 + max(n_terms, 1), 2):
-                near, far = _offsets(n, n_terms, 1)
-                _add_terms(
-                    slopes[row, t],
-                    weights[0],
-                    frames[row, t],
-                    weights[n],
-                    _frame(frames, row, t - near, mirror, nothing),
-                    _frame(frames, row, t + near, mirror, nothing),
-                    weights[n + 1],
-                    _frame(frames, row, t - far, mirror, nothing),
-                    _frame(frames, row, t + far, mirror, nothing),
-                    n == 1,
-                )
+            _sum_at_edge(frames, row, t, weights, n_terms, nothing, mirror, slopes[row, t])
             index += 1
 
 
 @inlined
-def _offsets(n, n_terms, width):
-    # Of the terms n and n + 1; what is too much is the frame itself less itself, times 0.
-    return n * width if n <= n_terms else 0, (n + 1) * width if n < n_terms else 0
+def _sum_at_edge(frames, row, t, weights, n_terms, nothing, mirror, total):
+    here = frames[row, t]
+    for j in range(total.size):
+        total[j] = here[j] * weights[0]  # what is not finite counts even times 0
+    for n in range(1, 1 + n_terms):
+        before = _frame(frames, row, t - n, mirror, nothing)
+        after = _frame(frames, row, t + n, mirror, nothing)
+        for j in range(total.size):
+            total[j] += weights[n] * (after[j] - before[j])
 
 
 @inlined
@@ -107,15 +102,69 @@ def _frame(frames, row, t, mirror, nothing):
     return frames[row, t] if 0 <= t < n_frames else nothing
 
 
-@inlined
-def _add_terms(
-    total, weight_0, here, weight_1, before_1, after_1, weight_2, before_2, after_2, is_first
-):
-    if is_first:  # what is not finite counts even times 0, as in the formula
-        for j in range(total.size):
-            near = weight_1 * (after_1[j] - before_1[j])
-            total[j] = here[j] * weight_0 + near + weight_2 * (after_2[j] - before_2[j])
-    else:
-        for j in range(total.size):
-            near = weight_1 * (after_1[j] - before_1[j])
-            total[j] += near + weight_2 * (after_2[j] - before_2[j])
+@vector_functions((_AT_ONCE, 1))
+def sum_slopes(emitter, n_at_once, source, width, n_groups, n_terms, weights, target):
+    """Write the slopes of groups of frames whose windows lie inside.
+
+    The frames n before those of a group are the ones n - 1 before them but for the first, and those
+    after them likewise: so a term takes two loads for all of the group.
+    """
+    row_bytes = width * emitter.itemsize
+    n_vectors = width // emitter.lanes
+    rest = width - n_vectors * emitter.lanes
+
+    def sum_vectors(at, load):
+        before = after = [load(at + row_bytes * i) for i in range(n_at_once)]
+        totals = [emitter.variable(x * 0.0) for x in before]  # what is not finite counts
+        before, after = ([emitter.variable(x) for x in vectors] for vectors in (before, after))
+        with emitter.loop(n_terms) as i:
+            n = i + 1
+            weight = emitter.broadcast(weights + n * emitter.itemsize)
+            earlier = [load(at - row_bytes * n), *(x.get() for x in before[:-1])]
+            later = [*(x.get() for x in after[1:]), load(at + row_bytes * (n + (n_at_once - 1)))]
+            for x, total in enumerate(totals):
+                before[x].set(earlier[x])
+                after[x].set(later[x])
+                total.set(emitter.multiply_add(later[x] - earlier[x], weight, total.get()))
+        return [total.get() for total in totals]
+
+    with emitter.loop(n_groups) as group:
+        first = source + group * row_bytes * n_at_once
+        place = target + group * row_bytes * n_at_once
+        ahead = row_bytes * (n_terms + n_at_once)  # what the next group lacks
+        with emitter.loop(n_vectors) as i:
+            at = first + i * emitter.bytes
+            for x in range(n_at_once):
+                emitter.prefetch(at + ahead + row_bytes * x, for_writing=False)
+            for x, total in enumerate(sum_vectors(at, emitter.load)):
+                emitter.store(total, place + i * emitter.bytes + row_bytes * x)
+        with emitter.loop(emitter.minimum(rest, 1)):
+            at = n_vectors * emitter.bytes
+            totals = sum_vectors(first + at, lambda address: emitter.load_first(address, rest))
+            for x, total in enumerate(totals):
+                emitter.store_first(total, place + at + row_bytes * x, rest)
+
+
+@vector_functions(_STREAMED_TERMS)
+def stream_slopes(emitter, n_terms, source, row_bytes, n_frames, weights, target):
+    """Do the same past the caches. Frames are one stretch of numbers, a vector or more of them."""
+    n_bytes = n_frames * row_bytes
+
+    def sum_vector(at):
+        total = emitter.load(at) * 0.0
+        for n in range(1, 1 + n_terms):
+            difference = emitter.load(at + row_bytes * n) - emitter.load(at - row_bytes * n)
+            weight = emitter.broadcast(weights + n * emitter.itemsize)
+            total = emitter.multiply_add(difference, weight, total)
+        return total
+
+    # Not all of the first vector and of the last is streamed: both are also stored as they lie.
+    last = n_bytes - emitter.bytes
+    skipped = emitter.integer(emitter.bytes) - emitter.beyond_multiple(target)
+    emitter.store(sum_vector(source), target)
+    with emitter.loop((n_bytes - skipped) // emitter.bytes) as i:
+        at = skipped + i * emitter.bytes
+        emitter.prefetch(source + at + row_bytes * (n_terms + 2), for_writing=False)
+        emitter.stream(sum_vector(source + at), target + at)
+    emitter.store(sum_vector(source + last), target + last)
+    emitter.drain()

@@ -259,6 +259,19 @@ class Emitter:
 
     def store_first(self, x, address, count):
         """Store the first `count` lanes of a vector, all of them if it has fewer."""
+        self._store_masked(x, address, self._first(count))
+
+    def load_first(self, address, count):
+        """Load the first `count` lanes of a vector; the others are 0, and need not be memory."""
+        mask, pointer = self._first(count), self._pointer(address, self.vector)
+        others = self.constant(0).llvm
+        load_type = ir.FunctionType(self.vector, [pointer.type, _I32, mask.type, self.vector])
+        name = f"llvm.masked.load.v{self.lanes}f{8 * self.itemsize}.p0"
+        function = cgutils.get_or_insert_function(self.builder.module, load_type, name)
+        arguments = [pointer, ir.Constant(_I32, self.itemsize), mask, others]
+        return Value(self, self.builder.call(function, arguments))
+
+    def _first(self, count):
         lane = ir.Constant(ir.VectorType(_I32, self.lanes), list(range(self.lanes)))
         clipped = self.builder.trunc(self.minimum(count, self.lanes).llvm, _I32)
         empty = ir.Constant(lane.type, ir.Undefined)
@@ -266,7 +279,7 @@ class Emitter:
         all_lanes = self.builder.shuffle_vector(
             first, empty, ir.Constant(lane.type, [0] * self.lanes)
         )
-        self._store_masked(x, address, self.builder.icmp_signed("<", lane, all_lanes))
+        return self.builder.icmp_signed("<", lane, all_lanes)
 
     def store_even(self, x, address):
         """Store lanes 0, 2, 4 ... of a vector, and leave alone what lies between."""
