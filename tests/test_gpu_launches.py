@@ -114,18 +114,20 @@ class TestBeyond32Bits:
         expected = frames._host[0, 0, -1] * window
         np.testing.assert_allclose(out._host[0, 0, -512:], expected[-512:], atol=1e-6)
 
+    @pytest.mark.parametrize("n_fft", [4096, 4000])
     @pytest.mark.parametrize("name", ["stft", "stft_magnitude"])
     @last_blocks(1)
-    def test_spectra(self, device, name, rng):
-        # Frames of 4096 samples, one sample apart, have 2^31 bins before the signal has many.
-        n_frames = BEYOND // 2049 + 65
-        x = rng.uniform(-1, 1, (1, 1, n_frames + 4095)).astype(np.float32)
+    def test_spectra(self, device, name, n_fft, rng):
+        # Frames one sample apart have 2^31 bins before the signal has many.
+        n_freq = n_fft // 2 + 1
+        n_frames = BEYOND // n_freq + 65
+        x = rng.uniform(-1, 1, (1, 1, n_frames + n_fft - 1)).astype(np.float32)
         dtype = np.complex64 if name == "stft" else np.float32
-        out = device.sparse(dtype, 1, 1, n_frames, 2049)
-        plan = stft_plan(4096, None, 1, None, False, False)
+        out = device.sparse(dtype, 1, 1, n_frames, n_freq)
+        plan = stft_plan(n_fft, None, 1, None, False, False)
         scale = () if name == "stft" else (None,)
         getattr(device.kernels, name)(device.cupy.asarray(x), plan, *scale, out)
-        expected = getattr(kr, f"{name}_reference")(x[0, 0, -4096:].astype(float), 4096)
+        expected = getattr(kr, f"{name}_reference")(x[0, 0, -n_fft:].astype(float), n_fft)
         np.testing.assert_allclose(out._host[0, 0, -1], expected[0], atol=1e-4)
 
     @pytest.mark.parametrize(
@@ -140,13 +142,18 @@ class TestBeyond32Bits:
         np.testing.assert_array_equal(got, expected)
 
     @pytest.mark.parametrize("axis", range(4))
-    @pytest.mark.parametrize("name", ["stft", "stft_magnitude", "frame", "energy"])
-    def test_strides_of_output(self, device, name, axis, rng):
+    @pytest.mark.parametrize(
+        ("name", "n_fft"),
+        [(name, n) for name in ("stft", "stft_magnitude") for n in (256, 400)]
+        + [("frame", 256), ("energy", 256)],
+    )
+    def test_strides_of_output(self, device, name, n_fft, axis, rng):
         x = device.cupy.asarray(rng.uniform(-1, 1, (2, 2, 512)).astype(np.float32))
-        plan = stft_plan(256, None, 256, None, False, False)
+        plan = stft_plan(n_fft, None, 512 - n_fft, None, False, False)
+        spectra = 2, 2, 2, n_fft // 2 + 1
         shape, dtype, *arguments = {
-            "stft": ((2, 2, 2, 129), np.complex64, plan),
-            "stft_magnitude": ((2, 2, 2, 129), np.float32, plan, None),
+            "stft": (spectra, np.complex64, plan),
+            "stft_magnitude": (spectra, np.float32, plan, None),
             "frame": ((2, 2, 2, 256), np.float32, 256, 0),
             "energy": ((2, 2, 2), np.float32, 256, 256, 0, 1.0),
         }[name]
