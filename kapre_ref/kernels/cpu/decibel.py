@@ -100,9 +100,9 @@ def limit_decibels(out, peaks, scale):
     """Raise what lies more than the dynamic range below the peak of its item."""
     zero = 10 * math.log10(max(scale.amin, scale.ref_value))
     floor = 10 * math.log10(scale.amin) - zero
-    limits = peaks.max(axis=(1, 2)) - peaks.dtype.type(scale.dynamic_range)
-    if (limits < floor - 1e-3).all():  # false with NaN, which poisons its item
+    if float(peaks.max()) - scale.dynamic_range < floor - 1e-3:  # no item's peak is far above it
         return
+    limits = peaks.max(axis=(1, 2)) - peaks.dtype.type(scale.dynamic_range)  # NaN poisons its item
     limits = limits.astype(out.dtype)[:, None, None, None]
 
     def run(start, stop):

@@ -87,7 +87,7 @@ def _run(result, signals, plan, n_padded, scale, out, dtype):
     blocks_of_channel = -(-n_frames // frames_of_block)
     peaks = scale_address = peaks_address = None
     if scale is not None:
-        scale_address = _scale_numbers(scale, dtype).ctypes.data
+        _, scale_address = _scale_numbers(scale, dtype)
         peaks = np.empty((batch, n_channels, blocks_of_channel * frames_of_block), dtype)
         peaks_address = peaks.ctypes.data
     job = Job(
@@ -121,6 +121,10 @@ def _frame_seconds(plan):
 
 @lru_cache(maxsize=64)
 def _scale_numbers(scale, dtype):
-    """Return the least magnitude, what to add to 10 log10 of larger ones, and what it gives."""
+    """Return the least magnitude, what to add to 10 log10 of larger ones, and what it gives.
+
+    They are in an array, which comes with its address.
+    """
     zero = 10 * math.log10(max(scale.amin, scale.ref_value))
-    return np.array([scale.amin, -zero, 10 * math.log10(scale.amin) - zero], dtype)
+    numbers = np.array([scale.amin, -zero, 10 * math.log10(scale.amin) - zero], dtype)
+    return numbers, numbers.ctypes.data
