@@ -10,6 +10,7 @@ from operation import FIRST, OperationTests, as_caller, case, channels_first, wi
 
 import kapre_ref as kr
 from kapre_ref.filterbanks import hz_to_mel_reference, mel_to_hz_reference
+from kapre_ref.kernels.cpu import bands
 
 C1 = 440 * 2 ** (-45 / 12)  # Hz: 45 semitones below A4
 
@@ -433,3 +434,42 @@ class TestApplyFilterbank(OperationTests):
     def test_bad_format(self):
         with pytest.raises(ValueError, match=r"data_format must be one of .* got 'first'"):
             kr.apply_filterbank(np.ones((7, 33)), np.ones((33, 5)), "first")
+
+
+class TestBandsOfLongFrames:
+    """Frames that are long are not transposed, two of them are summed at a time; here all."""
+
+    @pytest.fixture(autouse=True)
+    def always(self, monkeypatch):
+        monkeypatch.setattr(bands, "_TURNED_BYTES", 0)
+        yield
+        kr.set_num_threads(None)
+
+    @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+    @pytest.mark.parametrize("n_bands", [1, 7, 8, 40, 45, 128])
+    @pytest.mark.parametrize("n_frames", [17, 18, 33])
+    def test_numbers_of_bands_and_frames(self, dtype, n_bands, n_frames, rng):
+        x = rng.uniform(0, 1, (n_frames, 1033)).astype(dtype)
+        weights = np.zeros((1033, n_bands), np.float32)
+        for band in range(n_bands):  # from one bin to many, at both ends too, one band empty
+            first = band * 1033 // n_bands
+            weights[first : first + 1 + 20 * (band % 7), band] = rng.uniform(-1, 1)
+        weights[-1, n_bands - 1] = 1
+        weights[:, n_bands // 2] = 0
+        got = kr.apply_filterbank(x, weights)
+        precise = wide(x) @ wide(weights)
+        # Of up to 121 terms below 1: four eps of the largest sums, one of which float16 rounds off.
+        assert_close(got, precise, 256 * eps_of(dtype))
+
+    def test_what_is_not_finite_and_threads(self, rng):
+        x = rng.uniform(0, 1, (2_001, 1025)).astype(np.float32)
+        weights = kr.filterbank_mel(22050, 1025, 125)
+        expected = kr.apply_filterbank(x, weights).view(np.uint32)
+        x[5, 0], x[8, 1024], x[2_000, 0] = np.nan, np.inf, -np.inf
+        for n_threads in (1, 2, 3, 7):
+            kr.set_num_threads(n_threads)
+            got = kr.apply_filterbank(x, weights)
+            # No band is where these are, and 0 times them is NaN; frames beside keep their bits.
+            assert np.isnan(got[[5, 8, 2_000]]).all()
+            others = np.delete(np.arange(2_001), [5, 8, 2_000])
+            np.testing.assert_array_equal(got.view(np.uint32)[others], expected[others])

@@ -3,6 +3,7 @@
 import numpy as np
 from numba.core import config
 
+from kapre_ref.kernels.cpu.band_products import pair_tables, sum_pairs
 from kapre_ref.kernels.cpu.blocks import for_rows
 from kapre_ref.kernels.cpu.epilogues import sum_bands
 from kapre_ref.kernels.cpu.gather import transpose_pieces
@@ -14,6 +15,7 @@ from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
 
 _BIN_SECONDS = 2e-10
 _SPARSE = 0.2  # with a larger part of the weights within the bands, BLAS is faster
+_TURNED_BYTES = 48 << 10  # frames in lanes that are more leave L1: their bands are summed in place
 
 
 def apply_filterbank(spectra, filterbank, out):
@@ -31,7 +33,10 @@ def apply_filterbank(spectra, filterbank, out):
 def band_sums(weights):
     """Return a function that multiplies contiguous frames by a filterbank in the fastest way."""
     n_freq, n_bands = weights.shape
-    table, packed = _sparse(weights)
+    ends = np.zeros((2, n_bands), np.int32)
+    ends[0] = n_freq
+    _find_bands(weights, *ends)
+    table, packed = _sparse(weights, *ends)
     if config.DISABLE_JIT or len(packed) > _SPARSE * weights.size + n_freq:
 
         def sum_bins(frames, bands):
@@ -39,6 +44,18 @@ def band_sums(weights):
 
         return sum_bins
     lanes, unit = n_lanes(weights.dtype), weights.dtype.type(1)
+    pairs = n_freq * vector_bytes() > _TURNED_BYTES and pair_tables(weights, *ends)
+    if pairs and pairs[-1].size <= _SPARSE * weights.size + n_freq:
+
+        def sum_long_rows(frames, bands):
+            frames, bands = frames.reshape(-1, n_freq), bands.reshape(-1, n_bands)
+
+            def run(start, stop):
+                sum_pairs(unit, *pairs, weights, frames[start:stop], bands[start:stop])
+
+            run_slices(run, len(bands), frames.size * _BIN_SECONDS, 2)
+
+        return sum_long_rows
 
     def sum_rows(frames, bands):
         frames, bands = frames.reshape(-1, n_freq), bands.reshape(-1, n_bands)
@@ -64,18 +81,14 @@ def multiply(spectra, weights, out):
         for_rows(run, spectra, out, weights.dtype, 0)  # BLAS has threads of its own
 
 
-def _sparse(weights):
+def _sparse(weights, starts, stops):
     """Return each band's first bin and their number, and the weights of all bands in one array.
 
     One more band of all bins weighs 0: its sum is NaN where a bin is NaN or infinite, else 0.
     """
-    n_freq, n_bands = weights.shape
-    ends = np.zeros((2, n_bands + 1), np.int32)
-    ends[0, :-1] = n_freq
-    ends[1, -1] = n_freq
-    _find_bands(weights, *ends)
-    counts = np.maximum(ends[1] - ends[0], 0)
-    table = np.stack([np.where(counts, ends[0], 0), counts], axis=1, dtype=np.int32)
+    starts, stops = np.append(starts, 0), np.append(stops, len(weights))
+    counts = np.maximum(stops - starts, 0)
+    table = np.stack([np.where(counts, starts, 0), counts], axis=1, dtype=np.int32)
     packed = np.zeros(counts.sum(), weights.dtype)
     _pack_bands(weights, as_input(table), packed)
     return as_input(table), as_input(packed)
