@@ -18,6 +18,9 @@ _THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
     "KAPRE_REF_NUM_THREADS",
 )
+# Threads of OpenMP, which MKL uses, would spin for 200 ms when their work is done, on processors that
+# the next contender needs.
+_IDLE_THREADS = {"KMP_BLOCKTIME": "0"}
 # The C library gives large arrays back to the system at each free, and gets them anew, page by
 # page; with these thresholds, in bytes, it keeps them.
 _TUNED_ALLOCATOR = {
@@ -29,7 +32,7 @@ _TUNED_ALLOCATOR = {
 def environment(n_threads=1, is_tuned=False):
     """Return the environment of a process that measures."""
     variables = dict(os.environ, PYTHONPATH=str(Path(kapre_ref.__file__).parent.parent))
-    variables |= dict.fromkeys(_THREAD_VARIABLES, str(n_threads))
+    variables |= dict.fromkeys(_THREAD_VARIABLES, str(n_threads)) | _IDLE_THREADS
     return variables | (_TUNED_ALLOCATOR if is_tuned else {})
 
 
