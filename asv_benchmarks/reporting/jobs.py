@@ -18,8 +18,8 @@ _THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
     "KAPRE_REF_NUM_THREADS",
 )
-# Threads of OpenMP, which MKL uses, would spin for 200 ms when their work is done, on processors that
-# the next contender needs.
+# Threads of OpenMP, which MKL uses, would spin for 200 ms when their work is done, on processors
+# that the next contender needs.
 _IDLE_THREADS = {"KMP_BLOCKTIME": "0"}
 # The C library gives large arrays back to the system at each free, and gets them anew, page by
 # page; with these thresholds, in bytes, it keeps them.
