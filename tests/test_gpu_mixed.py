@@ -287,6 +287,7 @@ class TestTraffic:
 OUTPUTS = ("Magnitudes<S>", "Bins<S>", "StridedBins<S>", "Bands<S, false>")
 # Registers of a thread of each shape.
 BUDGETS = {("f4", 400): 128, ("f4", 480): 168, ("f4", 1200): 128, ("f4", 2000): 168}
+BUDGETS |= {("f4", 504): 184, ("f4", 3360): 168}  # three passes, and many points of a thread
 BUDGETS |= {("f8", 400): 255, ("f8", 1024): 255, ("f8", 4096): 255}
 
 

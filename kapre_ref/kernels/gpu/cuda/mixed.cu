@@ -93,7 +93,12 @@ struct Mixed {
         return POINTS > 16 ? 2 : POINTS > 12 ? 3 : 4;
     }
     static constexpr int WARPS = warps();
-    static constexpr int BLOCKS = larger(4 * WARPS / ((THREADS + 31) / 32), 1);
+    // Blocks of a multiprocessor. Addresses of bins in shared memory take registers, so do three
+    // passes of many points: a block fewer for each, and nothing is spilled.
+    static __device__ constexpr int blocks(bool bins_in_shared) {
+        const int fewer = bins_in_shared + (R3 > 1 && POINTS > 24);
+        return larger(4 * WARPS / ((THREADS + 31) / 32) - fewer, 1);
+    }
 
     static __device__ __forceinline__ void sync() { IN_WARP ? __syncwarp(MASK) : __syncthreads(); }
     // Whether it is so for any of the threads that sync() waits for.
@@ -255,7 +260,7 @@ __device__ __forceinline__ Real<typename S::Complex> correction(Bits largest_squ
 // twiddles (R2, R1) of exp(-2 pi i r c / (R1 R2)), then (R3, R1 R2) of exp(-2 pi i r c / M)
 template <class Output>
 __global__ void __launch_bounds__(Output::Shape::THREADS,
-                                  larger(Output::Shape::BLOCKS - Output::IN_SHARED, 1))
+                                  Output::Shape::blocks(Output::IN_SHARED))
     mixed(const Real<typename Output::C>* __restrict__ x, const typename Output::C* windows,
           const typename Output::C* twiddles, const typename Output::C* roots,
           typename Output::Value* __restrict__ out, const int2* __restrict__ bands,
