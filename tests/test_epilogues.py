@@ -4,16 +4,20 @@ import numba
 import numpy as np
 import pytest
 from closeness import assert_close
-from vectors import BUTTERFLY_EPS, DTYPES, aligned, as_complex, direct_dft
+from vectors import BUTTERFLY_EPS, DTYPES, aligned, as_complex
 
+from kapre_ref.kernels.cpu.bins import (
+    is_extreme,
+    last_pass_to_magnitudes,
+    last_pass_to_spectrum,
+)
 from kapre_ref.kernels.cpu.epilogues import (
     decibels,
     sum_bands,
     to_polar,
     to_scaled_magnitudes,
 )
-from kapre_ref.kernels.cpu.splitting import MAGNITUDES, SCALED_MAGNITUDES, is_extreme, split
-from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
+from kapre_ref.kernels.cpu.vector import n_lanes
 
 
 @pytest.fixture(params=DTYPES)
@@ -27,41 +31,25 @@ def tolerance(dtype):
 
 
 class TestEpilogues:
-    def test_magnitudes_of_a_real_signal(self, dtype, tolerance, rng):
-        n, lanes = 16, n_lanes(dtype)
-        frames = rng.uniform(-1, 1, (n, lanes))
-        spectrum = direct_dft((frames[::2] + 1j * frames[1::2]) / 2)
-        rows = aligned((n // 2, 2, lanes), dtype)
-        rows[:, 0], rows[:, 1] = spectrum.real, spectrum.imag
-        k = np.arange(n // 4 + 1)
-        at = [2 * vector_bytes() * (place % (n // 2)) for place in (k, n // 2 - k)]
-        pairs = np.stack([*at, k, n // 2 - k], axis=1).astype(np.int32)
-        angles = -2 * np.pi * k / n
-        twiddles = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(dtype)
-        got = aligned((n // 2 + 1, lanes), dtype)
-        peak = aligned((lanes,), dtype)
-        tables = pairs.ctypes.data, twiddles.ctypes.data, len(pairs)
-        places = got.ctypes.data, peak.ctypes.data
-        _split(dtype.type(1), rows.ctypes.data, *tables, *places)
-        assert_close(got, np.abs(direct_dft(frames)[: n // 2 + 1]), tolerance)
-
     def test_square_roots_of_all_sizes(self, dtype, rng):
-        # The bins of a pair take different ways to the square root; here both are 2 Re Z[0].
+        # Bins 1 and 2 of 6 take different ways to the square root. They are what part 0 has at 1,
+        # if part 1 is silent.
         lanes, limits = n_lanes(dtype), np.finfo(dtype)
         exponents = np.linspace(limits.minexp + 2, limits.maxexp - 3, 100 * lanes)
         numbers = (2.0**exponents).astype(dtype).reshape(-1, lanes)
         numbers.ravel()[:3] = 0, np.inf, np.nan
+        twiddles = np.array([0.5, -np.sqrt(0.75)], dtype)
         for row in numbers:
-            rows, got = aligned((1, 2, lanes), dtype), aligned((2, lanes), dtype)
-            rows[0, 0], pairs = row / 2, np.array([[0, 0, 0, 1]], np.int32)
-            twiddles, peak = np.array([1, 0], dtype), aligned((lanes,), dtype)
-            tables = pairs.ctypes.data, twiddles.ctypes.data, 1
-            places = got.ctypes.data, peak.ctypes.data
-            _split(dtype.type(1), rows.ctypes.data, *tables, *places)
+            rows, spectrum = aligned((6, lanes), dtype), aligned((4, 2, lanes), dtype)
+            rows[1] = row
+            magnitudes, peak = aligned((4, lanes), dtype), aligned((lanes,), dtype)
+            tables = rows.ctypes.data, 3, twiddles.ctypes.data
+            places = spectrum.ctypes.data, magnitudes.ctypes.data, peak.ctypes.data
+            _magnitudes(dtype.type(1), 2, *tables, *places)
             finite = np.isfinite(row)
-            for magnitudes in got:
-                np.testing.assert_allclose(magnitudes[finite], row[finite], rtol=2 * limits.eps)
-            assert not np.isfinite(got[:, ~finite]).any()
+            for got in magnitudes[1:3]:
+                np.testing.assert_allclose(got[finite], row[finite], rtol=2 * limits.eps)
+            assert not np.isfinite(magnitudes[1:3, ~finite]).any()
 
     def test_polar_numbers_of_all_sizes_and_directions(self, dtype):
         lanes, limits = n_lanes(dtype), np.finfo(dtype)
@@ -141,10 +129,11 @@ class TestEpilogues:
 
 
 @numba.njit
-def _split(unit, rows, pairs, twiddles, n_pairs, target, peak):
-    split(unit, MAGNITUDES, rows, pairs, twiddles, n_pairs, target, peak)
+def _magnitudes(unit, radix, rows, n, twiddles, spectrum, magnitudes, peak):
+    last_pass_to_magnitudes(unit, radix, rows, n, twiddles, magnitudes, magnitudes, peak)
     if is_extreme(unit, peak):
-        split(unit, SCALED_MAGNITUDES, rows, pairs, twiddles, n_pairs, target, peak)
+        last_pass_to_spectrum(unit, radix, rows, n, twiddles, spectrum, spectrum)
+        to_scaled_magnitudes(unit, spectrum, radix * n // 2 + 1, magnitudes)
 
 
 @numba.njit

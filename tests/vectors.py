@@ -19,11 +19,32 @@ def aligned(shape, dtype):
     return block[start : start + size].view(dtype).reshape(shape)
 
 
-def rows_of(rng, n, dtype):
-    """Return random complex rows: (n, real or imaginary, lane)."""
-    rows = aligned((n, 2, n_lanes(dtype)), dtype)
+def random_rows(rng, n, dtype):
+    """Return rows of random real numbers: (n, lane)."""
+    rows = aligned((n, n_lanes(dtype)), dtype)
     rows[...] = rng.uniform(-1, 1, rows.shape)
     return rows
+
+
+def transformed(x, real_bins=1.0):
+    """Return the transform of real numbers (n, lane) as rows hold it.
+
+    Bin k's real part is in row k and its imaginary part in row n - k; real bins times a factor.
+    """
+    n, spectrum = len(x), direct_dft(x.astype(np.float64))
+    rows = spectrum.real.copy()
+    rows[n // 2 + 1 :] = -spectrum.imag[n // 2 + 1 :]
+    rows[[0] if n % 2 else [0, n // 2]] *= real_bins
+    return rows
+
+
+def parts_of(x, radix):
+    """Return the `radix` parts that a merge starts from: the samples j, j + R, j + 2 R ...
+
+    The later half of them, of w^-j, is that of the samples -j, R - j, 2 R - j ...
+    """
+    signed = [j - radix if 2 * j > radix else j for j in range(radix)]
+    return [x[(j + radix * np.arange(len(x) // radix)) % len(x)] for j in signed]
 
 
 def as_complex(rows):
@@ -32,6 +53,8 @@ def as_complex(rows):
 
 
 def direct_dft(x):
-    """Sum over the first axis."""
-    k = np.arange(len(x))
-    return np.tensordot(np.exp(-2j * np.pi * np.outer(k, k) / len(x)), x, axes=1)
+    """Sum over the first axis, in long double."""
+    n = len(x)
+    k = np.arange(n)
+    angles = 2 * np.arccos(np.longdouble(-1)) * (np.outer(k, k) % n) / n
+    return np.tensordot(np.cos(angles) - 1j * np.sin(angles), x, axes=1)

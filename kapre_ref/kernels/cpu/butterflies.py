@@ -1,4 +1,4 @@
-"""Small Fourier transforms of complex vectors, straight-line code without memory access."""
+"""Small Fourier transforms of complex or real vectors: straight-line code, no memory access."""
 
 import math
 from typing import NamedTuple
@@ -34,30 +34,23 @@ class Complex(NamedTuple):
         """Multiply by a real constant."""
         return Complex(self.re * factor, self.im * factor)
 
-    def parts_times(self, weights):
-        """Multiply each part by that of `weights`."""
-        return Complex(self.re * weights.re, self.im * weights.im)
-
-    def plus_parts_times(self, other, weights):
-        """Add another number whose parts are multiplied by those of `weights`, unrounded."""
-        fused = self.re.emitter.multiply_add
-        return Complex(fused(other.re, weights.re, self.re), fused(other.im, weights.im, self.im))
-
     def plus_scaled(self, other, factor):
         """Add another number times a real constant, in one instruction."""
         fused = self.re.emitter.multiply_add
         return Complex(fused(other.re, factor, self.re), fused(other.im, factor, self.im))
 
-    def plus_product(self, other, factor):
-        """Add the product of two others, in four instructions without rounding between."""
-        fused = self.re.emitter.multiply_add
-        re = fused(-other.im, factor.im, fused(other.re, factor.re, self.re))
-        im = fused(other.im, factor.re, fused(other.re, factor.im, self.im))
-        return Complex(re, im)
-
     def over_i(self):
         """Multiply by -i."""
         return Complex(self.im, -self.re)
+
+    def conjugate(self):
+        """Change the sign of the imaginary part."""
+        return Complex(self.re, -self.im)
+
+    def turned(self, turns, n):
+        """Multiply by exp(-2 pi i turns / n)."""
+        cosine, sine = _cos_sin(turns, n)
+        return Complex(self.re * cosine + self.im * sine, self.im * cosine - self.re * sine)
 
 
 def _cos_sin(turns, n):
@@ -76,22 +69,6 @@ def dft(x):
         pairs = list(zip(x[: n // 2], x[n // 2 :], strict=True))
         return _dft_of_pairs([a + b for a, b in pairs], [a - b for a, b in pairs])
     return _dft_of_odd(x)
-
-
-def dft_of_weighted(x, weights):
-    """Transform numbers whose parts are first multiplied by those of `weights`.
-
-    Half of the products go into the first additions, unrounded.
-    """
-    n = len(x)
-    if n not in (2, 4, 8):
-        return dft([a.parts_times(w) for a, w in zip(x, weights, strict=True)])
-    sums, differences = [], []
-    for i in range(n // 2):
-        a, b, w = x[i].parts_times(weights[i]), x[i + n // 2], weights[i + n // 2]
-        sums.append(a.plus_parts_times(b, w))
-        differences.append(a.plus_parts_times(Complex(-b.re, -b.im), w))
-    return _dft_of_pairs(sums, differences)
 
 
 def _dft_of_pairs(sums, differences):
@@ -141,4 +118,146 @@ def _dft_of_odd(x):
             odd = term if odd is None else odd + term
         odd = odd.over_i()
         result[k], result[n - k] = even + odd, even - odd
+    return result
+
+
+def dft_of_real(x):
+    """Return the bins 0 to N // 2 of 1, 2, 4, 8, 16 or an odd number of real vectors.
+
+    Bins that mirror themselves, 0 and N / 2, are real: vectors instead of Complex.
+    """
+    n = len(x)
+    if n % 2:
+        return _dft_of_odd_real(x)
+    pairs = list(zip(x[: n // 2], x[n // 2 :], strict=True))
+    return _dft_of_real_pairs([a + b for a, b in pairs], [a - b for a, b in pairs])
+
+
+def dft_of_weighted(x, weights):
+    """Do the same for products of `x` and `weights`.
+
+    Half of the products go into the first additions, unrounded.
+    """
+    n = len(x)
+    if n % 2:
+        return _dft_of_odd_real([a * w for a, w in zip(x, weights, strict=True)])
+    sums, differences = [], []
+    for i in range(n // 2):
+        a, b, w = x[i] * weights[i], x[i + n // 2], weights[i + n // 2]
+        sums.append(b.emitter.multiply_add(b, w, a))
+        differences.append(b.emitter.multiply_add(-b, w, a))
+    return _dft_of_real_pairs(sums, differences)
+
+
+def _dft_of_real_pairs(sums, differences):
+    """Transform real numbers, given the sums and differences of x[n] and x[n + N / 2]."""
+    result = [None] * (len(sums) + 1)
+    result[::2] = dft_of_real(sums)
+    result[1::2] = dft_half_a_bin_up(differences)
+    return result
+
+
+def dft_half_a_bin_up(x):
+    """Return X[k + 1/2] of real vectors for k < N / 2; those above are their mirror images.
+
+    X[k + 1/2] = sum_n x[n] exp(-2 pi i (k + 1/2) n / N). With z[n] = x[n] - i x[n + N / 2] the even
+    ones are the transform of z[n] exp(-pi i n / N). If N is odd, the last one is real, as in
+    `dft_of_real`.
+    """
+    n = len(x)
+    if n % 2:
+        # Half a bin is N / 2 bins less than (N + 1) / 2 bins, and those turn every other sign.
+        bins = _dft_of_odd_real([-a if i % 2 else a for i, a in enumerate(x)])
+        return [z.conjugate() for z in bins[:0:-1]] + bins[:1]
+    z = [Complex(a, -b) for a, b in zip(x[: n // 2], x[n // 2 :], strict=True)]
+    if n == 2:
+        return z
+    if n == 4:
+        sum_, difference = _with_eighth_of_turn(*z)
+        return [sum_, difference.conjugate()]
+    sum_, difference = _with_eighth_of_turn(z[0], z[2])
+    b, d = z[1].turned(1, 16), z[3].turned(3, 16)
+    odd, turned = b + d, (b - d).over_i()
+    return [
+        sum_ + odd,
+        (difference - turned).conjugate(),
+        difference + turned,
+        (sum_ - odd).conjugate(),
+    ]
+
+
+def _with_eighth_of_turn(a, b):
+    """Return a + w b and a - w b, w being an eighth of a turn; its factor comes in for free."""
+    b = Complex(b.re + b.im, b.im - b.re)
+    factor = math.sqrt(0.5)
+    return a.plus_scaled(b, factor), a.plus_scaled(b, -factor)
+
+
+def _dft_of_odd_real(x):
+    n = len(x)
+    half = range(1, (n + 1) // 2)
+    sums = {m: x[m] + x[n - m] for m in half}
+    differences = {m: x[n - m] - x[m] for m in half}
+    result = [x[0]]
+    for m in half:
+        result[0] = result[0] + sums[m]
+    for k in half:
+        re, im = x[0], None
+        for m in half:
+            cosine, sine = _cos_sin(k * m, n)
+            re = re + sums[m] * cosine
+            term = differences[m] * sine
+            im = term if im is None else im + term
+        result.append(Complex(re, im))
+    return result
+
+
+def idft_to_real(bins, n):
+    """Return the n real numbers whose bins 0 to n // 2 are given, times n / 2.
+
+    Real bins are given as their halves: so no other needs to be doubled for its mirror image.
+    """
+    if n % 2:
+        return _idft_to_odd_real(bins)
+    even, odd = idft_to_real(bins[::2], n // 2), idft_half_a_bin_up(bins[1::2], n // 2)
+    fused = bins[0].emitter.multiply_add
+    pairs = [
+        (fused(b, factor, a), fused(b, -factor, a))
+        for a, (b, factor) in zip(even, odd, strict=True)
+    ]
+    return [a for a, _ in pairs] + [b for _, b in pairs]
+
+
+def idft_half_a_bin_up(bins, n):
+    """Do the same for bins k + 1/2, see `dft_half_a_bin_up`; return numbers and their factors."""
+    if n % 2:
+        x = _idft_to_odd_real([bins[-1], *(z.conjugate() for z in bins[-2::-1])])
+        return [(a, -1 if i % 2 else 1) for i, a in enumerate(x)]
+    even = [bins[k] if k < n // 2 else bins[n - 1 - k].conjugate() for k in range(0, n, 2)]
+    z = dft(even)
+    result = [None] * n
+    for i in range(n // 2):
+        # An eighth of a turn is left without its factor, which comes in for free.
+        a, factor = z[-i], 1
+        if 4 * i == n:
+            a, factor = Complex(a.re - a.im, a.im + a.re), math.sqrt(0.5)
+        elif i:
+            a = a.turned(-i, 2 * n)
+        result[i], result[i + n // 2] = (a.re, factor), (a.im, -factor)
+    return result
+
+
+def _idft_to_odd_real(bins):
+    n = 2 * len(bins) - 1
+    result = [bins[0]] * n
+    for z in bins[1:]:
+        result[0] = result[0] + z.re
+    for i in range(1, len(bins)):
+        even, odd = bins[0], None
+        for k, z in enumerate(bins[1:], start=1):
+            cosine, sine = _cos_sin(k * i, n)
+            even = even + z.re * cosine
+            term = z.im * sine
+            odd = term if odd is None else odd + term
+        result[i], result[n - i] = even - odd, even + odd
     return result

@@ -2,10 +2,10 @@
 
 import math
 
+from kapre_ref.kernels.cpu.bins import scaled_magnitude, square
+from kapre_ref.kernels.cpu.butterflies import Complex
 from kapre_ref.kernels.cpu.logarithm import COEFFICIENTS_32, COEFFICIENTS_64
-from kapre_ref.kernels.cpu.passes import load_row
 from kapre_ref.kernels.cpu.polar import ARC_TANGENT_32, ARC_TANGENT_64
-from kapre_ref.kernels.cpu.splitting import scaled_magnitude, square
 from kapre_ref.kernels.cpu.vector import vector_function
 
 
@@ -14,7 +14,7 @@ def to_polar(emitter, rows, n_rows, magnitudes, phases, peak):
     """Write magnitudes and phases of rows, a vector each; raise `peak` to the largest squares."""
     largest = emitter.variable(emitter.load(peak))
     with emitter.loop(n_rows) as i:
-        z = load_row(emitter, rows + i * (2 * emitter.bytes))
+        z = _load_bin(emitter, rows, i)
         size = square(z)
         largest.set(emitter.larger(size, largest.get()))
         emitter.store(emitter.call("sqrt", size), magnitudes + i * emitter.bytes)
@@ -24,10 +24,15 @@ def to_polar(emitter, rows, n_rows, magnitudes, phases, peak):
 
 @vector_function
 def to_scaled_magnitudes(emitter, rows, n_rows, magnitudes):
-    """Write magnitudes of rows, as good where their squares are out of range."""
+    """Write magnitudes of rows, as good where their squares are out of range; in place as well."""
     with emitter.loop(n_rows) as i:
-        z = load_row(emitter, rows + i * (2 * emitter.bytes))
+        z = _load_bin(emitter, rows, i)
         emitter.store(scaled_magnitude(emitter, z), magnitudes + i * emitter.bytes)
+
+
+def _load_bin(emitter, rows, i):
+    place = rows + i * (2 * emitter.bytes)
+    return Complex(emitter.load(place), emitter.load(place + emitter.bytes))
 
 
 def _angle(emitter, z):

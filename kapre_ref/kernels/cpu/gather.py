@@ -75,9 +75,3 @@ def fill_zeros(emitter, target, n):
     zero = emitter.value(0.0, emitter.load_number(target))
     with emitter.loop(n) as i:
         emitter.store(zero, target + i * emitter.itemsize)
-
-
-@vector_function
-def copy_vector(emitter, source, target):
-    """Copy one vector."""
-    emitter.store(emitter.load(source), target)

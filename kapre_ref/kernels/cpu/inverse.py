@@ -1,6 +1,5 @@
 """The inverse: blocks of spectra transformed back side by side, and overlapping frames added up.
 
-The transform back is the one forward with real and imaginary parts exchanged before and after.
 Overlapping frames are added before they are turned into rows: there is so much less to turn. Blocks
 are the same wherever a thread's share begins, and so are the order of all sums and their bits.
 """
@@ -15,21 +14,21 @@ from kapre_ref.kernels.cpu.fft_plan import (
     packed,
     pass_twiddles,
     places,
-    row_of_frequency,
-    unit_roots,
+    samples_of_rows,
 )
 from kapre_ref.kernels.cpu.gather import copy_numbers, fill_zeros, transpose_pieces
 from kapre_ref.kernels.cpu.inverse_passes import (
     add_four_overlapping,
     add_overlapping,
-    clear_vector,
-    merging_pass,
+    undo_first_pass,
+    undo_inner_pass,
+    undo_last_pass,
 )
 from kapre_ref.kernels.cpu.jit import inlined, kernel
 from kapre_ref.kernels.cpu.output import STRIP_TILES
 from kapre_ref.kernels.cpu.pool import run_slices
 from kapre_ref.kernels.cpu.scratch import scratch_address
-from kapre_ref.kernels.cpu.transform import inner_passes, write_rows
+from kapre_ref.kernels.cpu.transform import write_rows
 from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
 
 _STEP_SECONDS = 6e-11  # for each sample of a frame and halving of the transform
@@ -38,12 +37,11 @@ _STEP_SECONDS = 6e-11  # for each sample of a frame and halving of the transform
 class InversePlan(NamedTuple):
     """What the kernel must know of a transform; as in `fft_plan.FftPlan`."""
 
+    n_fft: int
     n_freq: int
-    n_rows: int
-    radices: int
+    radices: int  # the last pass forward is the first one back
     twiddles: int
-    merge_twiddles: int
-    order: int  # where the vector of each sample stands
+    order: int  # in which row, in bytes, each sample comes out
     at_values: int
     at_rows: int
     at_stage: int
@@ -101,9 +99,9 @@ def write_signals(unit, lanes, item, plan, job, scratch, first_block, last_block
                 spectra = source + i * lanes * job.spectra_strides[2]
                 gather_spectra(unit, lanes, item, plan, job, spectra, n_frames, values, stage)
                 ahead = spectra + lanes * job.spectra_strides[2]
-                transform_back(unit, item, plan, values, 2 * vector, rows, ahead)
+                transform_back(unit, item, plan, values, vector, rows, ahead)
             else:
-                fill_zeros(unit, rows, 2 * (plan.n_rows + (plan.radices & 15)) * lanes)
+                fill_zeros(unit, rows, plan.n_fft * lanes)
 
             place = target + i * lanes * piece_stride
             # The earliest frame of a piece ends within it: the samples after that have a term less.
@@ -120,7 +118,6 @@ def write_signals(unit, lanes, item, plan, job, scratch, first_block, last_block
                     pieces + at * vector,
                     plane,
                     place + at * vector,
-                    source + (i + 1) * lanes * job.spectra_strides[2],
                 )
 
             # All pieces are of one length, but for the last one of a channel.
@@ -148,10 +145,10 @@ def write_signals(unit, lanes, item, plan, job, scratch, first_block, last_block
 
 
 @inlined
-def add_pieces(unit, rows, order, window, hop, n_terms, n, pieces, plane, ahead, spectra):
+def add_pieces(unit, rows, order, window, hop, n_terms, n, pieces, plane, ahead):
     """Choose how to add up."""
     if n_terms == 4:
-        add_four_overlapping(unit, rows, order, window, hop, n, pieces, plane, ahead, spectra)
+        add_four_overlapping(unit, rows, order, window, hop, n, pieces, plane, ahead)
     else:
         add_overlapping(unit, rows, order, window, hop, n_terms, n, pieces, plane, ahead)
 
@@ -188,44 +185,45 @@ def gather_spectra(unit, lanes, item, plan, job, spectra, n_frames, values, stag
     done = n_straight * lanes * vector
     n_staged = -(-2 * n_left // lanes)
     transpose_pieces(unit, stage, stage_row, lanes, n_staged, values + done, vector)
-    # The imaginary parts of the first and last bin do not count.
-    clear_vector(unit, values + vector)
-    clear_vector(unit, values + (n_numbers - 1) * vector)
 
 
 @inlined
-def transform_back(unit, item, plan, values, row_bytes, rows, ahead):
-    """Transform spectra to pairs of samples, whose order is reversed."""
-    radix = plan.radices & 15
-    n = plan.n_rows // radix
-    stride = (n + 1) * row_bytes
-    merging_pass(unit, radix, values, plan.merge_twiddles, rows, n, stride, plan.twiddles, ahead)
-    twiddles = plan.twiddles + n * (radix - 1) * 2 * item
+def transform_back(unit, item, plan, values, vector, rows, ahead):
+    """Transform spectra to samples: one pass over all rows, then one part of them after the other.
+
+    The imaginary parts of the first bin, and of the one that is its own mirror image, do not count.
+    """
+    radix = plan.radices & 31
+    n_part = plan.n_fft // radix
+    undo_last_pass(unit, radix, values, rows, n_part, plan.twiddles)
+    first_twiddles = plan.twiddles + (n_part - 1) // 2 * (radix // 2) * 2 * item
     for j in range(radix):
-        inner_passes(unit, plan.radices >> 4, 1, item, rows + j * stride, n, row_bytes, twiddles)
+        part, n = rows + j * n_part * vector, n_part
+        radices, twiddles = plan.radices >> 5, first_twiddles
+        while n > radices & 31:
+            inner_radix = radices & 31
+            n //= inner_radix
+            undo_inner_pass(unit, inner_radix, part, n_part // (n * inner_radix), n, twiddles)
+            twiddles += (n - 1) // 2 * (inner_radix // 2) * 2 * item
+            radices >>= 5
+        undo_first_pass(unit, n, part, n_part // n, ahead + j * n_part * vector)
 
 
 @lru_cache(maxsize=128)
 def _tables_of(n_fft, dtype):
     """Return the plan of an inverse, the scratch memory it needs, and the arrays of its tables."""
     lanes, vector = n_lanes(dtype), vector_bytes()
-    n_rows, n_freq = n_fft // 2, n_fft // 2 + 1
-    # The first pass makes two butterflies at a time: small ones leave it enough registers.
-    radices = tuple(sorted(factorize(n_rows)))
-    block, row_bytes = n_rows // radices[0], 2 * vector
-    k = np.arange(block // 2 + 1)[:, None] + block * np.arange(radices[0])  # as they are used
-    twiddles = pass_twiddles(n_rows, radices, dtype)
-    places_of_pairs = row_bytes * row_of_frequency(n_rows, radices)
+    n_freq = n_fft // 2 + 1
+    radices = factorize(n_fft)
     arrays = [
-        np.append(twiddles, twiddles[: 2 * radices[0]]),  # for the butterfly that means nothing
-        unit_roots(k.ravel(), n_fft, dtype),
-        np.stack([places_of_pairs + vector, places_of_pairs], axis=1).astype(np.int32),
+        np.concatenate(pass_twiddles(radices, dtype)[::-1]),
+        (np.argsort(samples_of_rows(radices)) * vector).astype(np.int32),
     ]
     n_numbers = (2 * n_freq // lanes + 2) * lanes
     starts, n_bytes = places(
         [
             n_numbers * vector,
-            (n_rows + radices[0]) * row_bytes,
+            n_fft * vector,
             n_numbers * vector,
             # Two planes are of at most n_fft vectors, all others together of n_fft / lanes.
             (2 * n_fft + n_fft // lanes + lanes) * vector,
@@ -233,7 +231,7 @@ def _tables_of(n_fft, dtype):
         ]
     )
     addresses = [array.ctypes.data for array in arrays]
-    plan = InversePlan(n_freq, n_rows, packed(radices), *addresses, *starts)
+    plan = InversePlan(n_fft, n_freq, packed(radices[::-1]), *addresses, *starts)
     return plan, n_bytes, arrays
 
 
@@ -249,7 +247,7 @@ def fill_signals(spectra, n_fft, hop_length, window, out):
     lanes, item = n_lanes(dtype), dtype.itemsize
     plan, n_bytes, _ = _tables_of(n_fft, dtype)
     weights = np.zeros(n_fft + 1, dtype)
-    weights[:n_used] = window[:n_used] / n_fft
+    weights[:n_used] = window[:n_used] * (2 / n_fft)  # see `inverse_passes`
     batch, n_channels, n_frames, _ = spectra.shape
     job = InverseJob(
         spectra.ctypes.data,

@@ -1,57 +1,111 @@
-"""The steps of the inverse that the transform forward does not have: its first and its last one."""
+"""The passes of the inverse, which undo those of `passes` in reverse, and the sums of frames.
 
-from kapre_ref.kernels.cpu.butterflies import Complex, dft
-from kapre_ref.kernels.cpu.passes import RADICES, load_row, store_twiddled
+Numbers stand in the rows where they do there, but of bins that are real the halves: so none of the
+others is doubled for its mirror image. Samples come out times N / 2, which the window makes good.
+"""
+
+from kapre_ref.kernels.cpu.bins import LAST_RADICES
+from kapre_ref.kernels.cpu.butterflies import (
+    Complex,
+    dft,
+    idft_half_a_bin_up,
+    idft_to_real,
+)
+from kapre_ref.kernels.cpu.passes import FIRST_RADICES, RADICES, load_factor
 from kapre_ref.kernels.cpu.vector import vector_function, vector_functions
 
 
+@vector_functions(LAST_RADICES)
+def undo_last_pass(emitter, radix, spectrum, rows, n, twiddles):
+    """Part a spectrum into those of every `radix`-th sample; its bins are pairs of vectors."""
+
+    def load(number):
+        place = spectrum + number * (2 * emitter.bytes)
+        return Complex(emitter.load(place), emitter.load(place + emitter.bytes))
+
+    def load_half(number):
+        return load(number).re * 0.5
+
+    undo_merge(emitter, radix, load, load_half, n, twiddles, rows)
+
+
 @vector_functions(RADICES)
-def merging_pass(emitter, radix, values, merge_twiddles, rows, n, stride, twiddles, ahead):
-    """Make of a real signal's spectrum X that of its even + i odd samples, Z; transform it.
+def undo_inner_pass(emitter, radix, rows, n_blocks, n, twiddles):
+    """Part `n_blocks` transforms, which lie one after the other, into `radix` of `n` rows each."""
+    size = n * radix
+    with emitter.loop(n_blocks) as block:
+        start = rows + block * (size * emitter.bytes)
 
-    Z[k] = E + i O and Z[M - k] = conj(E) + i conj(O), with E = X[k] + conj X[M - k] and
-    O = w^-k (X[k] - conj X[M - k]); the window carries the factor 1/2. Parts are exchanged.
+        def load_row(number):
+            return emitter.load(start + number * emitter.bytes)
 
-    The butterflies at i and n - i take the same pairs of bins. The one at n, paired with 0,
-    means nothing: it goes to the row between two blocks.
+        def load(number):
+            return Complex(load_row(number), load_row(size - number))
+
+        undo_merge(emitter, radix, load, load_row, n, twiddles, start)
+
+
+@vector_functions(FIRST_RADICES)
+def undo_first_pass(emitter, radix, rows, n, ahead):
+    """Turn `n` transforms of `radix` rows into samples, in place.
 
     Meanwhile `ahead`, the next block's spectra, comes into cache: memory has time to deliver it
     while this block is computed.
     """
-    row_bytes = 2 * emitter.bytes
-    factor_bytes = 2 * (radix - 1) * emitter.itemsize
-    with emitter.loop(n // 2 + 1) as i:
-        at_i, at_mirrored = [], []
+    with emitter.loop(n) as i:
+        places = [rows + (i * radix + j) * emitter.bytes for j in range(radix)]
+        x = [emitter.load(place) for place in places]
         for j in range(radix):
-            part = ahead + (i * radix + j) * (4 * emitter.bytes)  # as much as is read here
-            for line in range(0, 4 * emitter.bytes, 64):
-                emitter.prefetch(part + line, for_writing=False)
-            a = load_row(emitter, values + (n * j + i) * row_bytes)
-            b = load_row(emitter, values + (n * (radix - j) - i) * row_bytes)
-            factor = merge_twiddles + (i * radix + j) * (2 * emitter.itemsize)
-            w = Complex(emitter.broadcast(factor), emitter.broadcast(factor + emitter.itemsize))
-            even = Complex(a.re + b.re, a.im - b.im)
-            odd = Complex(a.re - b.re, a.im + b.im)
-            # odd times the conjugate of w, in sums that take a product in one instruction.
-            z_a = Complex(
-                even.re - odd.im * w.re + odd.re * w.im,
-                even.im + odd.re * w.re + odd.im * w.im,
-            )
-            z_b = Complex(
-                even.re + odd.im * w.re - odd.re * w.im,
-                odd.re * w.re + odd.im * w.im - even.im,
-            )
-            at_i.append(Complex(z_a.im, z_a.re))
-            at_mirrored.insert(0, Complex(z_b.im, z_b.re))
-        for place, z in ((i, at_i), (n - i, at_mirrored)):
-            factors = twiddles + place * factor_bytes
-            store_twiddled(emitter, dft(z), rows + place * row_bytes, stride, factors)
+            emitter.prefetch(ahead + (i * radix + j) * emitter.bytes, for_writing=False)
+        bins = [Complex(x[k], x[-k]) if 2 * k % radix else x[k] for k in range(radix // 2 + 1)]
+        for place, sample in zip(places, idft_to_real(bins, radix), strict=True):
+            emitter.store(sample, place)
 
 
-@vector_function
-def clear_vector(emitter, target):
-    """Write a vector of zeros."""
-    emitter.store(emitter.constant(0), target)
+def undo_merge(emitter, radix, load, load_real, n, twiddles, rows):
+    """Part a transform into `radix` of `n` rows, which lie one after the other; see `merge`.
+
+    `load` is called with the number of a bin, `load_real` with that of a real one.
+    """
+    zero, middle = emitter.integer(0), n // 2
+
+    def store(x, j, k):
+        emitter.store(x, rows + (n * j + k) * emitter.bytes)
+
+    def store_complex(z, j, k):
+        store(z.re, j, k)
+        store(z.im, j, n - k)
+
+    bins = [load_real(zero), *(load(n * q) for q in range(1, (radix + 1) // 2))]
+    if radix % 2 == 0:
+        bins.append(load_real(n * (radix // 2)))
+    for j, x in enumerate(idft_to_real(bins, radix)):
+        store(x, j, zero)
+
+    with emitter.loop((n - 1) // 2) as i:
+        k = i + 1
+        bins = []
+        for q in range(radix):
+            mirrored = radix - 1 - q
+            if q <= mirrored:
+                bins.append(load(n * q + k))
+            else:
+                bins.append(load(n * mirrored + (n - k)).conjugate())
+        # The transform has the opposite sign of all angles, as the factors have it.
+        y = dft(bins)
+        store_complex(y[0], 0, k)
+        for j in range(1, radix // 2 + 1):
+            w = load_factor(emitter, radix, twiddles, i, j)
+            store_complex(y[-j] * w.conjugate(), j, k)
+            if j < radix - j:
+                store_complex(y[j] * w, radix - j, k)
+
+    with emitter.loop(middle * 2 - n + 1):  # once if there is a bin n / 2
+        bins = [load(n * q + middle) for q in range(radix // 2)]
+        if radix % 2:
+            bins.append(load_real(n * (radix // 2) + middle))
+        for j, (x, factor) in enumerate(idft_half_a_bin_up(bins, radix)):
+            store(x * (-factor if 2 * j > radix else factor), j, middle)
 
 
 @vector_function
@@ -92,18 +146,12 @@ def add_overlapping(emitter, rows, order, window, hop, n_terms, n, pieces, plane
 
 
 @vector_function
-def add_four_overlapping(emitter, rows, order, window, hop, n, pieces, plane_bytes, ahead, spectra):
-    """Do the same for four terms, the usual number: without loops over them, nor sums of zeros.
-
-    The next block's `spectra` come into cache too: for what the first pass asked of it, memory was
-    too busy in part.
-    """
+def add_four_overlapping(emitter, rows, order, window, hop, n, pieces, plane_bytes, ahead):
+    """Do the same for four terms, the usual number: without loops over them, nor sums of zeros."""
     zero = emitter.constant(0)
     with emitter.loop(n) as m:
         place = pieces + m * emitter.bytes
         emitter.prefetch(ahead + m * emitter.bytes, for_writing=True)
-        for q in range(4):
-            emitter.prefetch(spectra + (m * 4 + q) * emitter.bytes, for_writing=False)
         low, high = _windowed(emitter, rows, order, window, hop * 3 + m), zero
         for q in (2, 1, 0):
             high = _moved(emitter, low, high)

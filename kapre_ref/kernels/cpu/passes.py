@@ -1,52 +1,35 @@
-"""Passes of the Fourier transform over rows: radix-R butterflies, decimation in frequency.
+"""Passes of the Fourier transform of real numbers over rows: decimation in time, in place.
 
-A row is one complex number of each of the frames in a block: a vector of real parts, then one of
-imaginary parts. A pass splits a transform of N rows into R of N / R rows, which lie one after the
-other: y_q[n] = w_N^(q n) sum_j w_R^(q j) x[n + j N / R] gives the values at q, q + R, q + 2 R ...
-Twiddle factors w_N^(q n), q > 0, lie in the order in which they are used.
+A row is a vector: one number of each of the frames in a block. The first pass transforms `radix`
+samples at a time. Each pass after it merges R transforms of N rows into one of R N:
+X[k + q N] = sum_j w_R^(j q) w_RN^(j k) Y_j[k], Y_j being that of the samples j, j + R, j + 2 R ...
+
+Of real numbers, the bins above half are mirror images of those below. So N rows hold a transform
+of N numbers: row k the real part of bin k, row N - k its imaginary part. The R bins Y_j[k] and the
+R bins made of them stand in the same rows.
+
+In the later half of the parts, j stands for j - R (samples count in a circle): so their factors
+w^j are the conjugates of others, and half as many are loaded. Loads are what the passes wait for.
 """
 
-from kapre_ref.kernels.cpu.butterflies import Complex, dft, dft_of_weighted
+from kapre_ref.kernels.cpu.butterflies import (
+    Complex,
+    dft,
+    dft_half_a_bin_up,
+    dft_of_real,
+    dft_of_weighted,
+)
 from kapre_ref.kernels.cpu.vector import vector_functions
 
-
-def load_row(emitter, address):
-    """Load a row."""
-    return Complex(emitter.load(address), emitter.load(address + emitter.bytes))
+FIRST_RADICES = (16, 8, 7, 5, 4, 3, 2)
+RADICES = (8, 7, 5, 4, 3, 2)  # 16 complex vectors need more registers than there are
 
 
-def store_row(emitter, row, address):
-    """Store a row."""
-    emitter.store(row.re, address)
-    emitter.store(row.im, address + emitter.bytes)
+@vector_functions(FIRST_RADICES)
+def first_pass(emitter, radix, samples, offsets, window, target, n, ahead, step):
+    """Transform `n` times `radix` samples, windowed, into rows that lie one after the other.
 
-
-def store_twiddled(emitter, values, target, row_stride, twiddles):
-    """Store rows `row_stride` bytes apart, all but the first multiplied by their factors."""
-    # Factors are loaded before anything is stored: LLVM cannot know that the stores spare them.
-    factors = [
-        Complex(
-            emitter.broadcast(twiddles + 2 * q * emitter.itemsize),
-            emitter.broadcast(twiddles + (2 * q + 1) * emitter.itemsize),
-        )
-        for q in range(len(values) - 1)
-    ]
-    store_row(emitter, values[0], target)
-    for q, factor in enumerate(factors, start=1):
-        store_row(emitter, values[q] * factor, target + row_stride * q)
-
-
-RADICES = (8, 7, 5, 4, 3, 2)  # 16 needs more registers than there are
-
-
-@vector_functions(RADICES)
-def first_pass(
-    emitter, radix, samples, row_bytes, offsets, window, target, stride, n, twiddles, ahead, step
-):
-    """Take pairs of neighbouring samples as complex numbers, windowed.
-
-    `offsets` says where the pairs stand in `samples`, whose rows are `row_bytes` apart; it and
-    `window` are in the order in which they are used.
+    `offsets` says where the rows of samples stand; it and `window` are in the order of use.
 
     Meanwhile the samples of the next block come into cache, from `ahead` on, `step` bytes at a
     time: memory has time to deliver them while this block is computed.
@@ -56,38 +39,73 @@ def first_pass(
         for j in range(radix):
             index = i * radix + j
             emitter.prefetch(ahead + index * step, for_writing=False)
-            pair = samples + emitter.load_index(offsets + index * 4)
-            values.append(Complex(emitter.load(pair), emitter.load(pair + row_bytes)))
-            place = window + index * (2 * emitter.itemsize)
-            both = emitter.broadcast(place), emitter.broadcast(place + emitter.itemsize)
-            weights.append(Complex(*both))
-        store_twiddled(
-            emitter,
-            dft_of_weighted(values, weights),
-            target + i * (2 * emitter.bytes),
-            stride,
-            twiddles + i * (2 * (radix - 1) * emitter.itemsize),
-        )
+            values.append(emitter.load(samples + emitter.load_index(offsets + index * 4)))
+            weights.append(emitter.broadcast(window + index * emitter.itemsize))
+        bins = list(enumerate(dft_of_weighted(values, weights)))
+        store_bins(emitter, bins, target + i * (radix * emitter.bytes), emitter.integer(radix))
 
 
 @vector_functions(RADICES)
-def inner_pass(emitter, radix, rows, n_blocks, n, stride, twiddles):
-    """Transform blocks of `radix` times `n` rows in place, `stride` bytes apart."""
+def inner_pass(emitter, radix, rows, n_blocks, n, twiddles):
+    """Merge transforms of `n` rows, `n_blocks` times `radix`, which lie one after the other."""
+    size = n * radix
     with emitter.loop(n_blocks) as block:
-        start = rows + block * (stride * radix)
-        with emitter.loop(n) as i:
-            row = start + i * (2 * emitter.bytes)
-            values = dft([load_row(emitter, row + stride * j) for j in range(radix)])
-            factors = twiddles + i * (2 * (radix - 1) * emitter.itemsize)
-            store_twiddled(emitter, values, row, stride, factors)
+        start = rows + block * (size * emitter.bytes)
+
+        def store(bins):
+            store_bins(emitter, bins, start, size)
+
+        merge(emitter, radix, start, n, twiddles, store)
 
 
-@vector_functions(RADICES)
-def last_pass(emitter, radix, rows, n_blocks):
-    """Transform blocks of `radix` rows in place; their twiddle factors are all 1."""
-    with emitter.loop(n_blocks) as block:
-        start = rows + block * (2 * radix * emitter.bytes)
-        places = [start + 2 * j * emitter.bytes for j in range(radix)]
-        values = dft([load_row(emitter, place) for place in places])
-        for value, place in zip(values, places, strict=True):
-            store_row(emitter, value, place)
+def merge(emitter, radix, rows, n, twiddles, use):
+    """Merge `radix` transforms of `n` rows, which lie one after the other.
+
+    `use` is called with lists of (number, bin): as each butterfly makes them, up to the last bin.
+    """
+
+    def load(j, k):
+        return emitter.load(rows + (n * j + k) * emitter.bytes)
+
+    each = range(radix)
+    bins = dft_of_real([load(j, 0) for j in each])
+    use([(n * q, z) for q, z in enumerate(bins)])
+
+    with emitter.loop((n - 1) // 2) as i:
+        k = i + 1
+        y = [Complex(load(j, k), load(j, n - k)) for j in each]
+        for j in range(1, radix // 2 + 1):
+            w = load_factor(emitter, radix, twiddles, i, j)
+            y[j] = y[j] * w
+            if j < radix - j:
+                y[-j] = y[-j] * w.conjugate()
+        bins = []
+        for q, z in enumerate(dft(y)):
+            mirrored = radix - 1 - q
+            if q <= mirrored:
+                bins.append((n * q + k, z))
+            else:
+                bins.append((n * mirrored + (n - k), z.conjugate()))
+        use(bins)
+
+    middle = n // 2
+    with emitter.loop(middle * 2 - n + 1):  # once if there is a bin n / 2, which is real
+        y = [load(j, middle) for j in each]
+        bins = dft_half_a_bin_up([-a if 2 * j > radix else a for j, a in enumerate(y)])
+        use([(n * q + middle, z) for q, z in enumerate(bins)])
+
+
+def load_factor(emitter, radix, twiddles, i, j):
+    """Load w^j, 0 < j <= R / 2, of the butterfly `i`; they lie in the order of their use."""
+    place = twiddles + (i * (2 * (radix // 2)) + 2 * (j - 1)) * emitter.itemsize
+    return Complex(emitter.broadcast(place), emitter.broadcast(place + emitter.itemsize))
+
+
+def store_bins(emitter, bins, rows, n):
+    """Store bins of `n` real numbers where they stand."""
+    for number, z in bins:
+        if isinstance(z, Complex):
+            emitter.store(z.re, rows + number * emitter.bytes)
+            emitter.store(z.im, rows + (n - number) * emitter.bytes)
+        else:
+            emitter.store(z, rows + number * emitter.bytes)

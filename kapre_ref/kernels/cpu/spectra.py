@@ -83,12 +83,11 @@ def _run(result, signals, plan, n_padded, scale, out, dtype):
     n_frames, item = out.shape[2], dtype.itemsize
     lanes = n_lanes(dtype)
     tables = tables_of(plan, dtype)
-    frames_of_block = lanes * tables.plan.n_sets
-    blocks_of_channel = -(-n_frames // frames_of_block)
+    blocks_of_channel = -(-n_frames // lanes)
     peaks = scale_address = peaks_address = None
     if scale is not None:
         _, scale_address = _scale_numbers(scale, dtype)
-        peaks = np.empty((batch, n_channels, blocks_of_channel * frames_of_block), dtype)
+        peaks = np.empty((batch, n_channels, blocks_of_channel * lanes), dtype)
         peaks_address = peaks.ctypes.data
     job = Job(
         result,
@@ -110,7 +109,7 @@ def _run(result, signals, plan, n_padded, scale, out, dtype):
         write_spectra(unit, lanes, item, tables.plan, job, scratch, start, stop)
 
     n_blocks = batch * n_channels * blocks_of_channel
-    run_slices(run, n_blocks, n_blocks * frames_of_block * _frame_seconds(plan))
+    run_slices(run, n_blocks, n_blocks * lanes * _frame_seconds(plan))
     return None if peaks is None else peaks[:, :, :n_frames]
 
 

@@ -16,7 +16,7 @@ def stft(signals, plan, out):
 
 def inverse_stft(spectra, n_fft, hop_length, window, out):
     """Transform blocks of frames back and add them up in their order."""
-    if n_fft % 2 == 0 and is_served(n_fft):
+    if is_served(n_fft):
         fill_signals(spectra, n_fft, hop_length, window, out)
     else:
         fallback.inverse_stft(spectra, n_fft, hop_length, window, out)

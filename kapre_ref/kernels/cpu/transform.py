@@ -2,10 +2,14 @@
 
 from typing import NamedTuple
 
+from kapre_ref.kernels.cpu.bins import (
+    is_extreme,
+    last_pass_to_magnitudes,
+    last_pass_to_spectrum,
+)
 from kapre_ref.kernels.cpu.epilogues import decibels, sum_bands, to_polar, to_scaled_magnitudes
 from kapre_ref.kernels.cpu.gather import (
     copy_numbers,
-    copy_vector,
     fill_zeros,
     join_channel,
     part_channel,
@@ -13,20 +17,9 @@ from kapre_ref.kernels.cpu.gather import (
 )
 from kapre_ref.kernels.cpu.jit import inlined, kernel
 from kapre_ref.kernels.cpu.output import STRIP_TILES, copy_rows, turn_strip
-from kapre_ref.kernels.cpu.passes import first_pass, inner_pass, last_pass
-from kapre_ref.kernels.cpu.splitting import (
-    MAGNITUDES,
-    SCALED_MAGNITUDES,
-    SPECTRUM,
-    is_extreme,
-    last_pass_to_magnitudes,
-    last_pass_to_spectrum,
-    separate,
-    split,
-)
+from kapre_ref.kernels.cpu.passes import first_pass, inner_pass
 
-# Results besides magnitudes and spectra: sums of magnitudes, and magnitudes with phases.
-BANDS, POLAR = SPECTRUM + 1, SPECTRUM + 2
+MAGNITUDES, SPECTRUM, BANDS, POLAR = range(4)
 
 
 class Job(NamedTuple):
@@ -50,16 +43,9 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
     """Serve some of the blocks, each of as many frames of one channel as a vector has lanes."""
     vector = lanes * item
     values, rows, bands = scratch + plan.at_values, scratch + plan.at_rows, scratch + plan.at_bands
-    bins, bin_bytes = MAGNITUDES, vector
-    if job.result == SPECTRUM or job.result == POLAR:
-        bins, bin_bytes = SPECTRUM, 2 * vector
-    frames_of_block = lanes * plan.n_sets
-    blocks_of_channel = -(-job.n_frames // frames_of_block)
-    fill_zeros(
-        unit,
-        scratch + plan.at_samples + plan.n_tiles * lanes * plan.sample_row_bytes,
-        4 * plan.n_pieces,
-    )  # what `offsets` points to outside the frames
+    blocks_of_channel = -(-job.n_frames // lanes)
+    silence = scratch + plan.at_samples + plan.n_tiles * lanes * plan.sample_row_bytes
+    fill_zeros(unit, silence, plan.n_pieces)  # what `offsets` points to outside the frames
     # One channel after the other, but all of one time where they lie side by side in the result.
     side_by_side = job.out_strides[1] < job.out_strides[2]
     for index in range(first_block, last_block):
@@ -69,7 +55,7 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
         else:
             number, block = index // blocks_of_channel, index % blocks_of_channel
             batch, channel = number // job.n_channels, number % job.n_channels
-        first_frame = block * frames_of_block
+        first_frame = block * lanes
         signal = job.signal + batch * job.signal_strides[0] + channel * job.signal_strides[1]
         target = (
             job.out
@@ -80,42 +66,37 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
         gather(unit, lanes, item, plan, job, signal, first_frame, scratch)
         n_gathered = (first_frame + plan.n_pieces - 1) * plan.hop_length + plan.n_tiles * lanes
         next_samples = signal + (n_gathered - job.n_padded) * job.signal_strides[2]
-        ahead_bytes = bin_bytes * (job.result != BANDS)  # bands are few: they need not be fetched
-        step = frames_of_block * plan.hop_length * job.signal_strides[2] // plan.n_rows
-        transform(unit, lanes, item, plan, bins, scratch, next_samples, step, target, ahead_bytes)
+        step = lanes * plan.hop_length * job.signal_strides[2] // plan.n_fft
+        finished, n_values, ahead = rows, plan.n_freq, target
+        if job.result == SPECTRUM:
+            finished = values
+        if job.result == BANDS:
+            ahead = rows  # bands are few: their place need not be fetched
+        transform(unit, lanes, item, plan, job.result, scratch, next_samples, step, ahead)
         if job.result == POLAR:
             turn_to_polar(unit, lanes, item, plan, scratch)
-
-        # Reduce and write the frames that share a lane, one set after the other.
-        for part in range(plan.n_sets):
-            finished, n_values = values + part * plan.n_freq * bin_bytes, plan.n_freq
-            if job.result == BANDS:
-                sum_bands(unit, finished, plan.bands, plan.band_weights, plan.n_bands, bands)
-                finished, n_values = bands, plan.n_bands
-            elif job.result == POLAR:
-                finished = rows + part * plan.n_freq * bin_bytes
-            if job.scale:
-                of_channel = (batch * job.n_channels + channel) * blocks_of_channel
-                peaks = job.peaks + ((of_channel + block) * plan.n_sets + part) * vector
-                decibels(unit, finished, n_values, job.scale, peaks)
-            frames = part * lanes
-            n_frames = min(lanes, job.n_frames - first_frame - frames)
-            place = target + frames * job.out_strides[2]
-            n_written = 1 + (job.result == POLAR)
-            for i in range(n_written):
-                write_rows(
-                    unit,
-                    lanes,
-                    item,
-                    finished + i * n_values * vector,
-                    n_values,
-                    1 + (job.result == SPECTRUM),
-                    scratch + plan.at_strip,
-                    n_frames,
-                    place + i * job.n_channels * job.out_strides[1],
-                    job.out_strides[2],
-                    job.out_strides[3],
-                )
+            finished = rows
+        elif job.result == BANDS:
+            sum_bands(unit, rows, plan.bands, plan.band_weights, plan.n_bands, bands)
+            finished, n_values = bands, plan.n_bands
+        if job.scale:
+            of_channel = (batch * job.n_channels + channel) * blocks_of_channel
+            decibels(unit, finished, n_values, job.scale, job.peaks + (of_channel + block) * vector)
+        n_written = 1 + (job.result == POLAR)
+        for i in range(n_written):
+            write_rows(
+                unit,
+                lanes,
+                item,
+                finished + i * n_values * vector,
+                n_values,
+                1 + (job.result == SPECTRUM),
+                scratch + plan.at_strip,
+                min(lanes, job.n_frames - first_frame),
+                target + i * job.n_channels * job.out_strides[1],
+                job.out_strides[2],
+                job.out_strides[3],
+            )
 
 
 @inlined
@@ -148,10 +129,6 @@ def gather(unit, lanes, item, plan, job, signal, first_frame, scratch):
             )
     row_bytes = plan.sample_row_bytes
     transpose_pieces(unit, source, stride, plan.n_pieces, plan.n_tiles, samples, row_bytes)
-    if plan.tail >= 0:
-        # The last sample of a window of odd length, with a zero for its neighbour.
-        n_rows = plan.n_tiles * lanes
-        copy_vector(unit, samples + plan.tail, samples + (n_rows + 2) * row_bytes)
 
 
 @inlined
@@ -171,101 +148,71 @@ def stage_samples(unit, lanes, item, signal, stride, n_samples, first, n, target
 
 
 @inlined
-def transform(unit, lanes, item, plan, bins, scratch, next_samples, step, target, ahead_bytes):
-    """Make magnitudes or spectra of a block: one pass over everything, then block by block of rows.
+def transform(unit, lanes, item, plan, result, scratch, next_samples, step, ahead):
+    """Make spectra in `values`, or magnitudes in `rows`, of a block of frames.
+
+    One part of the rows after the other goes through all passes but the last while it is in the L1
+    cache.
 
     What is needed next comes into cache meanwhile: the samples of the next block of frames, one
-    cache line every `step` bytes, and `ahead_bytes` for each bin of where the result will be.
+    cache line every `step` bytes, and `ahead`, where the result will be written.
     """
     samples, rows = scratch + plan.at_samples, scratch + plan.at_rows
     values, peak = scratch + plan.at_values, scratch + plan.at_peak
-    row_bytes = 2 * lanes * item
-    radix, last_radix = plan.radices & 15, plan.last_radix
-    block_rows = plan.n_rows // radix
-    block_stride = (block_rows + 1) * row_bytes
-    twiddles = plan.twiddles + block_rows * (radix - 1) * 2 * item
-    n_unfused = plan.n_unfused
+    radix, last_radix = plan.radices & 31, plan.last_radix
+    n = plan.n_fft // last_radix
+    are_magnitudes = result in (MAGNITUDES, BANDS)
+    are_plain = are_magnitudes
     fill_zeros(unit, peak, lanes)
     while True:
-        first_pass(
-            unit,
-            radix,
-            samples,
-            plan.pair_bytes,
-            plan.offsets,
-            plan.window,
-            rows,
-            block_stride,
-            block_rows,
-            plan.twiddles,
-            next_samples,
-            step,
-        )
-        groups, group_twiddles = plan.groups, plan.group_twiddles
-        for j in range(radix // 2 + 1):
-            mirrored = (radix - j) % radix
-            for i in range(1 + (mirrored != j)):
-                block = rows + (j + i * (mirrored - j)) * block_stride
-                others = plan.radices >> 4
-                inner_passes(unit, others, last_radix, item, block, block_rows, row_bytes, twiddles)
-            if last_radix > 1:
-                n_groups = block_rows // last_radix
-                if j == 0:
-                    n_groups = (n_groups - 1) // 2
-                elif mirrored == j:
-                    n_groups //= 2
-                table = groups, group_twiddles, n_groups, plan.group_stride
-                if bins == SPECTRUM:
-                    last_pass_to_spectrum(unit, last_radix, rows, *table, values, target)
-                else:
-                    last_pass_to_magnitudes(unit, last_radix, rows, *table, values, target, peak)
-                n_bins = n_groups * 2 * last_radix
-                groups += n_groups * 16
-                group_twiddles += n_bins * item
-                target += n_bins * ahead_bytes
-        if last_radix > 1:  # groups that are their own mirror images
-            last_pass(unit, last_radix, rows, 1)
-            if plan.middle >= 0:
-                last_pass(unit, last_radix, rows + plan.middle, 1)
-        if plan.n_sets == 2:
-            separate(unit, bins, rows, plan.pairs, n_unfused, values, peak)
-        else:
-            split(unit, bins, rows, plan.pairs, plan.split_twiddles, n_unfused, values, peak)
-        if bins != MAGNITUDES or not is_extreme(unit, peak):
+        twiddles = plan.twiddles
+        for j in range(last_radix):
+            part, first = rows + j * n * lanes * item, j * n
+            first_pass(
+                unit,
+                radix,
+                samples,
+                plan.offsets + first * 4,
+                plan.window + first * item,
+                part,
+                n // radix,
+                next_samples + first * step,
+                step,
+            )
+            twiddles = inner_passes(unit, plan.radices >> 5, item, part, radix, n, plan.twiddles)
+        if not are_plain:
+            last_pass_to_spectrum(unit, last_radix, rows, n, twiddles, values, ahead)
+            if are_magnitudes:
+                to_scaled_magnitudes(unit, values, plan.n_freq, rows)
             return
-        # Once more with scaled magnitudes, which no last pass makes.
-        bins, last_radix, n_unfused = SCALED_MAGNITUDES, 1, plan.n_pairs
+        last_pass_to_magnitudes(unit, last_radix, rows, n, twiddles, rows, ahead, peak)
+        if not is_extreme(unit, peak):
+            return
+        are_plain = False  # once more, since magnitudes were written over what they were made of
 
 
 @inlined
-def inner_passes(unit, radices, n_left, item, rows, n, row_bytes, twiddles):
-    """Transform n rows in place, up to groups of `n_left` rows: 1, or the last radix."""
-    n_blocks = 1
-    while n > n_left:
-        radix = radices & 15
-        n //= radix
-        if n == 1:
-            last_pass(unit, radix, rows, n_blocks)
-        else:
-            inner_pass(unit, radix, rows, n_blocks, n, n * row_bytes, twiddles)
-        twiddles += n * (radix - 1) * 2 * item
-        n_blocks *= radix
-        radices >>= 4
+def inner_passes(unit, radices, item, rows, n, n_rows, twiddles):
+    """Merge transforms of `n` rows in place until there is one of `n_rows`."""
+    while n < n_rows:
+        radix = radices & 31
+        inner_pass(unit, radix, rows, n_rows // (n * radix), n, twiddles)
+        twiddles += (n - 1) // 2 * (radix // 2) * 2 * item
+        n *= radix
+        radices >>= 5
+    return twiddles
 
 
 @inlined
 def turn_to_polar(unit, lanes, item, plan, scratch):
     """Turn spectra into magnitudes and phases, written over the rows that they were made of."""
-    peak, size = scratch + plan.at_peak, plan.n_freq * 2 * lanes * item
     spectra, magnitudes = scratch + plan.at_values, scratch + plan.at_rows
-    for part in range(plan.n_sets):
-        at = part * size
-        target = magnitudes + at
-        to_polar(unit, spectra + at, plan.n_freq, target, target + size // 2, peak)
-    n_again = plan.n_sets * is_extreme(unit, peak)
-    for part in range(n_again):
-        at = part * size
-        to_scaled_magnitudes(unit, spectra + at, plan.n_freq, magnitudes + at)
+    peak = scratch + plan.at_peak
+    fill_zeros(unit, peak, lanes)
+    phases = magnitudes + plan.n_freq * lanes * item
+    to_polar(unit, spectra, plan.n_freq, magnitudes, phases, peak)
+    if is_extreme(unit, peak):
+        to_scaled_magnitudes(unit, spectra, plan.n_freq, magnitudes)
 
 
 @inlined

@@ -74,7 +74,7 @@ class Value(NamedTuple):
 
     def __neg__(self):
         """Change the sign of a floating-point number."""
-        return Value(self.emitter, self.emitter.builder.fneg(self.llvm))
+        return Value(self.emitter, self.emitter.builder.fneg(self.llvm, flags=_FLAGS))
 
 
 class Emitter:
