@@ -130,7 +130,7 @@ def sum_pair(
             for k, total in enumerate(pair):
                 place = frame + frame_bytes * j + at + k * emitter.bytes
                 if ahead:  # the next frames come into cache
-                    emitter.prefetch(place + frame_bytes * 2, for_writing=False)
+                    emitter.prefetch(place + frame_bytes * 2)
                 zeros = emitter.multiply_add(emitter.load(place), 0.0, total.get())
                 total.set(zeros)
 

@@ -20,7 +20,7 @@ def last_pass_to_magnitudes(emitter, radix, rows, n, twiddles, target, ahead, pe
     def write(bins):
         for i, (number, z) in enumerate(bins):
             place = number * emitter.bytes
-            emitter.prefetch(ahead + place, for_writing=True)
+            emitter.prefetch(ahead + place)
             size = square(z)
             largest.set(emitter.larger(size, largest.get()))
             root = _second_sqrt(emitter, size) if i % 2 else emitter.call("sqrt", size)
@@ -39,7 +39,7 @@ def last_pass_to_spectrum(emitter, radix, rows, n, twiddles, target, ahead):
             place = number * (2 * emitter.bytes)
             re, im = z if isinstance(z, Complex) else (z, emitter.constant(0))
             for part in (0, emitter.bytes):
-                emitter.prefetch(ahead + place + part, for_writing=True)
+                emitter.prefetch(ahead + place + part)
             emitter.store(re, target + place)
             emitter.store(im, target + place + emitter.bytes)
 

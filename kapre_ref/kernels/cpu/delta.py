@@ -135,7 +135,7 @@ def sum_slopes(emitter, n_at_once, source, width, n_groups, n_terms, weights, ta
         with emitter.loop(n_vectors) as i:
             at = first + i * emitter.bytes
             for x in range(n_at_once):
-                emitter.prefetch(at + ahead + row_bytes * x, for_writing=False)
+                emitter.prefetch(at + ahead + row_bytes * x)
             for x, total in enumerate(sum_vectors(at, emitter.load)):
                 emitter.store(total, place + i * emitter.bytes + row_bytes * x)
         with emitter.loop(emitter.minimum(rest, 1)):
@@ -164,7 +164,7 @@ def stream_slopes(emitter, n_terms, source, row_bytes, n_frames, weights, target
     emitter.store(sum_vector(source), target)
     with emitter.loop((n_bytes - skipped) // emitter.bytes) as i:
         at = skipped + i * emitter.bytes
-        emitter.prefetch(source + at + row_bytes * (n_terms + 2), for_writing=False)
+        emitter.prefetch(source + at + row_bytes * (n_terms + 2))
         emitter.stream(sum_vector(source + at), target + at)
     emitter.store(sum_vector(source + last), target + last)
     emitter.drain()

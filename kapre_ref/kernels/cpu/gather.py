@@ -21,7 +21,7 @@ def transpose_pieces(emitter, source, piece_bytes, n_pieces, n_tiles, target, ro
         pieces = source + tile * emitter.bytes
         rows = target + tile * row_bytes * emitter.lanes
         for i in range(emitter.lanes):  # the same samples of the next block
-            emitter.prefetch(pieces + piece_bytes * (emitter.lanes + i), for_writing=False)
+            emitter.prefetch(pieces + piece_bytes * (emitter.lanes + i))
         for first in range(0, emitter.lanes, size):
             at = pieces + first * emitter.itemsize
             for i, vector in enumerate(load_transposed(emitter, at, piece_bytes)):

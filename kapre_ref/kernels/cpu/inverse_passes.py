@@ -56,7 +56,7 @@ def undo_first_pass(emitter, radix, rows, n, ahead):
         places = [rows + (i * radix + j) * emitter.bytes for j in range(radix)]
         x = [emitter.load(place) for place in places]
         for j in range(radix):
-            emitter.prefetch(ahead + (i * radix + j) * emitter.bytes, for_writing=False)
+            emitter.prefetch(ahead + (i * radix + j) * emitter.bytes)
         bins = [Complex(x[k], x[-k]) if 2 * k % radix else x[k] for k in range(radix // 2 + 1)]
         for place, sample in zip(places, idft_to_real(bins, radix), strict=True):
             emitter.store(sample, place)
@@ -126,7 +126,7 @@ def add_overlapping(emitter, rows, order, window, hop, n_terms, n, pieces, plane
     n_planes = (n_terms + (emitter.lanes - 1)) // emitter.lanes
     with emitter.loop(n) as m:
         place = pieces + m * emitter.bytes
-        emitter.prefetch(ahead + m * emitter.bytes, for_writing=True)
+        emitter.prefetch(ahead + m * emitter.bytes)
         over = emitter.variable(zero)
         # As many terms at a time as there are lanes reach the next plane, and no further.
         with emitter.loop(n_planes) as plane:
@@ -151,7 +151,7 @@ def add_four_overlapping(emitter, rows, order, window, hop, n, pieces, plane_byt
     zero = emitter.constant(0)
     with emitter.loop(n) as m:
         place = pieces + m * emitter.bytes
-        emitter.prefetch(ahead + m * emitter.bytes, for_writing=True)
+        emitter.prefetch(ahead + m * emitter.bytes)
         low, high = _windowed(emitter, rows, order, window, hop * 3 + m), zero
         for q in (2, 1, 0):
             high = _moved(emitter, low, high)

@@ -38,7 +38,7 @@ def first_pass(emitter, radix, samples, offsets, window, target, n, ahead, step)
         values, weights = [], []
         for j in range(radix):
             index = i * radix + j
-            emitter.prefetch(ahead + index * step, for_writing=False)
+            emitter.prefetch(ahead + index * step)
             values.append(emitter.load(samples + emitter.load_index(offsets + index * 4)))
             weights.append(emitter.broadcast(window + index * emitter.itemsize))
         bins = list(enumerate(dft_of_weighted(values, weights)))
