@@ -67,15 +67,12 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
         n_gathered = (first_frame + plan.n_pieces - 1) * plan.hop_length + plan.n_tiles * lanes
         next_samples = signal + (n_gathered - job.n_padded) * job.signal_strides[2]
         step = lanes * plan.hop_length * job.signal_strides[2] // plan.n_fft
-        finished, n_values, ahead = rows, plan.n_freq, target
+        finished, n_values = rows, plan.n_freq
         if job.result == SPECTRUM:
             finished = values
-        if job.result == BANDS:
-            ahead = rows  # bands are few: their place need not be fetched
-        transform(unit, lanes, item, plan, job.result, scratch, next_samples, step, ahead)
+        transform(unit, lanes, item, plan, job.result, scratch, next_samples, step, target)
         if job.result == POLAR:
             turn_to_polar(unit, lanes, item, plan, scratch)
-            finished = rows
         elif job.result == BANDS:
             sum_bands(unit, rows, plan.bands, plan.band_weights, plan.n_bands, bands)
             finished, n_values = bands, plan.n_bands
