@@ -194,7 +194,7 @@ class TestLanes:
 
 
 class TestPlan:
-    @pytest.mark.parametrize("n", [2, 3, 8, 16, 35, 200, 240, 256, 1000, 1024, 2058])
+    @pytest.mark.parametrize("n", [2, 3, 8, 16, 35, 176, 200, 240, 256, 650, 1000, 1024, 2058])
     def test_rows_hold_all_samples(self, n):
         radices = factorize(n)
         assert prod(radices) == n
@@ -203,7 +203,7 @@ class TestPlan:
         assert set(radices[1:-1]) <= set(RADICES)
         assert sorted(samples_of_rows(radices)) == list(range(n))
 
-    @pytest.mark.parametrize("n", [1, 11, 22, 1013])
+    @pytest.mark.parametrize("n", [1, 17, 34, 121, 143, 1013])
     def test_no_radices_for_large_factors(self, n):
         assert factorize(n) is None
 
@@ -213,7 +213,8 @@ class TestPlan:
             (1, False),
             (2, True),
             (3, True),
-            (22, False),
+            (22, True),
+            (34, False),
             (400, True),
             (441, True),
             (1013, False),

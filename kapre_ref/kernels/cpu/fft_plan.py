@@ -58,6 +58,8 @@ def factorize(n):
     There are two at least: the last one is 1 if the first one is n. The order was the fastest, or
     within 3 % of it, of all orders with as few passes, at sizes from 256 to 4096.
     """
+    order = [radix for radix in (13, 11) if n % radix == 0][:1]  # the first pass alone has them
+    n //= order[0] if order else 1
     counts = {}
     for radix in (2, 7, 5, 3):
         counts[radix] = 0
@@ -65,8 +67,8 @@ def factorize(n):
             counts[radix] += 1
             n //= radix
     twos = counts.pop(2)
-    order = [16] if twos >= 4 and twos != 5 else []
-    twos -= 4 * len(order)
+    if not order and twos >= 4 and twos != 5:
+        order, twos = [16], twos - 4
     # As many eights as leave no single two.
     fours = min(-twos % 3, twos // 2)
     eights, lonely = divmod(twos - 2 * fours, 3)

@@ -21,8 +21,8 @@ from kapre_ref.kernels.cpu.butterflies import (
 )
 from kapre_ref.kernels.cpu.vector import vector_functions
 
-FIRST_RADICES = (16, 8, 7, 5, 4, 3, 2)
 RADICES = (8, 7, 5, 4, 3, 2)  # 16 complex vectors need more registers than there are
+FIRST_RADICES = (16, 13, 11, *RADICES)  # of real ones
 
 
 @vector_functions(FIRST_RADICES)
