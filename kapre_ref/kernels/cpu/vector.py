@@ -145,10 +145,6 @@ class Emitter:
         compare = self.builder.fcmp_unordered if relation == "!=" else self.builder.fcmp_ordered
         return Value(self, compare(relation, a.llvm, b.llvm))
 
-    def both(self, a, b):
-        """Return where both of two comparisons hold."""
-        return Value(self, self.builder.and_(a.llvm, b.llvm))
-
     def either(self, a, b):
         """Return where one of two comparisons holds."""
         return Value(self, self.builder.or_(a.llvm, b.llvm))
