@@ -378,3 +378,12 @@ class TestDependencies:
         function = ast.parse(source).body[0]
         n_lines = function.end_lineno - function.body[1].lineno + 1
         assert n_lines <= 30
+
+
+def test_caches_of_plans_are_bounded():
+    paths = sorted((PACKAGE / "kernels" / "cpu").glob("*.py"))
+    calls = [
+        call for path in paths for call in re.findall(r"@(?:lru_)?cache\b.*", path.read_text())
+    ]
+    assert len(calls) > 5
+    assert [call for call in calls if not re.fullmatch(r"@lru_cache\(maxsize=\d+\)", call)] == []
