@@ -1,26 +1,26 @@
 """Audio features of Kapre on plain arrays: a readable reference, CPU kernels and GPU kernels."""
 
-from kapre_ref.augmentation import (
+from kapre_ref._augmentation import (
     channel_swap,
     channel_swap_reference,
     spec_augment,
     spec_augment_reference,
 )
-from kapre_ref.band_spectrograms import (
+from kapre_ref._band_spectrograms import (
     log_frequency_spectrogram,
     log_frequency_spectrogram_reference,
     melspectrogram,
     melspectrogram_reference,
 )
-from kapre_ref.data_format import (
+from kapre_ref._data_format import (
     CH_DEFAULT_STR,
     CH_FIRST_STR,
     CH_LAST_STR,
     validate_data_format_str,
 )
-from kapre_ref.decibel import magnitude_to_decibel, magnitude_to_decibel_reference
-from kapre_ref.delta import delta, delta_reference
-from kapre_ref.filterbanks import (
+from kapre_ref._decibel import magnitude_to_decibel, magnitude_to_decibel_reference
+from kapre_ref._delta import delta, delta_reference
+from kapre_ref._filterbanks import (
     apply_filterbank,
     apply_filterbank_reference,
     filterbank_log,
@@ -28,31 +28,31 @@ from kapre_ref.filterbanks import (
     filterbank_mel,
     filterbank_mel_reference,
 )
-from kapre_ref.framing import energy, energy_reference, frame, frame_reference
-from kapre_ref.frequency_map import concatenate_frequency_map, concatenate_frequency_map_reference
-from kapre_ref.mfcc import logmel_to_mfcc, logmel_to_mfcc_reference
-from kapre_ref.mu_law import (
+from kapre_ref._framing import energy, energy_reference, frame, frame_reference
+from kapre_ref._frequency_map import concatenate_frequency_map, concatenate_frequency_map_reference
+from kapre_ref._mfcc import logmel_to_mfcc, logmel_to_mfcc_reference
+from kapre_ref._mu_law import (
     mu_law_decoding,
     mu_law_decoding_reference,
     mu_law_encoding,
     mu_law_encoding_reference,
 )
-from kapre_ref.polar import magnitude, magnitude_reference, phase, phase_reference
-from kapre_ref.spectrograms import (
+from kapre_ref._polar import magnitude, magnitude_reference, phase, phase_reference
+from kapre_ref._spectrograms import (
     stft_mag_phase,
     stft_mag_phase_reference,
     stft_magnitude,
     stft_magnitude_reference,
 )
-from kapre_ref.stft import (
+from kapre_ref._stft import (
     inverse_stft,
     inverse_stft_reference,
     perfectly_reconstructing_stft_istft,
     stft,
     stft_reference,
 )
-from kapre_ref.threads import get_num_threads, set_num_threads
-from kapre_ref.windows import (
+from kapre_ref._threads import get_num_threads, set_num_threads
+from kapre_ref._windows import (
     get_window_fn,
     hamming_window,
     hamming_window_reference,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kapre_ref import __version__
 from kapre_ref._checks import check_positive
+from kapre_ref._mfcc import logmel_to_mfcc
 from kapre_ref.feature_files import (
     FORMATS,
     atomic_file,
@@ -22,7 +23,6 @@ from kapre_ref.feature_files import (
     write_npy,
     write_npz,
 )
-from kapre_ref.mfcc import logmel_to_mfcc
 from kapre_ref.recordings import (
     FUNCTIONS,
     SUFFIXES,

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref.decibel import magnitude_to_decibel
+from kapre_ref._decibel import magnitude_to_decibel
 from kapre_ref.recordings import load_extra
 
 if TYPE_CHECKING:

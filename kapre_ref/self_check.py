@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 import kapre_ref
-from kapre_ref.data_format import CH_FIRST_STR
+from kapre_ref._data_format import CH_FIRST_STR
 from kapre_ref.feature_files import atomic_file
 
 if TYPE_CHECKING:

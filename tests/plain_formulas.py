@@ -8,7 +8,7 @@ import numpy as np
 from scipy import fft
 
 import kapre_ref as kr
-from kapre_ref.stft import forward_window_reference
+from kapre_ref._stft import forward_window_reference
 
 FIRST = "channels_first"
 

@@ -5,7 +5,7 @@ import pytest
 from operation import FIRST, OperationTests, case, channels_first
 
 import kapre_ref as kr
-from kapre_ref.augmentation import masks_reference
+from kapre_ref._augmentation import masks_reference
 
 SEED = 7
 

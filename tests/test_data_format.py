@@ -5,7 +5,7 @@ import pytest
 from operation import FIRST, LAST, as_caller, channels_first
 
 import kapre_ref as kr
-from kapre_ref.data_format import in_layout, layout_shape, signal_view, spectrogram_view
+from kapre_ref._data_format import in_layout, layout_shape, signal_view, spectrogram_view
 
 
 class TestValidateDataFormatStr:

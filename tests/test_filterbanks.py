@@ -9,7 +9,7 @@ from closeness import assert_close, assert_oracle_close, assert_within_contract,
 from operation import FIRST, OperationTests, as_caller, case, channels_first, wide
 
 import kapre_ref as kr
-from kapre_ref.filterbanks import hz_to_mel_reference, mel_to_hz_reference
+from kapre_ref._filterbanks import hz_to_mel_reference, mel_to_hz_reference
 from kapre_ref.kernels.cpu import bands
 
 C1 = 440 * 2 ** (-45 / 12)  # Hz: 45 semitones below A4

@@ -7,7 +7,7 @@ from closeness import assert_close, eps_of
 from operation import FIRST, LAST, OperationTests, TakesOut, as_caller, case, frames_of, wide
 
 import kapre_ref as kr
-from kapre_ref.framing import count_frames
+from kapre_ref._framing import count_frames
 
 LAYOUTS = (
     case(50, frame_length=8, hop_length=3),

@@ -25,6 +25,7 @@ from vectors import (
     transformed,
 )
 
+from kapre_ref._stft import SpectrumPlan
 from kapre_ref.kernels import cpu
 from kapre_ref.kernels.cpu.bins import (
     LAST_RADICES,
@@ -49,7 +50,6 @@ from kapre_ref.kernels.cpu.inverse_passes import (
 from kapre_ref.kernels.cpu.output import copy_rows, turn_strip
 from kapre_ref.kernels.cpu.passes import FIRST_RADICES, RADICES, first_pass, inner_pass
 from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
-from kapre_ref.stft import SpectrumPlan
 
 SIZES = (
     *[n for n in range(2, 130) if factorize(n)],

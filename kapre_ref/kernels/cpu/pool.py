@@ -6,7 +6,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
-from kapre_ref.threads import get_num_threads
+from kapre_ref._threads import get_num_threads
 
 # Waking a thread and waiting for it takes 20 to 70 microseconds: less work is not worth it.
 MIN_SECONDS = 200e-6

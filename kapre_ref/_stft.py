@@ -16,16 +16,16 @@ from kapre_ref._checks import (
     check_integer,
     check_signal,
 )
-from kapre_ref._dispatch import kernels_for
-from kapre_ref.data_format import (
+from kapre_ref._data_format import (
     check_data_format,
     in_layout,
     layout_shape,
     signal_view,
     spectrogram_view,
 )
-from kapre_ref.framing import count_frames, frame_reference
-from kapre_ref.windows import (
+from kapre_ref._dispatch import kernels_for
+from kapre_ref._framing import count_frames, frame_reference
+from kapre_ref._windows import (
     coarse_window_reference,
     get_window_fn,
     get_window_fn_reference,

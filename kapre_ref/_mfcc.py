@@ -9,8 +9,8 @@ import numpy as np
 
 from kapre_ref._arrays import native, result_array
 from kapre_ref._checks import check_floating, check_integer
+from kapre_ref._data_format import check_data_format, in_layout, layout_shape, spectrogram_view
 from kapre_ref._dispatch import kernels_for
-from kapre_ref.data_format import check_data_format, in_layout, layout_shape, spectrogram_view
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

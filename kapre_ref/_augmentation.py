@@ -15,8 +15,8 @@ from kapre_ref._checks import (
     check_ndim,
     check_number,
 )
+from kapre_ref._data_format import CH_FIRST_STR, check_data_format, in_layout, spectrogram_view
 from kapre_ref._dispatch import kernels_for
-from kapre_ref.data_format import CH_FIRST_STR, check_data_format, in_layout, spectrogram_view
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,9 +9,9 @@ import numpy as np
 
 from kapre_ref._arrays import checked_once, native
 from kapre_ref._checks import check_flag, check_integer, check_positive
-from kapre_ref.data_format import CH_FIRST_STR, in_layout
-from kapre_ref.decibel import magnitude_to_decibel_reference
-from kapre_ref.filterbanks import (
+from kapre_ref._data_format import CH_FIRST_STR, in_layout
+from kapre_ref._decibel import magnitude_to_decibel_reference
+from kapre_ref._filterbanks import (
     C1_HZ,
     apply_filterbank_reference,
     check_band_edges,
@@ -22,9 +22,9 @@ from kapre_ref.filterbanks import (
     filterbank_mel_reference,
     warn_of_empty_bands,
 )
-from kapre_ref.polar import magnitude_reference
-from kapre_ref.spectrograms import check_decibel, run_spectrogram, spectra_reference
-from kapre_ref.stft import SpectrumPlan, stft_plan
+from kapre_ref._polar import magnitude_reference
+from kapre_ref._spectrograms import check_decibel, run_spectrogram, spectra_reference
+from kapre_ref._stft import SpectrumPlan, stft_plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

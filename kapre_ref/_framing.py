@@ -15,8 +15,7 @@ from kapre_ref._checks import (
     check_positive,
     check_signal,
 )
-from kapre_ref._dispatch import kernels_for
-from kapre_ref.data_format import (
+from kapre_ref._data_format import (
     CH_FIRST_STR,
     check_data_format,
     in_layout,
@@ -24,6 +23,7 @@ from kapre_ref.data_format import (
     signal_view,
     spectrogram_view,
 )
+from kapre_ref._dispatch import kernels_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

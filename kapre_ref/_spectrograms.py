@@ -8,8 +8,7 @@ import numpy as np
 
 from kapre_ref._arrays import checked_once, native, result_array
 from kapre_ref._checks import check_flag, check_ndim, check_signal
-from kapre_ref._dispatch import kernels_for
-from kapre_ref.data_format import (
+from kapre_ref._data_format import (
     CH_FIRST_STR,
     check_data_format,
     in_layout,
@@ -17,9 +16,10 @@ from kapre_ref.data_format import (
     signal_view,
     spectrogram_view,
 )
-from kapre_ref.decibel import DecibelScale, check_decibel_scale, magnitude_to_decibel_reference
-from kapre_ref.polar import magnitude_reference, phase_reference
-from kapre_ref.stft import (
+from kapre_ref._decibel import DecibelScale, check_decibel_scale, magnitude_to_decibel_reference
+from kapre_ref._dispatch import kernels_for
+from kapre_ref._polar import magnitude_reference, phase_reference
+from kapre_ref._stft import (
     SpectrumPlan,
     check_signals,
     stft_plan,

@@ -22,8 +22,8 @@ from kapre_ref._checks import (
     check_positive,
     check_same_library,
 )
+from kapre_ref._data_format import check_data_format, in_layout, layout_shape, spectrogram_view
 from kapre_ref._dispatch import kernels_for
-from kapre_ref.data_format import check_data_format, in_layout, layout_shape, spectrogram_view
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
