@@ -9,6 +9,7 @@ import numpy as np
 
 from kapre_ref._checks import check_array, check_out
 from kapre_ref._dispatch import kernels_for
+from kapre_ref._parts import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,12 @@ def checked_once(function: Callable[[*Ts], T]) -> Callable[[*Ts], T]:
 
 def native(x: NDArray[Any]) -> NDArray[Any]:
     """Return `x` itself, or a copy in this machine's byte order if it has the other one."""
-    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+    if x.dtype.isnative:
+        return x
+    copy = np.empty(x.shape, x.dtype.newbyteorder("="))
+    for place in parts_of(x.shape, x.itemsize):
+        copy[place] = x[place]
+    return copy
 
 
 def complex_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,13 +15,15 @@ from kapre_ref._decibel import magnitude_to_decibel_reference
 from kapre_ref._filterbanks import (
     C1_HZ,
     apply_filterbank_reference,
+    bands_of_logs,
+    bands_of_mels,
     check_band_edges,
     check_norm,
     check_spread,
     check_top,
+    count_empty_bands,
     filterbank_log_reference,
     filterbank_mel_reference,
-    warn_of_empty_bands,
 )
 from kapre_ref._polar import magnitude_reference
 from kapre_ref._spectrograms import check_decibel, run_spectrogram, spectra_reference
@@ -89,7 +92,7 @@ def melspectrogram(
     Warns
     -----
     UserWarning
-        If bands are so narrow that no bin lies in them, when a set of parameters is first used.
+        If bands are so narrow that no bin lies in them.
 
     Notes
     -----
@@ -271,12 +274,13 @@ def _mel_plan(
     n_mels = check_integer("n_mels", n_mels, 1)
     f_min, f_max = check_band_edges(sample_rate, f_min, f_max, prefix="mel_")
     htk, norm = check_flag("mel_htk", htk), check_norm("mel_norm", norm)
-    weights = filterbank_mel_reference(
-        sample_rate, plan.n_freq, n_mels, f_min, f_max, htk, norm, dtype=np.float64
+    parameters = (sample_rate, plan.n_freq, n_mels, f_min, f_max, htk)
+    return replace(
+        plan,
+        n_bands=n_mels,
+        make_bands=partial(bands_of_mels, *parameters, norm),
+        count_empty_bands=partial(count_empty_bands, *parameters),
     )
-    warn_of_empty_bands(weights, stacklevel=5)
-    weights.flags.writeable = False
-    return replace(plan, filterbank=weights)
 
 
 @checked_once
@@ -301,8 +305,5 @@ def _log_plan(
     bins_per_octave = check_integer("log_bins_per_octave", bins_per_octave, 1)
     spread = check_spread(spread, prefix="log_")
     check_top(sample_rate, n_bins, bins_per_octave, f_min, prefix="log_")
-    weights = filterbank_log_reference(
-        sample_rate, plan.n_freq, n_bins, bins_per_octave, f_min, spread, dtype=np.float64
-    )
-    weights.flags.writeable = False
-    return replace(plan, filterbank=weights)
+    parameters = (sample_rate, plan.n_freq, n_bins, bins_per_octave, f_min, spread)
+    return replace(plan, n_bands=n_bins, make_bands=partial(bands_of_logs, *parameters))

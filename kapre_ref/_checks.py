@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -189,6 +190,14 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], x: Any) ->
         raise ValueError("out must be writeable, got a read-only array")
     if out.size and sys.modules[str(library_of(out))].may_share_memory(out, x):
         raise ValueError("out must not overlap the input, got an array that shares its memory")
+
+
+def warn_caller(message: str) -> None:
+    """Warn at the line that called this package, however deep the check lies in it."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("kapre_ref."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)
 
 
 def _either(words: Any) -> str:

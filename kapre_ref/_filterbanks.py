@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
-import warnings
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kapre_ref._arrays import in_library_of, native, result_array
+from kapre_ref._band_weights import (
+    Bands,
+    coarse_dtype,
+    filterbank_of,
+    log_bands,
+    mel_bands,
+    norms_reference,
+)
 from kapre_ref._checks import (
     check_at_least,
     check_at_most,
@@ -21,6 +28,7 @@ from kapre_ref._checks import (
     check_number,
     check_positive,
     check_same_library,
+    warn_caller,
 )
 from kapre_ref._data_format import check_data_format, in_layout, layout_shape, spectrogram_view
 from kapre_ref._dispatch import kernels_for
@@ -115,9 +123,24 @@ def filterbank_mel(
     f_min, f_max = check_band_edges(sample_rate, f_min, f_max)
     parameters = (sample_rate, n_freq, n_mels, f_min, f_max, check_flag("htk", htk))
     dtype = check_floating_dtype("dtype", dtype)
-    weights = filterbank_mel_reference(*parameters, check_norm("norm", norm), dtype=dtype)
-    warn_of_empty_bands(weights)
-    return in_library_of(weights, like)
+    norm = check_norm("norm", norm)
+    warn_of_empty_bands(count_empty_bands(*parameters), n_mels, n_freq)
+    return in_library_of(filterbank_of(bands_of_mels(*parameters, norm, dtype)), like)
+
+
+def bands_of_mels(
+    sample_rate: float,
+    n_freq: int,
+    n_mels: int,
+    f_min: float,
+    f_max: float,
+    htk: bool,
+    norm: str | float | None,
+    dtype: np.dtype[Any],
+) -> Bands:
+    """Return the bands of a mel filterbank whose parameters were checked."""
+    edges = mel_edges_reference(n_mels, f_min, f_max, htk)
+    return mel_bands(edges, frequencies_reference(sample_rate, n_freq), norm, dtype)
 
 
 def filterbank_mel_reference(
@@ -131,20 +154,33 @@ def filterbank_mel_reference(
     *,
     dtype: DTypeLike = np.float32,
 ) -> NDArray[Any]:
-    """Return a mel filterbank; triangles are drawn over Hz, between edges equidistant in mels."""
-    f_max = sample_rate / 2 if f_max is None else f_max
-    lowest, highest = hz_to_mel_reference(np.array([f_min, f_max]), htk)
-    edges = mel_to_hz_reference(np.linspace(lowest, highest, n_mels + 2), htk)  # (n_mels + 2,)
-    left, centre, right = edges[:-2], edges[1:-1], edges[2:]
-    frequency = np.linspace(0, sample_rate / 2, n_freq)[:, None]  # (n_freq, 1)
+    """Return a mel filterbank; triangles are drawn over Hz, and rounded before they are scaled."""
+    dtype = np.dtype(dtype)
+    edges = mel_edges_reference(n_mels, f_min, sample_rate / 2 if f_max is None else f_max, htk)
+    left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]  # (n_mels, 1)
+    frequency = frequencies_reference(sample_rate, n_freq)
     rising = (frequency - left) / (centre - left)
     falling = (right - frequency) / (right - centre)
-    weights = np.maximum(0, np.minimum(rising, falling))  # (n_freq, n_mels)
+    weights = np.maximum(0, np.minimum(rising, falling))  # (n_mels, n_freq)
+    coarse = coarse_dtype(dtype)
+    weights = weights.astype(coarse).astype(np.float64)
     if norm == "slaney":
-        weights = weights * 2 / (right - left)
+        weights = weights * (2 / (right - left))
     elif norm is not None:
-        weights = _normalized(weights, float(norm))
-    return weights.astype(dtype)
+        weights = weights / norms_reference(weights, float(norm), coarse)
+    return weights.T.astype(dtype, order="C")
+
+
+def frequencies_reference(sample_rate: float, n_freq: int) -> NDArray[np.float64]:
+    """Return the frequencies of bins from 0 Hz to half the sample rate, rounded as in librosa."""
+    frequencies = np.fft.rfftfreq(2 * (n_freq - 1), 1 / sample_rate).astype(np.float64)
+    return frequencies
+
+
+def mel_edges_reference(n_mels: int, f_min: float, f_max: float, htk: bool) -> NDArray[np.float64]:
+    """Return where triangles begin, peak and end, in Hz: equidistant in mels, (n_mels + 2,)."""
+    lowest, highest = hz_to_mel_reference(np.array([f_min, f_max]), htk)
+    return mel_to_hz_reference(np.linspace(lowest, highest, n_mels + 2), htk)
 
 
 def hz_to_mel_reference(frequency: NDArray[np.float64], htk: bool) -> NDArray[np.float64]:
@@ -152,15 +188,17 @@ def hz_to_mel_reference(frequency: NDArray[np.float64], htk: bool) -> NDArray[np
     if htk:
         return 2595 * np.log10(1 + frequency / 700)
     above = np.log(np.maximum(frequency, _SLANEY_BREAK_HZ) / _SLANEY_BREAK_HZ) / _SLANEY_LOG_STEP
-    return np.minimum(frequency, _SLANEY_BREAK_HZ) / _SLANEY_HZ_PER_MEL + above
+    is_above = frequency >= _SLANEY_BREAK_HZ
+    return np.where(is_above, _SLANEY_BREAK_MEL + above, frequency / _SLANEY_HZ_PER_MEL)
 
 
 def mel_to_hz_reference(mel: NDArray[np.float64], htk: bool) -> NDArray[np.float64]:
     """Convert mels to Hz, on HTK's scale or on Slaney's."""
     if htk:
         return 700 * (10 ** (mel / 2595) - 1)
-    above = np.exp(np.maximum(mel - _SLANEY_BREAK_MEL, 0) * _SLANEY_LOG_STEP)
-    return np.minimum(mel, _SLANEY_BREAK_MEL) * _SLANEY_HZ_PER_MEL * above
+    above = np.exp(_SLANEY_LOG_STEP * np.maximum(mel - _SLANEY_BREAK_MEL, 0))
+    is_above = mel >= _SLANEY_BREAK_MEL
+    return np.where(is_above, _SLANEY_BREAK_HZ * above, _SLANEY_HZ_PER_MEL * mel)
 
 
 def filterbank_log(
@@ -240,7 +278,22 @@ def filterbank_log(
     check_top(sample_rate, n_bins, bins_per_octave, f_min)
     parameters = (sample_rate, n_freq, n_bins, bins_per_octave, f_min, spread)
     dtype = check_floating_dtype("dtype", dtype)
-    return in_library_of(filterbank_log_reference(*parameters, dtype=dtype), like)
+    return in_library_of(filterbank_of(bands_of_logs(*parameters, dtype)), like)
+
+
+def bands_of_logs(
+    sample_rate: float,
+    n_freq: int,
+    n_bins: int,
+    bins_per_octave: int,
+    f_min: float,
+    spread: float,
+    dtype: np.dtype[Any],
+) -> Bands:
+    """Return the bands of a log-frequency filterbank whose parameters were checked."""
+    centres = log_centres_reference(n_bins, bins_per_octave, f_min)
+    frequency = frequencies_reference(sample_rate, n_freq)
+    return log_bands(centres, frequency, spread / bins_per_octave, dtype)
 
 
 def filterbank_log_reference(
@@ -255,24 +308,21 @@ def filterbank_log_reference(
 ) -> NDArray[Any]:
     """Return a log-frequency filterbank; against the textbook, log2 f stands where log f should."""
     lowest = C1_HZ if f_min is None else f_min
-    log_centre = np.log2(lowest) + np.arange(n_bins) / bins_per_octave  # octaves above 1 Hz
-    log_frequency = np.log2(np.linspace(0, sample_rate / 2, n_freq)[1:, None])
+    log_centre = log_centres_reference(n_bins, bins_per_octave, lowest)[:, None]  # (n_bins, 1)
+    log_frequency = np.log2(frequencies_reference(sample_rate, n_freq)[1:])  # bin 0 weighs nothing
     sigma = spread / bins_per_octave
     exponent = -0.5 * ((log_frequency - log_centre) / sigma) ** 2 - np.log2(sigma) - log_frequency
-    bands = np.exp(exponent)  # (n_freq - 1, n_bins)
-    weights = np.concatenate([np.zeros((1, n_bins)), bands])
-    return _normalized(weights, 1.0).astype(dtype)
+    with np.errstate(under="ignore"):  # far from its centre, a band weighs nothing
+        bands = np.exp(exponent)  # (n_bins, n_freq - 1)
+        weights = np.pad(bands / norms_reference(bands, 1.0, bands.dtype), [(0, 0), (1, 0)])
+        rounded: NDArray[Any] = weights.T.astype(dtype, order="C")
+    return rounded
 
 
-def _normalized(weights: NDArray[np.float64], order: float) -> NDArray[np.float64]:
-    """Divide each column by its norm, unless that is too small to divide by."""
-    if np.isinf(order):
-        norm = np.max(weights, axis=0)
-    elif order == 0:
-        norm = np.count_nonzero(weights, axis=0).astype(np.float64)
-    else:
-        norm = np.sum(weights**order, axis=0) ** (1 / order)
-    return weights / np.where(norm < np.finfo(np.float64).tiny, 1, norm)
+def log_centres_reference(n_bins: int, bins_per_octave: int, f_min: float) -> NDArray[np.float64]:
+    """Return the centres of the bands, in octaves above 1 Hz."""
+    centres: NDArray[np.float64] = np.log2(f_min) + np.arange(n_bins) / bins_per_octave
+    return centres
 
 
 def apply_filterbank(
@@ -394,12 +444,21 @@ def check_spread(spread: float, prefix: str = "") -> float:
     return number
 
 
-def warn_of_empty_bands(weights: NDArray[Any], stacklevel: int = 3) -> None:
-    """Warn once of all bands that no bin of a spectrum lies in."""
-    n_empty = int(np.count_nonzero(~weights.any(axis=0)))
+def count_empty_bands(
+    sample_rate: float, n_freq: int, n_mels: int, f_min: float, f_max: float, htk: bool
+) -> int:
+    """Count the mel bands that no bin of a spectrum lies in."""
+    edges = mel_edges_reference(n_mels, f_min, f_max, htk)
+    frequency = frequencies_reference(sample_rate, n_freq)
+    first = np.searchsorted(frequency, edges[:-2], "right")
+    stop = np.searchsorted(frequency, edges[2:], "left")
+    return int(np.count_nonzero(stop <= first))
+
+
+def warn_of_empty_bands(n_empty: int, n_mels: int, n_freq: int) -> None:
+    """Warn the caller if there are bands that no bin of a spectrum lies in."""
     if n_empty:
-        warnings.warn(
-            f"{n_empty} of {weights.shape[1]} mel bands are empty: n_mels is too large, or f_max - "
-            f"f_min too small, for n_freq={weights.shape[0]}",
-            stacklevel=stacklevel,
+        warn_caller(
+            f"{n_empty} of {n_mels} mel bands are empty: n_mels is too large, or f_max - f_min "
+            f"too small, for n_freq={n_freq}"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from kapre_ref._arrays import native, result_array
 from kapre_ref._checks import check_floating, check_integer
 from kapre_ref._data_format import check_data_format, in_layout, layout_shape, spectrogram_view
 from kapre_ref._dispatch import kernels_for
+from kapre_ref._kept import kept
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +94,7 @@ def cosines_reference(n_mels: int, n_mfccs: int) -> NDArray[np.float64]:
     return cosines
 
 
-@lru_cache(maxsize=32)
+@kept
 def _cached_cosines(n_mels: int, n_mfccs: int) -> NDArray[np.float64]:
     cosines = cosines_reference(n_mels, n_mfccs)
     cosines.flags.writeable = False

@@ -18,6 +18,7 @@ from kapre_ref._data_format import (
 )
 from kapre_ref._decibel import DecibelScale, check_decibel_scale, magnitude_to_decibel_reference
 from kapre_ref._dispatch import kernels_for
+from kapre_ref._filterbanks import warn_of_empty_bands
 from kapre_ref._polar import magnitude_reference, phase_reference
 from kapre_ref._stft import (
     SpectrumPlan,
@@ -222,7 +223,7 @@ def run_spectrogram(
     check_data_format("output_data_format", output_data_format)
     signals = check_signals(x, input_data_format)
     batch, channel, n_samples = signals.shape
-    n_bands = plan.n_freq if plan.filterbank is None else plan.filterbank.shape[1]
+    n_bands = plan.n_freq if plan.n_bands is None else plan.n_bands
     shape = layout_shape(
         (batch, channel * channel_factor, plan.n_frames(n_samples), n_bands),
         x.ndim - 1,
@@ -230,6 +231,8 @@ def run_spectrogram(
     )
     out = result_array(x, shape, x.dtype, out)
     result = spectrogram_view("out", out, output_data_format)
+    if out.size and plan.n_empty_bands:
+        warn_of_empty_bands(plan.n_empty_bands, n_bands, plan.n_freq)
     getattr(kernels_for(x), kernel)(signals, plan, scale, result)
     return out
 

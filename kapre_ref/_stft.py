@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from kapre_ref._data_format import (
 )
 from kapre_ref._dispatch import kernels_for
 from kapre_ref._framing import count_frames, frame_reference
+from kapre_ref._kept import kept
 from kapre_ref._windows import (
     coarse_window_reference,
     get_window_fn,
@@ -37,13 +38,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from kapre_ref._band_weights import Bands
+
 
 @dataclass(frozen=True, eq=False)
 class SpectrumPlan:
     """How a signal becomes spectra, and bands of them if there is a filterbank.
 
     There is one object for each set of parameters, equal only to itself, so kernels may keep what
-    they derive from it (twiddle factors, sparse bands, copies on a device) under it as a key.
+    they derive from it (twiddle factors, bands, copies on a device) under it as a key. Windows and
+    bands are made when they are asked for: a plan itself holds no arrays.
     """
 
     n_fft: int
@@ -51,8 +55,20 @@ class SpectrumPlan:
     hop_length: int
     n_padded: int  # zeros in front of the signal, samples
     pad_end: bool
-    window: NDArray[np.float64]  # (win_length,), read-only
-    filterbank: NDArray[np.float64] | None = None  # (n_freq, n_bands), read-only
+    window_name: str
+    n_bands: int | None = None
+    make_bands: Callable[[np.dtype[Any]], Bands] | None = None  # rounded to a dtype
+    count_empty_bands: Callable[[], int] | None = None
+
+    def window(self) -> NDArray[np.float64]:
+        """Return the window, (at most n_fft,): what is longer is cut off."""
+        window = get_window_fn_reference(self.window_name)(self.win_length, dtype=np.float64)
+        return window[: self.n_fft]
+
+    @cached_property
+    def n_empty_bands(self) -> int:
+        """Number of bands that no bin lies in, counted where that is worth a warning."""
+        return self.count_empty_bands() if self.count_empty_bands else 0
 
     @property
     def n_freq(self) -> int:
@@ -105,10 +121,8 @@ def stft_plan(
     n_fft, win_length, hop_length, window_name, pad_begin, pad_end = check_stft_parameters(
         n_fft, win_length, hop_length, window_name, pad_begin, pad_end
     )
-    window = get_window_fn_reference(window_name)(win_length, dtype=np.float64)
-    window.flags.writeable = False
     n_padded = n_fft - hop_length if pad_begin else 0
-    return SpectrumPlan(n_fft, win_length, hop_length, n_padded, pad_end, window)
+    return SpectrumPlan(n_fft, win_length, hop_length, n_padded, pad_end, window_name)
 
 
 def stft(
@@ -362,11 +376,12 @@ def inverse_window_reference(window: NDArray[np.float64], hop_length: int) -> ND
 def _overlapped_squares(window: NDArray[np.float64], hop_length: int) -> NDArray[np.float64]:
     n_overlaps = -(-len(window) // hop_length)
     squares = np.pad(window**2, (0, n_overlaps * hop_length - len(window)))
-    total: NDArray[np.float64] = squares.reshape(n_overlaps, hop_length).sum(axis=0)
-    return total  # (hop_length,)
+    squares = np.ascontiguousarray(squares.reshape(n_overlaps, hop_length).T)
+    total: NDArray[np.float64] = squares.sum(axis=1)  # (hop_length,), summed pairwise
+    return total
 
 
-@lru_cache(maxsize=128)
+@kept
 def _inverse_window(
     window_name: str, win_length: int, hop_length: int, dtype: np.dtype[Any]
 ) -> NDArray[np.float64]:

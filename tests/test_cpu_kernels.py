@@ -1,6 +1,5 @@
 """Parts of the CPU kernels that no public function shows: approximations, blocks, memory."""
 
-import gc
 import tracemalloc
 
 import numpy as np
@@ -8,8 +7,9 @@ import pytest
 from operation import FIRST
 
 import kapre_ref as kr
+from kapre_ref._decibel import DecibelScale
 from kapre_ref.kernels import cpu
-from kapre_ref.kernels.cpu import framing, memory
+from kapre_ref.kernels.cpu import framing
 from kapre_ref.kernels.cpu.blocks import _blocks_of, for_blocks, for_items, for_rows
 from kapre_ref.kernels.cpu.jit import kernel
 from kapre_ref.kernels.cpu.logarithm import split_log
@@ -102,7 +102,7 @@ class TestDecibels:
     def test_in_place(self, size):
         x = np.random.default_rng(0).uniform(0, 1, (3, size)).astype(np.float32)
         expected = kr.magnitude_to_decibel(x)
-        scale = kr.decibel.DecibelScale(1.0, 1e-5, 80.0)
+        scale = DecibelScale(1.0, 1e-5, 80.0)
         cpu.magnitude_to_decibel(x, scale, x)
         np.testing.assert_array_equal(x, expected)
 
@@ -313,50 +313,6 @@ class TestFramesPastTheCaches:
         x = rng.standard_normal(1000).astype(np.float32)
         got = kr.frame(x, 5, 2)
         np.testing.assert_array_equal(got, kr.frame_reference(x, 5, 2))
-
-
-class TestMemory:
-    SHAPE = (1 << 9, 1 << 10)
-
-    @pytest.fixture(autouse=True)
-    def nothing_spare(self):
-        gc.collect()
-        memory._spare.clear()
-
-    def empty(self, shape=SHAPE):
-        return memory.empty(shape, np.dtype(np.float32), None)
-
-    def test_serves_again(self):
-        x = self.empty()
-        address = x.ctypes.data
-        del x
-        assert self.empty().ctypes.data == address
-
-    def test_is_not_spare_while_a_view_lives(self):
-        x = self.empty()
-        address, view = x.ctypes.data, x[5:, ::2].T
-        view[...] = 1
-        del x
-        other = self.empty()
-        other[...] = 2
-        assert other.ctypes.data != address
-        assert (view == 1).all()
-        del view
-        assert self.empty().ctypes.data == address
-
-    def test_too_little_or_far_too_much_does_not_serve(self):
-        x = self.empty()
-        address = x.ctypes.data
-        del x
-        half = self.empty((1 << 9, (1 << 9) - 1))
-        assert half.ctypes.data != address
-        larger = self.empty((1 << 10, 1 << 10))
-        assert larger.shape == (1 << 10, 1 << 10)
-        assert not memory._spare  # what was too little is given back
-
-    def test_small_and_huge_results_are_plain(self):
-        for shape in ((10,), (0, 5), (1 << 10, 1 << 16)):
-            assert self.empty(shape).flags.owndata
 
 
 class TestSizesWithoutButterflies:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import kapre_ref as kr
-from kapre_ref.kernels.cpu.pool import MIN_SECONDS, run_slices
+from kapre_ref.kernels.cpu.pool import MAX_SLICE_SECONDS, MIN_SECONDS, run_slices
 
 SCRIPT = Path(__file__).with_name("processes.py")
 PACKAGE = Path(kr.__file__).parent
@@ -158,12 +158,19 @@ class TestRunSlices:
 
         def outer(start, stop):
             here = threading.get_ident()
-            found.extend((here, *inner) for inner in self.slices(1000, self.LONG))
+            found.extend((here, *inner) for inner in self.slices(1000, MAX_SLICE_SECONDS))
 
         run_slices(outer, 8, self.LONG)
         assert len(found) == 8
         for here, start, stop, thread in found:
             assert (start, stop, thread) == (0, 1000, here)
+
+    @pytest.mark.parametrize("n_threads", N_THREADS)
+    def test_slices_are_short(self, n_threads):
+        kr.set_num_threads(n_threads)
+        found = self.slices(1000, 100 * MAX_SLICE_SECONDS)
+        assert max(stop - start for start, stop, _ in found) <= 10
+        assert sum(stop - start for start, stop, _ in found) == 1000
 
     def test_a_busy_pool_delays_nothing(self):
         kr.set_num_threads(2)

@@ -1,15 +1,23 @@
-"""Masks and swapped channels: one pass of NumPy over the batch."""
+"""Masks and swapped channels: one pass over the batch."""
 
 import numpy as np
+
+from kapre_ref._parts import parts_of
+from kapre_ref.kernels.cpu.strided import assign
 
 
 def spec_augment(spectra, times, frequencies, mask_value, out):
     """Copy, then cover: the masks of each axis broadcast against the other."""
-    np.copyto(out, spectra)
-    covered = times[:, None, :, None] | frequencies[:, None, None, :]
-    np.copyto(out, out.dtype.type(mask_value), where=covered)
+    covered_times = np.broadcast_to(times[:, None, :, None], out.shape)
+    covered_bins = np.broadcast_to(frequencies[:, None, None, :], out.shape)
+    value = out.dtype.type(mask_value)
+    for place in parts_of(out.shape, out.itemsize):
+        assign(out[place], spectra[place])
+        np.copyto(out[place], value, where=covered_times[place] | covered_bins[place])
 
 
 def channel_swap(x, order, axis, out):
-    """Gather along the channel axis."""
-    np.take(x, order, axis=axis, out=out, mode="clip")
+    """Copy each channel from the place that it is drawn from."""
+    channels, swapped = np.moveaxis(x, axis, 0), np.moveaxis(out, axis, 0)
+    for target, source in enumerate(order):
+        assign(swapped[target], channels[source])

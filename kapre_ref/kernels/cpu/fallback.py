@@ -4,10 +4,10 @@ Threads share blocks of frames, which are the same for any number of threads: Sc
 rows side by side and the others one by one, so a frame's bits depend on its place in a block.
 """
 
-from functools import lru_cache
-
 import numpy as np
 
+from kapre_ref._band_weights import filterbank_of
+from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.bands import band_sums
 from kapre_ref.kernels.cpu.decibel import limit_decibels, unlimited_decibels
 from kapre_ref.kernels.cpu.jit import as_input, kernel
@@ -142,7 +142,7 @@ def _for_each_block(signals, plan, n_frames, write):
     batch, n_channels, _ = signals.shape
     n_fft, hop_length = plan.n_fft, plan.hop_length
     dtype = working_dtype(signals.dtype)
-    window = _cropped_window(plan, dtype)
+    window = _window(plan, dtype)
     block = _frames_at_once(n_fft, hop_length, dtype)
     blocks_of_channel = -(-n_frames // block)
 
@@ -238,12 +238,11 @@ def _lanes(dtype):
     return _VECTOR_BYTES // dtype.itemsize
 
 
-@lru_cache(maxsize=128)
-def _cropped_window(plan, dtype):
-    # Kapre multiplies by the whole window, then crops to n_fft: the same as a cropped window.
-    return as_input(plan.window[: plan.n_fft].astype(dtype))
+@kept
+def _window(plan, dtype):
+    return as_input(plan.window().astype(dtype))
 
 
-@lru_cache(maxsize=64)
+@kept
 def _band_sums(plan, dtype):
-    return band_sums(as_input(np.ascontiguousarray(plan.filterbank, dtype)))
+    return band_sums(filterbank_of(plan.make_bands(dtype)))

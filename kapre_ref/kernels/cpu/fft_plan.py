@@ -6,7 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numba.core import config
 
+from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.butterflies import PI
+from kapre_ref.kernels.cpu.jit import Addresses
 from kapre_ref.kernels.cpu.output import STRIP_TILES
 from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
 
@@ -45,11 +47,11 @@ class FftPlan(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """A plan, the scratch memory it needs in bytes, and the arrays that its addresses are of."""
+    """A plan, the scratch memory it needs in bytes, and the owners of its addresses."""
 
     plan: FftPlan
     scratch_bytes: int
-    arrays: tuple
+    addresses: Addresses
 
 
 def factorize(n):
@@ -133,20 +135,16 @@ def samples_of_rows(radices):
     return samples
 
 
-def _sparse_bands(filterbank, dtype):
+def _band_table(bands):
     """Return each band's first bin and their number, and the weights of all bands in one array."""
-    weights = filterbank.T.astype(dtype)
-    table, parts = np.zeros((len(weights), 2), np.int32), []
-    for band, row in zip(table, weights, strict=True):
-        bins = np.flatnonzero(row)
-        # An empty band takes one bin times 0, so that NaN gets into it as into the others.
-        first, last = (bins[0], bins[-1]) if len(bins) else (0, 0)
-        band[:] = first, last + 1 - first
-        parts.append(row[first : last + 1])
-    return table, np.concatenate(parts)
+    # An empty band takes one bin times 0, so that NaN gets into it as into the others.
+    is_empty = bands.counts == 0
+    table = np.stack([bands.firsts, bands.counts + is_empty], axis=1).astype(np.int32)
+    ends = np.cumsum(bands.counts)
+    return table, np.insert(bands.weights, ends[is_empty], 0)
 
 
-@lru_cache(maxsize=128)
+@kept
 def tables_of(plan, dtype):
     """Return the tables of a SpectrumPlan for one floating-point dtype."""
     lanes, item = n_lanes(dtype), dtype.itemsize
@@ -154,7 +152,7 @@ def tables_of(plan, dtype):
     radices = factorize(n_fft)
     window = np.zeros(n_fft, dtype)
     n_used = min(plan.win_length, n_fft)
-    window[:n_used] = plan.window[:n_used]
+    window[:n_used] = plan.window()
 
     # The rows of pieces, and after them a row of zeros.
     piece_length = min(plan.hop_length, n_used)
@@ -173,10 +171,9 @@ def tables_of(plan, dtype):
         window[samples],
         np.concatenate(pass_twiddles(radices, dtype)),
     ]
-    n_bands = 0
-    if plan.filterbank is not None:
-        n_bands = plan.filterbank.shape[1]
-        arrays += _sparse_bands(plan.filterbank, dtype)
+    if plan.make_bands is not None:
+        arrays += _band_table(plan.make_bands(dtype))
+    n_bands = plan.n_bands or 0
 
     overlap = plan.hop_length < n_used
     n_staged = n_pieces * (piece_length if overlap else n_tiles * lanes) + n_tiles * lanes
@@ -190,7 +187,8 @@ def tables_of(plan, dtype):
         vector_bytes(),
     ]
     starts, n_bytes = places(sizes)
-    addresses = [array.ctypes.data for array in arrays] + [0, 0]
+    held = Addresses()
+    addresses = [held.of(array) for array in arrays] + [0, 0]
     numbers = FftPlan(
         n_fft,
         n_freq,
@@ -206,4 +204,4 @@ def tables_of(plan, dtype):
         n_bands,
         *addresses[3:5],
     )
-    return Tables(numbers, n_bytes, tuple(arrays))
+    return Tables(numbers, n_bytes, held)

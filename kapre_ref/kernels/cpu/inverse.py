@@ -4,11 +4,11 @@ Overlapping frames are added before they are turned into rows: there is so much 
 are the same wherever a thread's share begins, and so are the order of all sums and their bits.
 """
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
+from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.fft_plan import (
     factorize,
     packed,
@@ -24,7 +24,7 @@ from kapre_ref.kernels.cpu.inverse_passes import (
     undo_inner_pass,
     undo_last_pass,
 )
-from kapre_ref.kernels.cpu.jit import inlined, kernel
+from kapre_ref.kernels.cpu.jit import Addresses, address_kernel, inlined
 from kapre_ref.kernels.cpu.output import STRIP_TILES
 from kapre_ref.kernels.cpu.pool import run_slices
 from kapre_ref.kernels.cpu.scratch import scratch_address
@@ -63,7 +63,7 @@ class InverseJob(NamedTuple):
     n_used: int  # samples of a frame that count
 
 
-@kernel
+@address_kernel
 def write_signals(unit, lanes, item, plan, job, scratch, first_block, last_block):
     """Serve the pieces of the signals from the first frame of some blocks to that of the next."""
     vector = lanes * item
@@ -209,9 +209,9 @@ def transform_back(unit, item, plan, values, vector, rows, ahead):
         undo_first_pass(unit, n, part, n_part // n, ahead + j * n_part * vector)
 
 
-@lru_cache(maxsize=128)
+@kept
 def _tables_of(n_fft, dtype):
-    """Return the plan of an inverse, the scratch memory it needs, and the arrays of its tables."""
+    """Return the plan of an inverse, the scratch memory it needs, and its addresses' owners."""
     lanes, vector = n_lanes(dtype), vector_bytes()
     n_freq = n_fft // 2 + 1
     radices = factorize(n_fft)
@@ -230,9 +230,10 @@ def _tables_of(n_fft, dtype):
             (STRIP_TILES * lanes + 1) * vector,
         ]
     )
-    addresses = [array.ctypes.data for array in arrays]
-    plan = InversePlan(n_fft, n_freq, packed(radices[::-1]), *addresses, *starts)
-    return plan, n_bytes, arrays
+    addresses = Addresses()
+    tables = [addresses.of(array) for array in arrays]
+    plan = InversePlan(n_fft, n_freq, packed(radices[::-1]), *tables, *starts)
+    return plan, n_bytes, addresses
 
 
 def fill_signals(spectra, n_fft, hop_length, window, out):
@@ -245,26 +246,27 @@ def fill_signals(spectra, n_fft, hop_length, window, out):
         return
     dtype = out.dtype
     lanes, item = n_lanes(dtype), dtype.itemsize
-    plan, n_bytes, _ = _tables_of(n_fft, dtype)
+    plan, n_bytes, of_tables = _tables_of(n_fft, dtype)
+    addresses = Addresses(of_tables)
     weights = np.zeros(n_fft + 1, dtype)
     weights[:n_used] = window[:n_used] * (2 / n_fft)  # see `inverse_passes`
     batch, n_channels, n_frames, _ = spectra.shape
     job = InverseJob(
-        spectra.ctypes.data,
-        spectra.strides,
-        out.ctypes.data,
-        out.strides,
-        n_channels,
-        n_frames,
-        hop_length,
-        weights.ctypes.data,
-        n_used,
+        spectra=addresses.of(spectra),
+        spectra_strides=spectra.strides,
+        out=addresses.of(out),
+        out_strides=out.strides,
+        n_channels=n_channels,
+        n_frames=n_frames,
+        hop_length=hop_length,
+        window=addresses.of(weights),
+        n_used=n_used,
     )
     unit = dtype.type(1)
 
     def run(start, stop):
         scratch = scratch_address(n_bytes)
-        write_signals(unit, lanes, item, plan, job, scratch, start, stop)
+        write_signals(addresses, unit, lanes, item, plan, job, scratch, start, stop)
 
     n_blocks = batch * n_channels * -(-n_frames // lanes)
     run_slices(run, n_blocks, n_blocks * lanes * _STEP_SECONDS * n_fft * np.log2(n_fft))

@@ -13,7 +13,7 @@ import os
 import pickle
 import sys
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
 
 import llvmlite
@@ -42,6 +42,39 @@ def kernel(function):
 def summing_kernel(function):
     """Do the same for sums whose terms may be added in any order, as vectors of partial sums."""
     return _kernel(function, _OPTIONS | {"fastmath": _OPTIONS["fastmath"] | {"reassoc"}})
+
+
+def address_kernel(function):
+    """Compile a kernel that is handed addresses: called with their `Addresses` before all else.
+
+    So the arrays live until the kernel has returned, whatever becomes of those who passed them.
+    """
+    compiled = kernel(function)
+
+    def call(addresses, *arguments):
+        assert type(addresses) is Addresses, "whoever passes addresses passes their owners"
+        return compiled(*arguments)
+
+    return wraps(function)(call)
+
+
+class Addresses:
+    """Hands out addresses of arrays, and holds the arrays as long as it lives itself."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self, *others):
+        self._held = [*others]
+
+    def of(self, array):
+        """Return the address of an array, which is held from now on."""
+        self._held.append(array)
+        return array.ctypes.data
+
+    @property
+    def nbytes(self):
+        """Bytes of all that is held."""
+        return sum(one.nbytes for one in self._held)
 
 
 def _kernel(function, options):

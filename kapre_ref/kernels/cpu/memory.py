@@ -1,23 +1,25 @@
 """Room for results, and the precision that they are computed in."""
 
 import math
-from collections import deque
 
 import numpy as np
 
-# The first touch of fresh memory costs about as much as computing a spectrogram into it, and the
-# system takes large blocks back as soon as they are freed. So the memory of the last results that
-# are gone serves the next ones; results beyond 128 MiB are not kept back.
-_SMALLEST, _LARGEST = 1 << 20, 1 << 27  # bytes
-_spare = deque(maxlen=2)
+from kapre_ref._kept import lend, memory_for
+
+_SMALLEST = 1 << 20  # bytes; the system has smaller blocks at hand itself
 
 
 def empty(shape, dtype, like):
-    """Return an uninitialised array."""
+    """Return an uninitialised array, a view of memory that it does not own, whatever its size."""
     n_bytes = math.prod(shape) * dtype.itemsize
-    if not _SMALLEST <= n_bytes <= _LARGEST:
-        return np.empty(shape, dtype)
-    return np.asarray(_Room(_spare_block(n_bytes), shape, dtype))
+    if n_bytes < _SMALLEST:
+        return np.empty(shape, dtype).view()
+    memory = memory_for(n_bytes)
+    if memory is None:
+        return np.empty(shape, dtype).view()
+    room = _Room(memory, shape, dtype)
+    lend(memory, room)
+    return np.asarray(room)
 
 
 def asarray(constant, like):
@@ -31,33 +33,13 @@ def working_dtype(dtype):
 
 
 class _Room:
-    """Memory in the shape of a result, spare as soon as the last view of that is gone."""
+    """Memory in the shape of a result: what ends with the last view of that result."""
 
-    __slots__ = ("__array_interface__", "_block")
+    __slots__ = ("__array_interface__", "__weakref__", "_memory")
 
-    def __init__(self, block, shape, dtype):
-        self._block = block
-        self.__array_interface__ = block.__array_interface__ | {
+    def __init__(self, memory, shape, dtype):
+        self._memory = memory
+        self.__array_interface__ = memory.__array_interface__ | {
             "shape": shape,
             "typestr": dtype.str,
         }
-
-    def __del__(self, spare=_spare):  # bound here, for when the module is gone before the result
-        spare.append(self._block)
-
-
-def _spare_block(n_bytes):
-    """Return memory of at least that size, kept or fresh.
-
-    Without a lock, since a result may end at any moment, within this function too.
-    """
-    for _ in range(len(_spare)):
-        try:
-            block = _spare.popleft()
-        except IndexError:  # another thread took it
-            break
-        if n_bytes <= block.nbytes <= 2 * n_bytes:
-            return block
-        if block.nbytes > n_bytes:
-            _spare.append(block)
-    return np.empty(n_bytes, np.uint8)

@@ -1,10 +1,10 @@
 """Mu-law companding: encoding by a polynomial logarithm, decoding by a table or the formula."""
 
 import math
-from functools import lru_cache
 
 import numpy as np
 
+from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.blocks import for_blocks
 from kapre_ref.kernels.cpu.jit import as_input, inlined, kernel
 from kapre_ref.kernels.cpu.logarithm import split_log
@@ -76,7 +76,7 @@ def mu_law_decoding(signal_mu, quantization_channels, out):
         for_blocks(decode, [signal_mu], out, [dtype, float32], _FORMULA_SECONDS)
 
 
-@lru_cache(maxsize=8)
+@kept
 def _table(quantization_channels):
     mu = float(quantization_channels - 1)
     c = 2 * (np.arange(quantization_channels) / mu) - 1

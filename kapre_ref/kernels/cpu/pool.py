@@ -1,9 +1,16 @@
-"""Work on slices of an array by a pool of threads, for kernels that release the GIL."""
+"""Work on slices of an array by a pool of threads, for kernels that release the GIL.
 
+Three rules hold whatever ends a call: no kernel of it runs on, an interruption is answered between
+two slices, and no thread computes once the interpreter is being taken apart.
+"""
+
+import atexit
 import os
 import threading
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
 from itertools import pairwise
 
 from kapre_ref._threads import get_num_threads
@@ -11,7 +18,11 @@ from kapre_ref._threads import get_num_threads
 # Waking a thread and waiting for it takes 20 to 70 microseconds: less work is not worth it.
 MIN_SECONDS = 200e-6
 _MIN_SLICE_SECONDS = 50e-6
+# A signal is answered between two slices. The times are guesses, on a busy or old machine ten times
+# too short; a tenth of a second is still soon enough.
+MAX_SLICE_SECONDS = 10e-3
 _SLICES_PER_THREAD = 4  # so that threads whose CPU is taken away for a while leave work to others
+_LAST_SECONDS = 10  # which the end of the process waits at most for kernels of other threads
 
 _state = threading.local()  # .inside: this thread runs slices, so what it starts stays serial
 _pool = None  # (number of helpers, executor)
@@ -31,13 +42,21 @@ def run_slices(function, n_items, seconds, granule=1):
     n_threads = 1
     if seconds > MIN_SECONDS and n_granules > 1 and not getattr(_state, "inside", False):
         n_threads = get_num_threads()
-    if n_threads == 1:
+    if n_threads == 1 and seconds <= MAX_SLICE_SECONDS:
         if n_items:
             function(0, n_items)
         return
-    n_slices = min(n_granules, n_threads * _SLICES_PER_THREAD, int(seconds / _MIN_SLICE_SECONDS))
+    n_slices = min(n_threads * _SLICES_PER_THREAD, int(seconds / _MIN_SLICE_SECONDS))
+    n_slices = min(n_granules, max(n_slices, int(seconds / MAX_SLICE_SECONDS) + 1))
     edges = [granule * (n_granules * i // n_slices) for i in range(n_slices)] + [n_items]
     slices = deque(pairwise(edges))
+    if n_threads == 1:
+        while slices:
+            function(*slices.popleft())
+            _stay_away_from_the_end()
+        return
+
+    begun, errors, helpers = [], [], []
 
     def work():
         _state.inside = True
@@ -48,42 +67,123 @@ def run_slices(function, n_items, seconds, granule=1):
                 except IndexError:
                     return
                 function(start, stop)
+                _stay_away_from_the_end()
         finally:
             _state.inside = False
 
-    helpers = _start_helpers(work, min(n_threads, n_slices) - 1)
+    def help_out():
+        ended = threading.Lock()
+        ended.acquire()
+        begun.append(ended)  # before it takes a slice, so that the caller knows of every one taken
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            ended.release()
+
+    # Twice, for a signal that comes just as the first of the two begins.
     try:
-        work()
+        try:
+            _start_helpers(helpers, help_out, min(n_threads, n_slices) - 1)
+            work()
+        finally:
+            _join(slices, begun, helpers)
     finally:
-        slices.clear()  # after an error nothing more is begun
-        errors = [helper.exception() for helper in helpers if not helper.cancel()]
-    for error in filter(None, errors):
-        raise error
+        _join(slices, begun, helpers)
+    if errors:
+        raise errors[0]
 
 
-def _start_helpers(work, n_helpers):
+def _join(slices, begun, helpers):
+    """Let no slice be begun any more, and wait until those that were begun have ended.
+
+    Helpers write to the caller's arrays. So what interrupts the wait is raised after it.
+    """
+    interruption = None
+    while True:
+        try:
+            slices.clear()
+            for helper in helpers:
+                helper.cancel()
+            for ended in begun:
+                ended.acquire()
+                ended.release()
+            break
+        except BaseException as error:
+            interruption = error
+    if interruption is not None:
+        raise interruption
+
+
+def _start_helpers(helpers, function, n_helpers):
     global _pool
     # Without a lock, which a fork could leave locked: at worst two threads make a pool each, and
     # one of these ends with the work it was made for.
     pool = _pool
     if pool is None or pool[0] < n_helpers:
         pool = _pool = (n_helpers, ThreadPoolExecutor(n_helpers, "kapre_ref"))
-    helpers = []
     try:
         for _ in range(n_helpers):
-            helpers.append(pool[1].submit(work))
+            helpers.append(pool[1].submit(function))
     except RuntimeError:
         pass  # no more threads, or the interpreter is about to end: the calling thread does it all
-    return helpers
 
 
-def _forget_pool():
-    global _pool
+# The end of the process. Daemon threads go on while the interpreter is taken apart, and with it
+# compiled code and the memory that kernels write to. So the end waits for the kernels of other
+# threads, and these threads find no way into another one.
+
+_at_work = []  # an entry for each operation that other threads than the main one are in
+_last_thread = None  # the thread that ends the interpreter, once it does
+
+
+def operation(function):
+    """Make a function that calls kernels one that the end of the process waits for."""
+
+    @wraps(function)
+    def call(*arguments):
+        if threading.get_ident() == _main_thread:
+            return function(*arguments)
+        _stay_away_from_the_end()
+        _at_work.append(None)
+        try:
+            return function(*arguments)
+        finally:
+            _at_work.pop()
+
+    return call
+
+
+def _stay_away_from_the_end():
+    """Stop for ever if this is not the thread that ends the interpreter."""
+    if _last_thread is not None and threading.get_ident() != _last_thread:
+        if _at_work:
+            _at_work.pop()
+        while True:
+            time.sleep(3600)
+
+
+@atexit.register
+def _wait_for_kernels():
+    global _last_thread
+    _last_thread = threading.get_ident()
+    deadline = time.monotonic() + _LAST_SECONDS
+    while _at_work and time.monotonic() < deadline:
+        time.sleep(1e-3)
+
+
+def _after_fork():
+    global _pool, _main_thread, _last_thread
     _pools_of_parents.append(_pool)
     _pool = None
     _state.inside = False
+    _main_thread, _last_thread = threading.get_ident(), None
+    _at_work.clear()
 
+
+_main_thread = threading.main_thread().ident
 
 if hasattr(os, "register_at_fork"):
     # Rather than compare process ids, which come again.
-    os.register_at_fork(after_in_child=_forget_pool)
+    os.register_at_fork(after_in_child=_after_fork)

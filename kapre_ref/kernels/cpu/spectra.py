@@ -5,8 +5,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.decibel import limit_decibels
 from kapre_ref.kernels.cpu.fft_plan import tables_of
+from kapre_ref.kernels.cpu.jit import Addresses
 from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.pool import run_slices
 from kapre_ref.kernels.cpu.scratch import scratch_address
@@ -84,29 +86,32 @@ def _run(result, signals, plan, n_padded, scale, out, dtype):
     lanes = n_lanes(dtype)
     tables = tables_of(plan, dtype)
     blocks_of_channel = -(-n_frames // lanes)
-    peaks = scale_address = peaks_address = None
-    if scale is not None:
-        _, scale_address = _scale_numbers(scale, dtype)
+    peaks, scale_address, peaks_address = None, 0, 0
+    if scale is None:
+        addresses = Addresses(tables.addresses)
+    else:
+        scale_address, of_scale = _scale_numbers(scale, dtype)
+        addresses = Addresses(tables.addresses, of_scale)
         peaks = np.empty((batch, n_channels, blocks_of_channel * lanes), dtype)
-        peaks_address = peaks.ctypes.data
+        peaks_address = addresses.of(peaks)
     job = Job(
-        result,
-        signals.ctypes.data,
-        signals.strides,
-        n_samples,
-        n_padded,
-        out.ctypes.data,
-        out.strides,
-        n_channels,
-        n_frames,
-        scale_address or 0,
-        peaks_address or 0,
+        result=result,
+        signal=addresses.of(signals),
+        signal_strides=signals.strides,
+        n_samples=n_samples,
+        n_padded=n_padded,
+        out=addresses.of(out),
+        out_strides=out.strides,
+        n_channels=n_channels,
+        n_frames=n_frames,
+        scale=scale_address,
+        peaks=peaks_address,
     )
     unit = dtype.type(1)
 
     def run(start, stop):
         scratch = scratch_address(tables.scratch_bytes)
-        write_spectra(unit, lanes, item, tables.plan, job, scratch, start, stop)
+        write_spectra(addresses, unit, lanes, item, tables.plan, job, scratch, start, stop)
 
     n_blocks = batch * n_channels * blocks_of_channel
     run_slices(run, n_blocks, n_blocks * lanes * _frame_seconds(plan))
@@ -118,12 +123,10 @@ def _frame_seconds(plan):
     return _STEP_SECONDS * plan.n_fft * math.log2(plan.n_fft)
 
 
-@lru_cache(maxsize=64)
+@kept
 def _scale_numbers(scale, dtype):
-    """Return the least magnitude, what to add to 10 log10 of larger ones, and what it gives.
-
-    They are in an array, which comes with its address.
-    """
+    """Return the address of the three numbers that `epilogues.decibels` takes, and its owner."""
     zero = 10 * math.log10(max(scale.amin, scale.ref_value))
     numbers = np.array([scale.amin, -zero, 10 * math.log10(scale.amin) - zero], dtype)
-    return numbers, numbers.ctypes.data
+    addresses = Addresses()
+    return addresses.of(numbers), addresses

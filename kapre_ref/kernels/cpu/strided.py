@@ -5,8 +5,9 @@ from functools import lru_cache
 import numpy as np
 from numba.core import config
 
+from kapre_ref._parts import parts_of
 from kapre_ref.kernels.cpu.gather import copy_numbers
-from kapre_ref.kernels.cpu.jit import as_input, kernel
+from kapre_ref.kernels.cpu.jit import Addresses, address_kernel, as_input, kernel
 from kapre_ref.kernels.cpu.scratch import scratch_array
 from kapre_ref.kernels.cpu.transpose import joined
 from kapre_ref.kernels.cpu.vector import vector_function
@@ -50,6 +51,11 @@ def contiguous(x, dtype, purpose=None):
 
 def assign(target, source):
     """Do `target[...] = source` for arrays of one shape, without warnings."""
+    for place in parts_of(target.shape, target.itemsize):
+        _assign(target[(*place, ...)], source[(*place, ...)])
+
+
+def _assign(target, source):
     if config.DISABLE_JIT:
         with np.errstate(all="ignore"):
             target[...] = source
@@ -81,8 +87,9 @@ def _move(target, source):
         target[...] = source
         return
     shape, source_strides, target_strides = loops
-    item = unit.itemsize
-    _copy(unit, item, shape, source.ctypes.data, source_strides, target.ctypes.data, target_strides)
+    addresses = Addresses()
+    from_here, to_here = addresses.of(source), addresses.of(target)
+    _copy(addresses, unit, unit.itemsize, shape, from_here, source_strides, to_here, target_strides)
 
 
 @lru_cache(maxsize=256)
@@ -108,7 +115,7 @@ def _loops(shape, itemsize, source_strides, target_strides):
     return tuple(zip(*merged, strict=True))
 
 
-@kernel
+@address_kernel
 def _copy(unit, item, shape, source, source_strides, target, target_strides):
     a, b = source_strides, target_strides
     for i in range(shape[0]):

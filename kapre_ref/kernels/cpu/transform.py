@@ -15,7 +15,7 @@ from kapre_ref.kernels.cpu.gather import (
     part_channel,
     transpose_pieces,
 )
-from kapre_ref.kernels.cpu.jit import inlined, kernel
+from kapre_ref.kernels.cpu.jit import address_kernel, inlined
 from kapre_ref.kernels.cpu.output import STRIP_TILES, copy_rows, turn_strip
 from kapre_ref.kernels.cpu.passes import first_pass, inner_pass
 
@@ -38,7 +38,7 @@ class Job(NamedTuple):
     peaks: int  # of each block's frames
 
 
-@kernel
+@address_kernel
 def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block):
     """Serve some of the blocks, each of as many frames of one channel as a vector has lanes."""
     vector = lanes * item

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import cupy
 import numpy as np
 
+from kapre_ref._band_weights import filterbank_of
 from kapre_ref.kernels.gpu.decibel import (
     constants,
     items_are_dense,
@@ -38,7 +39,7 @@ def stft(signals, plan, out):
 def spectrogram(signals, plan, scale, out):
     """Write magnitudes, or bands if the plan has a filterbank; decibels if there is a scale."""
     dtype = working_dtype(signals.dtype)
-    output = "Magnitudes" if plan.filterbank is None else "Bands"
+    output = "Magnitudes" if plan.make_bands is None else "Bands"
     if scale is not None and dtype == np.float64:  # decibels of which are expressions
         linear = cupy.empty(out.shape, dtype)
         _run(signals, plan, None, output, linear)
@@ -139,9 +140,8 @@ def _launch(plan, dtype, scale, output, shape, strides, out_shape, out_strides):
 @lru_cache(maxsize=128)
 def _windows(plan, dtype, device_id):
     """Return half the window, for the kernel leaves out two halvings, zeros up to n_fft."""
-    # Kapre multiplies by the whole window, then crops to n_fft: the same as a cropped window.
     window = np.zeros(plan.n_fft, dtype)
-    window[: plan.win_length] = plan.window[: plan.n_fft] / 2
+    window[: plan.win_length] = plan.window() / 2
     return resident(window)
 
 
@@ -175,7 +175,7 @@ def _roots(k, n):
 @lru_cache(maxsize=128)
 def _bands(plan, dtype, device_id):
     """Return first bin and number of bins of each band, and the weights, (bin of band, band)."""
-    filterbank = plan.filterbank.astype(dtype)  # (n_freq, n_bands)
+    filterbank = filterbank_of(plan.make_bands(dtype))  # (n_freq, n_bands)
     covered = filterbank != 0
     # A band without weights still reads one bin: 0 times NaN is NaN, as in a matrix product.
     covered[0, ~covered.any(axis=0)] = True

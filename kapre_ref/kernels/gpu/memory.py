@@ -5,6 +5,8 @@ from functools import lru_cache, wraps
 import cupy
 import numpy as np
 
+from kapre_ref._band_weights import filterbank_of
+
 
 def on_device(kernel):
     """Run a kernel on the device of its first array, whatever the current device is."""
@@ -42,7 +44,8 @@ def resident(constant):
 @lru_cache(maxsize=128)
 def on_device_as(plan, field, dtype, device_id):
     """Return an array of a plan on the current device, copied once for each dtype and device."""
-    return resident(getattr(plan, field).astype(dtype))
+    array = plan.window() if field == "window" else filterbank_of(plan.make_bands(dtype))
+    return resident(array.astype(dtype))
 
 
 def working_dtype(dtype):

@@ -1,0 +1,234 @@
+"""What stays in memory between calls, bounded in bytes: tables of parameters, and spare results."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import deque
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
+
+import numpy as np
+
+from kapre_ref._checks import check_integer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+_VARIABLE = "KAPRE_REF_KEEP_BYTES"
+_DEFAULT = 1 << 26
+_MAX_TABLE_BYTES = 1 << 26  # of all tables together
+_MIN_BYTES = 256  # of a table and what Python needs for it
+
+_lock = threading.RLock()
+_tables: deque[tuple[dict[Any, Any], Any, int, Callable[[], object] | None]] = deque()
+_table_bytes = 0
+
+_spare_limit: int | None = None
+
+
+def set_keep_bytes(n: int | None) -> None:
+    """Set how many bytes of finished results' memory are kept for the next results.
+
+    Parameters
+    ----------
+    n : int or None
+        Bytes in all, 0 or more; 0 switches it off. None goes back to the default: the environment
+        variable KAPRE_REF_KEEP_BYTES if it is set, else 64 MiB.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `n` is not an integer of 0 or more.
+
+    Notes
+    -----
+    The first touch of fresh memory costs about as much as computing a spectrogram into it. So when
+    the last view of a result of 1 MiB or more is gone, its memory waits for the next result of
+    nearly that size. The limit is of all such memory, in use and spare: results beyond it are
+    given back to the system when they end. `out=` serves the same end, and nothing is kept.
+
+    Examples
+    --------
+    >>> set_keep_bytes(0)
+    >>> get_keep_bytes()
+    0
+    >>> set_keep_bytes(None)
+    """
+    global _spare_limit
+    _spare_limit = None if n is None else check_integer("n", n, 0, 1 << 62)
+    with _lock:
+        _fits(0)
+
+
+def get_keep_bytes() -> int:
+    """Return how many bytes of finished results' memory are kept at most.
+
+    Returns
+    -------
+    int
+        What `set_keep_bytes` set, else the default that it describes.
+
+    Raises
+    ------
+    ValueError
+        If KAPRE_REF_KEEP_BYTES is set to anything but an integer of 0 or more.
+    """
+    if _spare_limit is not None:
+        return _spare_limit
+    text = os.environ.get(_VARIABLE)
+    if not text:
+        return _DEFAULT
+    if not text.isdecimal():
+        raise ValueError(f"{_VARIABLE} must be an integer of at least 0, got {text!r}")
+    return int(text)
+
+
+def release_memory() -> None:
+    """Give back all memory that is kept for later calls: spare results, windows, filterbanks.
+
+    Tables of up to 64 MiB in all, and memory of results up to what `set_keep_bytes` says, stay
+    between calls. The next calls make anew what they need. Results that are alive stay so.
+
+    Examples
+    --------
+    >>> release_memory()
+    """
+    with _lock:
+        while _spare:
+            del _loans[id(_spare.popleft().memory)]
+        while _tables:
+            _drop_oldest()
+
+
+def kept(function: Callable[[*Ts], T]) -> Callable[[*Ts], T]:
+    """Keep what a function of hashable parameters returned, within the limit of all tables.
+
+    The oldest tables go first. Who has got one keeps it alive as long as he uses it.
+    """
+    return kept_until(None)(function)
+
+
+def kept_until(
+    before_drop: Callable[[], object] | None,
+) -> Callable[[Callable[[*Ts], T]], Callable[[*Ts], T]]:
+    """Keep values as `kept` does, and call a function before one of them is dropped."""
+
+    def decorate(function: Callable[[*Ts], T]) -> Callable[[*Ts], T]:
+        values: dict[tuple[*Ts], T] = {}
+
+        @wraps(function)
+        def call(*parameters: *Ts) -> T:
+            value = values.get(parameters)
+            if value is None:
+                value = function(*parameters)
+                _keep(values, parameters, value, before_drop)
+            return value
+
+        return call
+
+    return decorate
+
+
+def _keep(
+    values: dict[Any, T], key: Any, value: T, before_drop: Callable[[], object] | None
+) -> None:
+    global _table_bytes
+    n_bytes = bytes_of(value)
+    if n_bytes > _MAX_TABLE_BYTES:
+        return
+    with _lock:
+        if key in values:  # another thread was faster
+            return
+        while _tables and _table_bytes + n_bytes > _MAX_TABLE_BYTES:
+            _drop_oldest()
+        _table_bytes += n_bytes
+        _tables.append((values, key, n_bytes, before_drop))
+        values[key] = value
+
+
+def _drop_oldest() -> None:
+    global _table_bytes
+    values, key, n_bytes, before_drop = _tables[0]
+    if before_drop is not None:
+        before_drop()
+    _tables.popleft()
+    _table_bytes -= n_bytes
+    values.pop(key, None)
+
+
+def bytes_of(value: Any) -> int:
+    """Return about how much memory a table takes: its arrays, wherever in it they are."""
+    if hasattr(value, "nbytes"):
+        return int(value.nbytes) + _MIN_BYTES
+    if isinstance(value, tuple | list):
+        return _MIN_BYTES + sum(map(bytes_of, value))
+    closure = getattr(value, "__closure__", None)  # of a function that uses tables
+    if closure:
+        return _MIN_BYTES + sum(bytes_of(cell.cell_contents) for cell in closure)
+    return _MIN_BYTES
+
+
+class _Loan(weakref.ref[Any]):
+    """A result that uses memory which is to be kept, and that memory.
+
+    When the result ends, `deque.append` puts its loan among the spare ones. No line of Python runs
+    then: a signal that came in the middle of one would be lost.
+    """
+
+    __slots__ = ("memory",)
+    memory: NDArray[np.uint8]
+
+
+_loans: dict[int, _Loan] = {}  # of results that are alive and of spare ones, by the memory's id
+_spare: deque[_Loan] = deque()
+
+
+def memory_for(n_bytes: int) -> NDArray[np.uint8] | None:
+    """Return kept memory of that size or an eighth more; None if there is none and no room.
+
+    Kept is what is lent and what is spare, so that the limit holds whenever results end.
+    """
+    with _lock:
+        for _ in range(len(_spare)):
+            loan = _spare.popleft()
+            if n_bytes <= loan.memory.nbytes <= n_bytes + n_bytes // 8:
+                del _loans[id(loan.memory)]
+                return loan.memory
+            _spare.append(loan)
+        if not _fits(n_bytes):
+            return None
+    return np.empty(n_bytes, np.uint8)
+
+
+def _fits(n_bytes: int) -> bool:
+    """Drop spare memory until so many bytes more are within the limit; False if they never are."""
+    limit = get_keep_bytes()
+    while sum(loan.memory.nbytes for loan in _loans.values()) + n_bytes > limit:
+        if not _spare or n_bytes > limit:
+            return False
+        del _loans[id(_spare.popleft().memory)]
+    return True
+
+
+def lend(memory: NDArray[np.uint8], result: Any) -> None:
+    """Keep memory for the next result once this one has ended."""
+    loan = _Loan(result, _spare.append)
+    loan.memory = memory
+    with _lock:
+        _loans[id(memory)] = loan
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()  # another thread may have held the one of the parent
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
