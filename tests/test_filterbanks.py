@@ -151,7 +151,7 @@ class TestFilterbankMel:
         got = kr.filterbank_mel(8000, 129, 20, dtype=dtype)
         coarse = np.float64 if dtype == "float64" else np.float32
         eps = np.finfo(coarse).eps + np.finfo(dtype).eps / 2
-        tiny = np.finfo(dtype).smallest_subnormal / 2
+        tiny = np.finfo(dtype).smallest_subnormal
         np.testing.assert_allclose(got.astype(np.float64), exact, rtol=eps, atol=tiny)
         assert got.dtype == dtype
 
