@@ -1,0 +1,151 @@
+"""A script of its own, run by tests: calls that are interrupted, and processes that end in one."""
+
+import os
+import random
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+
+import kapre_ref as kr
+from kapre_ref._kept import set_keep_bytes
+from kapre_ref.kernels.cpu import pool
+
+LONG = np.random.default_rng(0).standard_normal(6_000_000).astype(np.float32)
+HALVES = np.full(3_000_000, 0.5, np.float32)
+SPECTRA = kr.stft(LONG[:2_000_000], n_fft=512, hop_length=32)
+
+# Each takes a second or so: on the fast path, on SciPy's, and as plain copies.
+CALLS = {
+    "melspectrogram": lambda: kr.melspectrogram(LONG, n_fft=4096, hop_length=128, n_mels=64),
+    "short hops": lambda: kr.melspectrogram(LONG, n_fft=512, hop_length=12, n_mels=8),
+    "scipy": lambda: kr.stft_magnitude(LONG, n_fft=1009, hop_length=128),
+    "inverse": lambda: kr.inverse_stft(SPECTRA, n_fft=512, hop_length=32),
+    "strided": lambda: kr.mu_law_encoding(np.broadcast_to(LONG, (30, LONG.size)).T, 256),
+    "energy": lambda: kr.energy(LONG.astype(np.float64), frame_length=4000, hop_length=1),
+}
+
+
+def wrong(result):
+    """Tell whether decibels of halves are wrong anywhere."""
+    return not np.allclose(result, 10 * np.log10(0.5), atol=1e-3)
+
+
+def call(function, seconds_until_signal):
+    """Call with a signal on its way; return how long that took to be answered, None if it was not.
+
+    The call's arrays are gone when this function is left.
+    """
+    sent = []
+
+    def send():
+        time.sleep(seconds_until_signal)
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    sender = threading.Thread(target=send)
+    answered = None
+    try:
+        sender.start()
+        function()
+        sender.join()
+        time.sleep(1)  # a call that was shorter
+    except KeyboardInterrupt:
+        answered = time.perf_counter() - sent[0]
+    sender.join()
+    return answered
+
+
+def answer(name):
+    """Print the longest time that a signal took to be answered."""
+    function = CALLS[name]
+    function()
+    begin = time.perf_counter()
+    function()
+    seconds = time.perf_counter() - begin
+    rng = random.Random(name)
+    times = [call(function, rng.uniform(0.1, 0.8) * seconds) for _ in range(8)]
+    assert not wrong(kr.magnitude_to_decibel(HALVES))
+    print(max(times))
+
+
+def wait():
+    """Interrupt whenever the caller waits for a helper; later results must not be touched.
+
+    Results of the calls are kept for the next ones, so a helper that went on would write there.
+    """
+    set_keep_bytes(1 << 30)
+    main, armed, stop = threading.get_ident(), threading.Event(), threading.Event()
+
+    def watch():
+        while not stop.is_set():
+            frame = sys._current_frames().get(main)
+            if armed.is_set() and frame is not None and frame.f_code is pool._join.__code__:
+                armed.clear()
+                os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1e-4)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    x = LONG[:1_000_000]
+    n_interrupted = 0
+    for _ in range(150):
+        interrupted = False
+        try:
+            armed.set()
+            kr.stft_magnitude(x, n_fft=4096, hop_length=256)
+            armed.clear()
+        except KeyboardInterrupt:
+            interrupted = True
+        if interrupted:
+            n_interrupted += 1
+            results = [kr.magnitude_to_decibel(HALVES) for _ in range(2)]
+            time.sleep(0.02)
+            assert not any(map(wrong, results))
+    stop.set()
+    watcher.join()
+    print(n_interrupted)
+
+
+def storm():
+    """Send signals all the time, from a timer, while calls of several threads run."""
+    x = LONG[:400_000]
+    expected = kr.stft_magnitude(x, n_fft=512, hop_length=64)
+    n_interrupted, deadline = 0, time.monotonic() + 10
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    while time.monotonic() < deadline:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-4, 2e-2), 1e-3)
+            while True:
+                kr.stft_magnitude(x, n_fft=512, hop_length=64)
+        except KeyboardInterrupt:
+            n_interrupted += 1
+        while True:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                break
+            except KeyboardInterrupt:
+                pass
+        if n_interrupted % 20 == 0:
+            got = kr.stft_magnitude(x, n_fft=512, hop_length=64)
+            np.testing.assert_array_equal(got, expected)
+    print(n_interrupted)
+
+
+def end():
+    """End while a daemon thread is in the middle of a call."""
+    x = np.random.default_rng(3).standard_normal((4, 160000)).astype(np.float32)
+
+    def work():
+        kr.melspectrogram(x, n_fft=512, hop_length=160, n_mels=80, return_decibel=True)
+
+    threading.Thread(target=lambda: [work() for _ in range(1000)], daemon=True).start()
+    work()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    kr.set_num_threads(int(sys.argv[2]))
+    globals()[sys.argv[1]](*sys.argv[3:])
