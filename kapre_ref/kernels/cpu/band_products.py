@@ -11,71 +11,118 @@ import numpy as np
 from kapre_ref.kernels.cpu.jit import as_input, kernel
 from kapre_ref.kernels.cpu.vector import n_lanes, vector_function
 
+_CHAIN = 16  # vectors of bins that are summed one after the other; longer bands are cut to pieces
 
-def pair_tables(weights, starts, stops):
-    """Return the tables of `sum_pairs` for bands of these bins, or None if a frame is too short.
 
-    They say how many vectors of bins each band of a group has, at which byte of a frame each band
-    begins, and its weights.
+def pair_tables(bands):
+    """Return the tables of `sum_pairs`.
+
+    They say how many vectors of bins each piece of a group has, at which byte of a frame each piece
+    begins, the weights, and of how many pieces each band is the sum.
     """
-    n_freq, n_bands = weights.shape
-    lanes = n_lanes(weights.dtype)
+    lanes, n_freq = n_lanes(bands.weights.dtype), bands.n_freq
     size = lanes // 2
-    n_groups = -(-n_bands // size)
-    ends = np.zeros((2, n_groups * size), np.int32)
-    ends[:, :n_bands] = starts, stops
-    n_vectors = (-(-(ends[1] - ends[0]) // lanes)).reshape(n_groups, size).max(axis=1, initial=0)
-    if max(2, n_vectors.max(initial=0)) * lanes > n_freq:
-        return None
-    counts = as_input(n_vectors.astype(np.int32))
-    # A band may begin earlier, so that its vectors do not end beyond the frame.
-    firsts = np.clip(ends[0], 0, n_freq - counts.repeat(size) * lanes, dtype=np.int32)
-    packed = np.zeros(counts.sum() * size * lanes, weights.dtype)
-    _pack_vectors(weights, lanes, counts, as_input(firsts), packed)
-    return counts, as_input(firsts * np.int32(weights.itemsize)), as_input(packed)
+    bands, numbers = _cut(bands, min(_CHAIN * lanes, n_freq // lanes * lanes))
+    n_pieces = len(bands.counts)
+    n_groups = -(-n_pieces // size)
+    firsts, counts = np.zeros((2, n_groups * size), np.int32)
+    firsts[:n_pieces], counts[:n_pieces] = bands.firsts, bands.counts
+    n_vectors = (-(-counts // lanes)).reshape(n_groups, size).max(axis=1, initial=0)
+    n_vectors = as_input(n_vectors.astype(np.int32))
+    # A piece may begin earlier, so that its vectors do not end beyond the frame.
+    starts = np.minimum(firsts, n_freq - n_vectors.repeat(size) * lanes, dtype=np.int32)
+    packed = np.zeros(n_vectors.sum() * size * lanes, bands.weights.dtype)
+    shifts = as_input(firsts - starts)
+    _pack_vectors(bands.weights, lanes, n_vectors, shifts, as_input(counts), packed)
+    return n_vectors, as_input(starts * np.int32(packed.itemsize)), as_input(packed), numbers
+
+
+def _cut(bands, longest):
+    """Cut bands into pieces of at most `longest` bins; return these, and how many a band has."""
+    numbers = np.maximum(1, -(-bands.counts // longest))
+    if len(numbers) == numbers.sum():
+        return bands, as_input(numbers)
+    within = np.arange(numbers.sum()) - np.repeat(np.cumsum(numbers) - numbers, numbers)
+    firsts = bands.firsts.repeat(numbers) + within * longest
+    counts = np.minimum(longest, bands.counts.repeat(numbers) - within * longest)
+    return bands._replace(firsts=firsts, counts=counts), as_input(numbers)
 
 
 @kernel
-def _pack_vectors(weights, lanes, counts, firsts, packed):
-    size, place = firsts.size // counts.size, 0
-    for group in range(counts.size):
-        for i in range(counts[group]):
-            for band in range(group * size, (group + 1) * size):
-                if band < weights.shape[1]:
-                    first = firsts[band] + i * lanes
-                    for lane in range(lanes):
-                        packed[place + lane] = weights[first + lane, band]
-                place += lanes
+def _pack_vectors(weights, lanes, n_vectors, shifts, counts, packed):
+    size, at, group_place = shifts.size // n_vectors.size, 0, 0
+    for group in range(n_vectors.size):
+        for member in range(size):
+            piece = group * size + member
+            for i in range(counts[piece]):
+                vector, lane = divmod(shifts[piece] + i, lanes)
+                packed[group_place + (vector * size + member) * lanes + lane] = weights[at]
+                at += 1
+        group_place += n_vectors[group] * size * lanes
 
 
 @kernel
-def sum_pairs(unit, counts, firsts, packed, weights, frames, bands):
+def sum_pairs(unit, n_vectors, starts, packed, numbers, firsts, counts, frames, bands):
     """Sum the bands of frames, two at a time."""
-    n_freq, n_bands = weights.shape
-    frame_bytes, result_bytes = n_freq * bands.itemsize, n_bands * bands.itemsize
+    n_freq, n_bands = frames.shape[1], bands.shape[1]
+    frame_bytes, n_pieces = n_freq * bands.itemsize, 0
+    for band in range(n_bands):
+        n_pieces += numbers[band]
+    are_whole = n_pieces == n_bands
+    pieces = np.empty((2, 0 if are_whole else n_pieces), bands.dtype)
     for i in range(0, bands.shape[0], 2):
         n = min(2, bands.shape[0] - i)  # one alone is its own neighbour
+        some = bands[i : i + n] if are_whole else pieces
         not_finite = sum_pair(
             unit,
             frames.ctypes.data + i * frame_bytes,
             frame_bytes * (n - 1),
             n_freq,
-            counts.ctypes.data,
-            firsts.ctypes.data,
+            n_vectors.ctypes.data,
+            starts.ctypes.data,
             packed.ctypes.data,
-            counts.size,
-            bands.ctypes.data + i * result_bytes,
-            result_bytes * (n - 1),
-            n_bands,
+            n_vectors.size,
+            some.ctypes.data,
+            n_pieces * bands.itemsize * (n - 1),
+            n_pieces,
         )
-        if not_finite:  # counts even times a weight of 0
-            for j in range(n):
-                if not_finite & (1 << j):
-                    for band in range(n_bands):
-                        total = unit - unit
-                        for k in range(n_freq):
-                            total += frames[i + j, k] * weights[k, band]
-                        bands[i + j, band] = total
+        for j in range(n):
+            if not are_whole:
+                _join_pieces(pieces[j], numbers, bands[i + j])
+            if not_finite & (1 << j):
+                spoil_bands(frames[i + j], firsts, counts, bands[i + j])
+
+
+@kernel
+def _join_pieces(pieces, numbers, bands):
+    # In pairs, pairs of pairs and so on, so that rounding errors do not add up.
+    start = 0
+    for band in range(bands.size):
+        some = pieces[start : start + numbers[band]]
+        n = numbers[band]
+        while n > 1:
+            for k in range(n // 2):
+                some[k] = some[2 * k] + some[2 * k + 1]
+            if n % 2:
+                some[n // 2] = some[n - 1]
+            n = (n + 1) // 2
+        bands[band] = some[0]
+        start += numbers[band]
+
+
+@kernel
+def spoil_bands(frame, firsts, counts, bands):
+    """Let what is not finite count in every band, even times a weight of 0, where that makes NaN.
+
+    The sum of a band knows of its own bins.
+    """
+    lowest, highest = frame.size, -1
+    for k in range(frame.size):
+        if frame[k] - frame[k] != 0:
+            lowest, highest = min(lowest, k), k
+    for band in range(bands.size):
+        if lowest < firsts[band] or highest >= firsts[band] + counts[band]:
+            bands[band] = np.nan
 
 
 @vector_function

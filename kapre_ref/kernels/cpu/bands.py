@@ -1,9 +1,10 @@
-"""Bands of spectra: sums over the few bins of each band, or BLAS if they are many."""
+"""Bands of spectra: sums over the few bins of each band, or a dense product if they are many."""
 
 import numpy as np
 from numba.core import config
 
-from kapre_ref.kernels.cpu.band_products import pair_tables, sum_pairs
+from kapre_ref._band_weights import Bands
+from kapre_ref.kernels.cpu.band_products import pair_tables, spoil_bands, sum_pairs
 from kapre_ref.kernels.cpu.blocks import for_rows
 from kapre_ref.kernels.cpu.epilogues import sum_bands
 from kapre_ref.kernels.cpu.gather import transpose_pieces
@@ -11,91 +12,105 @@ from kapre_ref.kernels.cpu.jit import as_input, kernel
 from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.output import turn_strip
 from kapre_ref.kernels.cpu.pool import run_slices
+from kapre_ref.kernels.cpu.products import multiply_plainly, product
+from kapre_ref.kernels.cpu.strided import contiguous
 from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
 
 _BIN_SECONDS = 2e-10
-_SPARSE = 0.2  # with a larger part of the weights within the bands, BLAS is faster
+_SPARSE = 0.2  # with a larger part of the weights within the bands, a dense product is faster
 _TURNED_BYTES = 48 << 10  # frames in lanes that are more leave L1: their bands are summed in place
 
 
 def apply_filterbank(spectra, filterbank, out):
     """Multiply each frame by the filterbank."""
-    dtype = working_dtype(out.dtype)
-    weights = as_input(np.ascontiguousarray(filterbank, dtype))
-    if not len(weights):
+    if not len(filterbank):
         out[...] = 0
-    elif out.size <= n_lanes(dtype) * weights.shape[1]:  # no vectors that are full
-        multiply(spectra, weights, out)
     elif out.size:
-        for_rows(band_sums(weights), spectra, out, dtype, spectra.size * _BIN_SECONDS)
+        dtype = working_dtype(out.dtype)
+        bands = _find_bands(contiguous(filterbank, dtype))
+        for_rows(band_sums(bands, dtype), spectra, out, dtype, spectra.size * _BIN_SECONDS)
 
 
-def band_sums(weights):
-    """Return a function that multiplies contiguous frames by a filterbank in the fastest way."""
-    n_freq, n_bands = weights.shape
-    ends = np.zeros((2, n_bands), np.int32)
-    ends[0] = n_freq
-    _find_bands(weights, *ends)
-    table, packed = _sparse(weights, *ends)
-    if config.DISABLE_JIT or len(packed) > _SPARSE * weights.size + n_freq:
+def band_sums(bands, dtype):
+    """Return a function that multiplies contiguous frames by a filterbank in the fastest way.
 
-        def sum_bins(frames, bands):
-            multiply(frames, weights, bands)
+    Which way that is, the filterbank alone decides, so that a frame's bits do not depend on how
+    many there are.
+    """
+    n_freq, n_bands = bands.n_freq, len(bands.counts)
+    bands = bands._replace(
+        firsts=contiguous(bands.firsts, np.dtype(np.int32)),
+        counts=contiguous(bands.counts, np.dtype(np.int32)),
+        weights=contiguous(bands.weights, dtype),
+    )
+    if config.DISABLE_JIT:
+        return lambda frames, out: multiply_plainly(frames, _columns(bands), out)
+    if len(bands.weights) > _SPARSE * n_freq * n_bands:
+        matrix = np.zeros((n_freq, n_bands), dtype)
+        _fill_matrix(bands.firsts, bands.counts, bands.weights, matrix)
+        return product(matrix, dtype)
+    lanes, unit = n_lanes(dtype), dtype.type(1)
+    if n_freq * vector_bytes() > _TURNED_BYTES:
+        tables = pair_tables(bands)
 
-        return sum_bins
-    lanes, unit = n_lanes(weights.dtype), weights.dtype.type(1)
-    pairs = n_freq * vector_bytes() > _TURNED_BYTES and pair_tables(weights, *ends)
-    if pairs and pairs[-1].size <= _SPARSE * weights.size + n_freq:
+        def sum_slice(frames, out):
+            sum_pairs(unit, *tables, bands.firsts, bands.counts, frames, out)
 
-        def sum_long_rows(frames, bands):
-            frames, bands = frames.reshape(-1, n_freq), bands.reshape(-1, n_bands)
+        granule = 2
+    else:
+        table, weights = _table(bands)
 
-            def run(start, stop):
-                sum_pairs(unit, *pairs, weights, frames[start:stop], bands[start:stop])
+        def sum_slice(frames, out):
+            _sum_rows(unit, lanes, vector_bytes(), table, weights, frames, out)
 
-            run_slices(run, len(bands), frames.size * _BIN_SECONDS, 2)
+        granule = lanes
 
-        return sum_long_rows
-
-    def sum_rows(frames, bands):
-        frames, bands = frames.reshape(-1, n_freq), bands.reshape(-1, n_bands)
+    def sum_rows(frames, out):
+        frames, out = frames.reshape(-1, n_freq), out.reshape(-1, n_bands)
 
         def run(start, stop):
-            some = frames[start:stop], bands[start:stop]
-            _sum_rows(unit, lanes, vector_bytes(), table, packed, weights, *some)
+            sum_slice(frames[start:stop], out[start:stop])
 
-        run_slices(run, len(bands), frames.size * _BIN_SECONDS, lanes)
+        run_slices(run, len(out), frames.size * _BIN_SECONDS, granule)
 
     return sum_rows
 
 
-def multiply(spectra, weights, out):
-    """Multiply each frame by a matrix of the working precision, by BLAS and its own threads."""
-    n_rows, n_columns = weights.shape
+def _find_bands(weights):
+    """Return the bands of a matrix as `bands_of` does, compiled, since every call asks for them."""
+    n_freq, n_bands = weights.shape
+    firsts, stops = np.full(n_bands, n_freq, np.int32), np.zeros(n_bands, np.int32)
+    _find_ends(weights, firsts, stops)
+    firsts[stops == 0] = 0  # of an empty band
+    counts = stops - firsts
+    packed = np.zeros(counts.sum(), weights.dtype)
+    _pack_bands(weights, as_input(firsts), as_input(counts), packed)
+    return Bands(n_freq, firsts, counts, packed)
 
-    def run(frames, results):
-        with np.errstate(all="ignore"):  # as kernels do, which warn of nothing
-            np.matmul(frames.reshape(-1, n_rows), weights, out=results.reshape(-1, n_columns))
 
-    if out.size:
-        for_rows(run, spectra, out, weights.dtype, 0)  # BLAS has threads of its own
-
-
-def _sparse(weights, starts, stops):
+def _table(bands):
     """Return each band's first bin and their number, and the weights of all bands in one array.
 
     One more band of all bins weighs 0: its sum is NaN where a bin is NaN or infinite, else 0.
     """
-    starts, stops = np.append(starts, 0), np.append(stops, len(weights))
-    counts = np.maximum(stops - starts, 0)
-    table = np.stack([np.where(counts, starts, 0), counts], axis=1, dtype=np.int32)
-    packed = np.zeros(counts.sum(), weights.dtype)
-    _pack_bands(weights, as_input(table), packed)
-    return as_input(table), as_input(packed)
+    firsts, counts = np.append(bands.firsts, 0), np.append(bands.counts, bands.n_freq)
+    table = np.stack([firsts, counts], axis=1, dtype=np.int32)
+    weights = np.append(bands.weights, np.zeros(bands.n_freq, bands.weights.dtype))
+    return as_input(table), as_input(weights)
+
+
+def _columns(bands):
+    """Yield the weights of one band after the other, with the zeros around them."""
+    place = 0
+    for first, count in zip(bands.firsts, bands.counts, strict=True):
+        column = np.zeros(bands.n_freq, bands.weights.dtype)
+        column[first : first + count] = bands.weights[place : place + count]
+        place += count
+        yield column
 
 
 @kernel
-def _find_bands(weights, first, stop):
+def _find_ends(weights, first, stop):
     for k in range(weights.shape[0]):
         row = weights[k]
         for band in range(row.size):
@@ -105,20 +120,30 @@ def _find_bands(weights, first, stop):
 
 
 @kernel
-def _pack_bands(weights, table, packed):
+def _pack_bands(weights, firsts, counts, packed):
     place = 0
     for band in range(weights.shape[1]):
-        for i in range(table[band, 1]):
-            packed[place] = weights[table[band, 0] + i, band]
+        for i in range(counts[band]):
+            packed[place] = weights[firsts[band] + i, band]
             place += 1
 
 
 @kernel
-def _sum_rows(unit, lanes, vector, table, packed, weights, frames, bands):
-    n_freq, n_bands = weights.shape
+def _fill_matrix(firsts, counts, weights, matrix):
+    place = 0
+    for band in range(matrix.shape[1]):
+        for i in range(counts[band]):
+            matrix[firsts[band] + i, band] = weights[place]
+            place += 1
+
+
+@kernel
+def _sum_rows(unit, lanes, vector, table, weights, frames, bands):
+    n_freq, n_bands = frames.shape[1], bands.shape[1]
     n_tiles = n_freq // lanes
-    turned = np.empty((n_freq, lanes), bands.dtype)
-    sums = np.empty((n_bands + 1, lanes), bands.dtype)
+    firsts, counts = table[:n_bands, 0], table[:n_bands, 1]
+    turned = np.zeros((n_freq, lanes), bands.dtype)
+    sums = np.empty((-(-n_bands // lanes) * lanes + 1, lanes), bands.dtype)
     for first in range(0, bands.shape[0], lanes):
         some = frames[first : first + lanes]
         n_straight = n_turned = 0
@@ -136,7 +161,7 @@ def _sum_rows(unit, lanes, vector, table, packed, weights, frames, bands):
             unit,
             turned.ctypes.data,
             table.ctypes.data,
-            packed.ctypes.data,
+            weights.ctypes.data,
             n_bands + 1,
             sums.ctypes.data,
         )
@@ -147,8 +172,5 @@ def _sum_rows(unit, lanes, vector, table, packed, weights, frames, bands):
             result = bands[first + lane]
             for band in range(n_turned, n_bands):
                 result[band] = sums[band, lane]
-            if sums[n_bands, lane] != 0:  # what is not finite counts even times a weight of 0
-                for band in range(n_bands):
-                    result[band] = 0
-                    for k in range(n_freq):
-                        result[band] += some[lane, k] * weights[k, band]
+            if sums[n_bands, lane] != 0:
+                spoil_bands(some[lane], firsts, counts, result)

@@ -55,29 +55,61 @@ def _angle(emitter, z):
     return emitter.call("copysign", angle, z.im)
 
 
+_PIECE = 64  # bins of a band that are summed one after the other, in two sums
+_MOST_LEVELS = 32
+
+
 @vector_function
 def sum_bands(emitter, magnitudes, bands, weights, n_bands, target):
     """Write the weighted sum of each band's bins, a vector each; the table holds their range.
 
-    The weights of all bands lie one after the other.
+    The weights of all bands lie one after the other. Long bands are summed piece by piece, the
+    pieces in pairs, pairs of pairs and so on, so that rounding errors do not add up. The sums that
+    have no partner yet lie on a stack: after 6 pieces, those of 4 and of 2.
     """
     weight = emitter.variable(weights)
+    stack = emitter.room(_MOST_LEVELS)
+    top = emitter.variable(stack)
     with emitter.loop(n_bands) as band:
         first = emitter.load_index(bands + band * 8)
         count = emitter.load_index(bands + band * 8 + 4)
-        # Two sums, so that an addition need not wait for the one before.
-        sums = [emitter.variable(emitter.constant(0)) for _ in range(2)]
         bins = magnitudes + first * emitter.bytes
-        with emitter.loop(count // 2) as i:
-            for half, total in enumerate(sums):
-                index = i * 2 + half
-                factor = emitter.broadcast(weight.get() + index * emitter.itemsize)
-                total.set(total.get() + emitter.load(bins + index * emitter.bytes) * factor)
-        with emitter.loop(count - count // 2 * 2):
-            factor = emitter.broadcast(weight.get() + (count - 1) * emitter.itemsize)
-            sums[0].set(sums[0].get() + emitter.load(bins + (count - 1) * emitter.bytes) * factor)
+        top.set(stack)
+        n_more = (count - emitter.minimum(count, 1)) // _PIECE
+        with emitter.loop(n_more + 1) as piece:
+            done = piece * _PIECE
+            n = emitter.minimum(count - done, _PIECE)
+            place, factors = bins + done * emitter.bytes, weight.get() + done * emitter.itemsize
+            total = emitter.variable(_weighted_sum(emitter, place, factors, n))
+            with emitter.loop(emitter.trailing_zeros(piece + 1)):  # sums of as many pieces
+                top.set(top.get() - emitter.bytes)
+                total.set(emitter.load(top.get()) + total.get())
+            emitter.store(total.get(), top.get())
+            top.set(top.get() + emitter.bytes)
         weight.set(weight.get() + count * emitter.itemsize)
-        emitter.store(sums[0].get() + sums[1].get(), target + band * emitter.bytes)
+        top.set(top.get() - emitter.bytes)
+        total = emitter.variable(emitter.load(top.get()))
+        with emitter.loop((top.get() - stack) // emitter.bytes):
+            top.set(top.get() - emitter.bytes)
+            total.set(emitter.load(top.get()) + total.get())
+        emitter.store(total.get(), target + band * emitter.bytes)
+
+
+def _weighted_sum(emitter, bins, weights, count):
+    # Two sums, so that an addition need not wait for the one before.
+    sums = [emitter.variable(emitter.constant(0)) for _ in range(2)]
+
+    def add(total, index):
+        factor = emitter.broadcast(weights + index * emitter.itemsize)
+        x = emitter.load(bins + index * emitter.bytes)
+        total.set(emitter.multiply_add(x, factor, total.get()))
+
+    with emitter.loop(count // 2) as i:
+        for half, total in enumerate(sums):
+            add(total, i * 2 + half)
+    with emitter.loop(count - count // 2 * 2):
+        add(sums[0], count - 1)
+    return sums[0].get() + sums[1].get()
 
 
 @vector_function

@@ -6,7 +6,6 @@ rows side by side and the others one by one, so a frame's bits depend on its pla
 
 import numpy as np
 
-from kapre_ref._band_weights import filterbank_of
 from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.bands import band_sums
 from kapre_ref.kernels.cpu.decibel import limit_decibels, unlimited_decibels
@@ -245,4 +244,4 @@ def _window(plan, dtype):
 
 @kept
 def _band_sums(plan, dtype):
-    return band_sums(filterbank_of(plan.make_bands(dtype)))
+    return band_sums(plan.make_bands(dtype), dtype)

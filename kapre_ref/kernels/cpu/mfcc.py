@@ -1,9 +1,13 @@
 """Cepstral coefficients: a matrix product."""
 
-from kapre_ref.kernels.cpu.bands import multiply
+from kapre_ref.kernels.cpu.blocks import for_rows
 from kapre_ref.kernels.cpu.memory import working_dtype
+from kapre_ref.kernels.cpu.products import product, product_seconds
 
 
 def logmel_to_mfcc(log_mels, cosines, out):
     """Multiply by the cosines."""
-    multiply(log_mels, cosines.astype(working_dtype(out.dtype)), out)
+    if out.size:
+        dtype = working_dtype(out.dtype)
+        seconds = product_seconds(log_mels.size, cosines.shape[1])
+        for_rows(product(cosines, dtype), log_mels, out, dtype, seconds)

@@ -174,6 +174,10 @@ class Emitter:
         b = self.value(b, a)
         return self.select(Value(self, self.builder.icmp_signed("<", a.llvm, b.llvm)), a, b)
 
+    def trailing_zeros(self, x):
+        """Return how many of the lowest bits of an integer are 0; of 0 that is not defined."""
+        return Value(self, self.builder.cttz(x.llvm, ir.Constant(ir.IntType(1), 1)))
+
     # Vectors of integers, as wide as the numbers whose bits they are.
 
     @property
@@ -314,6 +318,11 @@ class Emitter:
         """Repeat what is emitted inside, with the number of the round."""
         with cgutils.for_range(self.builder, self.value(count, self.integer(0)).llvm) as loop:
             yield Value(self, loop.index)
+
+    def room(self, n):
+        """Return the address of memory for `n` vectors, which is there until the function ends."""
+        place = cgutils.alloca_once(self.builder, ir.ArrayType(self.vector, n))
+        return Value(self, self.builder.ptrtoint(place, _I64))
 
     def variable(self, x):
         """Return a place for a value that a loop changes; LLVM turns it into a register."""

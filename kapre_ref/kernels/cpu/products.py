@@ -1,0 +1,177 @@
+"""Products of frames with a matrix: columns in lanes, so that every result is a sum of its own.
+
+The terms of a sum are added in an order that their number alone decides, by the same instructions
+in every lane: so a frame's bits depend neither on the frames beside it nor on how many there are.
+BLAS promises neither, and its threads spin while they wait, which delays what else runs.
+
+No long sum is one chain of additions, whose rounding errors would add up:
+
+    chains of 16 terms     x0 w0 + x1 w1 + ... + x15 w15
+    panels of 8 chains     in registers, one after the other
+    all panels             in pairs, pairs of pairs, and so on
+"""
+
+import numpy as np
+from numba.core import config
+
+from kapre_ref.kernels.cpu.jit import as_input, kernel
+from kapre_ref.kernels.cpu.pool import run_slices
+from kapre_ref.kernels.cpu.strided import assign
+from kapre_ref.kernels.cpu.vector import n_lanes, vector_functions
+
+_TERM_SECONDS = 2e-11
+_CHAIN, _PANEL = 16, 128  # terms; the weights of a panel for two vectors of columns stay in L1
+_FRAMES = 48  # whose sums over panels are kept at a time
+# Frames at once beside one vector of columns, and beside two: as many sums as hide the latency of
+# an addition, and no more than 16 registers hold.
+_GROUPS = {1: 8, 2: 6}
+
+
+def product(weights, dtype):
+    """Return a function that multiplies contiguous frames by a matrix of any dtype and strides."""
+    n_terms, n_columns = weights.shape
+    if config.DISABLE_JIT:
+        return lambda frames, out: multiply_plainly(frames, weights.T, out)
+    lanes, unit = n_lanes(dtype), dtype.type(1)
+    packed = _packed(weights, lanes, dtype)
+
+    def multiply(frames, out):
+        frames, out = frames.reshape(-1, n_terms), out.reshape(-1, n_columns)
+
+        def run(start, stop):
+            _multiply(unit, lanes, packed, frames[start:stop], out[start:stop])
+
+        run_slices(run, len(out), product_seconds(frames.size, n_columns), _GROUPS[2])
+
+    return multiply
+
+
+def product_seconds(n_numbers, n_columns):
+    """Guess how long one thread takes for frames of so many numbers in all."""
+    return n_numbers * n_columns * _TERM_SECONDS
+
+
+def multiply_plainly(frames, columns, out):
+    """Multiply frames by columns without a compiler; `columns` may be an iterator."""
+    with np.errstate(all="ignore"):  # as kernels do, which warn of nothing
+        for column, weights in enumerate(columns):
+            # NumPy sums the rows of this product one by one, in pairs of pairs of terms.
+            out[..., column] = np.sum(frames * weights.astype(frames.dtype), axis=-1)
+
+
+def _packed(weights, lanes, dtype):
+    """Return pairs of vectors of columns one after the other, filled up with zeros."""
+    n_terms, n_columns = weights.shape
+    n_vectors = -(-n_columns // lanes)
+    packed = np.zeros(n_terms * n_vectors * lanes, dtype)
+    for first in range(0, n_vectors * lanes, 2 * lanes):
+        width = min(2 * lanes, n_vectors * lanes - first)
+        columns = weights[:, first : first + width]
+        place = packed[n_terms * first : n_terms * (first + width)].reshape(n_terms, width)
+        assign(place[:, : columns.shape[1]], columns)
+    return as_input(packed)
+
+
+@kernel
+def _multiply(unit, lanes, packed, frames, out):
+    n_terms, n_columns = frames.shape[1], out.shape[1]
+    n_panels = max(1, -(-n_terms // _PANEL))
+    n_levels = 0
+    while n_panels > 1 and 1 << n_levels < 2 * n_panels:
+        n_levels += 1
+    sums = np.empty((n_levels, min(_FRAMES, out.shape[0]), n_columns), out.dtype)
+    for first in range(0, out.shape[0], _FRAMES):
+        some, results = frames[first : first + _FRAMES], out[first : first + _FRAMES]
+        if n_panels == 1:
+            _multiply_panel(unit, lanes, packed, some, 0, results)
+            continue
+        # After an even number of panels the last two sums are of as many panels each.
+        depth = 0
+        for panel in range(n_panels):
+            _multiply_panel(unit, lanes, packed, some, panel * _PANEL, sums[depth])
+            n_done = panel + 1
+            while n_done % 2 == 0:
+                _add(sums[depth - 1], sums[depth])
+                depth -= 1
+                n_done //= 2
+            depth += 1
+        for level in range(depth - 1, 0, -1):
+            _add(sums[level - 1], sums[level])
+        for i in range(results.shape[0]):
+            for j in range(n_columns):
+                results[i, j] = sums[0, i, j]
+
+
+@kernel
+def _add(total, part):
+    for i in range(total.shape[0]):
+        for j in range(total.shape[1]):
+            total[i, j] += part[i, j]
+
+
+@kernel
+def _multiply_panel(unit, lanes, packed, frames, first_term, out):
+    n_terms, n_columns = frames.shape[1], out.shape[1]
+    item = out.itemsize
+    count = min(_PANEL, n_terms - first_term)
+    for column in range(0, n_columns, 2 * lanes):
+        n_vectors = 1 if n_columns - column <= lanes else 2
+        place = column * n_terms + first_term * n_vectors * lanes
+        multiply_panel(
+            unit,
+            n_vectors,
+            frames.ctypes.data + first_term * item,
+            n_terms * item,
+            frames.shape[0],
+            packed.ctypes.data + place * item,
+            count,
+            out.ctypes.data + column * item,
+            n_columns * item,
+            n_columns - column,
+        )
+
+
+@vector_functions(_GROUPS)
+def multiply_panel(
+    emitter,
+    n_vectors,
+    frames,
+    frame_bytes,
+    n_frames,
+    weights,
+    n_terms,
+    target,
+    target_bytes,
+    n_columns,
+):
+    """Write the products of frames with one or two vectors of columns."""
+    at_once = _GROUPS[n_vectors]
+
+    def zeros():
+        return [
+            [emitter.variable(emitter.constant(0)) for _ in range(n_vectors)]
+            for _ in range(at_once)
+        ]
+
+    with emitter.loop((n_frames + (at_once - 1)) // at_once) as group:
+        # What is missing in the last group is its last frame once more.
+        numbers = [emitter.minimum(group * at_once + j, n_frames - 1) for j in range(at_once)]
+        rows = [frames + number * frame_bytes for number in numbers]
+        totals = zeros()
+        with emitter.loop((n_terms + (_CHAIN - 1)) // _CHAIN) as chain:
+            sums = zeros()
+            with emitter.loop(emitter.minimum(n_terms - chain * _CHAIN, _CHAIN)) as i:
+                term = chain * _CHAIN + i
+                place = weights + term * (n_vectors * emitter.bytes)
+                factors = [emitter.load(place + k * emitter.bytes) for k in range(n_vectors)]
+                for row, row_sums in zip(rows, sums, strict=True):
+                    x = emitter.broadcast(row + term * emitter.itemsize)
+                    for factor, total in zip(factors, row_sums, strict=True):
+                        total.set(emitter.multiply_add(x, factor, total.get()))
+            for row_totals, row_sums in zip(totals, sums, strict=True):
+                for total, part in zip(row_totals, row_sums, strict=True):
+                    total.set(total.get() + part.get())
+        for number, row_totals in zip(numbers, totals, strict=True):
+            for k, total in enumerate(row_totals):
+                place = target + number * target_bytes + k * emitter.bytes
+                emitter.store_first(total.get(), place, n_columns - k * emitter.lanes)
