@@ -69,30 +69,38 @@ def sum_bands(emitter, magnitudes, bands, weights, n_bands, target):
     """
     weight = emitter.variable(weights)
     stack = emitter.room(_MOST_LEVELS)
-    top = emitter.variable(stack)
     with emitter.loop(n_bands) as band:
         first = emitter.load_index(bands + band * 8)
         count = emitter.load_index(bands + band * 8 + 4)
-        bins = magnitudes + first * emitter.bytes
-        top.set(stack)
+        bins, place = magnitudes + first * emitter.bytes, target + band * emitter.bytes
+        n = emitter.minimum(count, _PIECE)
+        emitter.store(_weighted_sum(emitter, bins, weight.get(), n), place)
         n_more = (count - emitter.minimum(count, 1)) // _PIECE
-        with emitter.loop(n_more + 1) as piece:
-            done = piece * _PIECE
-            n = emitter.minimum(count - done, _PIECE)
-            place, factors = bins + done * emitter.bytes, weight.get() + done * emitter.itemsize
-            total = emitter.variable(_weighted_sum(emitter, place, factors, n))
-            with emitter.loop(emitter.trailing_zeros(piece + 1)):  # sums of as many pieces
-                top.set(top.get() - emitter.bytes)
-                total.set(emitter.load(top.get()) + total.get())
-            emitter.store(total.get(), top.get())
-            top.set(top.get() + emitter.bytes)
+        with emitter.loop(emitter.minimum(n_more, 1)):
+            emitter.store(emitter.load(place), stack)
+            total = _sum_pieces(emitter, bins, weight.get(), count, n_more, stack)
+            emitter.store(total, place)
         weight.set(weight.get() + count * emitter.itemsize)
-        top.set(top.get() - emitter.bytes)
-        total = emitter.variable(emitter.load(top.get()))
-        with emitter.loop((top.get() - stack) // emitter.bytes):
+
+
+def _sum_pieces(emitter, bins, weights, count, n_more, stack):
+    """Return the sum of a long band, of whose pieces the first one's lies on the stack."""
+    top = emitter.variable(stack + emitter.bytes)
+    with emitter.loop(n_more) as i:
+        done = (i + 1) * _PIECE
+        n = emitter.minimum(count - done, _PIECE)
+        place, factors = bins + done * emitter.bytes, weights + done * emitter.itemsize
+        total = emitter.variable(_weighted_sum(emitter, place, factors, n))
+        with emitter.loop(emitter.trailing_zeros(i + 2)):  # sums of as many pieces
             top.set(top.get() - emitter.bytes)
             total.set(emitter.load(top.get()) + total.get())
-        emitter.store(total.get(), target + band * emitter.bytes)
+        emitter.store(total.get(), top.get())
+        top.set(top.get() + emitter.bytes)
+    total = emitter.variable(emitter.constant(0))
+    with emitter.loop((top.get() - stack) // emitter.bytes):
+        top.set(top.get() - emitter.bytes)
+        total.set(emitter.load(top.get()) + total.get())
+    return total.get()
 
 
 def _weighted_sum(emitter, bins, weights, count):

@@ -16,7 +16,6 @@ from numba.core import config
 
 from kapre_ref.kernels.cpu.jit import as_input, kernel
 from kapre_ref.kernels.cpu.pool import run_slices
-from kapre_ref.kernels.cpu.strided import assign
 from kapre_ref.kernels.cpu.vector import n_lanes, vector_functions
 
 _TERM_SECONDS = 2e-11
@@ -28,7 +27,7 @@ _GROUPS = {1: 8, 2: 6}
 
 
 def product(weights, dtype):
-    """Return a function that multiplies contiguous frames by a matrix of any dtype and strides."""
+    """Return a function that multiplies contiguous frames by a matrix of float32 or float64."""
     n_terms, n_columns = weights.shape
     if config.DISABLE_JIT:
         return lambda frames, out: multiply_plainly(frames, weights.T, out)
@@ -62,14 +61,21 @@ def multiply_plainly(frames, columns, out):
 def _packed(weights, lanes, dtype):
     """Return pairs of vectors of columns one after the other, filled up with zeros."""
     n_terms, n_columns = weights.shape
-    n_vectors = -(-n_columns // lanes)
-    packed = np.zeros(n_terms * n_vectors * lanes, dtype)
-    for first in range(0, n_vectors * lanes, 2 * lanes):
-        width = min(2 * lanes, n_vectors * lanes - first)
-        columns = weights[:, first : first + width]
-        place = packed[n_terms * first : n_terms * (first + width)].reshape(n_terms, width)
-        assign(place[:, : columns.shape[1]], columns)
+    packed = np.zeros(n_terms * -(-n_columns // lanes) * lanes, dtype)
+    _pack_columns(as_input(np.ascontiguousarray(weights)), lanes, packed)
     return as_input(packed)
+
+
+@kernel
+def _pack_columns(weights, lanes, packed):
+    n_terms, n_columns = weights.shape
+    for first in range(0, n_columns, 2 * lanes):
+        n = min(2 * lanes, n_columns - first)
+        width = lanes if n <= lanes else 2 * lanes
+        for k in range(n_terms):
+            place = first * n_terms + k * width
+            for j in range(n):
+                packed[place + j] = weights[k, first + j]
 
 
 @kernel
