@@ -19,7 +19,7 @@ from kapre_ref import (
 
 
 class TestFailures:
-    """A judge's folder: 50 recordings, good, odd and bad."""
+    """A judge's folder: 51 recordings, good, odd and bad."""
 
     GOOD = (
         [(f"good{index}.wav", {"seed": index}) for index in range(36)]
@@ -34,6 +34,7 @@ class TestFailures:
         ("cut.flac", "lost sync"),
         ("empty.wav", "the file is empty"),
         ("infinite.wav", "NaN or infinite after 0.00 s"),
+        ("nan.wav", "NaN or infinite after 0.00 s"),
         ("noise.mp3", "no sound file that can be read: unknown format"),
         ("only_header.wav", "no samples"),
         (
@@ -56,7 +57,10 @@ class TestFailures:
         whole = (folder / "cut.flac").read_bytes()
         (folder / "cut.flac").write_bytes(whole[: len(whole) // 2])
         (folder / "empty.wav").touch()
-        soundfile.write(folder / "infinite.wav", np.full(5000, np.inf), 22050, subtype="FLOAT")
+        for name, value in (("infinite", -np.inf), ("nan", np.nan)):
+            sound = np.zeros((5000, 2))
+            sound[4000, 1] = value  # a single sample
+            soundfile.write(folder / f"{name}.wav", sound, 22050, subtype="FLOAT")
         noise = np.random.default_rng(1).integers(0, 255, 20000, np.uint8).tobytes()
         (folder / "noise.mp3").write_bytes(b"\0" * 64 + noise.replace(b"\xff", b"\0"))
         write_sound(folder / "only_header.wav", seconds=0)
@@ -73,7 +77,7 @@ class TestFailures:
         assert files_below(out) == sorted(
             str(Path(name).with_suffix(".npy")) for name, _ in self.GOOD
         )
-        assert captured.out.splitlines()[-1].startswith("42 written, 0 kept, 8 failed in ")
+        assert captured.out.splitlines()[-1].startswith("42 written, 0 kept, 9 failed in ")
         named = [line for line in captured.err.splitlines() if "failed:" in line]
         for line, (name, reason) in zip(named, self.BAD, strict=True):
             path, text = line.removeprefix("kapre-ref: failed: ").split(": ", 1)
@@ -92,7 +96,7 @@ class TestFailures:
             assert np.load(out / name)["features"].shape[1:] == (128,)
         captured = capsys.readouterr()
         assert captured.out == ""
-        assert captured.err.count("failed:") == 7
+        assert captured.err.count("failed:") == 8
 
     def test_inputs_that_are_no_recordings(self, tmp_path, capsys):
         (tmp_path / "in").mkdir()
@@ -110,6 +114,51 @@ class TestFailures:
         (tmp_path / "a.wav").write_bytes(whole[: len(whole) // 2])
         assert features(tmp_path / "a.wav", "--out", tmp_path / "a.npy") == 0
         assert "only 0.50 s, less than its header announces" in capsys.readouterr().err
+
+    def test_warns_of_a_compressed_file_that_was_cut_off(self, tmp_path, capsys):
+        write_sound(tmp_path / "a.mp3", seconds=2)
+        whole = (tmp_path / "a.mp3").read_bytes()
+        assert features(tmp_path / "a.mp3", "--out", tmp_path / "whole.npy") == 0
+        assert capsys.readouterr().err == ""
+        (tmp_path / "a.mp3").write_bytes(whole[: len(whole) // 2])
+        assert features(tmp_path / "a.mp3", "--out", tmp_path / "a.npy") == 0
+        error = capsys.readouterr().err
+        found = re.fullmatch(
+            r".*a\.mp3: only (0\.\d+) s of the 2\.\d+ s that its header .*\n", error
+        )
+        assert found, error
+        assert 0.7 < float(found[1]) < 1.1
+
+    @pytest.mark.parametrize("kind", [KeyError, MemoryError, RuntimeError, AssertionError])
+    def test_any_error_of_a_recording_leaves_the_others_alone(
+        self, tmp_path, monkeypatch, capsys, kind
+    ):
+        calls, original = [], cli.RecordingFeatures
+
+        def fail_for_the_second(*arguments):
+            calls.append(arguments)
+            if len(calls) == 2:
+                raise kind("of all things")
+            return original(*arguments)
+
+        for name in ("a.wav", "b.wav", "c.wav"):
+            write_sound(tmp_path / "in" / name)
+        monkeypatch.setattr(cli, "RecordingFeatures", fail_for_the_second)
+        assert features(tmp_path / "in", "--out", tmp_path / "out") == 1
+        assert files_below(tmp_path / "out") == ["a.npy", "c.npy"]
+        captured = capsys.readouterr()
+        assert "2 written, 0 kept, 1 failed" in captured.out
+        assert re.search(r"failed: .*b\.wav: .*of all things", captured.err)
+
+    def test_names_the_output_that_cannot_be_written(self, tmp_path, capsys):
+        write_sound(tmp_path / "a.wav")
+        (tmp_path / "out" / "a.npy").mkdir(parents=True)  # a folder where the features should be
+        options = ("--out", tmp_path / "out", "--overwrite")
+        assert features(tmp_path / "a.wav", *options) == 1
+        error = capsys.readouterr().err
+        assert error.startswith(f"kapre-ref: failed: {tmp_path / 'a.wav'}: ")
+        assert str(tmp_path / "out") in error.partition(": ")[2].partition("a.wav: ")[2]
+        assert files_below(tmp_path / "out") == []
 
     def test_does_not_warn_of_a_length_that_was_unknown(self, tmp_path, capsys):
         write_sound(tmp_path / "a.wav", seconds=1)
@@ -133,11 +182,18 @@ class TestFailures:
         assert files_below(tmp_path / "out") == expected
 
 
+# What the process that runs the tests ignores, its children would ignore too: each starts anew.
 INTERRUPTED = """
 import os, signal, sys
-from kapre_ref import cli, {module}
+from kapre_ref import cli, feature_files, {module}
+
+for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    signal.signal(getattr(signal, name), signal.{disposition})
+if signal.{disposition} is signal.SIG_DFL:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 original, calls = {module}.{function}, []
+unlink = os.unlink
 
 def interrupting(*arguments, **options):
     calls.append(1)
@@ -145,7 +201,13 @@ def interrupting(*arguments, **options):
         os.kill(os.getpid(), signal.{signal})
     return original(*arguments, **options)
 
+def interrupted_too(*arguments, **options):
+    os.kill(os.getpid(), signal.{signal})
+    return unlink(*arguments, **options)
+
 {module}.{function} = interrupting
+if {again}:
+    feature_files.os.unlink = interrupted_too
 sys.exit(cli.main(["features", "in", "--out", "out", "--plot"]))
 """
 
@@ -153,36 +215,70 @@ sys.exit(cli.main(["features", "in", "--out", "out", "--plot"]))
 class TestInterrupt:
     """A real signal to a real process, at a place that is the same each time."""
 
-    @pytest.mark.parametrize(
-        ("name", "module", "function", "call"),
-        [
-            ("SIGINT", "recordings", "logmel_to_mfcc", 0),
-            ("SIGINT", "recordings", "stretches", 2),
-            ("SIGTERM", "feature_files", "_write_features", 2),
-            ("SIGINT", "plot", "pooled", 2),
-        ],
-        ids=["never", "while reading", "while writing", "while drawing"],
-    )
-    def test_leaves_complete_files_only(self, tmp_path, name, module, function, call):
+    def interrupted(self, folder, name, function, call, again=False, disposition="SIG_DFL"):
+        """Send a signal while three recordings are at work; return the process when it is done."""
+        module, function = function.split(".")
         for recording in ("a.wav", "b.wav", "c.wav"):
-            write_sound(tmp_path / "in" / recording)
+            write_sound(folder / "in" / recording)
         fields = {"signal": name, "module": module, "function": function, "call": call}
-        done = subprocess.run(
-            [sys.executable, "-c", INTERRUPTED.format(**fields)],
-            cwd=tmp_path,
+        code = INTERRUPTED.format(**fields, again=again, disposition=disposition)
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=folder,
             capture_output=True,
             text=True,
             check=False,
             timeout=100,
         )
-        complete = {0: "abc"}.get(call, "a")
-        expected = [f"{letter}.{suffix}" for letter in complete for suffix in ("npy", "png")]
-        expected += ["b.npy"] if function == "pooled" else []
-        assert files_below(tmp_path / "out") == sorted(expected)
-        assert done.returncode == (128 + getattr(signal, name) if call else 0), done.stderr
-        assert "Traceback" not in done.stderr
-        assert ("interrupted" in done.stderr) == bool(call)
 
+    @pytest.mark.parametrize("again", [False, True], ids=["once", "again while cleaning"])
+    @pytest.mark.parametrize(
+        ("name", "function"),
+        [
+            ("SIGINT", "recordings.stretches"),
+            ("SIGTERM", "feature_files._write_features"),
+            ("SIGHUP", "feature_files._write_features"),
+            ("SIGINT", "plot.pooled"),
+        ],
+    )
+    def test_leaves_complete_files_only(self, tmp_path, name, function, again):
+        done = self.interrupted(tmp_path, name, function, 2, again)
+        expected = ["a.npy", "a.png"] + ["b.npy"] * (function == "plot.pooled")
+        assert files_below(tmp_path / "out") == expected
+        assert done.returncode == 128 + getattr(signal, name), done.stderr
+        assert "Traceback" not in done.stderr
+        assert "interrupted" in done.stderr
+
+    @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+    def test_heeds_what_was_ignored_before(self, tmp_path, name):
+        done = self.interrupted(
+            tmp_path, name, "feature_files._write_features", 2, disposition="SIG_IGN"
+        )
+        assert done.returncode == 0, done.stderr
+        assert "interrupted" not in done.stderr
+        self.assert_all_done(tmp_path)
+
+    def test_is_not_imagined(self, tmp_path):
+        done = self.interrupted(tmp_path, "SIGINT", "recordings.logmel_to_mfcc", 0)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        self.assert_all_done(tmp_path)
+
+    def assert_all_done(self, folder):
+        expected = [f"{letter}.{suffix}" for letter in "abc" for suffix in ("npy", "png")]
+        assert files_below(folder / "out") == expected
+
+    @pytest.fixture
+    def heeded(self):
+        """Heed all signals, whatever the process was started with."""
+        earlier = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+        for each in earlier:
+            signal.signal(each, signal.default_int_handler)
+        yield
+        for each, handler in earlier.items():
+            signal.signal(each, handler)
+
+    @pytest.mark.usefixtures("heeded")
     def test_is_not_lost_in_a_destructor(self, tmp_path, monkeypatch, capsys):
         class Freed:
             def __del__(self):
@@ -198,6 +294,7 @@ class TestInterrupt:
         assert files_below(tmp_path / "out") == ["a.npy"]
         assert "interrupted" in capsys.readouterr().err
 
+    @pytest.mark.usefixtures("heeded")
     def test_handlers_are_put_back(self, tmp_path):
         before = signal.getsignal(signal.SIGINT)
         write_sound(tmp_path / "a.wav")

@@ -23,6 +23,26 @@ class TestOutputs:
         assert features(tmp_path / "in", "--out", tmp_path / "out") == 0
         assert files_below(tmp_path / "out") == ["b.npy", "x/a.npy"]
 
+    def test_finds_every_suffix_and_nothing_hidden(self, tmp_path):
+        suffixes = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
+        names = [f"x/a{suffix}" for suffix in suffixes] + ["A.WAV", "b.Mp3", "x/y.z/c.AIFF"]
+        others = [".a.wav", ".git/a.wav", "x/.cache/deep/a.wav", "a.txt", "wav", "a.wav.bak"]
+        for name in names + others:
+            path = tmp_path / "in" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        (tmp_path / "in" / "folder.wav").mkdir()
+        found, failures = recordings.find_recordings([str(tmp_path / "in")])
+        assert sorted(recording.relative for recording in found) == sorted(names)
+        assert failures == []
+
+    def test_takes_a_file_that_is_named_whatever_its_name(self, tmp_path):
+        for name in (".hidden.wav", "sound", "sound.w64"):
+            (tmp_path / name).touch()
+            found, failures = recordings.find_recordings([str(tmp_path / name)])
+            assert [recording.relative for recording in found] == [name]
+            assert failures == []
+
     def test_same_name_keeps_suffix(self, tmp_path):
         for name in ("a.wav", "a.flac", "b.wav"):
             write_sound(tmp_path / "in" / name)
@@ -60,16 +80,26 @@ class TestOutputs:
         assert features(*inputs, "--out", tmp_path / "out") == 0
         assert capsys.readouterr().out.count("wrote") == 1
 
-    def test_keeps_what_is_done(self, tmp_path, capsys):
-        sound = write_sound(tmp_path / "a.wav")
+    @pytest.mark.parametrize("plot", [[], ["--plot"]], ids=["features", "picture"])
+    def test_keeps_what_is_done(self, tmp_path, capsys, plot):
+        def outputs():
+            return {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+
+        sound = write_sound(tmp_path / "a.wav", seconds=1)
+        options = ("--out", tmp_path / "out", *plot)
         for expected in ("1 written, 0 kept", "0 written, 1 kept"):
-            assert features(tmp_path / "a.wav", "--out", tmp_path / "out") == 0
+            assert features(tmp_path / "a.wav", *options) == 0
             assert expected in capsys.readouterr().out
-        soundfile.write(tmp_path / "a.wav", sound / 2, 22050)
-        before = np.load(tmp_path / "out" / "a.npy")
-        assert features(tmp_path / "a.wav", "--out", tmp_path / "out", "--overwrite") == 0
-        after = np.load(tmp_path / "out" / "a.npy")
-        assert not np.array_equal(before, after)
+        before = outputs()
+        assert len(before) == 1 + len(plot)
+        soundfile.write(tmp_path / "a.wav", sound[::-1] / 2, 22050)
+        assert features(tmp_path / "a.wav", *options) == 0
+        assert outputs() == before
+        assert features(tmp_path / "a.wav", *options, "--overwrite") == 0
+        assert "1 written, 0 kept" in capsys.readouterr().out
+        after = outputs()
+        assert after.keys() == before.keys()
+        assert all(after[name] != before[name] for name in before)
 
     def test_done_includes_the_picture(self, tmp_path, capsys):
         write_sound(tmp_path / "a.wav")

@@ -117,6 +117,55 @@ class TestVerdict:
         assert self_check.measure(check, truth - 1, truth, [signal]) == expected
 
 
+# In eps of the result: float16, float32, float64. What a user may rely on, so it stands here too.
+TOLERANCES = {
+    self_check.EXACT: (0, 0, 0),
+    self_check.PEAK: (1, 8, 24),
+    self_check.POLAR: (5, 16, 32),
+    self_check.RADIANS: (4, 8, 24),
+    self_check.DECIBEL: (32, 200, 216),
+    self_check.SPECTRUM_DECIBEL: (32, 1700, 1716),
+}
+
+
+@pytest.mark.usefixtures("quick")
+class TestTolerance:
+    """An error of half the tolerance is in, one of one and a half is out."""
+
+    @pytest.mark.parametrize(
+        ("check", "dtype"),
+        [
+            pytest.param(check, dtype, id=f"{check.operation}{check.variant}-{dtype}")
+            for check in self_check.CHECKS
+            for dtype in check.dtypes
+            if check.kind is not self_check.CODES
+        ],
+    )
+    @pytest.mark.parametrize(("n_tolerances", "passes"), [(0, True), (0.5, True), (1.5, False)])
+    def test_decides(self, monkeypatch, check, dtype, n_tolerances, passes):
+        dtype = np.dtype(dtype)
+        result = np.empty(0, "float32" if dtype.kind == "i" else dtype).real.dtype
+        n_eps = TOLERANCES[check.kind][result.itemsize // 4]
+        truth = np.random.default_rng(1).uniform(-1, 0.9, (3, 2, 5, 7))
+        # The largest value is the one that is off: 0 dB, or a peak of 1.
+        truth[0, 0, 0, 0] = 1
+        if check.kind in (self_check.DECIBEL, self_check.SPECTRUM_DECIBEL):
+            truth = 30 * (truth - 1)
+        truth = truth.astype(result)
+        got = truth.copy()
+        got[0, 0, 0, 0] -= n_tolerances * n_eps * np.finfo(result).eps
+        if not n_eps and n_tolerances > 1:
+            got[0, 0, 0, 0] = np.nextafter(got[0, 0, 0, 0], result.type(0))
+        monkeypatch.setattr(kapre_ref, check.operation, lambda *_, **__: got)
+        monkeypatch.setattr(kapre_ref, f"{check.operation}_reference", lambda *_, **__: truth)
+        backend = self_check.Backend("cpu", lambda x: x, lambda x: x, lambda: None)
+        row = self_check.check_one(check, dtype, backend, seed=1)
+        assert row.passed == passes, row
+
+    def test_covers_every_kind(self):
+        assert {check.kind for check in self_check.CHECKS} == {*TOLERANCES, self_check.CODES}
+
+
 class TestCommand:
     def test_this_installation_is_right(self, tmp_path, capsys, monkeypatch):
         monkeypatch.setattr(self_check, "N_REPETITIONS", 1)
