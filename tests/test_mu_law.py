@@ -181,14 +181,14 @@ class TestMuLawDecoding(TakesOut):
 
 
 class TestRoundTrip:
-    """Every code of every number of channels comes back from a round trip."""
+    """Every code comes back from a round trip, for small numbers of channels and a spread."""
 
     SPREAD = (*range(1500, 65536, 4001), 4096, 16384, 32768, 65535, 65536)
     CODES = np.arange(65536, dtype=np.int32)
 
     def test_kernels(self, backend):
         codes = backend.array(self.CODES)
-        for channels in range(2, 65537):
+        for channels in (*range(2, 4097), *range(4097, 65537, 61), 65536):
             given = codes[:channels]
             got = kr.mu_law_encoding(kr.mu_law_decoding(given, channels), channels)
             assert (got == given).all(), f"{channels} channels"
