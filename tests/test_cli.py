@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 from command import RECORDING, features, files_below, run, write_sound
 
 from kapre_ref import (
@@ -16,6 +15,8 @@ from kapre_ref import (
     plot,
     recordings,
 )
+
+soundfile = pytest.importorskip("soundfile")
 
 
 class TestFailures:

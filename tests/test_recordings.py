@@ -6,8 +6,6 @@ import tracemalloc
 import make_recording
 import numpy as np
 import pytest
-import soundfile
-import soxr
 from closeness import assert_close, peak_of
 from command import RECORDING, features, write_sound
 
@@ -19,6 +17,9 @@ from kapre_ref import (
     recordings,
     stft_magnitude,
 )
+
+soundfile = pytest.importorskip("soundfile")
+soxr = pytest.importorskip("soxr", reason="needs soxr: the extra cli")
 
 
 def single(folder, *options, name="a.wav", **sound):
