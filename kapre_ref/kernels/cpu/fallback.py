@@ -19,6 +19,7 @@ from kapre_ref.kernels.cpu.strided import assign, contiguous, is_plain
 _BLOCK_BYTES = 1 << 18  # of samples: they and their spectra have room in the L2 cache
 _FEW_BYTES = 1 << 22  # of few frames: more of them than fit into that cache, for SciPy's vectors
 _VECTOR_BYTES = 16  # of SciPy
+_LARGE_PLAN = 1 << 16  # samples
 _SAMPLE_SECONDS = 8e-9  # of each sample of a frame
 
 
@@ -57,6 +58,8 @@ def stft_mag_phase(signals, plan, scale, out):
 
 def filterbank_spectrogram(signals, plan, scale, out):
     """Sum the bins of each band of each block's magnitudes."""
+    if not out.size:  # then nothing is made for frames that do not exist
+        return
     sum_bands = _band_sums(plan, working_dtype(out.dtype))
 
     def compute(spectra, bands):
@@ -98,6 +101,7 @@ def inverse_stft(spectra, n_fft, hop_length, window, out):
             last = min((part + 1) * section // hop_length, n_frames)
             for at in range(first, last, block):
                 some = frames[at : min(at + block, last)]
+                _make_room_for_plan(fft.irfft, n_fft, some.dtype)
                 parts = fft.irfft(some, n_fft, axis=1)
                 start_of_some = at * hop_length - first_sample
                 _add_frames(as_input(parts), window, hop_length, start_of_some, total)
@@ -139,6 +143,8 @@ def _for_each_block(signals, plan, n_frames, write):
     The spectra are (n_frames of the block, n_freq), in the working precision.
     """
     batch, n_channels, _ = signals.shape
+    if not batch * n_channels * n_frames:
+        return
     n_fft, hop_length = plan.n_fft, plan.hop_length
     dtype = working_dtype(signals.dtype)
     window = _window(plan, dtype)
@@ -185,7 +191,23 @@ def _spectra(samples, hop_length, n_frames, window, room):
     lanes = _lanes(room.dtype)
     n_rows = n_frames if n_frames % lanes < 2 else -(-n_frames // lanes) * lanes
     _window_frames(samples, hop_length, n_frames, window, room[:n_rows])
+    _make_room_for_plan(fft.rfft, n_fft, room.dtype)
     return fft.rfft(room[:n_rows], axis=1, overwrite_x=True)[:n_frames]
+
+
+_last_plan = None  # (transform, size, dtype) of the last large plan
+
+
+def _make_room_for_plan(transform, n_fft, dtype):
+    """Let SciPy keep one plan of a large transform, not 16: each may take 30 bytes a sample.
+
+    It keeps the last 16 that were used. So small ones are used before another large one is made.
+    """
+    global _last_plan
+    if n_fft > _LARGE_PLAN and _last_plan != (transform, n_fft, dtype):
+        _last_plan = transform, n_fft, dtype
+        for n in range(2, 18):
+            transform(np.ones(n, dtype))
 
 
 @kernel
