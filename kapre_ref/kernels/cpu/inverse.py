@@ -109,6 +109,7 @@ def write_signals(unit, lanes, item, plan, job, scratch, first_block, last_block
                 at = part * last_length
                 add_pieces(
                     unit,
+                    lanes,
                     rows,
                     plan.order + at * 4,
                     job.window + at * item,
@@ -145,9 +146,9 @@ def write_signals(unit, lanes, item, plan, job, scratch, first_block, last_block
 
 
 @inlined
-def add_pieces(unit, rows, order, window, hop, n_terms, n, pieces, plane, ahead):
-    """Choose how to add up."""
-    if n_terms == 4:
+def add_pieces(unit, lanes, rows, order, window, hop, n_terms, n, pieces, plane, ahead):
+    """Choose how to add up: four terms reach the next plane and no further, if lanes are as many."""
+    if n_terms == 4 and lanes >= 4:
         add_four_overlapping(unit, rows, order, window, hop, n, pieces, plane, ahead)
     else:
         add_overlapping(unit, rows, order, window, hop, n_terms, n, pieces, plane, ahead)
