@@ -128,8 +128,10 @@ def check_number(name: str, value: Any) -> float:
     return number
 
 
-def check_positive(name: str, value: Any) -> float:
-    """Require a positive finite number and return it as a float."""
+def check_positive(name: str, value: Any, infinite: bool = False) -> float:
+    """Require a positive number, finite unless `infinite`, and return it as a float."""
+    if infinite and isinstance(value, Real) and value == math.inf:
+        return math.inf
     number = check_number(name, value)
     if number <= 0:
         raise ValueError(f"{name} must be positive, got {_shown(value)}")

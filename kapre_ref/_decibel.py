@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_NO_LIMIT = 1e30  # dB, more than any dtype spans
+
+
 class DecibelScale(NamedTuple):
     """What fixes a decibel scale, checked."""
 
@@ -29,7 +32,8 @@ def check_decibel_scale(
     return DecibelScale(
         check_positive(prefix + "ref_value", ref_value),
         check_positive(prefix + "amin", amin),
-        check_positive(prefix + "dynamic_range", dynamic_range),
+        # Infinite stands for no limit. A kernel gets a number, since inf - inf would be NaN.
+        min(check_positive(prefix + "dynamic_range", dynamic_range, infinite=True), _NO_LIMIT),
     )
 
 
@@ -52,7 +56,7 @@ def magnitude_to_decibel(
     amin : float
         Magnitudes below it count as `amin`.
     dynamic_range : float, dB
-        Nothing lies further below the peak of its item.
+        Nothing lies further below the peak of its item; ``inf`` means no limit.
     out : array, optional
         Where to put the result: C-contiguous, of the shape and dtype of `x`, not overlapping it.
 
@@ -65,7 +69,8 @@ def magnitude_to_decibel(
     TypeError
         If `x` is not a floating NumPy or CuPy array, or a number is of the wrong kind.
     ValueError
-        If a number is not positive and finite, or `out` does not fit.
+        If a number is not positive and finite (`dynamic_range` may be infinite), or `out` does not
+        fit.
 
     Notes
     -----
@@ -99,7 +104,9 @@ def magnitude_to_decibel_reference(
     magnitude = np.maximum(x.astype(np.float64), amin)
     decibel: NDArray[Any] = 10 * np.log10(magnitude) - 10 * np.log10(max(ref_value, amin))
     peak = np.max(decibel, axis=item_axes, keepdims=True, initial=-np.inf)
-    return np.asarray(np.maximum(decibel, peak - dynamic_range)).astype(native(x).dtype)
+    return np.asarray(np.maximum(decibel, peak - min(dynamic_range, _NO_LIMIT))).astype(
+        native(x).dtype
+    )
 
 
 def _items(x: NDArray[Any]) -> NDArray[Any]:

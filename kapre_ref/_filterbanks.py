@@ -408,13 +408,13 @@ def check_band_edges(
 
 def check_norm(name: str, norm: str | float | None) -> str | float | None:
     """Check the kind of normalization of a mel filterbank."""
-    rule = f"{name} must be 'slaney', None or a number of 0 or more (inf too)"
+    rule = f"{name} must be 'slaney', None or a number of 0 or more (inf and -inf too)"
     if norm is None or (isinstance(norm, str) and norm == "slaney"):
         return norm
     if isinstance(norm, str):
         raise ValueError(f"{rule}, got {norm!r}")
-    if isinstance(norm, Real) and norm == math.inf:
-        return math.inf
+    if isinstance(norm, Real) and math.isinf(norm):
+        return float(norm)
     number = check_number(name, norm)
     if number < 0:
         raise ValueError(f"{rule}, got {norm}")

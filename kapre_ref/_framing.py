@@ -65,7 +65,7 @@ def frame(
         Also keep each frame that starts inside the signal and runs past its end; there are then
         ``ceil(time / hop_length)`` frames.
     pad_value : float
-        Value of the samples past the end.
+        Value of the samples past the end; it counts only with `pad_end`.
     data_format : str
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
     out : array, optional
@@ -101,12 +101,11 @@ def frame(
     frame_length = check_integer("frame_length", frame_length, 1)
     hop_length = check_integer("hop_length", hop_length, 1)
     check_at_most("hop_length", hop_length, frame_length, f"frame_length={frame_length}")
-    pad_value = check_number("pad_value", pad_value)
+    pad_end = check_flag("pad_end", pad_end)
+    pad_value = check_number("pad_value", pad_value) if pad_end else 0.0
     check_data_format("data_format", data_format)
     signals = signal_view("x", native(x), data_format)  # (batch, channel, time)
-    n_frames = count_frames(
-        signals.shape[2], frame_length, hop_length, check_flag("pad_end", pad_end)
-    )
+    n_frames = count_frames(signals.shape[2], frame_length, hop_length, pad_end)
     shape = (*signals.shape[:2], n_frames, frame_length)
     out = result_array(x, layout_shape(shape, x.ndim - 1, data_format), x.dtype, out)
     frames = spectrogram_view("out", out, data_format)
@@ -158,7 +157,7 @@ def energy(
     pad_end : bool
         Also keep each frame that starts inside the signal and runs past its end.
     pad_value : float
-        Value of the samples past the end.
+        Value of the samples past the end; it counts only with `pad_end`.
     data_format : str
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
 
@@ -190,12 +189,11 @@ def energy(
     ref_duration = check_positive("ref_duration", ref_duration)
     frame_length = check_integer("frame_length", frame_length, 1)
     hop_length = check_integer("hop_length", hop_length, 1)
-    pad_value = check_number("pad_value", pad_value)
+    pad_end = check_flag("pad_end", pad_end)
+    pad_value = check_number("pad_value", pad_value) if pad_end else 0.0
     check_data_format("data_format", data_format)
     signals = signal_view("x", native(x), data_format)  # (batch, channel, time)
-    n_frames = count_frames(
-        signals.shape[2], frame_length, hop_length, check_flag("pad_end", pad_end)
-    )
+    n_frames = count_frames(signals.shape[2], frame_length, hop_length, pad_end)
     shape = layout_shape((*signals.shape[:2], n_frames), x.ndim - 1, data_format)
     out = result_array(x, shape, x.dtype)
     scale = ref_duration / (frame_length / sample_rate)

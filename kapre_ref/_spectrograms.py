@@ -204,9 +204,10 @@ def stft_mag_phase_reference(
 def check_decibel(
     return_decibel: bool, db_amin: float, db_ref_value: float, db_dynamic_range: float
 ) -> DecibelScale | None:
-    """Check the decibel parameters of a composed operation; None stands for no decibels."""
-    scale = check_decibel_scale(db_ref_value, db_amin, db_dynamic_range, prefix="db_")
-    return scale if check_flag("return_decibel", return_decibel) else None
+    """Check the decibel parameters of a composed operation, if it uses them; None if not."""
+    if not check_flag("return_decibel", return_decibel):
+        return None
+    return check_decibel_scale(db_ref_value, db_amin, db_dynamic_range, prefix="db_")
 
 
 def run_spectrogram(

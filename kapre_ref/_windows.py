@@ -364,7 +364,7 @@ def get_window_fn(window_name: str | None = None) -> Callable[..., NDArray[Any]]
     ----------
     window_name : str, optional
         'hamming_window', 'hann_window', 'kaiser_bessel_derived_window', 'kaiser_window' or
-        'vorbis_window'. None means 'hann_window'.
+        'vorbis_window', or one of these without '_window'. None means 'hann_window'.
 
     Returns
     -------
@@ -374,7 +374,7 @@ def get_window_fn(window_name: str | None = None) -> Callable[..., NDArray[Any]]
     Raises
     ------
     NotImplementedError
-        For any other string, short names such as 'hann' included; the kind of error is Kapre's.
+        For any other string; the kind of error is Kapre's.
     TypeError
         If `window_name` is neither a string nor None.
 
@@ -394,11 +394,19 @@ def get_window_fn(window_name: str | None = None) -> Callable[..., NDArray[Any]]
             f"window_name must be a string or None, got {type(window_name).__name__}: "
             f"{window_name!r}"
         )
-    if window_name not in _WINDOWS:
+    name = _full_name(window_name) if window_name else ""
+    if name not in _WINDOWS:
+        short = ", ".join(name.removesuffix("_window") for name in _WINDOWS)
         raise NotImplementedError(
-            f"window_name must be one of {', '.join(_WINDOWS)}, got {window_name!r}"
+            f"window_name must be one of {', '.join(_WINDOWS)}, or of {short}, got {window_name!r}"
         )
-    return _WINDOWS[window_name][0]
+    return _WINDOWS[name][0]
+
+
+def _full_name(window_name: str | None) -> str:
+    """Return Kapre's name of a window that has a short name too."""
+    name = window_name or "hann_window"
+    return f"{name}_window" if f"{name}_window" in _WINDOWS else name
 
 
 def coarse_window_reference(window_name: str | None, window_length: int) -> NDArray[np.float64]:
@@ -407,7 +415,8 @@ def coarse_window_reference(window_name: str | None, window_length: int) -> NDAr
     The Hann and the Vorbis window come near 0 at their ends, by a difference from 1 and by a sine
     near pi, and are wrong there in their third or fourth digit. The others keep theirs.
     """
-    if window_name in (None, "hann_window"):
+    window_name = _full_name(window_name)
+    if window_name == "hann_window":
         return _raised_cosine(window_length, True, 0.5, np.float32).astype(np.float64)
     if window_name == "vorbis_window":
         return _vorbis(window_length, np.float32).astype(np.float64)
@@ -416,4 +425,4 @@ def coarse_window_reference(window_name: str | None, window_length: int) -> NDAr
 
 def get_window_fn_reference(window_name: str | None = None) -> Callable[..., NDArray[Any]]:
     """Return the oracle of a window; None means 'hann_window'."""
-    return _WINDOWS[window_name or "hann_window"][1]
+    return _WINDOWS[_full_name(window_name)][1]

@@ -166,7 +166,7 @@ class TestMagnitudeToDecibel(TakesOut):
             (0, ValueError, "must be positive, got 0"),
             (-1.0, ValueError, r"must be positive, got -1\.0"),
             (np.nan, ValueError, "must be a finite number, got nan"),
-            (np.inf, ValueError, "must be a finite number, got inf"),
+            (-np.inf, ValueError, "must be a finite number, got -inf"),
             (None, TypeError, "must be a number, got None"),
             ("1", TypeError, "must be a number, got '1'"),
             (True, TypeError, "must be a number, got True"),
@@ -175,6 +175,18 @@ class TestMagnitudeToDecibel(TakesOut):
     def test_bad_scale(self, name, value, kind, rule):
         with pytest.raises(kind, match=f"{name} {rule}"):
             self.public(np.ones(2), **{name: value})
+
+    def test_bad_infinite_scale(self):
+        for name in ("ref_value", "amin"):
+            with pytest.raises(ValueError, match=f"{name} must be a finite number, got inf"):
+                self.public(np.ones(2), **{name: np.inf})
+
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+    def test_infinite_range_is_no_limit(self, backend, dtype):
+        x = np.array([[1e-4, 1, 6e4], [np.inf, 1, 2], [np.nan, 1, 2]], dtype)
+        got = self.run(backend, x, {"dynamic_range": np.inf})
+        wanted = np.array([[-40, 0, 10 * np.log10(6e4)], [np.inf] * 3, [np.nan] * 3])
+        np.testing.assert_allclose(got, wanted, rtol=2 * np.finfo(dtype).eps)
 
     @pytest.mark.parametrize("other", ["int16", "uint8", "bool", "complex64", "longdouble"])
     def test_bad_dtype(self, other):

@@ -121,6 +121,14 @@ class TestFilterbankMel:
         scale = got.sum(axis=0) / plain.sum(axis=0)
         assert_close(got, plain * scale, 1e-14)
 
+    def test_norm_of_least_weight(self):
+        # Zeros count, so that a norm is 1 wherever a bin lies outside of its band.
+        plain = kr.filterbank_mel(16000, 513, 40, norm=None, dtype=np.float64)
+        got = kr.filterbank_mel(16000, 513, 40, norm=-np.inf, dtype=np.float64)
+        np.testing.assert_array_equal(got, plain)
+        oracle = kr.filterbank_mel_reference(16000, 513, 40, norm=-np.inf, dtype=np.float64)
+        np.testing.assert_array_equal(got, oracle)
+
     def test_norm_of_order_zero(self):
         plain = kr.filterbank_mel(16000, 513, 40, norm=None, dtype=np.float64)
         got = kr.filterbank_mel(16000, 513, 40, norm=0, dtype=np.float64)

@@ -7,6 +7,8 @@ from closeness import assert_close, eps_of
 from scipy.special import i0
 
 import kapre_ref as kr
+from kapre_ref import _windows
+from kapre_ref._stft import stft_plan
 
 LENGTHS = (1, 2, 3, 4, 5, 16, 17, 97, 400, 1024, 2048)
 NAMES = (
@@ -206,7 +208,16 @@ class TestGetWindowFn:
     def test_none_is_hann(self):
         assert kr.get_window_fn() is kr.hann_window
 
-    @pytest.mark.parametrize("name", ["hann", "", "Hann_window", "blackman_window"])
+    @pytest.mark.parametrize("name", NAMES)
+    def test_short_name(self, name):
+        short = name.removesuffix("_window")
+        assert kr.get_window_fn(short) is getattr(kr, name)
+        oracle = _windows.get_window_fn_reference(short)
+        assert oracle is getattr(kr, f"{name}_reference")
+        plans = {stft_plan(16, None, None, one, False, False).window_name for one in (short, name)}
+        assert plans == {name}
+
+    @pytest.mark.parametrize("name", ["Hann", "_window", "", "Hann_window", "blackman_window"])
     def test_unknown(self, name):
         with pytest.raises(NotImplementedError, match=f"one of hamming_window, .*got '{name}'"):
             kr.get_window_fn(name)
