@@ -2,7 +2,9 @@
 
 `installed()` puts this module into `sys.modules` as 'cupy'. It is stricter than CuPy where that
 shows a silent transfer: arrays of the host are taken by `asarray` and `array` alone, and only
-`get` (counted in `transfers`) brings anything back. Kernels of their own source run through g++,
+`get` (counted in `transfers`) brings anything back. It has two devices: an array may be viewed
+from anywhere, but used on its own device alone, and a copy from the host by other streams only
+after a wait. Kernels of their own source run through g++,
 see `cuda_on_cpu`, which the `settings` of `installed` go to; other kinds are refused.
 """
 
@@ -36,6 +38,11 @@ _NOT_IN_CUPY = _words(  # of NumPy's names, in CuPy 14
     "strings unstack vecdot vecmat",
 )
 _NOT_IN_NDARRAY = _words("ctypes flat getfield resize setfield setflags to_device")
+# These give views or facts of an array, whatever the current device is.
+_VIEWS = _words(
+    "T broadcast_to diagonal expand_dims flip imag moveaxis ravel real reshape squeeze swapaxes",
+    "transpose view iscomplexobj isrealobj ndim result_type shape shares_memory size",
+)
 _OPERATORS = _words(
     "neg pos abs invert lt le eq ne gt ge",
     "add sub mul truediv floordiv mod divmod pow matmul lshift rshift and or xor",
@@ -51,6 +58,18 @@ class ndarray:  # noqa: N801
 
     def __init__(self, shape, dtype=float):
         self._host = _poisoned(np.empty(shape, dtype))
+        self._device, self._copied = _devices[-1], None
+
+    @property
+    def usable(self):
+        """Memory of the array, for work on the current device in the current stream."""
+        if self._device != _devices[-1]:
+            raise RuntimeError(f"an array of device {self._device} used on device {_devices[-1]}")
+        if self._copied is not None:
+            stream, n_waits = self._copied
+            if stream is not _current[-1] and stream.n_waits == n_waits:
+                raise RuntimeError("a copy from the host used in a stream that did not wait for it")
+        return self._host
 
     def __array__(self, *args, **kwargs):
         raise TypeError(
@@ -63,14 +82,14 @@ class ndarray:  # noqa: N801
         return self._host.copy()
 
     def __getitem__(self, index):
-        return _wrap(self._host[_unwrap(index)])
+        return _wrap(self._host[_unwrap(index)], self)
 
     def __setitem__(self, index, value):
         with np.errstate(all="ignore"):  # a device warns of no arithmetic
-            self._host[_unwrap(index)] = _unwrap(value)
+            self.usable[_unwrap(index)] = _unwrap(value)
 
     def __iter__(self):
-        return (_wrap(part) for part in self._host)
+        return (_wrap(part, self) for part in self._host)
 
     def __len__(self):
         return len(self._host)
@@ -81,10 +100,13 @@ class ndarray:  # noqa: N801
     def __getattr__(self, name):
         if name.startswith("_") or name in _NOT_IN_NDARRAY:
             raise AttributeError(f"'cupy.ndarray' object has no attribute {name!r}")
-        return _wrapped(getattr(self._host, name), name)
+        thing = getattr(self._host, name)
+        if callable(thing) and name not in _VIEWS:
+            thing = getattr(self.usable, name)
+        return _wrapped(thing, name, self)
 
     def __setattr__(self, name, value):
-        if name == "_host":
+        if name in ("_host", "_device", "_copied"):
             object.__setattr__(self, name, value)
         elif name in ("shape", "real", "imag"):
             setattr(self._host, name, _unwrap(value))
@@ -96,8 +118,11 @@ class ndarray:  # noqa: N801
     __dlpack__ = property(lambda self: self._host.__dlpack__)
     __dlpack_device__ = property(lambda self: self._host.__dlpack_device__)
     data = property(lambda self: SimpleNamespace(ptr=self._host.ctypes.data))
-    device = property(lambda self: cuda.Device(0))
-    base = property(lambda self: None if self._host.base is None else _wrap(self._host.base))
+    device = property(lambda self: cuda.Device(self._device))
+    base = property(lambda self: self._base())
+
+    def _base(self):
+        return None if self._host.base is None else _wrap(self._host.base, self)
 
     def item(self, *args):
         return self.get().item(*args)
@@ -129,7 +154,7 @@ class _Flags:
 def _operator(name):
     def method(self, *others):
         with np.errstate(all="ignore"):
-            result = getattr(self._host, name)(*_unwrap(others))
+            result = getattr(self.usable, name)(*_unwrap(others))
         return self if result is self._host else _wrap(result)
 
     method.__name__ = name
@@ -140,36 +165,42 @@ for _stem in _OPERATORS:
     setattr(ndarray, f"__{_stem}__", _operator(f"__{_stem}__"))
 
 
-def _unwrap(value):
+def _unwrap(value, viewed=False):
     """Return what NumPy shall work on; arrays of the host stop here."""
     if type(value) is ndarray:
-        return value._host
+        return value._host if viewed else value.usable
     if isinstance(value, np.ndarray):
         if value.ndim == 0:
             return value
         raise TypeError(f"Unsupported type {type(value)}: this array lies on the host")
     if type(value) in (list, tuple):
-        return type(value)(_unwrap(part) for part in value)
+        return type(value)(_unwrap(part, viewed) for part in value)
     if isinstance(value, dict):
-        return {key: _unwrap(part) for key, part in value.items()}
+        return {key: _unwrap(part, viewed) for key, part in value.items()}
     return value
 
 
-def _wrap(value):
-    """Return a result as one of CuPy: also a scalar is an array of no dimensions there."""
+def _wrap(value, viewed=None):
+    """Return a result as one of CuPy: also a scalar is an array of no dimensions there.
+
+    It lies where the array `viewed` does, else on the current device.
+    """
     if isinstance(value, np.ndarray | np.generic):
         array = object.__new__(ndarray)
         array._host = np.asarray(value)
+        array._device = _devices[-1] if viewed is None else viewed._device
+        array._copied = None if viewed is None else viewed._copied
         return array
     if type(value) in (list, tuple):
-        return type(value)(_wrap(part) for part in value)
+        return type(value)(_wrap(part, viewed) for part in value)
     return value
 
 
-def _wrapped(thing, name):
+def _wrapped(thing, name, owner=None):
     """Wrap a function or an array of NumPy; constants, types and the like are CuPy's too."""
     if not callable(thing) or isinstance(thing, type):
-        return _wrap(thing) if isinstance(thing, np.ndarray) else thing
+        return _wrap(thing, owner) if isinstance(thing, np.ndarray) else thing
+    views = name in _VIEWS
 
     def function(*args, **kwargs):
         if isinstance(thing, np.ufunc) and not kwargs.keys() <= _UFUNC_OPTIONS:
@@ -180,10 +211,11 @@ def _wrapped(thing, name):
         if out is not None and type(out) is not ndarray:
             raise TypeError(f"Output arguments type must be cupy.ndarray, got {type(out)}")
         with np.errstate(all="ignore"):
-            result = thing(*_unwrap(args), **_unwrap(kwargs))
+            result = thing(*_unwrap(args, views), **_unwrap(kwargs, views))
         if name.startswith("empty"):
             _poisoned(result)
-        return out if out is not None else _wrap(result)
+        viewed = next((a for a in (owner, *args) if type(a) is ndarray), None) if views else None
+        return out if out is not None else _wrap(result, viewed)
 
     function.__name__ = name
     return function
@@ -191,13 +223,19 @@ def _wrapped(thing, name):
 
 def _poisoned(array):
     """Fill fresh memory with NaN, or with large numbers, so that what is left unwritten shows."""
-    array.fill(np.nan if array.dtype.kind in "fc" else 0 if array.dtype.kind == "b" else 119)
+    if array.dtype.kind in "iu":
+        # As bits of a float, too, these are large: 3.4e38 in 32 bits.
+        array.fill(np.frombuffer(b"\x7f" * array.itemsize, array.dtype)[0])
+    else:
+        array.fill(0 if array.dtype.kind == "b" else np.nan)
     return array
 
 
 def asarray(a, dtype=None, order=None):
     if type(a) is ndarray:
-        return _wrap(np.asarray(a._host, dtype, order))
+        here = a._device == _devices[-1]
+        host = np.asarray(a._host, dtype, order)
+        return _wrap(host, a) if here else _wrap(host.copy())
     return array(a, dtype, order=order or "K")
 
 
@@ -207,8 +245,11 @@ def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0):
         obj = np.asarray(obj)
         if obj.dtype.kind not in "biufc" or not obj.dtype.isnative:
             raise ValueError(f"Unsupported dtype {obj.dtype}")
-    host = obj._host if type(obj) is ndarray else obj
-    return _wrap(np.array(host, dtype, copy=copy or None, order=order, ndmin=ndmin))
+    on_device = type(obj) is ndarray
+    host = obj._host if on_device else obj
+    made = _wrap(np.array(host, dtype, copy=copy or None, order=order, ndmin=ndmin))
+    made._copied = None if on_device else (_current[-1], _current[-1].n_waits)
+    return made
 
 
 def asnumpy(a):
@@ -220,7 +261,7 @@ def get_default_memory_pool():
 
 
 def may_share_memory(a, b, max_work=None):
-    return np.may_share_memory(_unwrap(a), _unwrap(b))
+    return np.may_share_memory(_unwrap(a, True), _unwrap(b, True))
 
 
 def _rfft(a, n=None, axis=-1, norm=None):
@@ -244,13 +285,14 @@ def _sliding_window_view(x, window_shape, axis=None, *, subok=False, writeable=F
 
 class _Device:
     def __init__(self, device=None):
-        self.id = 0 if device is None else int(device)
+        self.id = _devices[-1] if device is None else int(device)
 
     def __enter__(self):
+        _devices.append(self.id)
         return self
 
     def __exit__(self, *exception):
-        return None
+        _devices.pop()
 
     def __eq__(self, other):
         return isinstance(other, _Device) and self.id == other.id
@@ -259,6 +301,7 @@ class _Device:
         return hash(self.id)
 
     def use(self):
+        _devices[-1] = self.id
         return self
 
     def synchronize(self):
@@ -276,6 +319,7 @@ class _Stream:
 
     def __init__(self, null=False, non_blocking=False, ptds=False):
         self._is_capturing = False
+        self.n_waits = 0  # for all that was asked of it so far
 
     def __enter__(self):
         _current.append(self)
@@ -287,6 +331,7 @@ class _Stream:
     def synchronize(self):
         if self._is_capturing:
             raise RuntimeError("operation not permitted when stream is capturing")
+        self.n_waits += 1
 
     def begin_capture(self, mode=None):
         self._is_capturing = True
@@ -320,6 +365,7 @@ def _properties(device):
 
 fft = _module("cupy.fft", rfft=_rfft, irfft=_irfft)
 _current = [_Stream()]
+_devices = [0]
 cuda = _module(
     "cupy.cuda",
     Device=_Device,
@@ -329,7 +375,7 @@ cuda = _module(
     get_elapsed_time=_elapsed_time,
     set_allocator=lambda allocator=None: None,
     runtime=SimpleNamespace(
-        getDeviceCount=lambda: 1,
+        getDeviceCount=lambda: 2,
         getDeviceProperties=_properties,
         memGetInfo=lambda: (70 << 30, 80 << 30),
         driverGetVersion=lambda: 13000,
@@ -357,6 +403,7 @@ def installed(**settings):
     before = _take_out()
     stand_in = sys.modules[__name__]
     stand_in.RawModule = raw_module_class(**settings)
+    stand_in.RawModule.current_device = staticmethod(lambda: _devices[-1])
     for module in (stand_in, fft, cuda, lib, lib.stride_tricks):
         sys.modules["cupy" if module is stand_in else module.__name__] = module
     transfers.clear()

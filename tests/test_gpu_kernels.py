@@ -91,6 +91,31 @@ class TestMuLawDecodingKernel(test_mu_law.TestMuLawDecoding):
     cases = smaller_than(1000, test_mu_law.TestMuLawDecoding)
 
 
+@pytest.mark.parametrize("place", ["input", "result"])
+class TestPacks:
+    """Four neighbours at a time, unless they begin where no instruction for four may."""
+
+    @pytest.mark.parametrize(
+        ("name", "dtype", "arguments"),
+        [
+            ("magnitude_to_decibel", np.float32, ()),
+            ("mu_law_encoding", np.float32, (256,)),
+            ("mu_law_decoding", np.int32, (256,)),
+        ],
+    )
+    def test_at_any_address(self, backend, name, dtype, arguments, place, rng):
+        x = rng.uniform(0, 1, 4097) if dtype == np.float32 else rng.integers(0, 256, 4097)
+        x = backend.array(x.astype(dtype))
+        expected = getattr(kr, name)(x[1:].copy(), *arguments)
+        memory = backend.array(np.zeros(4097, expected.dtype))
+        if place == "input":
+            x, out = x[1:], memory[:4096]
+        else:
+            x, out = x[1:].copy(), memory[1:]
+        assert getattr(kr, name)(x, *arguments, out=out) is out
+        np.testing.assert_array_equal(backend.numpy(out), backend.numpy(expected))
+
+
 class TestMuLawEncodingKernelsDivision:
     @pytest.mark.parametrize("channels", [16, 100, 256, 1000])
     def test_quotient_is_that_of_a_division(self, channels):

@@ -161,6 +161,9 @@ class TestServed:
                 assert shape.first * shape.second * shape.third == n_fft // 2
                 assert shape.first >= max(shape.second, shape.third)
                 assert shape.n_threads <= 256
+                # A pair of numbers a point, and a quarter more to avoid conflicts of banks.
+                n_bytes = shape.n_frames * n_fft * itemsize * 1.26
+                assert n_bytes <= 48 * 1024, "more shared memory than a block has for the asking"
                 if n_threads <= 32:
                     assert shape.n_frames == shape.n_threads // 32 * (32 // n_threads)
                 else:

@@ -25,6 +25,11 @@ class RawModule:
     planted: Bug | None
     planted_in: list[str]
 
+    @staticmethod
+    def current_device() -> int:
+        """Return the number of the device that kernels are launched on."""
+        return 0
+
     def __init__(
         self,
         *,
@@ -43,10 +48,13 @@ class RawModule:
     def get_function(self, name: str) -> Any:
         """Return a function of a grid, a block and arguments."""
         function = self._module.function(name)
+        device = self.current_device()
 
         def kernel(grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
             if not (isinstance(grid, tuple) and isinstance(block, tuple)):
                 raise TypeError("grid and block must be tuples")
+            if self.current_device() != device:  # CuPy would compile anew, unseen
+                raise RuntimeError(f"a kernel compiled for device {device} was launched elsewhere")
             self.launches.append((name, grid, block))
             function(grid, block, tuple(_argument(value) for value in args))
             if self._module.counted_blocks:
@@ -62,9 +70,8 @@ def raw_module_class(planted: Bug | None = None, **settings: Any) -> type[RawMod
 
 
 def _argument(value: Any) -> Any:
-    host = getattr(value, "_host", None)
-    if host is not None:
-        return host
+    if hasattr(value, "_host"):
+        return value.usable
     if isinstance(value, np.ndarray):
         raise TypeError("Unsupported type <class 'numpy.ndarray'>")
     if isinstance(value, float):  # of Python: eight bytes, whatever the parameter has

@@ -1,0 +1,63 @@
+"""What the GPU does by array expressions of CuPy: the tests of each operation, on the stand-in."""
+
+import fake_cupy
+import pytest
+import test_augmentation
+import test_delta
+import test_filterbanks
+import test_frequency_map
+import test_mfcc
+import test_polar
+from conftest import Arrangement, Backend
+from test_gpu_kernels import on_harness
+
+
+@pytest.fixture
+def backend():
+    with fake_cupy.installed():
+        yield Backend("gpu")
+
+
+@pytest.fixture(params=["strided", "reversed", "fortran"])
+def arrangement(request, backend, tmp_path):
+    return Arrangement(backend, request.param, tmp_path)
+
+
+@on_harness
+class TestApplyFilterbank(test_filterbanks.TestApplyFilterbank):
+    pass
+
+
+@on_harness
+class TestChannelSwap(test_augmentation.TestChannelSwap):
+    pass
+
+
+@on_harness
+class TestConcatenateFrequencyMap(test_frequency_map.TestConcatenateFrequencyMap):
+    pass
+
+
+@on_harness
+class TestDelta(test_delta.TestDelta):
+    pass
+
+
+@on_harness
+class TestLogmelToMfcc(test_mfcc.TestLogmelToMfcc):
+    pass
+
+
+@on_harness
+class TestMagnitude(test_polar.TestMagnitude):
+    pass
+
+
+@on_harness
+class TestPhase(test_polar.TestPhase):
+    pass
+
+
+@on_harness
+class TestSpecAugment(test_augmentation.TestSpecAugment):
+    pass
