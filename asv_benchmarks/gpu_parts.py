@@ -177,7 +177,9 @@ def sanitize(report):
     report.about["compute-sanitizer"] = "installed" if tool else "not installed"
     script = Path(__file__).with_name("gpu_report.py")
     for kind in ("memcheck", "racecheck") if tool else ():
-        command = [tool, "--tool", kind, "--error-exitcode", "9", sys.executable, str(script)]
+        # A runtime newer than the driver asks it for what it lacks: errors, but none of ours.
+        command = [tool, "--tool", kind, "--report-api-errors", "no", "--error-exitcode", "9"]
+        command += [sys.executable, str(script)]
         limit = max(10, min(120, report.seconds_left() - 10))
         try:
             done = subprocess.run(
@@ -186,7 +188,7 @@ def sanitize(report):
             passed = done.returncode == 0
             message = (done.stdout.strip().splitlines() or [""])[-1][:300]
         except subprocess.TimeoutExpired:
-            passed, message = False, f"did not end within {limit:.0f} s"
+            passed, message = False, f"not finished within {limit:.0f} s: nothing is known"
         report.check(f"compute-sanitizer {kind}", passed=passed, message=message)
 
 
