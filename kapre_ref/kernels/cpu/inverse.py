@@ -147,7 +147,7 @@ def write_signals(unit, lanes, item, plan, job, scratch, first_block, last_block
 
 @inlined
 def add_pieces(unit, lanes, rows, order, window, hop, n_terms, n, pieces, plane, ahead):
-    """Choose how to add up: four terms reach the next plane and no further, if lanes are as many."""
+    """Choose how to add up: as many terms as there are lanes reach the next plane at most."""
     if n_terms == 4 and lanes >= 4:
         add_four_overlapping(unit, rows, order, window, hop, n, pieces, plane, ahead)
     else:
