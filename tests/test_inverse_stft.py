@@ -142,7 +142,11 @@ class TestInverseStft(OperationTests):
                 ValueError,
                 "win_length must be even .* got 47",
             ),
-            ({"forward_window_name": "hanning"}, NotImplementedError, "must be one of .* got 'hanning'"),
+            (
+                {"forward_window_name": "hanning"},
+                NotImplementedError,
+                "must be one of .* got 'hanning'",
+            ),
             ({"input_data_format": "x"}, ValueError, "input_data_format must be one of .*'x'"),
             ({"output_data_format": "x"}, ValueError, "output_data_format must be one of .*'x'"),
             (

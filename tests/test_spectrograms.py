@@ -134,7 +134,7 @@ class ComposedTests(TakesOut):
         [
             ({"n_fft": 0}, ValueError, "n_fft must be an integer at least 1, got 0"),
             ({"hop_length": 0}, ValueError, "hop_length must be an integer at least 1, got 0"),
-            ({"window_name": "hann"}, NotImplementedError, "window_name must be one of"),
+            ({"window_name": "hanning"}, NotImplementedError, "window_name must be one of"),
             ({"return_decibel": 1}, TypeError, "return_decibel must be True or False, got 1"),
             ({"db_amin": 0}, ValueError, "db_amin must be positive, got 0"),
             ({"db_ref_value": -1}, ValueError, "db_ref_value must be positive, got -1"),
