@@ -11,7 +11,7 @@ import numpy as np
 from kapre_ref._arrays import checked_once, native
 from kapre_ref._checks import check_flag, check_integer, check_positive
 from kapre_ref._data_format import CH_FIRST_STR, in_layout
-from kapre_ref._decibel import magnitude_to_decibel_reference
+from kapre_ref._decibel import DecibelScale, rounded_decibels_reference
 from kapre_ref._filterbanks import (
     C1_HZ,
     apply_filterbank_reference,
@@ -143,7 +143,8 @@ def melspectrogram_reference(
     )
     result = apply_filterbank_reference(magnitudes, filterbank, CH_FIRST_STR)
     if return_decibel:
-        result = magnitude_to_decibel_reference(result, db_ref_value, db_amin, db_dynamic_range)
+        scale = DecibelScale(db_ref_value, db_amin, db_dynamic_range)
+        result = rounded_decibels_reference(result, scale, native(x).dtype)
     return in_layout(result, x.ndim - 1, output_data_format).astype(native(x).dtype)
 
 
@@ -249,7 +250,8 @@ def log_frequency_spectrogram_reference(
     )
     result = apply_filterbank_reference(magnitudes, filterbank, CH_FIRST_STR)
     if return_decibel:
-        result = magnitude_to_decibel_reference(result, db_ref_value, db_amin, db_dynamic_range)
+        scale = DecibelScale(db_ref_value, db_amin, db_dynamic_range)
+        result = rounded_decibels_reference(result, scale, native(x).dtype)
     return in_layout(result, x.ndim - 1, output_data_format).astype(native(x).dtype)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_NO_LIMIT = 1e30  # dB, more than any dtype spans
+_NO_LIMIT = 1e4  # dB, more than any dtype spans; float16 has it too
 
 
 class DecibelScale(NamedTuple):
@@ -75,7 +75,8 @@ def magnitude_to_decibel(
     Notes
     -----
     ``10 log10(max(x, amin)) - 10 log10(max(ref_value, amin))``, limited from below to the item's
-    maximum less `dynamic_range`. The maximum is taken over all axes but the first, channels
+    maximum less `dynamic_range`, both as the dtype has them: so ``y >= y.max() - dynamic_range``
+    holds for each item to the bit. The maximum is taken over all axes but the first, channels
     included, and over all of an array of one dimension.
 
     This is `kapre.backend.magnitude_to_decibel` of Kapre 0.4.1, and as there it is 10 log10 of
@@ -100,13 +101,20 @@ def magnitude_to_decibel_reference(
     x: NDArray[Any], ref_value: float = 1.0, amin: float = 1e-5, dynamic_range: float = 80.0
 ) -> NDArray[Any]:
     """Convert a magnitude to decibels; 10 log10 even of a magnitude, one peak for each item."""
+    scale = DecibelScale(ref_value, amin, dynamic_range)
+    return rounded_decibels_reference(x.astype(np.float64), scale, native(x).dtype)
+
+
+def rounded_decibels_reference(
+    x: NDArray[np.float64], scale: DecibelScale, dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """Convert magnitudes to decibels of a dtype; the limit is set after rounding, so it holds."""
     item_axes = tuple(range(1, x.ndim)) or None
-    magnitude = np.maximum(x.astype(np.float64), amin)
-    decibel: NDArray[Any] = 10 * np.log10(magnitude) - 10 * np.log10(max(ref_value, amin))
+    decibel = 10 * np.log10(np.maximum(x, scale.amin))
+    decibel = (decibel - 10 * np.log10(max(scale.ref_value, scale.amin))).astype(dtype)
     peak = np.max(decibel, axis=item_axes, keepdims=True, initial=-np.inf)
-    return np.asarray(np.maximum(decibel, peak - min(dynamic_range, _NO_LIMIT))).astype(
-        native(x).dtype
-    )
+    dynamic_range = dtype.type(min(scale.dynamic_range, _NO_LIMIT))
+    return np.asarray(np.maximum(decibel, peak - dynamic_range))
 
 
 def _items(x: NDArray[Any]) -> NDArray[Any]:

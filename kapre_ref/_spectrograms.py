@@ -16,7 +16,7 @@ from kapre_ref._data_format import (
     signal_view,
     spectrogram_view,
 )
-from kapre_ref._decibel import DecibelScale, check_decibel_scale, magnitude_to_decibel_reference
+from kapre_ref._decibel import DecibelScale, check_decibel_scale, rounded_decibels_reference
 from kapre_ref._dispatch import kernels_for
 from kapre_ref._filterbanks import warn_of_empty_bands
 from kapre_ref._polar import magnitude_reference, phase_reference
@@ -112,7 +112,8 @@ def stft_magnitude_reference(
     parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     result = magnitude_reference(spectra_reference(x, parameters, input_data_format))
     if return_decibel:
-        result = magnitude_to_decibel_reference(result, db_ref_value, db_amin, db_dynamic_range)
+        scale = DecibelScale(db_ref_value, db_amin, db_dynamic_range)
+        result = rounded_decibels_reference(result, scale, native(x).dtype)
     return in_layout(result, x.ndim - 1, output_data_format).astype(native(x).dtype)
 
 
@@ -195,7 +196,8 @@ def stft_mag_phase_reference(
     spectra = spectra_reference(x, parameters, input_data_format)
     result = magnitude_reference(spectra)
     if return_decibel:
-        result = magnitude_to_decibel_reference(result, db_ref_value, db_amin, db_dynamic_range)
+        scale = DecibelScale(db_ref_value, db_amin, db_dynamic_range)
+        result = rounded_decibels_reference(result, scale, native(x).dtype)
     result = np.concatenate([result, phase_reference(spectra)], axis=1)
     return in_layout(result, x.ndim - 1, output_data_format).astype(native(x).dtype)
 

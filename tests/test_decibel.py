@@ -7,7 +7,7 @@ import plain_formulas
 import pytest
 import scipy.special
 from closeness import assert_close, assert_oracle_close, assert_within_contract, eps_of
-from operation import TakesOut, case, wide
+from operation import TakesOut, case, double, wide
 
 import kapre_ref as kr
 
@@ -152,6 +152,39 @@ class TestMagnitudeToDecibel(TakesOut):
         x = np.array([[1e-3, 0.999e-3, 1.0]])
         got = self.run(backend, x, {"dynamic_range": 30})
         np.testing.assert_array_equal(got, [[-30, -30, 0]])
+
+    def test_limit_holds_to_the_bit(self, backend, dtype, rng):
+        for _ in range(100):
+            x = (10 ** rng.uniform(-8, rng.uniform(-3, 4), (3, 70))).astype(dtype)
+            # Numbers beside the peak, of which any may have the largest logarithm.
+            near = x[1].max() * (1 - np.finfo(dtype).eps * rng.uniform(0, 4, 30))
+            x[1, :30] = near.astype(dtype)
+            self.assert_limited(backend, x, float(rng.uniform(0.1, 120)), 1e-12)
+
+    def test_limit_close_to_amin(self, backend, dtype):
+        # The limit lies between 1 dB below the decibels of amin and 1 dB above.
+        for distance in np.linspace(-1, 1, 41):
+            x = np.array([[0, 1e-4, 1.001e-4, 1.01e-4, 1.3e-4, 1]], dtype)
+            self.assert_limited(backend, x, 40 - float(distance), 1e-4)
+
+    def assert_limited(self, backend, x, dynamic_range, amin):
+        scale = {"amin": amin, "dynamic_range": dynamic_range}
+        for got in (self.run(backend, x, scale), self.oracle(x, **scale)):
+            least = got.max(axis=1, keepdims=True) - dynamic_range
+            assert np.all(got >= least)
+            is_silent = x <= amin
+            floor = np.maximum(least, np.asarray(10 * np.log10(amin), x.dtype))
+            expected = np.broadcast_to(floor, x.shape)[is_silent]
+            np.testing.assert_array_equal(got[is_silent], expected)
+
+    def test_oracle_rounds_once(self, dtype, rng):
+        """Nothing is rounded twice but the limit."""
+        x = self.example(rng, (3, 40), dtype)
+        got, exact = self.oracle(x), self.oracle(double(x))
+        above = exact > exact.max(axis=1, keepdims=True) - 79.9
+        np.testing.assert_array_equal(got[above], exact[above].astype(dtype))
+        least = got.max(axis=1, keepdims=True) - 80
+        np.testing.assert_array_equal(got[~above], np.broadcast_to(least, x.shape)[~above])
 
     def test_quiet_item_beside_a_loud_one(self, backend, rng):
         x = rng.uniform(0, 1, (2, 1000)).astype(np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 
 from kapre_ref._threads import get_num_threads
 from kapre_ref.kernels.cpu.blocks import for_blocks
-from kapre_ref.kernels.cpu.jit import as_input, kernel
+from kapre_ref.kernels.cpu.jit import as_input, inlined, kernel
 from kapre_ref.kernels.cpu.logarithm import split_log
 from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.pool import run_slices
@@ -34,7 +34,7 @@ _OCTAVE = {
 def magnitude_to_decibel(x, scale, out):
     """Convert item by item, so that the second pass finds an item in cache; `out` may be `x`."""
     dtype = working_dtype(out.dtype)
-    scalars = _scalars(scale, dtype)
+    scalars = _scalars(scale, dtype, out.dtype)
     size = math.prod(x.shape[1:])
     straight = is_plain(x, dtype) and is_plain(out, dtype)
     if not size:
@@ -91,19 +91,25 @@ def unlimited_decibels(x, scale):
     """Convert contiguous numbers in place, whatever their range; return the peak, NaN if one is."""
     rows = x.reshape(1, -1)
     magnitudes = as_input(rows)
-    scalars = _scalars(scale._replace(dynamic_range=math.inf), x.dtype)
+    scalars = _scalars(scale._replace(dynamic_range=math.inf), x.dtype, x.dtype)
     _convert(magnitudes, _peaks_of(magnitudes), rows, *scalars)
     return rows.max()
 
 
 def limit_decibels(out, peaks, scale):
-    """Raise what lies more than the dynamic range below the peak of its item."""
+    """Raise what lies more than the dynamic range below the peak of its item, as they are rounded.
+
+    All that is computed here is in the dtype of `out`, so that the limit holds there to the bit.
+    """
     zero = 10 * math.log10(max(scale.amin, scale.ref_value))
     floor = 10 * math.log10(scale.amin) - zero
-    if float(peaks.max()) - scale.dynamic_range < floor - 1e-3:  # no item's peak is far above it
+    dtype = out.dtype
+    dynamic_range = dtype.type(scale.dynamic_range)
+    # Nothing lies below the floor, but for the rounding of logarithms.
+    if dtype.type(peaks.max()) - dynamic_range < floor - 1e-3:
         return
-    limits = peaks.max(axis=(1, 2)) - peaks.dtype.type(scale.dynamic_range)  # NaN poisons its item
-    limits = limits.astype(out.dtype)[:, None, None, None]
+    limits = peaks.max(axis=(1, 2)).astype(dtype) - dynamic_range  # NaN poisons its item
+    limits = limits[:, None, None, None]
 
     def run(start, stop):
         frames = out[:, :, start:stop]
@@ -113,14 +119,14 @@ def limit_decibels(out, peaks, scale):
 
 
 @lru_cache(maxsize=64)
-def _scalars(scale, dtype):
-    """Return what `_convert` takes after the arrays."""
+def _scalars(scale, dtype, rounded):
+    """Return what `_convert` takes after the arrays; `rounded` is the dtype of what comes of it."""
     zero = 10 * math.log10(max(scale.amin, scale.ref_value))
     floor = 10 * math.log10(scale.amin) - zero
     limits = np.finfo(dtype)
     in_dtype = [min(scale.amin, float(limits.max)), 2.0**limits.minexp, limits.minexp]
-    in_dtype += [*_OCTAVE[dtype.itemsize], _NEPER, zero]
-    return *map(dtype.type, in_dtype), floor, zero + scale.dynamic_range
+    in_dtype += [*_OCTAVE[dtype.itemsize], _NEPER, zero, floor, rounded.type(scale.dynamic_range)]
+    return *map(dtype.type, in_dtype), rounded.itemsize == 2
 
 
 def _peaks_of(rows):
@@ -150,16 +156,35 @@ def _find_peaks(rows, no_sign, infinity, nan, peaks):
 
 @kernel
 def _convert(
-    x, peaks, out, amin, smallest, exponent, octave, octave_rest, neper, zero, floor, below_peak
+    x,
+    peaks,
+    out,
+    amin,
+    smallest,
+    exponent,
+    octave,
+    octave_rest,
+    neper,
+    zero,
+    floor,
+    dynamic_range,
+    to_half,
 ):
     tile = np.empty(_TILE, out.dtype)
     for i in range(peaks.size):
-        peak = np.float64(peaks[i])
+        peak = peaks[i]
         if not peak < np.inf:  # infinite or NaN, and so is the whole item
-            out[i] = peaks[i]
+            out[i] = peak
             continue
-        lowest = floor if peak <= amin else max(floor, 10 * math.log10(peak) - below_peak)
-        lowest = out.dtype.type(lowest)
+        highest = lowest = floor
+        if peak > amin:
+            # The logarithm may be larger for a number that is smaller: nothing exceeds the peak's.
+            is_subnormal = peak < smallest
+            n, r = split_log(peak / smallest if is_subnormal else peak)
+            n = n + exponent if is_subnormal else n
+            highest = n * octave + (n * octave_rest + (r * neper - zero))
+            lowest = _as_rounded(_as_rounded(highest, to_half) - dynamic_range, to_half)
+            lowest = floor if lowest < floor else lowest
         for start in range(0, out.shape[1], _TILE):
             source = x[i, start : start + _TILE]
             result = out[i, start : start + _TILE]
@@ -172,6 +197,7 @@ def _convert(
                 for j in range(result.size):
                     n, r = split_log(source[j] if source[j] > amin else amin)
                     decibel = n * octave + (n * octave_rest + (r * neper - zero))
+                    decibel = decibel if decibel < highest else highest
                     result[j] = decibel if decibel > lowest else lowest
             else:
                 for j in range(result.size):
@@ -179,5 +205,18 @@ def _convert(
                     n, r = split_log(source[j] / smallest if subnormal else source[j])
                     n = n + exponent if subnormal else n
                     decibel = n * octave + (n * octave_rest + (r * neper - zero))
+                    decibel = decibel if decibel < highest else highest
                     decibel = decibel if decibel > lowest else lowest
                     result[j] = decibel if source[j] > amin else lowest
+
+
+@inlined
+def _as_rounded(x, to_half):
+    """Round a number to float16, if asked, and keep its type."""
+    if not to_half:
+        return x
+    if abs(x) < 2.0**-14:  # subnormal there: multiples of 2 ** -24
+        return (x + type(x)(0.75)) - type(x)(0.75)
+    bits = np.float32(x).view(np.int32)
+    bits += np.int32(0xFFF) + ((bits >> np.int32(13)) & np.int32(1))  # to the even one of two
+    return np.int32(bits & np.int32(~0x1FFF)).view(np.float32)

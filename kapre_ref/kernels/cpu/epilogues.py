@@ -132,6 +132,8 @@ def decibels(emitter, rows, n_rows, scale, peaks):
     tiny = 2.0**-126 if emitter.itemsize == 4 else 2.0**-1022
     may_be_subnormal = emitter.any(emitter.compare("<", smallest, tiny))
     largest = emitter.variable(smallest)
+    # Of two numbers next to each other, the smaller one may have the larger logarithm.
+    highest = emitter.variable(emitter.constant(-math.inf))
 
     def decibel(x, logarithm):
         return emitter.select(emitter.compare("<=", x, smallest), least, logarithm(x))
@@ -140,8 +142,10 @@ def decibels(emitter, rows, n_rows, scale, peaks):
         with emitter.loop(n) as i:
             place = rows + i * emitter.bytes
             x = emitter.larger(smallest, emitter.load(place))  # x if it is NaN
-            emitter.store(decibel(x, logarithm), place)
+            result = decibel(x, logarithm)
+            emitter.store(result, place)
             largest.set(emitter.larger_bits(x, largest.get()))
+            highest.set(emitter.larger(result, highest.get()))
 
     def of_normal(x):
         return _ten_log10(emitter, x, offset)
@@ -155,7 +159,8 @@ def decibels(emitter, rows, n_rows, scale, peaks):
     n_careful = n_rows * may_be_subnormal
     turn(n_rows - n_careful, of_normal)
     turn(n_careful, of_subnormal)
-    emitter.store(decibel(largest.get(), of_subnormal), peaks)
+    is_nan = emitter.compare("!=", largest.get(), largest.get())
+    emitter.store(emitter.select(is_nan, largest.get(), highest.get()), peaks)
 
 
 def _ten_log10(emitter, x, offset, shift=0):

@@ -26,19 +26,23 @@ def magnitude_to_decibel(x, scale, out):
     result = out if direct else cupy.empty(out.shape, np.float32)
     peaks = cupy.zeros(len(x), np.uint32)
     function, grid, scalars = _launch("to_decibels", scale, len(x), x.size, *_where(x, result))
-    function(grid, (_THREADS,), (x, result, peaks, *scalars[:-1]))
-    raise_to_floor(result, peaks, scale)
+    function(grid, (_THREADS,), (x, result, peaks, *scalars))
+    raise_to_floor(result, peaks, scale, out.dtype)
     if result is not out:
         out[...] = result
 
 
-def raise_to_floor(values, peaks, scale):
-    """Limit decibels from below, given the bits of each item's peak magnitude."""
+def raise_to_floor(values, peaks, scale, dtype):
+    """Limit decibels from below, given the bits of each item's peak magnitude.
+
+    They will be rounded to `dtype`, in which the limit must hold.
+    """
     n_items = len(values)
     function, grid, scalars = _launch(
         "raise_to_floor", scale, n_items, values.size, *_where(values)
     )
-    function(grid, (_THREADS,), (values, peaks, *scalars))
+    limit = np.float32(dtype.type(scale.dynamic_range)), np.int32(dtype.itemsize == 2)
+    function(grid, (_THREADS,), (values, peaks, *scalars, *limit))
 
 
 @lru_cache(maxsize=64)
@@ -72,9 +76,8 @@ def _launch(name, scale, n_items, size, width, device_id):
     n_runs = -(-length // _ELEMENTS)  # of an item
     assert n_items * n_runs <= MAX_BLOCKS, "more items than a grid has blocks"
     least, zero = constants(scale)
-    limits = zero, least, np.float32(scale.dynamic_range)
     function = kernel(_STEMS, f"kapre::{name}<{width}>", device_id)
-    return function, (n_items * n_runs,), (*int64(length), np.int32(n_runs), *limits)
+    return function, (n_items * n_runs,), (*int64(length), np.int32(n_runs), zero, least)
 
 
 def _float64(x, scale, out):

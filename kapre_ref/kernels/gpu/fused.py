@@ -47,12 +47,12 @@ def spectrogram(signals, plan, scale, out):
         return
     dense = scale is None or items_are_dense(out.shape, out.strides, out.itemsize)
     result = out if dense and out.dtype == dtype else cupy.empty(out.shape, dtype)
-    _run(signals, plan, scale, output, result)
+    _run(signals, plan, scale, output, result, out.dtype)
     if result is not out:
         out[...] = result
 
 
-def _run(signals, plan, scale, output, out):
+def _run(signals, plan, scale, output, out, rounded=None):
     dtype, device_id = working_dtype(signals.dtype), signals.device.id
     signals = signals.astype(dtype, copy=False)
     key = signals.shape, signals.strides, out.shape, out.strides
@@ -68,7 +68,7 @@ def _run(signals, plan, scale, output, out):
     function = kernel((*_STEMS, launch.stem), launch.name, device_id)
     function(launch.grid, launch.block, arrays + launch.scalars)
     if scale is not None:
-        raise_to_floor(out, peaks, scale)
+        raise_to_floor(out, peaks, scale, rounded)
 
 
 class _Shape(NamedTuple):

@@ -65,24 +65,38 @@ __global__ void __launch_bounds__(DECIBEL_THREADS)
     }
 }
 
+// A number as float16 has it; what that has no room for, NaN too, stays.
+__device__ __forceinline__ float as_half(float x) {
+    if (!(fabsf(x) < 65504.0f)) return x;
+    if (fabsf(x) < 6.103515625e-5f) return (x + 0.75f) - 0.75f;  // multiples of 2^-24
+    const unsigned bits = __float_as_uint(x);
+    return __uint_as_float((bits + 0xfffu + ((bits >> 13) & 1u)) & ~0x1fffu);  // ties to even
+}
+
 // values    (items, item_length) decibels, contiguous
 // peaks, zero, least  as above; range in dB
+// to_half   1 if the values will be rounded to float16: the limit is to hold then
 // grid      `runs` blocks for each item
 template <int WIDTH>
 __global__ void __launch_bounds__(DECIBEL_THREADS)
     raise_to_floor(float* values, const unsigned* peaks, i64 item_length, int runs, float zero,
-                   float least, float range) {
+                   float least, float range, int to_half) {
     const i64 item = blockIdx.x / runs, first = (i64)(blockIdx.x % runs) * DECIBEL_ELEMENTS;
-    const float floor = 10.0f * log10f(__uint_as_float(peaks[item])) - zero - range;
-    if (floor <= least) return;
+    float highest = 10.0f * log10f(__uint_as_float(peaks[item])) - zero;
+    highest = highest < least ? least : highest;
+    const float floor = to_half ? as_half(as_half(highest) - range) : highest - range;
+    if (floor < least - 1e-3f) return;  // nothing lies below `least`, but for rounding
     const i64 end = min(first + DECIBEL_ELEMENTS, item_length);
     values += item * item_length;
     for (i64 i = first + WIDTH * threadIdx.x; i < end; i += WIDTH * DECIBEL_THREADS) {
         const Pack<float, WIDTH> from = load<WIDTH>(values + i);
         Pack<float, WIDTH> to;
 #pragma unroll
-        for (int j = 0; j < WIDTH; ++j)  // the floor may be NaN
-            to.element[j] = from.element[j] >= floor ? from.element[j] : floor;
+        for (int j = 0; j < WIDTH; ++j) {
+            // The logarithm of a smaller number may be larger: nothing exceeds the peak's.
+            const float value = from.element[j] > highest ? highest : from.element[j];
+            to.element[j] = value >= floor ? value : floor;  // the floor may be NaN
+        }
         store(values + i, to);
     }
 }
