@@ -38,6 +38,7 @@ def melspectrogram(
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
+    *,
     window_name: str | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
@@ -53,7 +54,6 @@ def melspectrogram(
     db_amin: float = 1e-5,
     db_ref_value: float = 1.0,
     db_dynamic_range: float = 80.0,
-    *,
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Compute the mel spectrogram of a signal: `stft_magnitude` through `filterbank_mel`.
@@ -118,6 +118,7 @@ def melspectrogram_reference(
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
+    *,
     window_name: str | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
@@ -153,6 +154,7 @@ def log_frequency_spectrogram(
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
+    *,
     window_name: str | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
@@ -167,7 +169,6 @@ def log_frequency_spectrogram(
     db_amin: float = 1e-5,
     db_ref_value: float = 1.0,
     db_dynamic_range: float = 80.0,
-    *,
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Compute the log-frequency spectrogram of a signal: `stft_magnitude`, `filterbank_log`.
@@ -226,6 +227,7 @@ def log_frequency_spectrogram_reference(
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
+    *,
     window_name: str | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,

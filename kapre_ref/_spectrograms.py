@@ -36,6 +36,7 @@ def stft_magnitude(
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
+    *,
     window_name: str | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
@@ -45,7 +46,6 @@ def stft_magnitude(
     db_amin: float = 1e-5,
     db_ref_value: float = 1.0,
     db_dynamic_range: float = 80.0,
-    *,
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Compute the magnitude spectrogram of a signal: `stft`, `magnitude`, `magnitude_to_decibel`.
@@ -98,6 +98,7 @@ def stft_magnitude_reference(
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
+    *,
     window_name: str | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
@@ -122,6 +123,7 @@ def stft_mag_phase(
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
+    *,
     window_name: str | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
@@ -181,6 +183,7 @@ def stft_mag_phase_reference(
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
+    *,
     window_name: str | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
@@ -246,5 +249,16 @@ def spectra_reference(
     input_data_format: str,
 ) -> NDArray[np.complex128]:
     """Return the spectra of a signal as (batch, channel, n_frames, n_freq), in float64."""
+    n_fft, win_length, hop_length, window_name, pad_begin, pad_end = stft_parameters
     signals = signal_view("x", x, input_data_format).astype(np.float64)
-    return stft_reference(signals, *stft_parameters, CH_FIRST_STR, CH_FIRST_STR)
+    return stft_reference(
+        signals,
+        n_fft,
+        win_length,
+        hop_length,
+        window_name=window_name,
+        pad_begin=pad_begin,
+        pad_end=pad_end,
+        input_data_format=CH_FIRST_STR,
+        output_data_format=CH_FIRST_STR,
+    )

@@ -179,7 +179,8 @@ def _inverse_window(library, frame_step, window_length, window_name):
     # One frame of ones comes back as the window that it is multiplied by.
     ones = np.zeros((1, window_length // 2 + 1), np.complex64)
     ones[0, 0] = window_length
-    return library.inverse_stft(ones, window_length, window_length, frame_step, window_name)
+    lengths = (window_length, window_length, frame_step)
+    return library.inverse_stft(ones, *lengths, forward_window_name=window_name)
 
 
 def _tf_frame(library, x, frame_length, frame_step, **options):
@@ -198,7 +199,8 @@ def _overlap_and_add(library, frames, frame_step):
     n_fft = frames.shape[-1]
     window = get_window_fn_reference("hamming_window")(n_fft, dtype=np.float64)
     spectra = np.fft.rfft(frames / inverse_window_reference(window, frame_step))
-    signal = library.inverse_stft(spectra, n_fft, None, frame_step, "hamming_window")
+    options = {"hop_length": frame_step, "forward_window_name": "hamming_window"}
+    signal = library.inverse_stft(spectra, n_fft, **options)
     return signal.astype(frames.dtype)
 
 
@@ -235,10 +237,12 @@ def _perfect_pair(library, x, **parameters):
         pair = kapre_ref.perfectly_reconstructing_stft_istft(**parameters)
         forward, inverse = (partial(library._run, one) for one in pair)
     else:
-        formats = (parameters["waveform_data_format"], parameters["stft_data_format"])
-        common = (n_fft, n_fft, hop_length, "hann_window")
-        spectra = library.stft(x, *common, True, True, *formats)
-        return [spectra, library.inverse_stft(spectra, *common, *formats[::-1])]
+        signals, stfts = (parameters[f"{name}_data_format"] for name in ("waveform", "stft"))
+        forward = {"pad_begin": True, "pad_end": True}
+        forward |= {"input_data_format": signals, "output_data_format": stfts}
+        backward = {"input_data_format": stfts, "output_data_format": signals}
+        spectra = library.stft(x, n_fft, n_fft, hop_length, **forward)
+        return [spectra, library.inverse_stft(spectra, n_fft, n_fft, hop_length, **backward)]
     spectra = forward(x)
     return [spectra, inverse(spectra)]
 

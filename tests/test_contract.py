@@ -15,7 +15,7 @@ from kapre_ref import backend
 PACKAGE = Path(kr.__file__).parent
 
 _STFT = (
-    "n_fft=2048, win_length=None, hop_length=None, window_name=None, pad_begin=False, "
+    "n_fft=2048, win_length=None, hop_length=None, *, window_name=None, pad_begin=False, "
     "pad_end=False, input_data_format='default', output_data_format='default'"
 )
 _DECIBEL = "return_decibel=False, db_amin=1e-05, db_ref_value=1.0, db_dynamic_range=80.0"
@@ -50,9 +50,9 @@ ARRAY_OPERATIONS = {
         "x, sample_rate=22050, ref_duration=0.1, frame_length=2205, hop_length=1102, "
         "pad_end=False, pad_value=0, data_format='default'"
     ),
-    "stft": f"x, {_STFT}, *, out=None",
+    "stft": f"x, {_STFT}, out=None",
     "inverse_stft": (
-        "stfts, n_fft=2048, win_length=None, hop_length=None, forward_window_name=None, "
+        "stfts, n_fft=2048, win_length=None, hop_length=None, *, forward_window_name=None, "
         "input_data_format='default', output_data_format='default'"
     ),
     "magnitude": "x",
@@ -66,14 +66,14 @@ ARRAY_OPERATIONS = {
         "data_format='default', *, rng"
     ),
     "channel_swap": "x, data_format='default', *, rng",
-    "stft_magnitude": f"x, {_STFT}, {_DECIBEL}, *, out=None",
+    "stft_magnitude": f"x, {_STFT}, {_DECIBEL}, out=None",
     "melspectrogram": (
         f"x, {_STFT}, sample_rate=22050, n_mels=128, mel_f_min=0.0, mel_f_max=None, "
-        f"mel_htk=False, mel_norm='slaney', {_DECIBEL}, *, out=None"
+        f"mel_htk=False, mel_norm='slaney', {_DECIBEL}, out=None"
     ),
     "log_frequency_spectrogram": (
         f"x, {_STFT}, sample_rate=22050, log_n_bins=84, log_f_min=None, log_bins_per_octave=12, "
-        f"log_spread=0.125, {_DECIBEL}, *, out=None"
+        f"log_spread=0.125, {_DECIBEL}, out=None"
     ),
     "stft_mag_phase": f"x, {_STFT}, {_DECIBEL}",
 }

@@ -209,9 +209,9 @@ VALUES = [  # ValueError
     (call("stft", X, 16, 2**62), f"win_length must be an integer at most {MOST}, got {2**62}"),
     (call("stft", X, 16, 16, 0), "hop_length must be an integer at least 1, got 0"),
     (call("stft", X, 16, 16, 2**70), f"hop_length must be an integer at most {MOST}, got {2**70}"),
-    (call("stft", X, 16, 16, 17, None, True), "hop_length must be at most n_fft=16 .*, got 17"),
+    (call("stft", X, 16, 16, 17, pad_begin=True), "hop_length must be at most n_fft=16 .*, got 17"),
     (call("stft", X, 16, 15, window_name=KBD), "win_length must be even .*, got 15; pass 14 or 16"),
-    (call("inverse_stft", C, 32, 31, 8, KBD), "win_length must be even .*, got 31; pass 30 or 32"),
+    (call("inverse_stft", C, 32, 31, forward_window_name=KBD), "win_length must be even .*, got 3"),
     (call("inverse_stft", C, 32, -1), "win_length must be an integer at least 1, got -1"),
     (call("inverse_stft", C, 32, 32, 0), "hop_length must be an integer at least 1, got 0"),
     (call("stft_magnitude", X, -16), "n_fft must be an integer at least 1, got -16"),
@@ -412,6 +412,22 @@ class TestBadCalls:
     def test_keyword_only_arguments(self):
         with pytest.raises(TypeError, match="takes from 3 to 6 positional arguments but 7"):
             kr.frame(X, 4, 1, False, 0, "default", OUT)
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "stft",
+            "inverse_stft",
+            "stft_magnitude",
+            "stft_mag_phase",
+            "melspectrogram",
+            "log_frequency_spectrogram",
+        ],
+    )
+    def test_options_of_a_transform_have_names(self, name):
+        for suffix in ("", "_reference"):
+            with pytest.raises(TypeError, match="from 1 to 4 positional arguments but 5"):
+                getattr(kr, name + suffix)(X, 16, 16, 4, "hann_window")
 
 
 class TestUnusedNumbersAreNotJudged:

@@ -100,8 +100,9 @@ class TestInverseStft(OperationTests):
         # SciPy divides by the windows that there are, so edges differ.
         x = rng.standard_normal(12 * n_fft)
         window = scipy.signal.windows.hamming(n_fft, sym=False)
-        spectra = kr.stft_reference(x, n_fft, None, hop_length, "hamming_window")
-        got = self.oracle(spectra, n_fft, None, hop_length, "hamming_window")
+        options = {"n_fft": n_fft, "hop_length": hop_length}
+        spectra = kr.stft_reference(x, **options, window_name="hamming_window")
+        got = self.oracle(spectra, **options, forward_window_name="hamming_window")
         _, expected = scipy.signal.istft(
             spectra.T / window.sum(),
             window=window,
@@ -142,11 +143,7 @@ class TestInverseStft(OperationTests):
                 ValueError,
                 "win_length must be even .* got 47",
             ),
-            (
-                {"forward_window_name": "hanning"},
-                NotImplementedError,
-                "must be one of .* got 'hanning'",
-            ),
+            ({"forward_window_name": "han"}, NotImplementedError, "must be one of .* got 'han'"),
             ({"input_data_format": "x"}, ValueError, "input_data_format must be one of .*'x'"),
             ({"output_data_format": "x"}, ValueError, "output_data_format must be one of .*'x'"),
             (

@@ -94,7 +94,7 @@ class TestStft:
         win_length = int(rng.integers(2, n_fft))
         hop_length = int(rng.integers(1, win_length + 1))
         x = rng.normal(size=int(rng.integers(n_fft, 3000)))
-        got = kr.stft(x, n_fft, win_length, hop_length, name)
+        got = kr.stft(x, n_fft, win_length, hop_length, window_name=name)
         # librosa centres the window in the transform: the samples under it are later by `shift`.
         shift = (n_fft - win_length) // 2
         expected = librosa.stft(

@@ -72,8 +72,9 @@ class TestKernelsMatchOracles:
     def test_stft(self, data):
         x, data_format = data.draw(arrays((data.draw(N_SAMPLES),)))
         parameters, output = data.draw(stft_parameters()), data.draw(FORMATS)
-        got = kr.stft(x, **parameters, input_data_format=data_format, output_data_format=output)
-        truth = kr.stft_reference(double(x), *parameters.values(), data_format, output)
+        formats = {"input_data_format": data_format, "output_data_format": output}
+        got = kr.stft(x, **parameters, **formats)
+        truth = kr.stft_reference(double(x), **parameters, **formats)
         signals = channels_first(x, data_format, 1)
         plain = plain_formulas.stft(signals.astype(real_name(x.dtype)), **filled_in(parameters))
         assert_within_contract(got, truth, as_caller(plain, x.ndim - 1, output))
@@ -89,9 +90,11 @@ class TestKernelsMatchOracles:
         turn = np.exp(1j * np.random.default_rng(data.draw(SEEDS)).uniform(-3, 3, real.shape))
         x = (real * turn).astype(data.draw(st.sampled_from(["complex64", "complex128"])))
         x, output = arranged(x, data.draw(ARRANGEMENTS)), data.draw(FORMATS)
-        arguments = (n_fft, win_length, hop_length, window_name, data_format, output)
-        got = kr.inverse_stft(x, *arguments)
-        truth = kr.inverse_stft_reference(x, *arguments)  # not of double(x): another window
+        options = {"n_fft": n_fft, "win_length": win_length, "hop_length": hop_length}
+        options |= {"forward_window_name": window_name}
+        options |= {"input_data_format": data_format, "output_data_format": output}
+        got = kr.inverse_stft(x, **options)
+        truth = kr.inverse_stft_reference(x, **options)  # not of double(x): another window
         given = filled_in(parameters)
         spectra = channels_first(x, data_format, 2).astype(x.dtype.newbyteorder("="))
         lengths = (given["n_fft"], given["win_length"], given["hop_length"])
