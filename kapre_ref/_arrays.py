@@ -43,10 +43,21 @@ def native(x: NDArray[Any]) -> NDArray[Any]:
     """Return `x` itself, or a copy in this machine's byte order if it has the other one."""
     if x.dtype.isnative:
         return x
-    copy = np.empty(x.shape, x.dtype.newbyteorder("="))
+    copy = np.empty(x.shape, native_dtype(x.dtype))
     for place in parts_of(x.shape, x.itemsize):
         copy[place] = x[place]
     return copy
+
+
+def native_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return a dtype in this machine's byte order: NumPy's own object, if it is a number's.
+
+    Code that compares dtypes by `is`, or asks for `isbuiltin`, knows that object alone, and
+    `newbyteorder` makes another one.
+    """
+    own = np.dtype(dtype.type)
+    swapped: np.dtype[Any] = dtype.newbyteorder("=")
+    return own if own == swapped else swapped
 
 
 def complex_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -58,7 +69,7 @@ def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype of a complex number's parts, and of a real number itself."""
     if dtype.kind == "c":
         return np.dtype(np.float64 if dtype.itemsize == 16 else np.float32)
-    return dtype.newbyteorder("=")
+    return native_dtype(dtype)
 
 
 def in_library_of(constant: NDArray[Any], like: NDArray[Any] | None) -> NDArray[Any]:
@@ -70,10 +81,14 @@ def in_library_of(constant: NDArray[Any], like: NDArray[Any] | None) -> NDArray[
 
 
 def result_array(
-    x: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any], out: NDArray[Any] | None = None
+    x: NDArray[Any],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    out: NDArray[Any] | None = None,
+    *more_inputs: NDArray[Any],
 ) -> NDArray[Any]:
     """Return `out` once it is checked, else a fresh array in the library of `x`."""
     if out is None:
-        return kernels_for(x).empty(shape, dtype.newbyteorder("="), x)  # type: ignore[no-any-return]
-    check_out(out, shape, dtype.newbyteorder("="), x)
+        return kernels_for(x).empty(shape, native_dtype(dtype), x)  # type: ignore[no-any-return]
+    check_out(out, shape, native_dtype(dtype), x, *more_inputs)
     return out

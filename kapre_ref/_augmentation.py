@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import native, result_array
+from kapre_ref._arrays import native, native_dtype, real_dtype, result_array
 from kapre_ref._checks import (
     check_array,
     check_at_most,
@@ -37,6 +37,7 @@ def spec_augment(
     data_format: str = "default",
     *,
     rng: np.random.Generator,
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Cover random bands of time and of frequency of each spectrogram of a batch.
 
@@ -56,6 +57,8 @@ def spec_augment(
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
     rng : numpy.random.Generator
         Where chance comes from: the same generator state gives the same masks, on CPU and GPU.
+    out : array, optional
+        Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
 
     Returns
     -------
@@ -98,9 +101,9 @@ def spec_augment(
     n_freq_masks = check_integer("n_freq_masks", n_freq_masks, 0)
     mask_value = check_number("mask_value", mask_value)
     _check_rng(rng)
+    out = result_array(x, x.shape, x.dtype, out)
     times = masks_reference(len(spectra), n_frames, time_mask_param, n_time_masks, rng)
     frequencies = masks_reference(len(spectra), n_freq, freq_mask_param, n_freq_masks, rng)
-    out = result_array(x, x.shape, x.dtype)
     result = spectrogram_view("out", out, data_format)
     kernels_for(x).spec_augment(spectra, times, frequencies, mask_value, result)
     return out
@@ -124,7 +127,7 @@ def spec_augment_reference(
     frequencies = masks_reference(batch, n_freq, freq_mask_param, n_freq_masks, rng)
     covered = times[:, None, :, None] | frequencies[:, None, None, :]
     masked = np.where(covered, mask_value, spectra)
-    return in_layout(masked, x.ndim - 2, data_format).astype(native(x).dtype)
+    return in_layout(masked, x.ndim - 2, data_format).astype(real_dtype(x.dtype))
 
 
 def masks_reference(
@@ -140,7 +143,11 @@ def masks_reference(
 
 
 def channel_swap(
-    x: NDArray[Any], data_format: str = "default", *, rng: np.random.Generator
+    x: NDArray[Any],
+    data_format: str = "default",
+    *,
+    rng: np.random.Generator,
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Put the channels of a batch into a random order, the same for all items.
 
@@ -152,6 +159,8 @@ def channel_swap(
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
     rng : numpy.random.Generator
         Where chance comes from.
+    out : array, optional
+        Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
 
     Returns
     -------
@@ -178,7 +187,7 @@ def channel_swap(
     check_ndim("x", x, (3, 4), _CHANNEL_SHAPES)
     _check_rng(rng)
     axis = 1 if data_format == CH_FIRST_STR else x.ndim - 1
-    out = result_array(x, x.shape, x.dtype)
+    out = result_array(x, x.shape, x.dtype, out)
     order = rng.permutation(x.shape[axis])
     kernels_for(x).channel_swap(native(x), order, axis, out)
     return out
@@ -189,7 +198,8 @@ def channel_swap_reference(
 ) -> NDArray[Any]:
     """Put the channels of a batch into a random order, the same for all items."""
     axis = 1 if data_format == CH_FIRST_STR else x.ndim - 1
-    return np.take(native(x), rng.permutation(x.shape[axis]), axis=axis)
+    swapped = np.take(x, rng.permutation(x.shape[axis]), axis=axis)
+    return swapped.astype(native_dtype(x.dtype))
 
 
 def _check_mask_param(name: str, mask_param: int, length: int) -> int:

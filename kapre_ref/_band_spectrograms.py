@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import checked_once, native
+from kapre_ref._arrays import checked_once, real_dtype
 from kapre_ref._checks import check_flag, check_integer, check_positive
 from kapre_ref._data_format import CH_FIRST_STR, in_layout
 from kapre_ref._decibel import DecibelScale, rounded_decibels_reference
@@ -145,8 +145,8 @@ def melspectrogram_reference(
     result = apply_filterbank_reference(magnitudes, filterbank, CH_FIRST_STR)
     if return_decibel:
         scale = DecibelScale(db_ref_value, db_amin, db_dynamic_range)
-        result = rounded_decibels_reference(result, scale, native(x).dtype)
-    return in_layout(result, x.ndim - 1, output_data_format).astype(native(x).dtype)
+        result = rounded_decibels_reference(result, scale, real_dtype(x.dtype))
+    return in_layout(result, x.ndim - 1, output_data_format).astype(real_dtype(x.dtype))
 
 
 def log_frequency_spectrogram(
@@ -253,8 +253,8 @@ def log_frequency_spectrogram_reference(
     result = apply_filterbank_reference(magnitudes, filterbank, CH_FIRST_STR)
     if return_decibel:
         scale = DecibelScale(db_ref_value, db_amin, db_dynamic_range)
-        result = rounded_decibels_reference(result, scale, native(x).dtype)
-    return in_layout(result, x.ndim - 1, output_data_format).astype(native(x).dtype)
+        result = rounded_decibels_reference(result, scale, real_dtype(x.dtype))
+    return in_layout(result, x.ndim - 1, output_data_format).astype(real_dtype(x.dtype))
 
 
 @checked_once

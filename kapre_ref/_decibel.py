@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kapre_ref._arrays import native, result_array
+from kapre_ref._arrays import native, real_dtype, result_array
 from kapre_ref._checks import check_floating, check_positive
 from kapre_ref._dispatch import kernels_for
 
@@ -102,7 +102,7 @@ def magnitude_to_decibel_reference(
 ) -> NDArray[Any]:
     """Convert a magnitude to decibels; 10 log10 even of a magnitude, one peak for each item."""
     scale = DecibelScale(ref_value, amin, dynamic_range)
-    return rounded_decibels_reference(x.astype(np.float64), scale, native(x).dtype)
+    return rounded_decibels_reference(x.astype(np.float64), scale, real_dtype(x.dtype))
 
 
 def rounded_decibels_reference(

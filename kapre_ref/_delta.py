@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import native, result_array
+from kapre_ref._arrays import native, real_dtype, result_array
 from kapre_ref._checks import check_choice, check_floating, check_integer
 from kapre_ref._data_format import check_data_format, in_layout, spectrogram_view
 from kapre_ref._dispatch import kernels_for
@@ -18,7 +18,12 @@ MODES = ("symmetric", "reflect", "constant")
 
 
 def delta(
-    x: NDArray[Any], win_length: int = 5, mode: str = "symmetric", data_format: str = "default"
+    x: NDArray[Any],
+    win_length: int = 5,
+    mode: str = "symmetric",
+    data_format: str = "default",
+    *,
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Estimate the slope of each bin of a spectrogram along time, by a line fitted to each window.
 
@@ -35,6 +40,8 @@ def delta(
         mirrors with the edge frame, 'reflect' without it, 'constant' is zeros.
     data_format : str
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+    out : array, optional
+        Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
 
     Returns
     -------
@@ -77,7 +84,7 @@ def delta(
             f"x must have at least {n_needed} frames for mode={mode!r} and "
             f"win_length={win_length}, got {n_frames}"
         )
-    out = result_array(x, x.shape, x.dtype)
+    out = result_array(x, x.shape, x.dtype, out)
     kernels_for(x).delta(spectra, win_length, mode, spectrogram_view("out", out, data_format))
     return out
 
@@ -97,4 +104,4 @@ def delta_reference(
         for n in range(-half, half + 1):
             slopes += n * padded[:, :, half + n : half + n + n_frames]
     slopes /= sum_of_squares
-    return in_layout(slopes, x.ndim - 2, data_format).astype(native(x).dtype)
+    return in_layout(slopes, x.ndim - 2, data_format).astype(real_dtype(x.dtype))

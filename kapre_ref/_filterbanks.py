@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import in_library_of, native, result_array
+from kapre_ref._arrays import in_library_of, native, real_dtype, result_array
 from kapre_ref._band_weights import (
     Bands,
     coarse_dtype,
@@ -27,7 +27,7 @@ from kapre_ref._checks import (
     check_ndim,
     check_number,
     check_positive,
-    check_same_library,
+    check_same_place,
     warn_caller,
 )
 from kapre_ref._data_format import check_data_format, in_layout, layout_shape, spectrogram_view
@@ -326,7 +326,11 @@ def log_centres_reference(n_bins: int, bins_per_octave: int, f_min: float) -> ND
 
 
 def apply_filterbank(
-    x: NDArray[Any], filterbank: NDArray[Any], data_format: str = "default"
+    x: NDArray[Any],
+    filterbank: NDArray[Any],
+    data_format: str = "default",
+    *,
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Weigh and sum the frequency bins of a spectrogram into bands.
 
@@ -340,6 +344,9 @@ def apply_filterbank(
         In the library of `x`; see `filterbank_mel`, `filterbank_log` and their argument `like`.
     data_format : str
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+    out : array, optional
+        Where to put the result: C-contiguous, of its shape and dtype, overlapping neither `x`
+        nor `filterbank`.
 
     Returns
     -------
@@ -365,7 +372,7 @@ def apply_filterbank(
     """
     check_floating("x", x)
     check_floating("filterbank", filterbank)
-    check_same_library("x", x, "filterbank", filterbank)
+    check_same_place("x", x, "filterbank", filterbank)
     check_data_format("data_format", data_format)
     check_ndim("filterbank", filterbank, (2,), "(n_freq, n_bands)")
     spectra = spectrogram_view("x", native(x), data_format)
@@ -376,7 +383,7 @@ def apply_filterbank(
             f"shape {tuple(filterbank.shape)}"
         )
     shape = layout_shape((*spectra.shape[:3], n_bands), x.ndim - 2, data_format)
-    out = result_array(x, shape, x.dtype)
+    out = result_array(x, shape, x.dtype, out, filterbank)
     bands = spectrogram_view("out", out, data_format)
     kernels_for(x).apply_filterbank(spectra, native(filterbank), bands)
     return out
@@ -388,7 +395,7 @@ def apply_filterbank_reference(
     """Weigh and sum the frequency bins of a spectrogram; nothing differs from the textbook."""
     spectra = spectrogram_view("x", x, data_format).astype(np.float64)
     bands = spectra @ filterbank.astype(np.float64)  # (batch, channel, n_frames, n_bands)
-    return in_layout(bands, x.ndim - 2, data_format).astype(native(x).dtype)
+    return in_layout(bands, x.ndim - 2, data_format).astype(real_dtype(x.dtype))
 
 
 def check_band_edges(

@@ -141,6 +141,8 @@ def energy(
     pad_end: bool = False,
     pad_value: float = 0,
     data_format: str = "default",
+    *,
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Measure the energy of each frame, scaled to a reference duration.
 
@@ -160,6 +162,8 @@ def energy(
         Value of the samples past the end; it counts only with `pad_end`.
     data_format : str
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+    out : array, optional
+        Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
 
     Returns
     -------
@@ -195,7 +199,7 @@ def energy(
     signals = signal_view("x", native(x), data_format)  # (batch, channel, time)
     n_frames = count_frames(signals.shape[2], frame_length, hop_length, pad_end)
     shape = layout_shape((*signals.shape[:2], n_frames), x.ndim - 1, data_format)
-    out = result_array(x, shape, x.dtype)
+    out = result_array(x, shape, x.dtype, out)
     scale = ref_duration / (frame_length / sample_rate)
     energies = signal_view("out", out, data_format)
     kernels_for(x).energy(signals, frame_length, hop_length, pad_value, scale, energies)

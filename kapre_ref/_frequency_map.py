@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 _SHAPES = "(batch, n_frames, n_freq, channel) / (batch, channel, n_frames, n_freq)"
 
 
-def concatenate_frequency_map(x: NDArray[Any], data_format: str = "default") -> NDArray[Any]:
+def concatenate_frequency_map(
+    x: NDArray[Any], data_format: str = "default", *, out: NDArray[Any] | None = None
+) -> NDArray[Any]:
     """Append a channel whose values rise from 0 at the lowest bin to 1 at the highest.
 
     Parameters
@@ -27,6 +29,8 @@ def concatenate_frequency_map(x: NDArray[Any], data_format: str = "default") -> 
         (batch, channel, n_frames, n_freq) if it is 'channels_first'.
     data_format : str
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+    out : array, optional
+        Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
 
     Returns
     -------
@@ -62,7 +66,7 @@ def concatenate_frequency_map(x: NDArray[Any], data_format: str = "default") -> 
     check_ndim("x", x, (4,), _SHAPES)
     axis = 1 if data_format == CH_FIRST_STR else 3
     shape = tuple(n + (index == axis) for index, n in enumerate(x.shape))
-    out = result_array(x, shape, x.dtype)
+    out = result_array(x, shape, x.dtype, out)
     spectra = spectrogram_view("x", native(x), data_format)
     result = spectrogram_view("out", out, data_format)
     kernels_for(x).concatenate_frequency_map(spectra, result)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import native, result_array
+from kapre_ref._arrays import native, real_dtype, result_array
 from kapre_ref._checks import check_floating, check_integer
 from kapre_ref._data_format import check_data_format, in_layout, layout_shape, spectrogram_view
 from kapre_ref._dispatch import kernels_for
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def logmel_to_mfcc(
-    log_melgrams: NDArray[Any], n_mfccs: int = 20, data_format: str = "default"
+    log_melgrams: NDArray[Any],
+    n_mfccs: int = 20,
+    data_format: str = "default",
+    *,
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Compute mel-frequency cepstral coefficients from log-mel spectrograms.
 
@@ -31,6 +35,9 @@ def logmel_to_mfcc(
         Number of coefficients, 1 to `n_mels`.
     data_format : str
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+    out : array, optional
+        Where to put the result: C-contiguous, of its shape and dtype, not overlapping
+        `log_melgrams`.
 
     Returns
     -------
@@ -71,7 +78,7 @@ def logmel_to_mfcc(
             f"n_mfccs must be at most n_mels={n_mels}, the bands of log_melgrams, got {n_mfccs}"
         )
     shape = layout_shape((*log_mels.shape[:3], n_mfccs), log_melgrams.ndim - 2, data_format)
-    out = result_array(log_melgrams, shape, log_melgrams.dtype)
+    out = result_array(log_melgrams, shape, log_melgrams.dtype, out)
     mfccs = spectrogram_view("out", out, data_format)
     kernels_for(log_melgrams).logmel_to_mfcc(log_mels, _cached_cosines(n_mels, n_mfccs), mfccs)
     return out
@@ -84,7 +91,7 @@ def logmel_to_mfcc_reference(
     log_mels = spectrogram_view("log_melgrams", log_melgrams, data_format).astype(np.float64)
     mfccs = log_mels @ cosines_reference(log_mels.shape[3], n_mfccs)
     in_caller_layout = in_layout(mfccs, log_melgrams.ndim - 2, data_format)
-    return in_caller_layout.astype(native(log_melgrams).dtype)
+    return in_caller_layout.astype(real_dtype(log_melgrams.dtype))
 
 
 def cosines_reference(n_mels: int, n_mfccs: int) -> NDArray[np.float64]:

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def magnitude(x: NDArray[Any]) -> NDArray[Any]:
+def magnitude(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
     """Return the absolute value of a spectrum.
 
     Parameters
     ----------
     x : array, any shape, complex64 or complex128; floating arrays work too
         A spectrum.
+    out : array, optional
+        Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def magnitude(x: NDArray[Any]) -> NDArray[Any]:
     array([5., 1.])
     """
     check_floating_or_complex("x", x)
-    out = result_array(x, x.shape, real_dtype(x.dtype))
+    out = result_array(x, x.shape, real_dtype(x.dtype), out)
     kernels_for(x).magnitude(native(x), out)
     return out
 
@@ -55,13 +57,15 @@ def magnitude_reference(x: NDArray[Any]) -> NDArray[Any]:
     )
 
 
-def phase(x: NDArray[Any]) -> NDArray[Any]:
+def phase(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
     """Return the angle of a spectrum.
 
     Parameters
     ----------
     x : array, any shape, complex64 or complex128; floating arrays work too
         A spectrum.
+    out : array, optional
+        Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
 
     Returns
     -------
@@ -85,7 +89,7 @@ def phase(x: NDArray[Any]) -> NDArray[Any]:
     array([1.57079633, 3.14159265])
     """
     check_floating_or_complex("x", x)
-    out = result_array(x, x.shape, real_dtype(x.dtype))
+    out = result_array(x, x.shape, real_dtype(x.dtype), out)
     kernels_for(x).phase(native(x), out)
     return out
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import checked_once, native, result_array
+from kapre_ref._arrays import checked_once, real_dtype, result_array
 from kapre_ref._checks import check_flag, check_ndim, check_signal
 from kapre_ref._data_format import (
     CH_FIRST_STR,
@@ -114,8 +114,8 @@ def stft_magnitude_reference(
     result = magnitude_reference(spectra_reference(x, parameters, input_data_format))
     if return_decibel:
         scale = DecibelScale(db_ref_value, db_amin, db_dynamic_range)
-        result = rounded_decibels_reference(result, scale, native(x).dtype)
-    return in_layout(result, x.ndim - 1, output_data_format).astype(native(x).dtype)
+        result = rounded_decibels_reference(result, scale, real_dtype(x.dtype))
+    return in_layout(result, x.ndim - 1, output_data_format).astype(real_dtype(x.dtype))
 
 
 def stft_mag_phase(
@@ -133,6 +133,7 @@ def stft_mag_phase(
     db_amin: float = 1e-5,
     db_ref_value: float = 1.0,
     db_dynamic_range: float = 80.0,
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Compute magnitude and phase of a signal's STFT, one after the other on the channel axis.
 
@@ -148,6 +149,8 @@ def stft_mag_phase(
         Return the magnitudes in decibels, each item relative to its own peak.
     db_amin, db_ref_value, db_dynamic_range : float
         As `amin`, `ref_value` and `dynamic_range` of `magnitude_to_decibel`.
+    out : array, optional
+        Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
 
     Returns
     -------
@@ -175,7 +178,7 @@ def stft_mag_phase(
     formats = (input_data_format, output_data_format)
     check_signal("x", x)
     check_ndim("x", x, (3,), "(batch, time, channel) / (batch, channel, time)")
-    return run_spectrogram("stft_mag_phase", x, plan, scale, formats, channel_factor=2)
+    return run_spectrogram("stft_mag_phase", x, plan, scale, formats, out, channel_factor=2)
 
 
 def stft_mag_phase_reference(
@@ -200,9 +203,9 @@ def stft_mag_phase_reference(
     result = magnitude_reference(spectra)
     if return_decibel:
         scale = DecibelScale(db_ref_value, db_amin, db_dynamic_range)
-        result = rounded_decibels_reference(result, scale, native(x).dtype)
+        result = rounded_decibels_reference(result, scale, real_dtype(x.dtype))
     result = np.concatenate([result, phase_reference(spectra)], axis=1)
-    return in_layout(result, x.ndim - 1, output_data_format).astype(native(x).dtype)
+    return in_layout(result, x.ndim - 1, output_data_format).astype(real_dtype(x.dtype))
 
 
 @checked_once

@@ -250,6 +250,7 @@ def inverse_stft(
     forward_window_name: str | None = None,
     input_data_format: str = "default",
     output_data_format: str = "default",
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Turn a short-time Fourier transform back into a signal, by weighted overlap-add.
 
@@ -268,6 +269,8 @@ def inverse_stft(
         The window that the forward transform used; None means 'hann_window'.
     input_data_format, output_data_format : str
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+    out : array, optional
+        Where to put the result: C-contiguous, of its shape and dtype, not overlapping `stfts`.
 
     Returns
     -------
@@ -321,7 +324,7 @@ def inverse_stft(
         )
     n_samples = max(0, (n_frames - 1) * hop_length + win_length)
     shape = layout_shape((batch, channel, n_samples), stfts.ndim - 2, output_data_format)
-    out = result_array(stfts, shape, real_dtype(stfts.dtype))
+    out = result_array(stfts, shape, real_dtype(stfts.dtype), out)
     window = _inverse_window(window_name, win_length, hop_length, out.dtype)
     signals = signal_view("out", out, output_data_format)
     kernels_for(stfts).inverse_stft(spectra, n_fft, hop_length, window, signals)

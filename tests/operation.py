@@ -80,9 +80,13 @@ class OperationTests:
         """Return an input: by default, noise between -1 and 1."""
         return np.asarray(rng.uniform(-1, 1, shape), dtype)
 
+    def call(self, function, x, parameters, **more):
+        """Call the public function or the oracle; subclasses add what else an operation takes."""
+        return function(x, **parameters, **more)
+
     def run(self, backend, x, parameters):
         """Return the public function's answer as a NumPy array."""
-        return backend.numpy(self.public(backend.array(x), **parameters))
+        return backend.numpy(self.call(self.public, backend.array(x), parameters))
 
     def assert_kernel_close(self, got, x, parameters):
         """Measure a kernel's result as the contract says."""
@@ -104,15 +108,24 @@ class OperationTests:
         shape, parameters = self.usual
         x = self.example(rng, shape, dtype)
         passed = arrangement.array(x)
-        got = arrangement.numpy(self.public(passed, **parameters))
+        got = arrangement.numpy(self.call(self.public, passed, parameters))
         assert got.dtype.isnative
         self.assert_kernel_close(got, x, parameters)
+
+    def test_dtypes_are_numpys_own(self, dtype, rng):
+        shape, parameters = self.usual
+        x = self.example(rng, shape, dtype)
+        for order in "=<>":
+            passed = x.astype(x.dtype.newbyteorder(order))
+            for function in (self.public, self.oracle):
+                got = self.call(function, passed, parameters).dtype
+                assert got is np.dtype(got.type)
 
     def test_input_is_not_modified(self, arrangement, dtype, rng):
         shape, parameters = self.usual
         x = self.example(rng, shape, dtype)
         passed = arrangement.array(x.copy())
-        self.public(passed, **parameters)
+        self.call(self.public, passed, parameters)
         np.testing.assert_array_equal(passed.tolist(), x.tolist())
 
     def test_oracle_rounds_once(self, dtype, rng):
@@ -165,7 +178,7 @@ class TakesOut(OperationTests):
     def test_out_is_filled_and_returned(self, backend, dtype, rng):
         x, expected, parameters = self._input_and_result(backend, rng, dtype)
         out = backend.array(np.full(expected.shape, -77, expected.dtype))
-        got = self.public(backend.array(x), **parameters, out=out)
+        got = self.call(self.public, backend.array(x), parameters, out=out)
         assert got is out
         np.testing.assert_array_equal(backend.numpy(out), expected)
 
@@ -174,19 +187,19 @@ class TakesOut(OperationTests):
         if backend.name == "gpu" and fault in ("read-only", "big-endian"):
             fault = "strides"  # CuPy has neither
         spoil, kind, match = FAULTS[fault]
-        x, expected, parameters = self._input_and_result(backend, rng, np.float32)
+        x, expected, parameters = self._input_and_result(backend, rng, self.dtypes[0])
         out = spoil(backend.array(np.full(expected.shape, -77, expected.dtype)))
         with pytest.raises(kind, match=match):
-            self.public(backend.array(x), **parameters, out=out)
+            self.call(self.public, backend.array(x), parameters, out=out)
         assert np.all(np.asarray(out if fault == "list" else out.tolist()) == -77)
 
     def test_out_that_overlaps(self, backend, rng):
-        x, expected, parameters = self._input_and_result(backend, rng, np.float32)
+        x, expected, parameters = self._input_and_result(backend, rng, self.dtypes[0])
         start = (x.nbytes - 1) // 16 * 16  # the last few samples are the first few results
         memory = backend.array(np.zeros(start + expected.nbytes, np.uint8))
         shared = memory[: x.nbytes].view(x.dtype).reshape(x.shape)
         shared[...] = backend.array(x)
         out = memory[start:].view(expected.dtype).reshape(expected.shape)
         with pytest.raises(ValueError, match="out must not overlap the input"):
-            self.public(shared, **parameters, out=out)
+            self.call(self.public, shared, parameters, out=out)
         np.testing.assert_array_equal(backend.numpy(shared), x)

@@ -48,24 +48,24 @@ ARRAY_OPERATIONS = {
     ),
     "energy": (
         "x, sample_rate=22050, ref_duration=0.1, frame_length=2205, hop_length=1102, "
-        "pad_end=False, pad_value=0, data_format='default'"
+        "pad_end=False, pad_value=0, data_format='default', *, out=None"
     ),
     "stft": f"x, {_STFT}, out=None",
     "inverse_stft": (
         "stfts, n_fft=2048, win_length=None, hop_length=None, *, forward_window_name=None, "
-        "input_data_format='default', output_data_format='default'"
+        "input_data_format='default', output_data_format='default', out=None"
     ),
-    "magnitude": "x",
-    "phase": "x",
-    "apply_filterbank": "x, filterbank, data_format='default'",
-    "delta": "x, win_length=5, mode='symmetric', data_format='default'",
-    "logmel_to_mfcc": "log_melgrams, n_mfccs=20, data_format='default'",
-    "concatenate_frequency_map": "x, data_format='default'",
+    "magnitude": "x, *, out=None",
+    "phase": "x, *, out=None",
+    "apply_filterbank": "x, filterbank, data_format='default', *, out=None",
+    "delta": "x, win_length=5, mode='symmetric', data_format='default', *, out=None",
+    "logmel_to_mfcc": "log_melgrams, n_mfccs=20, data_format='default', *, out=None",
+    "concatenate_frequency_map": "x, data_format='default', *, out=None",
     "spec_augment": (
         "x, freq_mask_param, time_mask_param, n_freq_masks=1, n_time_masks=1, mask_value=0.0, "
-        "data_format='default', *, rng"
+        "data_format='default', *, rng, out=None"
     ),
-    "channel_swap": "x, data_format='default', *, rng",
+    "channel_swap": "x, data_format='default', *, rng, out=None",
     "stft_magnitude": f"x, {_STFT}, {_DECIBEL}, out=None",
     "melspectrogram": (
         f"x, {_STFT}, sample_rate=22050, n_mels=128, mel_f_min=0.0, mel_f_max=None, "
@@ -75,7 +75,7 @@ ARRAY_OPERATIONS = {
         f"x, {_STFT}, sample_rate=22050, log_n_bins=84, log_f_min=None, log_bins_per_octave=12, "
         f"log_spread=0.125, {_DECIBEL}, out=None"
     ),
-    "stft_mag_phase": f"x, {_STFT}, {_DECIBEL}",
+    "stft_mag_phase": f"x, {_STFT}, {_DECIBEL}, out=None",
 }
 # These compute nothing themselves, so there is nothing for an oracle to say.
 WITHOUT_ORACLE = {
@@ -131,6 +131,13 @@ class _Bare(str):
     __slots__ = ()
 
     __repr__ = str.__str__
+
+
+@pytest.mark.parametrize("name", sorted(WINDOWS | FILTERBANKS))
+@pytest.mark.parametrize("dtype", [np.float16, "f4", "<f8", ">f4", np.dtype("f8").newbyteorder()])
+def test_constructors_make_numpys_own_dtypes(name, dtype):
+    got = getattr(kr, name)(*((8,) if name in WINDOWS else (22050, 1025)), dtype=dtype).dtype
+    assert got is np.dtype(np.dtype(dtype).type)
 
 
 class TestNames:

@@ -68,16 +68,6 @@ RANDOM = {
     "spec_augment": ((2, 9, 17, 3), {"freq_mask_param": 5, "time_mask_param": 3}),
     "channel_swap": ((2, 9, 17, 5), {}),  # in an order that is not its own inverse
 }
-TAKE_OUT = {
-    "frame",
-    "magnitude_to_decibel",
-    "melspectrogram",
-    "log_frequency_spectrogram",
-    "mu_law_decoding",
-    "mu_law_encoding",
-    "stft",
-    "stft_magnitude",
-}
 
 
 @pytest.fixture
@@ -187,7 +177,7 @@ class TestGpuArrays:
         expected = getattr(kr, f"{name}_reference")(x, **parameters)
         assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
 
-    @pytest.mark.parametrize("name", sorted(TAKE_OUT))
+    @pytest.mark.parametrize("name", sorted(OPERATIONS))
     def test_out_is_filled_and_returned(self, cupy, name):
         _, kind, parameters, n_formats = OPERATIONS[name]
         x = cupy.asarray(_input(kind, LAST, "float32"))
@@ -424,7 +414,7 @@ class TestMixed:
         with pytest.raises(TypeError, match=message):
             kr.apply_filterbank(x, cupy.asarray(filterbank))
 
-    @pytest.mark.parametrize("name", sorted(TAKE_OUT))
+    @pytest.mark.parametrize("name", sorted(OPERATIONS))
     def test_out_on_the_other_side(self, cupy, name):
         _, kind, parameters, n_formats = OPERATIONS[name]
         parameters = parameters | _formats(n_formats, LAST)
@@ -435,6 +425,42 @@ class TestMixed:
         with pytest.raises(TypeError, match=r"out and .* same library, got numpy and cupy; move"):
             getattr(kr, name)(cupy.asarray(x), **parameters, out=out)
         assert cupy.transfers["get"] == 0
+
+    @pytest.mark.parametrize("name", sorted(OPERATIONS))
+    def test_out_on_another_device(self, cupy, name):
+        _, kind, parameters, n_formats = OPERATIONS[name]
+        parameters = parameters | _formats(n_formats, LAST)
+        x = cupy.asarray(_input(kind, LAST, "float32"))
+        result = getattr(kr, name)(x, **parameters)
+        with cupy.cuda.Device(1):
+            out = cupy.asarray(result)
+        message = r"out and the input must be arrays of the same device, got devices 1 and 0"
+        with pytest.raises(ValueError, match=message):
+            getattr(kr, name)(x, **parameters, out=out)
+        with cupy.cuda.Device(1):
+            np.testing.assert_array_equal(out.get(), result.get())
+
+    def test_filterbank_on_another_device(self, cupy):
+        x = cupy.asarray(np.ones((4, 5), np.float32))
+        with cupy.cuda.Device(1):
+            filterbank = cupy.asarray(np.ones((5, 2), np.float32))
+        message = r"x and filterbank must be arrays of the same device, got devices 0 and 1; copy"
+        with pytest.raises(ValueError, match=message):
+            kr.apply_filterbank(x, filterbank)
+
+    def test_out_that_overlaps_in_memory_of_another_library(self, cupy):
+        # CuPy's own test knows no two arrays that, say, PyTorch made of one memory.
+        memory = cupy.asarray(np.arange(60, dtype=np.float32))
+        assert not cupy.may_share_memory(memory, memory)
+        x = memory[20:40]
+        for passed in (x, x[::-1]):
+            for start in (1, 20, 39):
+                with pytest.raises(ValueError, match="out must not overlap the input"):
+                    kr.magnitude(passed, out=memory[start : start + 20])
+            for start in (0, 40):
+                kr.magnitude(passed, out=memory[start : start + 20])
+        with pytest.raises(ValueError, match="out must not overlap the input"):
+            kr.magnitude(memory[::3], out=memory[38:58])  # between its elements, too
 
 
 class TestStandIn:

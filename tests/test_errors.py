@@ -1,5 +1,6 @@
 """Bad calls of every public function: each message names the argument, the rule and the value."""
 
+import inspect
 import re
 from decimal import Decimal
 from fractions import Fraction
@@ -373,6 +374,38 @@ def _id(index):
     return f"{name}-{kind.__name__}-{message.split(' ')[0]}-{index}"
 
 
+# A call of each function that takes `out`, so that an array which fits is known.
+GOOD = {
+    name: (args, kwargs)
+    for name, args, kwargs in [
+        call("apply_filterbank", S, S.T),
+        call("channel_swap", BATCH, rng=RNG),
+        call("concatenate_frequency_map", S[None, ..., None]),
+        call("delta", S),
+        call("energy", X, frame_length=8, hop_length=8),
+        call("frame", X, 4, 1),
+        call("inverse_stft", C, 32),
+        call("log_frequency_spectrogram", X, 16, log_n_bins=3),
+        call("logmel_to_mfcc", S, 3),
+        call("magnitude", C),
+        call("magnitude_to_decibel", S),
+        call("melspectrogram", X, 16, n_mels=2),
+        call("mu_law_decoding", X, 256),
+        call("mu_law_encoding", X, 256),
+        call("phase", C),
+        call("spec_augment", S, 1, 1, rng=RNG),
+        call("stft", X, 16),
+        call("stft_mag_phase", BATCH, 16),
+        call("stft_magnitude", X, 16),
+    ]
+}
+
+
+def takes_out(index):
+    name, _, kwargs = ROWS[index][0]
+    return name in GOOD and "out" not in kwargs
+
+
 class TestBadCalls:
     @pytest.mark.parametrize("index", range(len(ROWS)), ids=_id)
     def test_message_names_argument_rule_and_value(self, index):
@@ -399,11 +432,22 @@ class TestBadCalls:
         with pytest.raises(ValueError, match=_pattern(message)):
             kr.get_num_threads()
 
-    def test_nothing_is_written_before_the_checks(self):
-        out = np.full((97, 4), 7, np.float32)
-        with pytest.raises(ValueError, match="data_format must be one of"):
-            kr.frame(X, 4, 1, data_format="x", out=out)
+    @pytest.mark.parametrize("index", [index for index in range(len(ROWS)) if takes_out(index)])
+    def test_nothing_is_written_before_the_checks(self, index):
+        (name, args, kwargs), kind, message = ROWS[index]
+        fitting = getattr(kr, name)(*GOOD[name][0], **GOOD[name][1])
+        out = np.full_like(fitting, 7)
+        with pytest.raises(kind, match=_pattern(message)):
+            getattr(kr, name)(*args, **kwargs, out=out)
         np.testing.assert_array_equal(out, 7)
+
+    def test_every_operation_that_writes_is_there(self):
+        signatures = {
+            name: inspect.signature(getattr(kr, name)) for name in kr.__all__ if name > "_"
+        }
+        writing = {name for name, one in signatures.items() if "out" in one.parameters}
+        tried = {ROWS[index][0][0] for index in range(len(ROWS)) if takes_out(index)}
+        assert writing == set(GOOD) == tried
 
     def test_missing_generator(self):
         with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'rng'"):

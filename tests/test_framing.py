@@ -4,7 +4,7 @@ import numpy as np
 import plain_formulas
 import pytest
 from closeness import assert_close, eps_of
-from operation import FIRST, LAST, OperationTests, TakesOut, as_caller, case, frames_of, wide
+from operation import FIRST, LAST, TakesOut, as_caller, case, frames_of, wide
 
 import kapre_ref as kr
 from kapre_ref._framing import count_frames
@@ -98,7 +98,7 @@ class TestCountFrames:
             assert count_frames(n_samples, frame_length, hop_length, pad_end) == expected
 
 
-class TestEnergy(OperationTests):
+class TestEnergy(TakesOut):
     public = staticmethod(kr.energy)
     oracle = staticmethod(kr.energy_reference)
     cases = (

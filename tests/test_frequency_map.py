@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from operation import FIRST, OperationTests, case
+from operation import FIRST, TakesOut, case
 
 import kapre_ref as kr
 
 
-class TestConcatenateFrequencyMap(OperationTests):
+class TestConcatenateFrequencyMap(TakesOut):
     public = staticmethod(kr.concatenate_frequency_map)
     oracle = staticmethod(kr.concatenate_frequency_map_reference)
     usual = case(2, 4, 5, 3)

@@ -6,13 +6,13 @@ import pytest
 import scipy.fft
 import scipy.signal
 from closeness import assert_close, assert_oracle_close, eps_of
-from operation import FIRST, LAST, OperationTests, as_caller, case, channels_first, wide
+from operation import FIRST, LAST, TakesOut, as_caller, case, channels_first, wide
 from stft_cases import KBD, SIZES, filled_in, formats_of
 
 import kapre_ref as kr
 
 
-class TestInverseStft(OperationTests):
+class TestInverseStft(TakesOut):
     public = staticmethod(kr.inverse_stft)
     oracle = staticmethod(kr.inverse_stft_reference)
     dtypes = ("complex64", "complex128")

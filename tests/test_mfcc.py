@@ -5,12 +5,12 @@ import plain_formulas
 import pytest
 import scipy.fft
 from closeness import assert_close, assert_oracle_close, eps_of
-from operation import FIRST, OperationTests, as_caller, case, channels_first, wide
+from operation import FIRST, TakesOut, as_caller, case, channels_first, wide
 
 import kapre_ref as kr
 
 
-class TestLogmelToMfcc(OperationTests):
+class TestLogmelToMfcc(TakesOut):
     public = staticmethod(kr.logmel_to_mfcc)
     oracle = staticmethod(kr.logmel_to_mfcc_reference)
     usual = case(2, 7, 20, 3, n_mfccs=13)

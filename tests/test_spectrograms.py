@@ -274,10 +274,6 @@ class TestStftMagPhase(ComposedTests):
         np.testing.assert_array_equal(magnitude, kr.magnitude_reference(spectra))
         np.testing.assert_array_equal(phase, kr.phase_reference(spectra))
 
-    # `out` is not among its arguments.
-    test_out_is_filled_and_returned = None
-    test_out_that_does_not_fit = None
-    test_out_that_overlaps = None
     # Phases make up half of it: the chain is compared by its oracle and by the kernels' bounds.
     test_equals_the_chain = None
     test_signal_without_batch_is_one_item = None
