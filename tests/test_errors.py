@@ -443,7 +443,9 @@ class TestBadCalls:
 
     def test_every_operation_that_writes_is_there(self):
         signatures = {
-            name: inspect.signature(getattr(kr, name)) for name in kr.__all__ if name > "_"
+            name: inspect.signature(getattr(kr, name))
+            for name in kr.__all__
+            if inspect.isfunction(getattr(kr, name))
         }
         writing = {name for name, one in signatures.items() if "out" in one.parameters}
         tried = {ROWS[index][0][0] for index in range(len(ROWS)) if takes_out(index)}
