@@ -109,6 +109,46 @@ def wait():
     print(n_interrupted)
 
 
+def everywhere():
+    """Interrupt at every single instruction of the pool; no slice may run on or begin after it."""
+    running, begun, seen = [], [], 0
+
+    def work(start, stop):
+        begun.append(start)
+        running.append(start)
+        time.sleep(3e-4)
+        running.remove(start)
+
+    def trace(frame, event, argument):
+        nonlocal seen
+        if frame.f_code.co_filename != pool.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            seen += 1
+            if seen == chosen:
+                raise KeyboardInterrupt
+        return trace
+
+    for chosen in range(1, 100_000):
+        seen = 0
+        begun.clear()
+        sys.settrace(trace)
+        try:
+            pool.run_slices(work, 12, 1)
+        except KeyboardInterrupt:
+            sys.settrace(None)
+        else:
+            sys.settrace(None)
+            break
+        n_begun = len(begun)
+        assert not running, (chosen, running)
+        time.sleep(1e-3)
+        assert len(begun) == n_begun, chosen
+    assert sorted(begun) == list(range(12))
+    print(chosen)
+
+
 def storm():
     """Send signals all the time, from a timer, while calls of several threads run."""
     x = LONG[:400_000]

@@ -40,6 +40,10 @@ def test_in_the_wait_for_helpers():
     assert int(run("wait", 2)) >= 20
 
 
+def test_at_every_instruction_of_the_pool():
+    assert int(run("everywhere", 3)) >= 200
+
+
 @pytest.mark.parametrize("n_threads", [1, 3])
 def test_hundreds_at_any_moment(n_threads):
     assert int(run("storm", n_threads)) >= 30

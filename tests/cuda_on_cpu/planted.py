@@ -178,7 +178,7 @@ BUGS = (
     Bug("items to decibel", "    out += item * item_length;\n", "", "race: w", "to_decibels"),
     Bug("to decibel", "atomicMax(peaks + item, peak)", "peaks[item] = peak", "race: write/write"),
     Bug("to decibel", "(1u << DECIBEL_THREADS / 32) - 1", "0xffffffffu", "exited|deadlock"),
-    Bug("to decibel", "from.element[j] >= floor", "from.element[j] <= floor", ""),
+    Bug("to decibel", "value >= floor ? value : floor", "value <= floor ? value : floor", ""),
     Bug("items to decibel", "peaks[item]", "peaks[0]", ""),
     Bug("items to decibel", "    values += item * item_length;\n", "", "race", "raise_to_floor"),
     Bug("to decibel", "item_length);", "item_length + 1);", "out of bounds", "raise_to_floor"),

@@ -80,6 +80,7 @@ def run_slices(function, n_items, seconds, granule=1):
         except BaseException as error:
             errors.append(error)
         finally:
+            begun.remove(ended)
             ended.release()
 
     # Twice, for a signal that comes just as the first of the two begins.
@@ -106,9 +107,11 @@ def _join(slices, begun, helpers):
             slices.clear()
             for helper in helpers:
                 helper.cancel()
-            for ended in begun:
-                ended.acquire()
-                ended.release()
+            # A helper leaves the list before its lock is released. So the lock of one that is seen
+            # here was never acquired here, even if an interruption came just after that.
+            while begun:
+                for ended in tuple(begun):
+                    ended.acquire()
             break
         except BaseException as error:
             interruption = error
