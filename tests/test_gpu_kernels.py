@@ -293,6 +293,37 @@ class TestOutOfRange:
         assert np.isnan(got).all()
 
 
+class TestSumsOfAnyLength:
+    def test_energy(self, backend):
+        x = np.full(1 << 20, 0.1, np.float32)
+        options = {"sample_rate": 10 << 20, "ref_duration": 0.1, "frame_length": 1 << 20}
+        got = backend.numpy(kr.energy(backend.array(x), **options, hop_length=1 << 20))
+        np.testing.assert_allclose(got, [2**20 * float(x[0]) ** 2], rtol=5e-7)
+
+    def test_energy_of_infinity(self, backend):
+        x = np.ones(1 << 12, np.float32)
+        x[7] = np.inf
+        options = {"sample_rate": 8000, "ref_duration": 0.1, "frame_length": 1 << 12}
+        assert np.isposinf(backend.numpy(kr.energy(backend.array(x), **options, hop_length=9)))
+
+
+class TestFloorOfDecibels:
+    @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+    def test_not_below_the_peak_less_the_range(self, backend, dtype, rng):
+        x = np.zeros((200, 2), dtype)
+        x[:, 0] = 10 ** rng.uniform(0, 3, 200)
+        got = backend.numpy(kr.magnitude_to_decibel(backend.array(x), 1.0, 1e-10, 80.0))
+        np.testing.assert_array_equal(got[:, 1], got[:, 0] - got.dtype.type(80))
+
+    def test_misaligned_input_is_told(self, backend):
+        x = np.frombuffer(bytearray(4 * 600 + 1), np.float32, 600, 1)
+        x = backend.array(np.zeros(1, np.float32)) if x.ctypes.data % 4 == 0 else x
+        array = backend.array(np.zeros(600, np.float32))
+        array._host = x
+        with pytest.raises(ValueError, match="x must begin at a multiple of 4 bytes"):
+            kr.stft_magnitude(array, 256)
+
+
 class TestPeaksOfFusedDecibels:
     @pytest.mark.parametrize("public", [kr.stft_magnitude, kr.melspectrogram])
     @pytest.mark.parametrize("n_fft", [400, 512, 2048])

@@ -239,6 +239,22 @@ class TestOutOfRange:
         assert not np.any(got[2] <= 1e15)
         np.testing.assert_array_equal(np.delete(got, 2, 0), np.delete(clean, 2, 0))
 
+    @pytest.mark.parametrize("dtype", ["f4", "f8"])
+    @pytest.mark.parametrize("n_fft", [256, 400, 1200, 2048])
+    def test_loud_where_the_window_is_zero(self, backend, dtype, n_fft):
+        x = np.zeros(n_fft, dtype)
+        x[0] = np.finfo(dtype).max / 2
+        got = backend.numpy(kr.stft_magnitude(backend.array(x), n_fft))
+        np.testing.assert_array_equal(got, np.zeros_like(got))
+
+    @pytest.mark.parametrize("n_fft", [400, 512, 1200])
+    def test_faint_beside_silence(self, backend, n_fft, rng):
+        x = np.zeros((8, n_fft), np.float32)
+        x[1::3] = rng.uniform(-1, 1, (3, n_fft)) * 1e-30
+        got = backend.numpy(kr.stft_magnitude(backend.array(x.ravel()), n_fft, hop_length=n_fft))
+        expected = kr.stft_magnitude_reference(x.ravel().astype(float), n_fft, hop_length=n_fft)
+        assert_close(got, expected, 8 * eps_of(np.float32) * peak_of(expected))
+
     def test_window_ends_before_nan(self, backend, rng):
         # 0 times NaN is NaN: what no window covers must not be read.
         x = rng.uniform(-1, 1, 400).astype(np.float32)

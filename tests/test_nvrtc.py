@@ -33,12 +33,12 @@ OTHERS = {
         "mu_law_encoding<4>",
         *(f"mu_law_decoding<{code}, 4>" for code in ("unsigned char", "int", "long long", "float")),
     ],
-    ("framing",): [
+    ("sums", "framing"): [
         *(f"frame<unsigned {word}>" for word in ("short", "int", "long long")),
         "energy<float>",
         "energy<double>",
     ],
-    ("overlap_add",): ["overlap_add<float>", "overlap_add<double>"],
+    ("sums", "overlap_add"): ["overlap_add<float>", "overlap_add<double>"],
 }
 
 

@@ -22,8 +22,17 @@ def delta(spectra, win_length, mode, out):
         padded[:, :, half + n_frames :] = 0
     # 0 times NaN or infinity is NaN, as in the formula.
     slopes = padded[:, :, half : half + n_frames] * 0
-    for n in range(1, half + 1):
-        after = padded[:, :, half + n : half + n + n_frames]
-        before = padded[:, :, half - n : half - n + n_frames]
-        slopes = slopes + n * (after - before)
+    if half:
+        slopes = slopes + _weighted(padded, half, n_frames, 1, half + 1)
     out[...] = slopes / sum_of_squares
+
+
+def _weighted(padded, half, n_frames, first, end):
+    """Add up n (after - before) for first <= n < end, by halves, which keeps errors small."""
+    if end - first == 1:
+        after = padded[:, :, half + first : half + first + n_frames]
+        before = padded[:, :, half - first : half - first + n_frames]
+        return first * (after - before)
+    middle = (first + end) // 2
+    front = _weighted(padded, half, n_frames, first, middle)
+    return front + _weighted(padded, half, n_frames, middle, end)

@@ -1,4 +1,8 @@
-"""Bands of a given spectrogram: matrix products."""
+"""Bands of a given spectrogram: matrix products.
+
+cuBLAS chooses how it adds by the shapes, so the last bits of a band may depend on how many frames
+there are; the bands that spectrograms are made into at once do not.
+"""
 
 from kapre_ref.kernels.gpu.memory import on_device, working_dtype
 

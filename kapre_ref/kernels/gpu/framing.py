@@ -8,7 +8,7 @@ import numpy as np
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, in_elements, int64, kernel
 from kapre_ref.kernels.gpu.memory import on_device
 
-_STEMS = ("framing",)
+_STEMS = ("sums", "framing")
 _WARPS = 8  # of a block, as in framing.cu
 _FRAMES = 4 * _WARPS  # that a block takes, so that its warps share what frames have in common
 _WORDS = {

@@ -9,10 +9,20 @@ from kapre_ref._band_weights import filterbank_of
 
 
 def on_device(kernel):
-    """Run a kernel on the device of its first array, whatever the current device is."""
+    """Run a kernel on the device of its first array, whatever the current device is.
+
+    Its last argument is `out`. Both must suit their elements: a misaligned access would end all
+    that the process does on a GPU.
+    """
 
     @wraps(kernel)
     def run(x, *arguments):
+        for name, array in (("x", x), ("out", arguments[-1])):
+            if array.data.ptr % array.itemsize:
+                raise ValueError(
+                    f"{name} must begin at a multiple of {array.itemsize} bytes, the size of an "
+                    f"element, got address {array.data.ptr:#x}"
+                )
         with x.device:
             return kernel(x, *arguments)
 

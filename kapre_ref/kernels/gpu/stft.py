@@ -45,13 +45,15 @@ def inverse_stft(spectra, n_fft, hop_length, window, out):
     if not spectra.size or not out.size:
         out[...] = 0
         return
-    frames = cupy.ascontiguousarray(cupy.fft.irfft(spectra, n_fft))  # (..., n_frames, n_fft)
-    window = _inverse_window(window[:n_fft].tobytes(), out.dtype, out.device.id)
+    # The window is divided by n_fft, which else were a pass over all frames.
+    frames = cupy.fft.irfft(spectra, n_fft, norm="forward")
+    frames = cupy.ascontiguousarray(frames)  # (batch, channel, n_frames, n_fft)
+    window = _inverse_window(window[:n_fft].tobytes(), n_fft, out.dtype, out.device.id)
     strides = in_elements(out.strides, out.itemsize)
     sizes = frames.shape[2], n_fft, hop_length, window.size
     grid, scalars = _overlap_add(out.shape, strides, *sizes)
     real = "double" if out.dtype == np.float64 else "float"
-    function = kernel(("overlap_add",), f"kapre::overlap_add<{real}>", out.device.id)
+    function = kernel(("sums", "overlap_add"), f"kapre::overlap_add<{real}>", out.device.id)
     function(grid, (_OVERLAP_ADD_THREADS,), (frames, window, out, *scalars))
 
 
@@ -77,5 +79,5 @@ def _overlap_add(shape, strides, n_frames, n_fft, hop_length, frame_length):
 
 
 @lru_cache(maxsize=64)
-def _inverse_window(float64_bytes, dtype, device_id):
-    return resident(np.frombuffer(float64_bytes).astype(dtype))
+def _inverse_window(float64_bytes, n_fft, dtype, device_id):
+    return resident((np.frombuffer(float64_bytes) / n_fft).astype(dtype))

@@ -47,7 +47,7 @@ struct Output {
     typedef V Value;
     typedef typename S::Complex C;
     typedef decltype(bits(Real<C>())) Bits;
-    static constexpr int BLOCKS_LESS = 0;  // than the shape has, on a multiprocessor, for registers
+    static constexpr int BLOCKS_MORE = 0;  // than the shape has on a multiprocessor
     static constexpr bool IN_SHARED = false;  // whether bins meet in shared memory
     const Settings<C>& settings;
     V* row;               // where the frame goes, if it is live
@@ -75,7 +75,7 @@ template <class S>
 struct StridedBins : Output<S, typename S::Complex> {
     typedef typename S::Complex C;
     using Output<S, C>::live, Output<S, C>::row, Output<S, C>::settings;
-    static constexpr int BLOCKS_LESS = 1;
+    static constexpr int BLOCKS_MORE = -1;
     static constexpr bool IN_SHARED = true;
     static constexpr bool SQUARES = false;
     __device__ __forceinline__ StridedBins(const Settings<C>& settings) : Output<S, C>(settings) {}
@@ -94,6 +94,7 @@ struct Magnitudes : Output<S, Real<typename S::Complex>> {
     typedef typename S::Complex C;
     using Output<S, Real<C>>::live, Output<S, Real<C>>::row, Output<S, Real<C>>::largest_square;
     static constexpr bool SQUARES = true;
+    static constexpr int BLOCKS_MORE = S::TIGHT;  // it needs fewest registers
     Real<C> unscale;
     __device__ __forceinline__ Magnitudes(const Settings<C>& settings)
         : Output<S, Real<C>>(settings) {}
@@ -118,6 +119,7 @@ struct StridedMagnitudes : Magnitudes<S> {
     typedef typename S::Complex C;
     using Magnitudes<S>::live, Magnitudes<S>::row, Magnitudes<S>::settings, Magnitudes<S>::unscale;
     static constexpr bool IN_SHARED = true;
+    static constexpr int BLOCKS_MORE = DECIBEL && S::N == 1024 ? -1 : 0;
     unsigned peak;  // bits of the largest magnitude that this lane made decibels of
 
     __device__ __forceinline__ StridedMagnitudes(const Settings<C>& settings)
@@ -134,6 +136,7 @@ struct StridedMagnitudes : Magnitudes<S> {
     __device__ __forceinline__ void finish(int place, Real<C> scaled_value) {
         Real<C> value = scaled_value * unscale;
         if constexpr (DECIBEL) {
+            value = value <= 0 ? 0 : value;  // weights may be negative; NaN stays
             peak = max(peak, bits(value));
             value = 10.0f * log10f(value) - settings.zero;
             // NaN stays. The logarithm of 0 is -inf, also where amin underflows.
@@ -154,6 +157,7 @@ struct StridedMagnitudes : Magnitudes<S> {
 template <class S, bool DECIBEL>
 struct Bands : StridedMagnitudes<S, DECIBEL> {
     typedef typename S::Complex C;
+    static constexpr int BLOCKS_MORE = 0;
     __device__ __forceinline__ Bands(const Settings<C>& settings)
         : StridedMagnitudes<S, DECIBEL>(settings) {}
     __device__ __forceinline__ void end() {

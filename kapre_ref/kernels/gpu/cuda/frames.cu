@@ -17,6 +17,7 @@ struct Shape {
     static constexpr int THREADS = 32 * WARPS;
     static constexpr int FRAMES = THREADS / T;       // of a block, at a time
     static constexpr int BLOCKS = N < 1024 ? 6 : 4;  // that share a multiprocessor
+    static constexpr bool TIGHT = N == 1024 || N == 2048;  // few registers, more blocks would fit
 
     // Slots of the frames of a warp begin in the same bank, or in two (T = 8). So many words in,
     // they begin T banks apart.
@@ -63,6 +64,11 @@ template <class S, class C>
 __device__ __forceinline__ void load_pairs(C* v, const Signal<Real<C>>& s, const Real<C>* first,
                                            int t) {
     const C* pairs = reinterpret_cast<const C*>(first);
+    if (s.length == S::N) {  // as a rule: then nothing need be compared
+#pragma unroll
+        for (int q = 0; q < S::E; ++q) v[q] = pairs[t + q * S::T];
+        return;
+    }
 #pragma unroll
     for (int q = 0; q < S::E; ++q) {
         const int n = t + q * S::T;
@@ -89,6 +95,38 @@ __device__ __forceinline__ void load(float2* v, const Signal<float>& s, i64 star
     const float2* pairs = reinterpret_cast<const float2*>(staged);
 #pragma unroll
     for (int q = 0; q < S::E; ++q) v[q] = pairs[t + q * S::T];
+}
+
+// Whether any sample of this lane's share of a frame is not zero.
+template <class S, class Sample>
+__device__ __forceinline__ bool has_sound(const Signal<Sample>& s, i64 start, bool live, int t) {
+    const Part part = part_of<S>(s, start, live);
+    const Sample* first = s.samples + start * s.stride;
+    bool found = false;
+#pragma unroll 1
+    for (int n = part.begin + t; n < part.end; n += S::T) found |= first[n * s.stride] != 0;
+    return found;
+}
+
+// Multiply the lane's points by the window and by a power of two, which is 1 as a rule.
+template <class S, class C>
+__device__ __forceinline__ void apply_window(C* v, const C* windows, Real<C> scale, int t) {
+    if (scale == 1) {
+#pragma unroll
+        for (int q = 0; q < S::E; ++q) {
+            const C w = windows[t + q * S::T];
+            v[q] = {v[q].x * w.x, v[q].y * w.y};
+        }
+        return;
+    }
+    // The window is scaled up, for a loud sample scaled up would be inf, and NaN where the window
+    // is zero; a product scaled up would have been flushed to zero. Down, it is the product.
+    const Real<C> up = scale > 1 ? scale : 1, down = scale > 1 ? 1 : scale;
+#pragma unroll
+    for (int q = 0; q < S::E; ++q) {
+        const C w = windows[t + q * S::T];
+        v[q] = {v[q].x * (w.x * up) * down, v[q].y * (w.y * up) * down};
+    }
 }
 
 }  // namespace kapre

@@ -13,8 +13,6 @@
 
 namespace kapre {
 
-typedef long long i64;
-
 constexpr int FRAMING_WARPS = 8;
 
 // Where a block of a grid with `tiles` blocks for each channel of each item works.
@@ -50,7 +48,7 @@ __global__ void __launch_bounds__(32 * FRAMING_WARPS)
         const Word* from = signal + (start + threadIdx.x) * x_time_stride;
         Word* to = frames + index * out_frame_stride + threadIdx.x * out_sample_stride;
         int i = threadIdx.x;
-#pragma unroll 8
+#pragma unroll 4
         for (; i < inside; i += 32) {
             *to = *from;
             from += 32 * x_time_stride;
@@ -82,12 +80,25 @@ __global__ void __launch_bounds__(32 * FRAMING_WARPS)
         const i64 start = index * hop_length;
         const int inside = (int)min(n_samples - start, (i64)frame_length);
         const Real* from = signal + (start + threadIdx.x) * x_time_stride;
+        LongSum<Real> squares;
+        int i = threadIdx.x;
+        for (; i + 7 * 32 < inside; i += 8 * 32) {
+            Real part = 0;
+#pragma unroll
+            for (int j = 0; j < 8; ++j) {
+                part += *from * *from;
+                from += 32 * x_time_stride;
+            }
+            squares.add(part);
+        }
         Real sum = 0;
-#pragma unroll 8
-        for (int i = threadIdx.x; i < inside; i += 32) {
+#pragma unroll 1
+        for (; i < inside; i += 32) {
             sum += *from * *from;
             from += 32 * x_time_stride;
         }
+        squares.add(sum);
+        sum = squares.sum;
 #pragma unroll
         for (int d = 16; d; d >>= 1) sum += __shfl_xor_sync(0xffffffffu, sum, d);
         sum += (Real)(frame_length - inside) * (pad_value * pad_value);

@@ -233,26 +233,35 @@ __device__ __forceinline__ R inverse(R scale) {
 }
 
 // What to scale a frame by: 1, nearly always. Each frame decides alone; beyond a warp, its threads
-// meet in shared memory if one of the block has squares that are out of bounds.
-template <class S, class Bits>
-__device__ __forceinline__ Real<typename S::Complex> correction(Bits largest_square, int group,
-                                                                int t) {
-    typedef Range<Real<typename S::Complex>> Limits;
+// meet in shared memory if one of the block has squares that are out of bounds. Silence is right as
+// it is, and so are frames that do not exist.
+template <class S, class Bits, class R>
+__device__ __forceinline__ R correction(Bits largest_square, const Signal<R>& signal, i64 start,
+                                        bool live, int group, int t) {
+    typedef Range<R> Limits;
+    const bool large = largest_square > Limits::MOST;
+    const bool small = live && largest_square < Limits::LEAST;
     if constexpr (S::IN_WARP) {
         const unsigned lanes = 0xffffffffu >> (32 - S::T) << threadIdx.x % 32 / S::T * S::T;
-        const unsigned too_large = __ballot_sync(S::MASK, largest_square > Limits::MOST);
-        const unsigned too_small = __ballot_sync(S::MASK, largest_square < Limits::LEAST);
+        const unsigned too_large = __ballot_sync(S::MASK, large);
+        const bool faint = (__ballot_sync(S::MASK, small) & lanes) == lanes;
+        unsigned sounding = 0;
+        if (S::any(faint))
+            sounding = __ballot_sync(S::MASK, faint && has_sound<S>(signal, start, live, t));
         if (too_large & lanes) return Limits::DOWN;
-        return (too_small & lanes) == lanes ? Limits::UP : 1;
+        return sounding & lanes ? Limits::UP : 1;
     } else {
         __shared__ Bits largest[S::FRAMES];
-        if (!S::any(largest_square > Limits::MOST || largest_square < Limits::LEAST)) return 1;
+        __shared__ unsigned sounding[S::FRAMES];
+        if (!S::any(large || small)) return 1;
         if (t == 0) largest[group] = 0;
+        if (t == 0) sounding[group] = 0;
         S::sync();
         atomicMax(&largest[group], largest_square);
+        if (small && has_sound<S>(signal, start, live, t)) atomicMax(&sounding[group], 1u);
         S::sync();
         if (largest[group] > Limits::MOST) return Limits::DOWN;
-        return largest[group] < Limits::LEAST ? Limits::UP : 1;
+        return largest[group] < Limits::LEAST && sounding[group] ? Limits::UP : 1;
     }
 }
 
@@ -296,21 +305,16 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         // Where much depends on t, it is better found anew than kept from frame to frame.
         if (S::R3 > 1 || S::WARPS < 5) asm volatile("" : "+r"(t));
         output.live = first + group < n_frames;
+        if (S::IN_WARP && !S::any(output.live)) break;
         output.row = rows + (first + group) * out_frame_stride;
+        const i64 start = (first + group) * hop_length - n_padded;
         C v[S::POINTS];
-        gather<S>(v, signal, (first + group) * hop_length - n_padded, output.live, t);
-        if (scale != 1)
-#pragma unroll
-            for (int q = 0; q < S::E; ++q) v[q] = {v[q].x * scale, v[q].y * scale};
-#pragma unroll
-        for (int q = 0; q < S::E; ++q) {
-            const C w = windows[t + q * S::T];
-            v[q] = {v[q].x * w.x, v[q].y * w.y};
-        }
+        gather<S>(v, signal, start, output.live, t);
+        apply_window<S>(v, windows, scale, t);
         transform<S>(v, slot, twiddles, t);
         split_pairs<S>(slot, roots, t, inverse(scale), output);
         if (Output::SQUARES && !again) {
-            scale = correction<S>(output.largest_square, group, t);
+            scale = correction<S>(output.largest_square, signal, start, output.live, group, t);
             again = S::any(scale != 1);
             if (again) continue;
         }

@@ -14,8 +14,6 @@
 
 namespace kapre {
 
-typedef long long i64;
-
 constexpr int OVERLAP_ADD_THREADS = 256;
 
 // frames    (batch, channel, n_frames, n_fft) contiguous; of each, the first frame_length count
@@ -49,14 +47,18 @@ __global__ void __launch_bounds__(OVERLAP_ADD_THREADS)
         const int place = back * hop_length + position;
         const Real* term = frames + (i64)(hop - back) * n_fft + place;
         const Real* factor = window + place;
-        Real sum = 0;
+        LongSum<Real> total;
+        for (int n_terms = min(hop, last) - (hop - back) + 1; n_terms > 0; n_terms -= 8) {
+            Real part = 0;
 #pragma unroll 4
-        for (int n_terms = min(hop, last) - (hop - back) + 1; n_terms > 0; --n_terms) {
-            sum += *term * *factor;
-            term += n_fft - hop_length;
-            factor -= hop_length;
+            for (int n = min(n_terms, 8); n > 0; --n) {
+                part += *term * *factor;
+                term += n_fft - hop_length;
+                factor -= hop_length;
+            }
+            total.add(part);
         }
-        *out = sum;
+        *out = total.sum;
         out += OVERLAP_ADD_THREADS * out_time_stride;
     }
 }

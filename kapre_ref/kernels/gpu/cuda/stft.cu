@@ -7,8 +7,8 @@
 //       N      M     T    E   frames a warp   registers of a thread (sm_90)
 //     256    128     8   16         4                80
 //     512    256    16   16         2                80
-//    1024    512    16   32         2               128
-//    2048   1024    32   32         1               128
+//    1024    512    16   32         2            96 to 128
+//    2048   1024    32   32         1            96 to 128
 //    4096   2048    32   64         1               254
 //
 // Points in registers: lane t loads z[t + qT] for q < E and transforms over q. One exchange through
@@ -87,16 +87,23 @@ __device__ __forceinline__ void split(const float2* v, const float2* __restrict_
 // Squares of float32 leave its range for magnitudes above 2^64, and lose all those below 2^-63. A
 // frame whose largest square is out of bounds is done again, scaled by this power of two; others
 // get 1. Each frame of a warp decides alone: a NaN beside it must not cost a frame its precision.
-// The bits of floats that are not negative sort as the floats do; inf and NaN come last.
-template <int T>
-__device__ __forceinline__ float range_correction(unsigned largest_square) {
+// Silence is right as it is, and so are frames that do not exist. The bits of floats that are not
+// negative sort as the floats do; inf and NaN come last.
+template <class S>
+__device__ __forceinline__ float range_correction(unsigned largest_square,
+                                                  const Signal<float>& signal, i64 start, bool live,
+                                                  int t) {
     const unsigned most = 0x7b800000u, least = 0x17800000u;  // bits of 2^120 and 2^-80
-    const unsigned lanes = (0xffffffffu >> (32 - T)) << (threadIdx.x % 32 / T * T);  // of the frame
+    const unsigned lanes = (0xffffffffu >> (32 - S::T))
+                           << (threadIdx.x % 32 / S::T * S::T);  // of the frame
     const unsigned too_large = __ballot_sync(0xffffffffu, largest_square > most);
-    const unsigned too_small = __ballot_sync(0xffffffffu, largest_square < least);
-    if (too_large & lanes) return 8.4703294725430034e-22f;            // 2^-70
-    if ((too_small & lanes) == lanes) return 1.1805916207174113e21f;  // 2^70
-    return 1.0f;
+    const unsigned too_small = __ballot_sync(0xffffffffu, live && largest_square < least);
+    const bool faint = (too_small & lanes) == lanes;
+    unsigned sounding = 0;
+    if (__any_sync(0xffffffffu, faint))
+        sounding = __ballot_sync(0xffffffffu, faint && has_sound<S>(signal, start, live, t));
+    if (too_large & lanes) return 8.4703294725430034e-22f;  // 2^-70
+    return sounding & lanes ? 1.1805916207174113e21f : 1.0f;  // 2^70
 }
 
 // x         signals (batch, channel, time); strides of it and of `out` are in elements
@@ -107,7 +114,7 @@ __device__ __forceinline__ float range_correction(unsigned largest_square) {
 // grid      a block for `rounds` times FRAMES neighbouring frames of a row, `tiles` for each row
 template <class Output>
 __global__ void __launch_bounds__(Output::Shape::THREADS,
-                                  Output::Shape::BLOCKS - Output::BLOCKS_LESS)
+                                  Output::Shape::BLOCKS + Output::BLOCKS_MORE)
     stft(const float* __restrict__ x, const float2* windows, const float2* twiddles,
          const float2* __restrict__ roots, typename Output::Value* __restrict__ out,
          const int2* __restrict__ bands, const float* __restrict__ weights,
@@ -117,7 +124,8 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
          i64 out_bin_stride, int n_bands, float least, float zero, int tiles, int rounds) {
     typedef typename Output::Shape S;
     __shared__ float2 exchange[S::FRAMES * S::SLOT];
-    const int t = threadIdx.x % S::T, group = threadIdx.x / S::T;
+    const int group = threadIdx.x / S::T;
+    int t = threadIdx.x % S::T;
     float2* slot = exchange + group * S::SLOT;
     float* words = reinterpret_cast<float*>(slot) + S::first_bank(group);
 
@@ -135,23 +143,21 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         output.live = index < n_frames;
         output.row = rows + index * out_frame_stride;
         if (!__any_sync(0xffffffffu, output.live)) break;
+        // What depends on t is better found anew than kept from frame to frame and spilled: once
+        // for each transform or once for each frame, whichever suits NVRTC 13.5.
+        if (S::TIGHT && !Output::IN_SHARED) asm volatile("" : "+r"(t));
+        const i64 start = index * hop_length - n_padded;
         float scale = 1.0f;
         for (bool again = false;;) {
             float2 v[S::E];
-            load<S>(v, signal, index * hop_length - n_padded, output.live, words, t);
-            if (scale != 1.0f)
-#pragma unroll
-                for (int q = 0; q < S::E; ++q) v[q] = make_float2(v[q].x * scale, v[q].y * scale);
-#pragma unroll
-            for (int q = 0; q < S::E; ++q) {
-                const float2 w = windows[t + q * S::T];
-                v[q] = make_float2(v[q].x * w.x, v[q].y * w.y);
-            }
+            if (S::TIGHT && Output::IN_SHARED) asm volatile("" : "+r"(t));
+            load<S>(v, signal, start, output.live, words, t);
+            apply_window<S>(v, windows, scale, t);
             transform<S>(v, slot, twiddles, t);
             output.begin(1.0f / scale);
             split<S>(v, roots, t, output);
             if (!Output::SQUARES || again) break;
-            scale = range_correction<S::T>(output.largest_square);
+            scale = range_correction<S>(output.largest_square, signal, start, output.live, t);
             again = __any_sync(0xffffffffu, scale != 1.0f);
             if (!again) break;
         }
