@@ -58,6 +58,20 @@ def machine_code(
     architecture: str, code: str, names: list[str], options: tuple[str, ...] = ()
 ) -> tuple[bytes, dict[str, str]]:
     """Compile kernels to an ELF file, and return it with the symbol of each."""
+    return _compiled("CUBIN", architecture, code, names, options)
+
+
+def ptx(
+    architecture: str, code: str, names: list[str], options: tuple[str, ...] = ()
+) -> tuple[str, dict[str, str]]:
+    """Compile kernels to PTX, and return it with the symbol of each."""
+    text, symbols = _compiled("PTX", architecture, code, names, options)
+    return text.rstrip(b"\0").decode(), symbols
+
+
+def _compiled(
+    kind: str, architecture: str, code: str, names: list[str], options: tuple[str, ...]
+) -> tuple[bytes, dict[str, str]]:
     nvrtc = library()
     program = ctypes.c_void_p()
     _check(nvrtc.nvrtcCreateProgram(ctypes.byref(program), code.encode(), None, 0, None, None))
@@ -72,7 +86,8 @@ def machine_code(
         symbol = ctypes.c_char_p()
         _check(nvrtc.nvrtcGetLoweredName(program, name.encode(), ctypes.byref(symbol)))
         symbols[name] = (symbol.value or b"").decode()
-    binary = _bytes(nvrtc.nvrtcGetCUBINSize, nvrtc.nvrtcGetCUBIN, program)
+    size_of, fill = (getattr(nvrtc, f"nvrtcGet{kind}{suffix}") for suffix in ("Size", ""))
+    binary = _bytes(size_of, fill, program)
     nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
     return binary, symbols
 
