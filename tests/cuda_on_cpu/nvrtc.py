@@ -1,14 +1,18 @@
 """Compiles CUDA C++ for a GPU without one, and reads from the result what a kernel needs.
 
-Wants only the wheel of NVRTC (the extra `gputest`), no driver and no toolkit.
+Wants only the wheel of NVRTC (the extra `gputest`), no driver and no toolkit. The environment
+variable KAPRE_REF_TEST_NVRTC names a folder to take NVRTC from, another version's for example.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import importlib.metadata
+import os
 import re
 import struct
+from pathlib import Path
 from typing import NamedTuple
 
 _WHEELS = ("nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12")
@@ -26,23 +30,45 @@ class CompileError(RuntimeError):
     """NVRTC's log."""
 
 
+@functools.cache
 def library() -> ctypes.CDLL:
-    """Load NVRTC, from its wheel or from the system; OSError if there is none."""
+    """Load NVRTC: as the environment says, from its wheel or from the system; OSError if none."""
+    files = _files()
+    if not files:
+        try:
+            return ctypes.CDLL("libnvrtc.so.13")
+        except OSError:
+            return ctypes.CDLL("libnvrtc.so.12")
+    # NVRTC opens its builtins by their bare name, which works once they are loaded.
+    _load(files, r"libnvrtc-builtins\.so\.[\d.]+$")
+    return _load(files, r"libnvrtc\.so\.\d+$")
+
+
+def version() -> tuple[int, int]:
+    """Return that of CUDA which NVRTC belongs to: (13, 0)."""
+    major, minor = ctypes.c_int(), ctypes.c_int()
+    _check(library().nvrtcVersion(ctypes.byref(major), ctypes.byref(minor)))
+    return major.value, minor.value
+
+
+def _files() -> list[str]:
+    folder = os.environ.get("KAPRE_REF_TEST_NVRTC")
+    if folder:
+        files = [str(path) for path in Path(folder).rglob("*.so.*")]
+        if not files:
+            raise FileNotFoundError(f"KAPRE_REF_TEST_NVRTC: no library in {folder}")
+        return files
     for wheel in _WHEELS:
         try:
-            files = [str(file.locate()) for file in importlib.metadata.files(wheel) or []]
+            return [str(file.locate()) for file in importlib.metadata.files(wheel) or []]
         except importlib.metadata.PackageNotFoundError:
             continue
-        # NVRTC opens its builtins by their bare name, which works once they are loaded.
-        for pattern in (r"libnvrtc-builtins\.so\.[\d.]+$", r"libnvrtc\.so\.\d+$"):
-            found = [file for file in files if re.search(pattern, file)]
-            loaded = [ctypes.CDLL(file, ctypes.RTLD_GLOBAL) for file in found]
-        if loaded:
-            return loaded[0]
-    try:
-        return ctypes.CDLL("libnvrtc.so.13")
-    except OSError:
-        return ctypes.CDLL("libnvrtc.so.12")
+    return []
+
+
+def _load(files: list[str], pattern: str) -> ctypes.CDLL:
+    (file,) = (file for file in files if re.search(pattern, file))
+    return ctypes.CDLL(file, ctypes.RTLD_GLOBAL)
 
 
 def compile_for(
