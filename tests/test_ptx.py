@@ -6,6 +6,7 @@ from closeness import assert_close, eps_of, peak_of
 from cuda_on_cpu import nvrtc
 from cuda_on_cpu.planted import PADDED
 from ptx import module
+from ptx.kernel import Kernel
 from ptx.values import PtxError
 
 import kapre_ref as kr
@@ -129,3 +130,9 @@ class TestPlanted:
             function = cupy.RawModule(code=code, name_expressions=("f",)).get_function("f")
             with pytest.raises(PtxError, match="8 bytes for a parameter of 4"):
                 function((1,), (1,), (cupy.asarray(np.zeros(4, np.float32)), np.int64(3)))
+
+    @pytest.mark.parametrize("text", ["sin.approx.f32", "add.sat.f32", "add.f16", "add.rm.f32"])
+    def test_unknown_instruction_is_named(self, text):
+        code = f".visible .entry f() {{ .reg .f32 %f<2>;\n{text} %f1, %f1, %f1;\n ret; }}"
+        with pytest.raises(PtxError, match=f"unknown instruction: {text} %f1, %f1, %f1"):
+            Kernel(code, "f")

@@ -10,7 +10,7 @@ from cuda_on_cpu.raw_module import RawModule
 
 from ptx.kernel import Kernel
 
-# What CuPy adds to the options of the launch code.
+# What CuPy adds to the options of the launch code; the second is of CuPy 14 and CUDA 12.8.
 CUPY_OPTIONS = ("-ftz=true", "--device-as-default-execution-space")
 
 
@@ -24,18 +24,18 @@ class Module:
         self.text = edit(self.text)
 
     def function(self, name):
-        kernel = Kernel(self.text, self.symbols.get(name, name))
+        kernel = Kernel(self.text, self.symbols[name])
 
-        def launch(grid, block, args):
-            raw, regions = [], []
-            for value in args:
-                if isinstance(value, np.ndarray) and value.ndim:
-                    raw.append(int(value.ctypes.data).to_bytes(8, "little"))
-                    begin, n_bytes = _bounds(value)
-                    regions.append((begin, begin + n_bytes, True))
+        def launch(grid, block, arguments):
+            values, memory = [], []
+            for argument in arguments:
+                if isinstance(argument, np.ndarray) and argument.ndim:
+                    values.append(np.uint64(argument.ctypes.data).tobytes())
+                    begin, n_bytes = _bounds(argument)
+                    memory.append((begin, begin + n_bytes))
                 else:
-                    raw.append(np.asarray(value).tobytes())
-            kernel.launch(grid, block, raw, regions)
+                    values.append(np.asarray(argument).tobytes())
+            kernel.launch(grid, block, values, memory)
 
         return launch
 

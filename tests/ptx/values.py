@@ -1,35 +1,38 @@
-"""Types of PTX as those of NumPy, and what flushing to zero does."""
+"""Types of PTX as those of NumPy."""
+
+import re
 
 import numpy as np
 
-F4, F8 = np.float32, np.float64
-U = {8: np.uint8, 16: np.uint16, 32: np.uint32, 64: np.uint64}
-S = {8: np.int8, 16: np.int16, 32: np.int32, 64: np.int64}
+UNSIGNED = {8: np.uint8, 16: np.uint16, 32: np.uint32, 64: np.uint64}
+SIGNED = {8: np.int8, 16: np.int16, 32: np.int32, 64: np.int64}
+FLOATS = {32: np.float32, 64: np.float64}
+_KINDS = {"u": UNSIGNED, "b": UNSIGNED, "s": SIGNED, "f": FLOATS}
 
-
-def dtype_of(t):
-    k, n = t[0], int(t[1:])
-    return (
-        {"f": {32: F4, 64: F8}.get(n), "u": U[n], "b": U[n], "s": S[n]}[k] if k in "fubs" else None
-    )
-
-
-TINY = F4(1.1754944e-38)
-
-
-def ftz(x):
-    m = np.abs(x) < TINY
-    if m.any():
-        x = np.where(m, np.copysign(F4(0), x), x)
-    return x
-
-
-class PtxError(RuntimeError):
-    pass
-
-
-# Where shared memory begins: pointers to it may have 32 bits.
+# A generic address is that of the host; those of shared memory begin here, so that they have 32
+# bits, as some instructions take them.
 SHARED = 1 << 30
 
 
-KIND = {"p": np.bool_, "rs": np.uint16, "r": np.uint32, "rd": np.uint64, "f": F4, "fd": F8}
+class PtxError(RuntimeError):
+    """What a kernel must not do, or what this interpreter cannot."""
+
+
+def dtype_of(name):
+    """Return the type that PTX calls 'f32', 'pred' and so on; None if it is no such name."""
+    if name == "pred":
+        return np.dtype(np.bool_)
+    match = re.fullmatch(r"([ubsf])(\d+)", name)
+    found = match and _KINDS[match[1]].get(int(match[2]))
+    return found and np.dtype(found)
+
+
+def bits_of(dtype):
+    """Return the unsigned integer of the size of a type."""
+    return np.dtype(UNSIGNED[8 * dtype.itemsize])
+
+
+def flush(x):
+    """Return float32 with zeros for what is subnormal, as `.ftz` asks for; the sign stays."""
+    tiny = np.abs(x) < np.finfo(np.float32).tiny
+    return np.where(tiny, np.copysign(np.float32(0), x), x) if tiny.any() else x
