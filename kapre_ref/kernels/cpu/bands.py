@@ -6,7 +6,7 @@ from numba.core import config
 from kapre_ref._band_weights import Bands
 from kapre_ref.kernels.cpu.band_products import pair_tables, spoil_bands, sum_pairs
 from kapre_ref.kernels.cpu.blocks import for_rows
-from kapre_ref.kernels.cpu.epilogues import sum_bands
+from kapre_ref.kernels.cpu.epilogues import sum_bands, sum_zeros
 from kapre_ref.kernels.cpu.gather import transpose_pieces
 from kapre_ref.kernels.cpu.jit import as_input, kernel
 from kapre_ref.kernels.cpu.memory import working_dtype
@@ -89,14 +89,9 @@ def _find_bands(weights):
 
 
 def _table(bands):
-    """Return each band's first bin and their number, and the weights of all bands in one array.
-
-    One more band of all bins weighs 0: its sum is NaN where a bin is NaN or infinite, else 0.
-    """
-    firsts, counts = np.append(bands.firsts, 0), np.append(bands.counts, bands.n_freq)
-    table = np.stack([firsts, counts], axis=1, dtype=np.int32)
-    weights = np.append(bands.weights, np.zeros(bands.n_freq, bands.weights.dtype))
-    return as_input(table), as_input(weights)
+    """Return each band's first bin and their number, and the weights of all bands in one array."""
+    table = np.stack([bands.firsts, bands.counts], axis=1)
+    return as_input(table), as_input(bands.weights)
 
 
 def _columns(bands):
@@ -143,7 +138,8 @@ def _sum_rows(unit, lanes, vector, table, weights, frames, bands):
     n_tiles = n_freq // lanes
     firsts, counts = table[:n_bands, 0], table[:n_bands, 1]
     turned = np.zeros((n_freq, lanes), bands.dtype)
-    sums = np.empty((-(-n_bands // lanes) * lanes + 1, lanes), bands.dtype)
+    sums = np.empty((-(-n_bands // lanes) * lanes, lanes), bands.dtype)
+    zeros = np.empty(lanes, bands.dtype)
     for first in range(0, bands.shape[0], lanes):
         some = frames[first : first + lanes]
         n_straight = n_turned = 0
@@ -162,9 +158,10 @@ def _sum_rows(unit, lanes, vector, table, weights, frames, bands):
             turned.ctypes.data,
             table.ctypes.data,
             weights.ctypes.data,
-            n_bands + 1,
+            n_bands,
             sums.ctypes.data,
         )
+        sum_zeros(unit, turned.ctypes.data, n_freq, zeros.ctypes.data)
         target = bands.ctypes.data + first * n_bands * bands.itemsize
         row_bytes = n_bands * bands.itemsize
         turn_strip(unit, sums.ctypes.data, n_turned // lanes, target, row_bytes)
@@ -172,5 +169,5 @@ def _sum_rows(unit, lanes, vector, table, weights, frames, bands):
             result = bands[first + lane]
             for band in range(n_turned, n_bands):
                 result[band] = sums[band, lane]
-            if sums[n_bands, lane] != 0:
+            if zeros[lane] != 0:
                 spoil_bands(some[lane], firsts, counts, result)

@@ -4,6 +4,7 @@ import math
 
 from kapre_ref.kernels.cpu.bins import scaled_magnitude, square
 from kapre_ref.kernels.cpu.butterflies import Complex
+from kapre_ref.kernels.cpu.jit import inlined
 from kapre_ref.kernels.cpu.logarithm import COEFFICIENTS_32, COEFFICIENTS_64
 from kapre_ref.kernels.cpu.polar import ARC_TANGENT_32, ARC_TANGENT_64
 from kapre_ref.kernels.cpu.vector import vector_function
@@ -59,13 +60,37 @@ _PIECE = 64  # bins of a band that are summed one after the other, in two sums
 _MOST_LEVELS = 32
 
 
-@vector_function
-def sum_bands(emitter, magnitudes, bands, weights, n_bands, target):
+@inlined
+def sum_bands(unit, magnitudes, bands, weights, n_bands, target):
     """Write the weighted sum of each band's bins, a vector each; the table holds their range.
 
     The weights of all bands lie one after the other. Long bands are summed piece by piece, the
-    pieces in pairs, pairs of pairs and so on, so that rounding errors do not add up. The sums that
-    have no partner yet lie on a stack: after 6 pieces, those of 4 and of 2.
+    pieces in pairs, pairs of pairs and so on, so that rounding errors do not add up.
+    """
+    if sum_first_pieces(unit, magnitudes, bands, weights, n_bands, target):
+        add_other_pieces(unit, magnitudes, bands, weights, n_bands, target)
+
+
+@vector_function
+def sum_first_pieces(emitter, magnitudes, bands, weights, n_bands, target):
+    """Write the sum of each band's first piece; return how many bins are in other pieces."""
+    weight, n_more = emitter.variable(weights), emitter.variable(emitter.integer(0))
+    with emitter.loop(n_bands) as band:
+        first = emitter.load_index(bands + band * 8)
+        count = emitter.load_index(bands + band * 8 + 4)
+        n = emitter.minimum(count, _PIECE)
+        total = _weighted_sum(emitter, magnitudes + first * emitter.bytes, weight.get(), n)
+        emitter.store(total, target + band * emitter.bytes)
+        n_more.set(n_more.get() + (count - n))
+        weight.set(weight.get() + count * emitter.itemsize)
+    return n_more.get()
+
+
+@vector_function
+def add_other_pieces(emitter, magnitudes, bands, weights, n_bands, target):
+    """Add what is missing to the sums of long bands' first pieces.
+
+    The sums that have no partner yet lie on a stack: after 6 pieces, those of 4 and of 2.
     """
     weight = emitter.variable(weights)
     stack = emitter.room(_MOST_LEVELS)
@@ -73,8 +98,6 @@ def sum_bands(emitter, magnitudes, bands, weights, n_bands, target):
         first = emitter.load_index(bands + band * 8)
         count = emitter.load_index(bands + band * 8 + 4)
         bins, place = magnitudes + first * emitter.bytes, target + band * emitter.bytes
-        n = emitter.minimum(count, _PIECE)
-        emitter.store(_weighted_sum(emitter, bins, weight.get(), n), place)
         n_more = (count - emitter.minimum(count, 1)) // _PIECE
         with emitter.loop(emitter.minimum(n_more, 1)):
             emitter.store(emitter.load(place), stack)
@@ -118,6 +141,27 @@ def _weighted_sum(emitter, bins, weights, count):
     with emitter.loop(count - count // 2 * 2):
         add(sums[0], count - 1)
     return sums[0].get() + sums[1].get()
+
+
+@vector_function
+def sum_zeros(emitter, rows, n_rows, target):
+    """Write the sum of rows times 0: NaN in the lanes where a row is NaN or infinite, else 0."""
+    sums = [emitter.variable(emitter.constant(0)) for _ in range(8)]  # none waits for another
+
+    def add(total, index):
+        row = emitter.load(rows + index * emitter.bytes)
+        total.set(emitter.multiply_add(row, 0.0, total.get()))
+
+    n_rounds = n_rows // len(sums)
+    with emitter.loop(n_rounds) as i:
+        for j, total in enumerate(sums):
+            add(total, i * len(sums) + j)
+    with emitter.loop(n_rows - n_rounds * len(sums)) as i:
+        add(sums[0], n_rows - 1 - i)
+    total, *others = [one.get() for one in sums]
+    for one in others:
+        total = total + one
+    emitter.store(total, target)
 
 
 @vector_function
