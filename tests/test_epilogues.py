@@ -3,8 +3,8 @@
 import numba
 import numpy as np
 import pytest
-from closeness import assert_close
-from vectors import BUTTERFLY_EPS, DTYPES, aligned, as_complex
+from closeness import assert_close, peak_of
+from vectors import DTYPES, aligned, as_complex
 
 from kapre_ref.kernels.cpu.bins import (
     is_extreme,
@@ -12,6 +12,7 @@ from kapre_ref.kernels.cpu.bins import (
     last_pass_to_spectrum,
 )
 from kapre_ref.kernels.cpu.epilogues import (
+    any_is_long,
     decibels,
     sum_bands,
     to_polar,
@@ -23,11 +24,6 @@ from kapre_ref.kernels.cpu.vector import n_lanes
 @pytest.fixture(params=DTYPES)
 def dtype(request):
     return np.dtype(request.param)
-
-
-@pytest.fixture
-def tolerance(dtype):
-    return BUTTERFLY_EPS * np.finfo(dtype).eps
 
 
 class TestEpilogues:
@@ -86,9 +82,10 @@ class TestEpilogues:
             np.testing.assert_allclose(got[1], np.arctan2(y, x), rtol=4 * np.finfo(dtype).eps)
             np.testing.assert_array_equal(np.signbit(got[1]), np.signbit(np.arctan2(y, x)))
 
-    def test_bands_of_any_width(self, dtype, tolerance, rng):
-        lanes, widths = n_lanes(dtype), [1, 2, 3, 8]
-        bins = aligned((20, lanes), dtype)
+    @pytest.mark.parametrize("widths", [[1, 2, 3, 8], [64, 1], [65, 0, 1, 64, 200], [448, 2, 449]])
+    def test_bands_of_any_width(self, dtype, rng, widths):
+        lanes = n_lanes(dtype)
+        bins = aligned((2 * len(widths) + max(widths), lanes), dtype)
         bins[...] = rng.uniform(0, 1, bins.shape)
         bands = np.array([[2 * i, width] for i, width in enumerate(widths)], np.int32)
         weights = rng.uniform(0, 1, sum(widths)).astype(dtype)
@@ -97,10 +94,10 @@ class TestEpilogues:
         _sum_bands(dtype.type(1), bins.ctypes.data, *tables, got.ctypes.data)
         parts = np.split(weights, np.cumsum(widths)[:-1])
         expected = [
-            part @ bins[2 * i : 2 * i + len(part)].astype(np.float64)
+            part.astype(np.longdouble) @ bins[2 * i : 2 * i + len(part)]
             for i, part in enumerate(parts)
         ]
-        assert_close(got, np.array(expected), tolerance)
+        assert_close(got, np.array(expected), 2 * np.finfo(dtype).eps * peak_of(expected))
 
     def test_decibels_of_all_sizes(self, dtype):
         lanes, limits = n_lanes(dtype), np.finfo(dtype)
@@ -145,7 +142,8 @@ def _to_polar(unit, rows, n_rows, magnitudes, phases, peak):
 
 @numba.njit
 def _sum_bands(unit, magnitudes, bands, weights, n_bands, target):
-    sum_bands(unit, magnitudes, bands, weights, n_bands, target)
+    are_long = any_is_long(unit, bands, n_bands)
+    sum_bands(unit, are_long, magnitudes, bands, weights, n_bands, target)
 
 
 @numba.njit

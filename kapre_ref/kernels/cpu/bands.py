@@ -6,7 +6,7 @@ from numba.core import config
 from kapre_ref._band_weights import Bands
 from kapre_ref.kernels.cpu.band_products import pair_tables, spoil_bands, sum_pairs
 from kapre_ref.kernels.cpu.blocks import for_rows
-from kapre_ref.kernels.cpu.epilogues import sum_bands, sum_zeros
+from kapre_ref.kernels.cpu.epilogues import any_is_long, sum_bands, sum_zeros
 from kapre_ref.kernels.cpu.gather import transpose_pieces
 from kapre_ref.kernels.cpu.jit import as_input, kernel
 from kapre_ref.kernels.cpu.memory import working_dtype
@@ -136,7 +136,8 @@ def _fill_matrix(firsts, counts, weights, matrix):
 def _sum_rows(unit, lanes, vector, table, weights, frames, bands):
     n_freq, n_bands = frames.shape[1], bands.shape[1]
     n_tiles = n_freq // lanes
-    firsts, counts = table[:n_bands, 0], table[:n_bands, 1]
+    firsts, counts = table[:, 0], table[:, 1]
+    are_long = any_is_long(unit, table.ctypes.data, n_bands)
     turned = np.zeros((n_freq, lanes), bands.dtype)
     sums = np.empty((-(-n_bands // lanes) * lanes, lanes), bands.dtype)
     zeros = np.empty(lanes, bands.dtype)
@@ -155,6 +156,7 @@ def _sum_rows(unit, lanes, vector, table, weights, frames, bands):
                 turned[k, lane] = some[lane, k]
         sum_bands(
             unit,
+            are_long,
             turned.ctypes.data,
             table.ctypes.data,
             weights.ctypes.data,

@@ -61,36 +61,45 @@ _MOST_LEVELS = 32
 
 
 @inlined
-def sum_bands(unit, magnitudes, bands, weights, n_bands, target):
+def sum_bands(unit, are_long, magnitudes, bands, weights, n_bands, target):
     """Write the weighted sum of each band's bins, a vector each; the table holds their range.
 
-    The weights of all bands lie one after the other. Long bands are summed piece by piece, the
-    pieces in pairs, pairs of pairs and so on, so that rounding errors do not add up.
+    The weights of all bands lie one after the other.
     """
-    if sum_first_pieces(unit, magnitudes, bands, weights, n_bands, target):
-        add_other_pieces(unit, magnitudes, bands, weights, n_bands, target)
+    if are_long:
+        sum_long_bands(unit, magnitudes, bands, weights, n_bands, target)
+    else:
+        sum_short_bands(unit, magnitudes, bands, weights, n_bands, target)
 
 
 @vector_function
-def sum_first_pieces(emitter, magnitudes, bands, weights, n_bands, target):
-    """Write the sum of each band's first piece; return how many bins are in other pieces."""
-    weight, n_more = emitter.variable(weights), emitter.variable(emitter.integer(0))
+def any_is_long(emitter, bands, n_bands):
+    """Return whether there are bands of more than one piece."""
+    n_more = emitter.variable(emitter.integer(0))
+    with emitter.loop(n_bands) as band:
+        count = emitter.load_index(bands + band * 8 + 4)
+        n_more.set(n_more.get() + (count - emitter.minimum(count, _PIECE)))
+    return emitter.minimum(n_more.get(), 1)
+
+
+@vector_function
+def sum_short_bands(emitter, magnitudes, bands, weights, n_bands, target):
+    """Sum bands of one piece each."""
+    weight = emitter.variable(weights)
     with emitter.loop(n_bands) as band:
         first = emitter.load_index(bands + band * 8)
         count = emitter.load_index(bands + band * 8 + 4)
-        n = emitter.minimum(count, _PIECE)
-        total = _weighted_sum(emitter, magnitudes + first * emitter.bytes, weight.get(), n)
+        total = _weighted_sum(emitter, magnitudes + first * emitter.bytes, weight.get(), count)
         emitter.store(total, target + band * emitter.bytes)
-        n_more.set(n_more.get() + (count - n))
         weight.set(weight.get() + count * emitter.itemsize)
-    return n_more.get()
 
 
 @vector_function
-def add_other_pieces(emitter, magnitudes, bands, weights, n_bands, target):
-    """Add what is missing to the sums of long bands' first pieces.
+def sum_long_bands(emitter, magnitudes, bands, weights, n_bands, target):
+    """Sum bands piece by piece, the pieces in pairs, pairs of pairs and so on.
 
-    The sums that have no partner yet lie on a stack: after 6 pieces, those of 4 and of 2.
+    So rounding errors do not add up. The sums that have no partner yet lie on a stack: after 6
+    pieces, those of 4 and of 2.
     """
     weight = emitter.variable(weights)
     stack = emitter.room(_MOST_LEVELS)
@@ -98,6 +107,8 @@ def add_other_pieces(emitter, magnitudes, bands, weights, n_bands, target):
         first = emitter.load_index(bands + band * 8)
         count = emitter.load_index(bands + band * 8 + 4)
         bins, place = magnitudes + first * emitter.bytes, target + band * emitter.bytes
+        n = emitter.minimum(count, _PIECE)
+        emitter.store(_weighted_sum(emitter, bins, weight.get(), n), place)
         n_more = (count - emitter.minimum(count, 1)) // _PIECE
         with emitter.loop(emitter.minimum(n_more, 1)):
             emitter.store(emitter.load(place), stack)

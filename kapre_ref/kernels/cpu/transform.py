@@ -7,7 +7,13 @@ from kapre_ref.kernels.cpu.bins import (
     last_pass_to_magnitudes,
     last_pass_to_spectrum,
 )
-from kapre_ref.kernels.cpu.epilogues import decibels, sum_bands, to_polar, to_scaled_magnitudes
+from kapre_ref.kernels.cpu.epilogues import (
+    any_is_long,
+    decibels,
+    sum_bands,
+    to_polar,
+    to_scaled_magnitudes,
+)
 from kapre_ref.kernels.cpu.gather import (
     copy_numbers,
     fill_zeros,
@@ -46,6 +52,7 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
     blocks_of_channel = -(-job.n_frames // lanes)
     silence = scratch + plan.at_samples + plan.n_tiles * lanes * plan.sample_row_bytes
     fill_zeros(unit, silence, plan.n_pieces)  # what `offsets` points to outside the frames
+    are_long = any_is_long(unit, plan.bands, plan.n_bands)
     # One channel after the other, but all of one time where they lie side by side in the result.
     side_by_side = job.out_strides[1] < job.out_strides[2]
     for index in range(first_block, last_block):
@@ -74,7 +81,7 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
         if job.result == POLAR:
             turn_to_polar(unit, lanes, item, plan, scratch)
         elif job.result == BANDS:
-            sum_bands(unit, rows, plan.bands, plan.band_weights, plan.n_bands, bands)
+            sum_bands(unit, are_long, rows, plan.bands, plan.band_weights, plan.n_bands, bands)
             finished, n_values = bands, plan.n_bands
         if job.scale:
             of_channel = (batch * job.n_channels + channel) * blocks_of_channel
