@@ -8,57 +8,54 @@ but long frames, transposed, would not stay in L1.
 
 import numpy as np
 
-from kapre_ref.kernels.cpu.jit import as_input, kernel
-from kapre_ref.kernels.cpu.vector import n_lanes, vector_function
+from kapre_ref.kernels.cpu.jit import kernel
+from kapre_ref.kernels.cpu.vector import vector_function
 
 _CHAIN = 16  # vectors of bins that are summed one after the other; longer bands are cut to pieces
 
 
-def pair_tables(bands):
+@kernel
+def pair_tables(n_freq, lanes, firsts, counts, weights):
     """Return the tables of `sum_pairs`.
 
     They say how many vectors of bins each piece of a group has, at which byte of a frame each piece
     begins, the weights, and of how many pieces each band is the sum.
     """
-    lanes, n_freq = n_lanes(bands.weights.dtype), bands.n_freq
-    size = lanes // 2
-    bands, numbers = _cut(bands, min(_CHAIN * lanes, n_freq // lanes * lanes))
-    n_pieces = len(bands.counts)
+    size, longest = lanes // 2, min(_CHAIN * lanes, n_freq // lanes * lanes)
+    numbers, n_pieces = np.empty(counts.size, np.int32), 0
+    for band in range(counts.size):
+        numbers[band] = max(1, -(-counts[band] // longest))
+        n_pieces += numbers[band]
     n_groups = -(-n_pieces // size)
-    firsts, counts = np.zeros((2, n_groups * size), np.int32)
-    firsts[:n_pieces], counts[:n_pieces] = bands.firsts, bands.counts
-    n_vectors = (-(-counts // lanes)).reshape(n_groups, size).max(axis=1, initial=0)
-    n_vectors = as_input(n_vectors.astype(np.int32))
-    # A piece may begin earlier, so that its vectors do not end beyond the frame.
-    starts = np.minimum(firsts, n_freq - n_vectors.repeat(size) * lanes, dtype=np.int32)
-    packed = np.zeros(n_vectors.sum() * size * lanes, bands.weights.dtype)
-    shifts = as_input(firsts - starts)
-    _pack_vectors(bands.weights, lanes, n_vectors, shifts, as_input(counts), packed)
-    return n_vectors, as_input(starts * np.int32(packed.itemsize)), as_input(packed), numbers
-
-
-def _cut(bands, longest):
-    """Cut bands into pieces of at most `longest` bins; return these, and how many a band has."""
-    numbers = np.maximum(1, -(-bands.counts // longest))
-    if len(numbers) == numbers.sum():
-        return bands, as_input(numbers)
-    within = np.arange(numbers.sum()) - np.repeat(np.cumsum(numbers) - numbers, numbers)
-    firsts = bands.firsts.repeat(numbers) + within * longest
-    counts = np.minimum(longest, bands.counts.repeat(numbers) - within * longest)
-    return bands._replace(firsts=firsts, counts=counts), as_input(numbers)
-
-
-@kernel
-def _pack_vectors(weights, lanes, n_vectors, shifts, counts, packed):
-    size, at, group_place = shifts.size // n_vectors.size, 0, 0
-    for group in range(n_vectors.size):
+    piece_firsts = np.zeros(n_groups * size, np.int32)
+    piece_counts = np.zeros(n_groups * size, np.int32)
+    n_vectors, n_packed, piece = np.zeros(n_groups, np.int32), 0, 0
+    for band in range(counts.size):
+        for i in range(numbers[band]):
+            piece_firsts[piece] = firsts[band] + i * longest
+            piece_counts[piece] = min(longest, counts[band] - i * longest)
+            group, n = piece // size, -(-piece_counts[piece] // lanes)
+            n_packed += max(0, n - n_vectors[group])
+            n_vectors[group] = max(n_vectors[group], n)
+            piece += 1
+    starts = np.empty(n_groups * size, np.int32)
+    packed = np.zeros(n_packed * size * lanes, weights.dtype)
+    at = place = 0
+    for group in range(n_groups):
         for member in range(size):
             piece = group * size + member
-            for i in range(counts[piece]):
-                vector, lane = divmod(shifts[piece] + i, lanes)
-                packed[group_place + (vector * size + member) * lanes + lane] = weights[at]
-                at += 1
-        group_place += n_vectors[group] * size * lanes
+            # A piece may begin earlier, so that its vectors do not end beyond the frame.
+            start = min(piece_firsts[piece], n_freq - n_vectors[group] * lanes)
+            starts[piece] = start * packed.itemsize
+            vector, lane = divmod(piece_firsts[piece] - start, lanes)
+            target = place + (vector * size + member) * lanes
+            for _ in range(piece_counts[piece]):
+                packed[target + lane] = weights[at]
+                at, lane = at + 1, lane + 1
+                if lane == lanes:
+                    target, lane = target + size * lanes, 0
+        place += n_vectors[group] * size * lanes
+    return n_vectors, starts, packed, numbers
 
 
 @kernel

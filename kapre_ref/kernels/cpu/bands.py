@@ -8,7 +8,7 @@ from kapre_ref.kernels.cpu.band_products import pair_tables, spoil_bands, sum_pa
 from kapre_ref.kernels.cpu.blocks import for_rows
 from kapre_ref.kernels.cpu.epilogues import any_is_long, sum_bands, sum_zeros
 from kapre_ref.kernels.cpu.gather import transpose_pieces
-from kapre_ref.kernels.cpu.jit import as_input, kernel
+from kapre_ref.kernels.cpu.jit import kernel
 from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.output import turn_strip
 from kapre_ref.kernels.cpu.pool import run_slices
@@ -17,6 +17,7 @@ from kapre_ref.kernels.cpu.strided import contiguous
 from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
 
 _BIN_SECONDS = 2e-10
+_TILE = 16  # bins
 _SPARSE = 0.2  # with a larger part of the weights within the bands, a dense product is faster
 _TURNED_BYTES = 48 << 10  # frames in lanes that are more leave L1: their bands are summed in place
 
@@ -27,7 +28,7 @@ def apply_filterbank(spectra, filterbank, out):
         out[...] = 0
     elif out.size:
         dtype = working_dtype(out.dtype)
-        bands = _find_bands(contiguous(filterbank, dtype))
+        bands = Bands(len(filterbank), *_find_bands(contiguous(filterbank, dtype)))
         for_rows(band_sums(bands, dtype), spectra, out, dtype, spectra.size * _BIN_SECONDS)
 
 
@@ -51,17 +52,18 @@ def band_sums(bands, dtype):
         return product(matrix, dtype)
     lanes, unit = n_lanes(dtype), dtype.type(1)
     if n_freq * vector_bytes() > _TURNED_BYTES:
-        tables = pair_tables(bands)
+        tables = pair_tables(n_freq, lanes, bands.firsts, bands.counts, bands.weights)
 
         def sum_slice(frames, out):
             sum_pairs(unit, *tables, bands.firsts, bands.counts, frames, out)
 
         granule = 2
     else:
-        table, weights = _table(bands)
 
         def sum_slice(frames, out):
-            _sum_rows(unit, lanes, vector_bytes(), table, weights, frames, out)
+            _sum_rows(
+                unit, lanes, vector_bytes(), bands.firsts, bands.counts, bands.weights, frames, out
+            )
 
         granule = lanes
 
@@ -76,24 +78,6 @@ def band_sums(bands, dtype):
     return sum_rows
 
 
-def _find_bands(weights):
-    """Return the bands of a matrix as `bands_of` does, compiled, since every call asks for them."""
-    n_freq, n_bands = weights.shape
-    firsts, stops = np.full(n_bands, n_freq, np.int32), np.zeros(n_bands, np.int32)
-    _find_ends(weights, firsts, stops)
-    firsts[stops == 0] = 0  # of an empty band
-    counts = stops - firsts
-    packed = np.zeros(counts.sum(), weights.dtype)
-    _pack_bands(weights, as_input(firsts), as_input(counts), packed)
-    return Bands(n_freq, firsts, counts, packed)
-
-
-def _table(bands):
-    """Return each band's first bin and their number, and the weights of all bands in one array."""
-    table = np.stack([bands.firsts, bands.counts], axis=1)
-    return as_input(table), as_input(bands.weights)
-
-
 def _columns(bands):
     """Yield the weights of one band after the other, with the zeros around them."""
     place = 0
@@ -105,22 +89,50 @@ def _columns(bands):
 
 
 @kernel
-def _find_ends(weights, first, stop):
-    for k in range(weights.shape[0]):
-        row = weights[k]
-        for band in range(row.size):
-            inside = row[band] != 0
-            first[band] = min(first[band], np.int32(k)) if inside else first[band]
-            stop[band] = np.int32(k + 1) if inside else stop[band]
+def _find_bands(weights):
+    """Return what `bands_of` does of a matrix, fast: every call asks for it."""
+    n_bands = weights.shape[1]
+    firsts, counts = np.zeros(n_bands, np.int32), np.zeros(n_bands, np.int32)
+    _find_ends(weights, firsts, counts)
+    n_weights = 0
+    for band in range(n_bands):
+        counts[band] -= firsts[band]
+        n_weights += counts[band]
+    packed = np.empty(n_weights, weights.dtype)
+    place = 0
+    for band in range(n_bands):
+        for k in range(firsts[band], firsts[band] + counts[band]):
+            packed[place] = weights[k, band]
+            place += 1
+    return firsts, counts, packed
 
 
 @kernel
-def _pack_bands(weights, firsts, counts, packed):
-    place = 0
-    for band in range(weights.shape[1]):
-        for i in range(counts[band]):
-            packed[place] = weights[firsts[band] + i, band]
-            place += 1
+def _find_ends(weights, firsts, stops):
+    """Write the first bin of each band, and the one after its last; they must be 0 before.
+
+    Most of a filterbank is zeros, of which many bins at once can be told.
+    """
+    n_freq, n_bands = weights.shape
+    sizes = np.empty(n_bands, weights.dtype)
+    for start in range(0, n_freq, _TILE):
+        stop = min(start + _TILE, n_freq)
+        sizes[:] = 0
+        for k in range(start, stop, 4):  # some once more at the end
+            a, b, c = min(k + 1, stop - 1), min(k + 2, stop - 1), min(k + 3, stop - 1)
+            for band in range(n_bands):
+                size = abs(weights[k, band]) + abs(weights[a, band])
+                sizes[band] += size + (abs(weights[b, band]) + abs(weights[c, band]))
+        for band in range(n_bands):
+            is_inside = sizes[band] != 0
+            firsts[band] = start if is_inside and stops[band] == 0 else firsts[band]
+            stops[band] = stop if is_inside else stops[band]
+    for band in range(n_bands):
+        if stops[band]:
+            while weights[firsts[band], band] == 0:
+                firsts[band] += 1
+            while weights[stops[band] - 1, band] == 0:
+                stops[band] -= 1
 
 
 @kernel
@@ -133,10 +145,11 @@ def _fill_matrix(firsts, counts, weights, matrix):
 
 
 @kernel
-def _sum_rows(unit, lanes, vector, table, weights, frames, bands):
+def _sum_rows(unit, lanes, vector, firsts, counts, weights, frames, bands):
     n_freq, n_bands = frames.shape[1], bands.shape[1]
     n_tiles = n_freq // lanes
-    firsts, counts = table[:, 0], table[:, 1]
+    table = np.empty((n_bands, 2), np.int32)
+    table[:, 0], table[:, 1] = firsts, counts
     are_long = any_is_long(unit, table.ctypes.data, n_bands)
     turned = np.zeros((n_freq, lanes), bands.dtype)
     sums = np.empty((-(-n_bands // lanes) * lanes, lanes), bands.dtype)
