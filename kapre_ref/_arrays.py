@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+# Overflow, underflow and NaN have results, which are right whatever the caller's `numpy.errstate`.
+silent = np.errstate(all="ignore")
+
 
 def checked_once(function: Callable[[*Ts], T]) -> Callable[[*Ts], T]:
     """Keep what a function of parameters returned, so that they are checked once.

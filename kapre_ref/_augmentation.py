@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import native, native_dtype, real_dtype, result_array
+from kapre_ref._arrays import native, native_dtype, real_dtype, result_array, silent
 from kapre_ref._checks import (
     check_array,
     check_at_most,
@@ -109,6 +109,7 @@ def spec_augment(
     return out
 
 
+@silent
 def spec_augment_reference(
     x: NDArray[Any],
     freq_mask_param: int,
@@ -130,6 +131,7 @@ def spec_augment_reference(
     return in_layout(masked, x.ndim - 2, data_format).astype(real_dtype(x.dtype))
 
 
+@silent
 def masks_reference(
     batch: int, length: int, mask_param: int, n_masks: int, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
@@ -193,6 +195,7 @@ def channel_swap(
     return out
 
 
+@silent
 def channel_swap_reference(
     x: NDArray[Any], data_format: str = "default", *, rng: np.random.Generator
 ) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import checked_once, real_dtype
+from kapre_ref._arrays import checked_once, real_dtype, silent
 from kapre_ref._checks import check_flag, check_integer, check_positive
 from kapre_ref._data_format import CH_FIRST_STR, in_layout
 from kapre_ref._decibel import DecibelScale, rounded_decibels_reference
@@ -113,6 +113,7 @@ def melspectrogram(
     return run_spectrogram("filterbank_spectrogram", x, plan, scale, formats, out)
 
 
+@silent
 def melspectrogram_reference(
     x: NDArray[Any],
     n_fft: int = 2048,
@@ -222,6 +223,7 @@ def log_frequency_spectrogram(
     return run_spectrogram("filterbank_spectrogram", x, plan, scale, formats, out)
 
 
+@silent
 def log_frequency_spectrogram_reference(
     x: NDArray[Any],
     n_fft: int = 2048,

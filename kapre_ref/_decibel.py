@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kapre_ref._arrays import native, real_dtype, result_array
+from kapre_ref._arrays import native, real_dtype, result_array, silent
 from kapre_ref._checks import check_floating, check_positive
 from kapre_ref._dispatch import kernels_for
 
@@ -97,6 +97,7 @@ def magnitude_to_decibel(
     return out
 
 
+@silent
 def magnitude_to_decibel_reference(
     x: NDArray[Any], ref_value: float = 1.0, amin: float = 1e-5, dynamic_range: float = 80.0
 ) -> NDArray[Any]:
@@ -105,6 +106,7 @@ def magnitude_to_decibel_reference(
     return rounded_decibels_reference(x.astype(np.float64), scale, real_dtype(x.dtype))
 
 
+@silent
 def rounded_decibels_reference(
     x: NDArray[np.float64], scale: DecibelScale, dtype: np.dtype[Any]
 ) -> NDArray[Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import native, real_dtype, result_array
+from kapre_ref._arrays import native, real_dtype, result_array, silent
 from kapre_ref._checks import check_choice, check_floating, check_integer
 from kapre_ref._data_format import check_data_format, in_layout, spectrogram_view
 from kapre_ref._dispatch import kernels_for
@@ -89,6 +89,7 @@ def delta(
     return out
 
 
+@silent
 def delta_reference(
     x: NDArray[Any], win_length: int = 5, mode: str = "symmetric", data_format: str = "default"
 ) -> NDArray[Any]:

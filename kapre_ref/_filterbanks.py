@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import in_library_of, native, real_dtype, result_array
+from kapre_ref._arrays import in_library_of, native, real_dtype, result_array, silent
 from kapre_ref._band_weights import (
     Bands,
     coarse_dtype,
@@ -128,6 +128,7 @@ def filterbank_mel(
     return in_library_of(filterbank_of(bands_of_mels(*parameters, norm, dtype)), like)
 
 
+@silent
 def bands_of_mels(
     sample_rate: float,
     n_freq: int,
@@ -143,6 +144,7 @@ def bands_of_mels(
     return mel_bands(edges, frequencies_reference(sample_rate, n_freq), norm, dtype)
 
 
+@silent
 def filterbank_mel_reference(
     sample_rate: float,
     n_freq: int,
@@ -171,18 +173,21 @@ def filterbank_mel_reference(
     return weights.T.astype(dtype, order="C")
 
 
+@silent
 def frequencies_reference(sample_rate: float, n_freq: int) -> NDArray[np.float64]:
     """Return the frequencies of bins from 0 Hz to half the sample rate, rounded as in librosa."""
     frequencies = np.fft.rfftfreq(2 * (n_freq - 1), 1 / sample_rate).astype(np.float64)
     return frequencies
 
 
+@silent
 def mel_edges_reference(n_mels: int, f_min: float, f_max: float, htk: bool) -> NDArray[np.float64]:
     """Return where triangles begin, peak and end, in Hz: equidistant in mels, (n_mels + 2,)."""
     lowest, highest = hz_to_mel_reference(np.array([f_min, f_max]), htk)
     return mel_to_hz_reference(np.linspace(lowest, highest, n_mels + 2), htk)
 
 
+@silent
 def hz_to_mel_reference(frequency: NDArray[np.float64], htk: bool) -> NDArray[np.float64]:
     """Convert Hz to mels, on HTK's scale or on Slaney's."""
     if htk:
@@ -192,6 +197,7 @@ def hz_to_mel_reference(frequency: NDArray[np.float64], htk: bool) -> NDArray[np
     return np.where(is_above, _SLANEY_BREAK_MEL + above, frequency / _SLANEY_HZ_PER_MEL)
 
 
+@silent
 def mel_to_hz_reference(mel: NDArray[np.float64], htk: bool) -> NDArray[np.float64]:
     """Convert mels to Hz, on HTK's scale or on Slaney's."""
     if htk:
@@ -281,6 +287,7 @@ def filterbank_log(
     return in_library_of(filterbank_of(bands_of_logs(*parameters, dtype)), like)
 
 
+@silent
 def bands_of_logs(
     sample_rate: float,
     n_freq: int,
@@ -296,6 +303,7 @@ def bands_of_logs(
     return log_bands(centres, frequency, spread / bins_per_octave, dtype)
 
 
+@silent
 def filterbank_log_reference(
     sample_rate: float,
     n_freq: int,
@@ -312,13 +320,13 @@ def filterbank_log_reference(
     log_frequency = np.log2(frequencies_reference(sample_rate, n_freq)[1:])  # bin 0 weighs nothing
     sigma = spread / bins_per_octave
     exponent = -0.5 * ((log_frequency - log_centre) / sigma) ** 2 - np.log2(sigma) - log_frequency
-    with np.errstate(under="ignore"):  # far from its centre, a band weighs nothing
-        bands = np.exp(exponent)  # (n_bins, n_freq - 1)
-        weights = np.pad(bands / norms_reference(bands, 1.0, bands.dtype), [(0, 0), (1, 0)])
-        rounded: NDArray[Any] = weights.T.astype(dtype, order="C")
+    bands = np.exp(exponent)  # (n_bins, n_freq - 1)
+    weights = np.pad(bands / norms_reference(bands, 1.0, bands.dtype), [(0, 0), (1, 0)])
+    rounded: NDArray[Any] = weights.T.astype(dtype, order="C")
     return rounded
 
 
+@silent
 def log_centres_reference(n_bins: int, bins_per_octave: int, f_min: float) -> NDArray[np.float64]:
     """Return the centres of the bands, in octaves above 1 Hz."""
     centres: NDArray[np.float64] = np.log2(f_min) + np.arange(n_bins) / bins_per_octave
@@ -389,6 +397,7 @@ def apply_filterbank(
     return out
 
 
+@silent
 def apply_filterbank_reference(
     x: NDArray[Any], filterbank: NDArray[Any], data_format: str = "default"
 ) -> NDArray[Any]:
@@ -451,6 +460,7 @@ def check_spread(spread: float, prefix: str = "") -> float:
     return number
 
 
+@silent
 def count_empty_bands(
     sample_rate: float, n_freq: int, n_mels: int, f_min: float, f_max: float, htk: bool
 ) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import native, real_dtype, result_array
+from kapre_ref._arrays import native, real_dtype, result_array, silent
 from kapre_ref._checks import (
     check_at_most,
     check_flag,
@@ -113,6 +113,7 @@ def frame(
     return out
 
 
+@silent
 def frame_reference(
     x: NDArray[Any],
     frame_length: int,
@@ -206,6 +207,7 @@ def energy(
     return out
 
 
+@silent
 def energy_reference(
     x: NDArray[Any],
     sample_rate: float = 22050,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import native, result_array
+from kapre_ref._arrays import native, result_array, silent
 from kapre_ref._checks import check_floating, check_ndim
 from kapre_ref._data_format import CH_FIRST_STR, check_data_format, spectrogram_view
 from kapre_ref._dispatch import kernels_for
@@ -73,6 +73,7 @@ def concatenate_frequency_map(
     return out
 
 
+@silent
 def concatenate_frequency_map_reference(
     x: NDArray[Any], data_format: str = "default"
 ) -> NDArray[Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import native, real_dtype, result_array
+from kapre_ref._arrays import native, real_dtype, result_array, silent
 from kapre_ref._checks import check_floating, check_integer
 from kapre_ref._data_format import check_data_format, in_layout, layout_shape, spectrogram_view
 from kapre_ref._dispatch import kernels_for
@@ -84,6 +84,7 @@ def logmel_to_mfcc(
     return out
 
 
+@silent
 def logmel_to_mfcc_reference(
     log_melgrams: NDArray[Any], n_mfccs: int = 20, data_format: str = "default"
 ) -> NDArray[Any]:
@@ -94,6 +95,7 @@ def logmel_to_mfcc_reference(
     return in_caller_layout.astype(real_dtype(log_melgrams.dtype))
 
 
+@silent
 def cosines_reference(n_mels: int, n_mfccs: int) -> NDArray[np.float64]:
     """Return the matrix of the transform, (n_mels, n_mfccs)."""
     turns = (np.arange(n_mels)[:, None] + 0.5) * np.arange(n_mfccs) / n_mels

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import native, result_array
+from kapre_ref._arrays import native, result_array, silent
 from kapre_ref._checks import check_integer, check_real, check_signal
 from kapre_ref._dispatch import kernels_for
 
@@ -67,6 +67,7 @@ def mu_law_encoding(
     return out
 
 
+@silent
 def mu_law_encoding_reference(signal: NDArray[Any], quantization_channels: int) -> NDArray[Any]:
     """Encode samples as mu-law codes; in the signal's own precision, float32 at least.
 
@@ -75,9 +76,8 @@ def mu_law_encoding_reference(signal: NDArray[Any], quantization_channels: int) 
     """
     real = np.float64 if signal.dtype.itemsize == 8 else np.float32
     x, mu = signal.astype(real), real(quantization_channels - 1)
-    with np.errstate(over="ignore"):
-        compressed = np.sign(x) * np.log1p(mu * np.abs(x)) / np.log1p(mu)
-        code = (compressed + 1) / 2 * mu + real(0.5)
+    compressed = np.sign(x) * np.log1p(mu * np.abs(x)) / np.log1p(mu)
+    code = (compressed + 1) / 2 * mu + real(0.5)
     return np.where(np.isfinite(code), code, np.iinfo(np.int32).min).astype(np.int32)
 
 
@@ -131,15 +131,14 @@ def mu_law_decoding(
     return out
 
 
+@silent
 def mu_law_decoding_reference(signal_mu: NDArray[Any], quantization_channels: int) -> NDArray[Any]:
     """Decode mu-law codes to samples; nothing differs from the textbook."""
     mu = float(quantization_channels - 1)
     compressed = 2 * (signal_mu.astype(np.float64) / mu) - 1
-    with np.errstate(over="ignore"):
-        samples: NDArray[Any] = (
-            np.sign(compressed) * np.expm1(np.abs(compressed) * np.log1p(mu)) / mu
-        )
-        return samples.astype(np.float32)
+    samples = np.sign(compressed) * np.expm1(np.abs(compressed) * np.log1p(mu)) / mu
+    rounded: NDArray[Any] = samples.astype(np.float32)
+    return rounded
 
 
 def _check_channels(quantization_channels: int) -> int:

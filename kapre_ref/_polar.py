@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import native, real_dtype, result_array
+from kapre_ref._arrays import native, real_dtype, result_array, silent
 from kapre_ref._checks import check_floating_or_complex
 from kapre_ref._dispatch import kernels_for
 
@@ -50,6 +50,7 @@ def magnitude(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[An
     return out
 
 
+@silent
 def magnitude_reference(x: NDArray[Any]) -> NDArray[Any]:
     """Return the absolute value of a spectrum; nothing differs from the textbook."""
     return np.hypot(x.real.astype(np.float64), x.imag.astype(np.float64)).astype(
@@ -94,6 +95,7 @@ def phase(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
     return out
 
 
+@silent
 def phase_reference(x: NDArray[Any]) -> NDArray[Any]:
     """Return the angle of a spectrum; nothing differs from the textbook."""
     angle = np.arctan2(x.imag.astype(np.float64), x.real.astype(np.float64))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import checked_once, real_dtype, result_array
+from kapre_ref._arrays import checked_once, real_dtype, result_array, silent
 from kapre_ref._checks import check_flag, check_ndim, check_signal
 from kapre_ref._data_format import (
     CH_FIRST_STR,
@@ -93,6 +93,7 @@ def stft_magnitude(
     return run_spectrogram("stft_magnitude", x, plan, scale, formats, out)
 
 
+@silent
 def stft_magnitude_reference(
     x: NDArray[Any],
     n_fft: int = 2048,
@@ -181,6 +182,7 @@ def stft_mag_phase(
     return run_spectrogram("stft_mag_phase", x, plan, scale, formats, out, channel_factor=2)
 
 
+@silent
 def stft_mag_phase_reference(
     x: NDArray[Any],
     n_fft: int = 2048,
@@ -246,6 +248,7 @@ def run_spectrogram(
     return out
 
 
+@silent
 def spectra_reference(
     x: NDArray[Any],
     stft_parameters: tuple[int, int | None, int | None, str | None, bool, bool],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import checked_once, complex_dtype, native, real_dtype, result_array
+from kapre_ref._arrays import checked_once, complex_dtype, native, real_dtype, result_array, silent
 from kapre_ref._checks import (
     check_at_most,
     check_complex,
@@ -208,6 +208,7 @@ def stft(
     return out
 
 
+@silent
 def stft_reference(
     x: NDArray[Any],
     n_fft: int = 2048,
@@ -331,6 +332,7 @@ def inverse_stft(
     return out
 
 
+@silent
 def inverse_stft_reference(
     stfts: NDArray[Any],
     n_fft: int = 2048,
@@ -363,6 +365,7 @@ def inverse_stft_reference(
     return in_layout(signals, stfts.ndim - 2, output_data_format).astype(dtype)
 
 
+@silent
 def forward_window_reference(
     window_name: str | None, win_length: int, dtype: np.dtype[Any]
 ) -> NDArray[np.float64]:
@@ -372,6 +375,7 @@ def forward_window_reference(
     return get_window_fn_reference(window_name)(win_length, dtype=np.float64)
 
 
+@silent
 def inverse_window_reference(window: NDArray[np.float64], hop_length: int) -> NDArray[np.float64]:
     """Divide a window by the sum of its squares over all overlaps; 0 where that sum is 0."""
     total = _overlapped_squares(window, hop_length)
@@ -379,6 +383,7 @@ def inverse_window_reference(window: NDArray[np.float64], hop_length: int) -> ND
     return np.divide(window, total, out=np.zeros_like(window), where=total > 0)
 
 
+@silent
 def _overlapped_squares(window: NDArray[np.float64], hop_length: int) -> NDArray[np.float64]:
     n_overlaps = -(-len(window) // hop_length)
     squares = np.pad(window**2, (0, n_overlaps * hop_length - len(window)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import in_library_of
+from kapre_ref._arrays import in_library_of, silent
 from kapre_ref._checks import (
     check_at_least,
     check_at_most,
@@ -78,6 +78,7 @@ def hann_window(
     return in_library_of(hann_window_reference(length, periodic, dtype), like)
 
 
+@silent
 def hann_window_reference(
     window_length: int, periodic: bool = True, dtype: DTypeLike = np.float32
 ) -> NDArray[Any]:
@@ -137,6 +138,7 @@ def hamming_window(
     return in_library_of(hamming_window_reference(length, periodic, dtype), like)
 
 
+@silent
 def hamming_window_reference(
     window_length: int, periodic: bool = True, dtype: DTypeLike = np.float32
 ) -> NDArray[Any]:
@@ -209,6 +211,7 @@ def kaiser_window(
     return in_library_of(kaiser_window_reference(length, beta, dtype), like)
 
 
+@silent
 def kaiser_window_reference(
     window_length: int, beta: float = 12.0, dtype: DTypeLike = np.float32
 ) -> NDArray[Any]:
@@ -279,6 +282,7 @@ def kaiser_bessel_derived_window(
     return in_library_of(kaiser_bessel_derived_window_reference(length, beta, dtype), like)
 
 
+@silent
 def kaiser_bessel_derived_window_reference(
     window_length: int, beta: float = 12.0, dtype: DTypeLike = np.float32
 ) -> NDArray[Any]:
@@ -333,6 +337,7 @@ def vorbis_window(
     return in_library_of(vorbis_window_reference(length, dtype), like)
 
 
+@silent
 def vorbis_window_reference(window_length: int, dtype: DTypeLike = np.float32) -> NDArray[Any]:
     """Return a Vorbis window; odd lengths work by the same formula."""
     return _vorbis(window_length).astype(dtype)
@@ -409,6 +414,7 @@ def _full_name(window_name: str | None) -> str:
     return f"{name}_window" if f"{name}_window" in _WINDOWS else name
 
 
+@silent
 def coarse_window_reference(window_name: str | None, window_length: int) -> NDArray[np.float64]:
     """Return a window as Kapre's float32 arithmetic gives it where that shows.
 
