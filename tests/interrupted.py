@@ -111,41 +111,46 @@ def wait():
 
 def everywhere():
     """Interrupt at every single instruction of the pool; no slice may run on or begin after it."""
-    running, begun, seen = [], [], 0
+    begun, running = [], []
+    main = threading.get_ident()
 
     def work(start, stop):
-        begun.append(start)
+        begun.append(threading.get_ident())
         running.append(start)
-        time.sleep(3e-4)
+        time.sleep(3e-4 if threading.get_ident() == main else helper_seconds)
         running.remove(start)
 
     def trace(frame, event, argument):
-        nonlocal seen
+        nonlocal n_seen
         if frame.f_code.co_filename != pool.__file__:
             return None
         frame.f_trace_opcodes = True
         if event == "opcode":
-            seen += 1
-            if seen == chosen:
+            n_seen += 1
+            if n_seen == chosen:
                 raise KeyboardInterrupt
         return trace
 
-    for chosen in range(1, 100_000):
-        seen = 0
-        begun.clear()
+    chosen, interrupted = 0, True
+    while interrupted:
+        chosen, interrupted, n_seen = chosen + 1, False, 0
+        helper_seconds = 1e-2  # so that helpers are waited for
         sys.settrace(trace)
         try:
             pool.run_slices(work, 12, 1)
         except KeyboardInterrupt:
-            sys.settrace(None)
-        else:
-            sys.settrace(None)
-            break
+            interrupted = True
+        sys.settrace(None)
+        assert not running, chosen
         n_begun = len(begun)
-        assert not running, (chosen, running)
         time.sleep(1e-3)
         assert len(begun) == n_begun, chosen
-    assert sorted(begun) == list(range(12))
+        begun.clear()
+        helper_seconds = 3e-4
+        pool.run_slices(work, 12, 1)
+        assert len(begun) == 12, chosen
+        assert len(set(begun)) > 1, chosen  # no thread is lost
+        begun.clear()
     print(chosen)
 
 

@@ -105,6 +105,7 @@ def _join(slices, begun, helpers):
     while True:
         try:
             slices.clear()
+            _state.inside = False  # if an interruption came before `work` could say so
             for helper in helpers:
                 helper.cancel()
             # A helper leaves the list before its lock is released. So the lock of one that is seen
