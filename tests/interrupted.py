@@ -110,15 +110,24 @@ def wait():
 
 
 def everywhere():
-    """Interrupt at every single instruction of the pool; no slice may run on or begin after it."""
+    """Interrupt at every single instruction of the pool; no slice may run on or begin after it.
+
+    The next call has helpers too: no thread is lost.
+    """
     begun, running = [], []
     main = threading.get_ident()
 
     def work(start, stop):
         begun.append(threading.get_ident())
         running.append(start)
-        time.sleep(3e-4 if threading.get_ident() == main else helper_seconds)
+        time.sleep(3e-4 if threading.get_ident() == main else 1e-2)  # helpers are waited for
         running.remove(start)
+
+    def work_with_others(start, stop):
+        begun.append(threading.get_ident())
+        deadline = time.monotonic() + 20
+        while len(set(begun)) == 1 and time.monotonic() < deadline:
+            time.sleep(1e-4)
 
     def trace(frame, event, argument):
         nonlocal n_seen
@@ -134,7 +143,6 @@ def everywhere():
     chosen, interrupted = 0, True
     while interrupted:
         chosen, interrupted, n_seen = chosen + 1, False, 0
-        helper_seconds = 1e-2  # so that helpers are waited for
         sys.settrace(trace)
         try:
             pool.run_slices(work, 12, 1)
@@ -146,10 +154,9 @@ def everywhere():
         time.sleep(1e-3)
         assert len(begun) == n_begun, chosen
         begun.clear()
-        helper_seconds = 3e-4
-        pool.run_slices(work, 12, 1)
+        pool.run_slices(work_with_others, 12, 1)
         assert len(begun) == 12, chosen
-        assert len(set(begun)) > 1, chosen  # no thread is lost
+        assert len(set(begun)) > 1, chosen
         begun.clear()
     print(chosen)
 
