@@ -7,6 +7,7 @@ from kapre_ref.kernels.cpu.blocks import for_items
 from kapre_ref.kernels.cpu.jit import inlined, kernel, summing_kernel
 from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.pool import run_slices
+from kapre_ref.kernels.cpu.sums import SQUARES, TERMS, sum_pairwise
 from kapre_ref.kernels.cpu.vector import MAX_VECTOR_BYTES, vector_function
 
 _BYTE_SECONDS = 1e-10  # of reading or writing one
@@ -14,6 +15,7 @@ _BYTE_SECONDS = 1e-10  # of reading or writing one
 # not stay in them anyway; frames must be long enough to be whole lines for the most part.
 _STREAMED_BYTES, _STREAMED_FRAME_BYTES = 1 << 25, 1 << 9
 _FRAMES_AT_ONCE = 1 << 10  # whose energies are added up from those of pieces in L1
+_FEW = 512  # terms, whose rounding errors do not add up to much in whatever order
 
 
 def frame(signals, hop_length, pad_value, out):
@@ -53,13 +55,14 @@ def energy(signals, frame_length, hop_length, pad_value, scale, out):
     with np.errstate(over="ignore"):
         pad_energy = dtype.type(pad_value) ** 2
     parameters = frame_length, hop_length, pad_energy, dtype.type(scale)
+    sum_slice = _sum_plainly if config.DISABLE_JIT else _sum_squares
 
     def measure(samples, energies):
         energies = energies.reshape(-1, out.shape[2])
         samples = samples.reshape(len(energies), -1)
 
         def run(start, stop):
-            _sum_squares(samples, *parameters, energies, start, stop)
+            sum_slice(samples, *parameters, energies, start, stop)
 
         n_bytes = energies.nbytes * frame_length
         run_slices(run, energies.size, n_bytes * _BYTE_SECONDS)
@@ -126,7 +129,7 @@ def stream_rows(emitter, source, stride, target, n_bytes, n_rows, line):
     emitter.drain()
 
 
-@summing_kernel
+@kernel
 def _sum_squares(samples, frame_length, hop_length, pad_energy, scale, energies, start, stop):
     # Frames overlap: each hop is squared and summed once. A frame is `n_hops` of them and the first
     # `rest` samples of one more.
@@ -140,20 +143,30 @@ def _sum_squares(samples, frame_length, hop_length, pad_energy, scale, energies,
         row, first = divmod(index, energies.shape[1])
         n = min(n_at_once, stop - index, energies.shape[1] - first)
         index += n
-        for i in range(n + n_hops):
-            at = (first + i) * hop_length
-            rests[i] = _energy(samples[row, at : at + rest], scale)
-            if n_hops:  # else what lies between the frames does not count
-                hops[i] = rests[i] + _energy(samples[row, at + rest : at + hop_length], scale)
+        signal, results = samples[row], energies[row, first : first + n]
+        if max(rest, hop_length - rest if n_hops else 0) > _FEW:
+            _square_long_hops(signal, first, hop_length, rest, n_hops, scale, hops, rests, n)
+        else:
+            _square_hops(signal, first, hop_length, rest, n_hops, scale, hops, rests, n)
+        if n_hops > _FEW:
+            _add_many_hops(hops, n_hops, scale, results)
+        else:
+            _add_hops(hops, n_hops, scale, results)
         for i in range(n):
+            total = results[i] + rests[i + n_hops]
             missing = (first + i) * hop_length + frame_length - samples.shape[1]
-            total = rests[i + n_hops]
             if missing > 0:  # and not 0 * inf
                 total += missing * pad_energy
-            inside = hops[i : i + n_hops]
-            for j in range(inside.size):
-                total += inside[j]
-            energies[row, first + i] = total * scale
+            results[i] = total * scale
+
+
+@summing_kernel
+def _square_hops(samples, first, hop_length, rest, n_hops, scale, hops, rests, n):
+    for i in range(n + n_hops):
+        at = (first + i) * hop_length
+        rests[i] = _energy(samples[at : at + rest], scale)
+        if n_hops:  # else what lies between the frames does not count
+            hops[i] = rests[i] + _energy(samples[at + rest : at + hop_length], scale)
 
 
 @inlined
@@ -162,3 +175,49 @@ def _energy(samples, scale):
     for j in range(samples.size):
         total += samples[j] * samples[j]
     return total
+
+
+@kernel
+def _square_long_hops(samples, first, hop_length, rest, n_hops, scale, hops, rests, n):
+    item, source = samples.itemsize, samples.ctypes.data
+    of_hops, of_rests = hops.ctypes.data, rests.ctypes.data
+    for i in range(n + n_hops):
+        at = (first + i) * hop_length
+        n_inside = max(min(samples.size - at, hop_length), 0)
+        n_rest = min(rest, n_inside)
+        place = source + at * item
+        rests[i] = 0
+        if n_rest:
+            sum_pairwise(scale, SQUARES, place, n_rest, of_rests + i * item)
+        if n_hops:
+            place += rest * item
+            sum_pairwise(scale, SQUARES, place, n_inside - n_rest, of_hops + i * item)
+            hops[i] += rests[i]
+
+
+@summing_kernel
+def _add_hops(hops, n_hops, scale, totals):
+    for i in range(totals.size):
+        inside = hops[i : i + n_hops]
+        total = scale - scale
+        for j in range(inside.size):
+            total += inside[j]
+        totals[i] = total
+
+
+@kernel
+def _add_many_hops(hops, n_hops, scale, totals):
+    source, target, item = hops.ctypes.data, totals.ctypes.data, hops.itemsize
+    for i in range(totals.size):
+        sum_pairwise(scale, TERMS, source + i * item, n_hops, target + i * item)
+
+
+def _sum_plainly(samples, frame_length, hop_length, pad_energy, scale, energies, start, stop):
+    with np.errstate(all="ignore"):
+        for index in range(start, stop):
+            row, i = divmod(index, energies.shape[1])
+            frame = samples[row, i * hop_length : i * hop_length + frame_length]
+            energy = np.sum(frame * frame)
+            if len(frame) < frame_length:
+                energy += (frame_length - len(frame)) * pad_energy
+            energies[row, i] = energy * scale

@@ -311,6 +311,14 @@ class Emitter:
         mask = ir.Constant(ir.VectorType(_I32, len(lanes)), list(lanes))
         return Value(self, self.builder.shuffle_vector(a.llvm, b.llvm, mask))
 
+    def sum_of_lanes(self, x):
+        """Return the sum of a vector's lanes, as a number: in halves, halves of these and so on."""
+        n = self.lanes
+        while n > 1:
+            n //= 2
+            x = self.shuffle(x, x, range(n)) + self.shuffle(x, x, range(n, 2 * n))
+        return Value(self, self.builder.extract_element(x.llvm, ir.Constant(_I32, 0)))
+
     # Control.
 
     @contextmanager
