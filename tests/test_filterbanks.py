@@ -147,6 +147,23 @@ class TestFilterbankMel:
             oracle = kr.filterbank_mel_reference(22050, 129, 128)
         np.testing.assert_array_equal(oracle, weights)
 
+    @pytest.mark.parametrize(("n_mels", "n_empty"), [(95, 0), (96, 1)])
+    def test_a_single_empty_band_is_told(self, n_mels, n_empty):
+        def spectrogram():
+            signal = np.ones(256, np.float32)
+            return kr.melspectrogram(signal, n_fft=256, sample_rate=16000, n_mels=n_mels)
+
+        for call in (lambda: kr.filterbank_mel(16000, 129, n_mels), spectrogram):
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                call()
+            texts = [str(warning.message) for warning in told]
+            assert len(texts) == n_empty
+            assert all(text.startswith("1 of 96 mel bands are empty") for text in texts)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert (~kr.filterbank_mel(16000, 129, n_mels).any(axis=0)).sum() == n_empty
+
     @pytest.mark.parametrize("norm", [1, 2, np.inf, 0, "slaney"])
     def test_empty_bands_have_no_norm(self, norm):
         with pytest.warns(UserWarning, match="mel bands are empty"):

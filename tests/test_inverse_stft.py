@@ -113,6 +113,18 @@ class TestInverseStft(TakesOut):
         inside = slice(n_fft, 11 * n_fft)
         assert_oracle_close(got[inside], expected[inside])
 
+    def test_window_is_kapres_where_frames_do_not_overlap(self, backend):
+        # Recorded: InverseSTFT of Kapre 0.4.1 with TensorFlow 2.20 on frames of ones, n_fft and
+        # hop_length 1024. They are divided by the window, of which float32 keeps few digits.
+        frames = np.zeros((1, 3, 513), np.complex64)
+        frames[..., 0] = 1024
+        options = {"n_fft": 1024, "hop_length": 1024, "forward_window_name": "vorbis_window"}
+        got = backend.numpy(kr.inverse_stft(backend.array(frames), **options))[0]
+        kapre = [5521.607421875, 10822.2158203125, 30061.794921875, 270574.96875]
+        np.testing.assert_allclose(got[1020:1024], kapre, rtol=5e-6)
+        exact = kr.inverse_stft(backend.array(frames.astype(np.complex128)), **options)
+        assert backend.numpy(exact)[0, 1023] == pytest.approx(270545.69196582, rel=1e-11)
+
     def test_gaps_are_zero(self, backend, rng):
         x = self.example(rng, (4, 33), np.complex64)
         got = self.run(backend, x, {"n_fft": 64, "hop_length": 80})

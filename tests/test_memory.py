@@ -35,6 +35,15 @@ def kept_bytes():
     return sum(loan.memory.nbytes for loan in _kept._loans.values())
 
 
+def arrays_in(value):
+    """List the arrays of a table, however deep they are in it."""
+    if isinstance(value, np.ndarray):
+        return [value]
+    cells = getattr(value, "__closure__", None) or ()
+    parts = value if isinstance(value, tuple | list) else [cell.cell_contents for cell in cells]
+    return [array for part in parts for array in arrays_in(part)]
+
+
 class TestResults:
     def test_memory_serves_again(self):
         x = result(2)
@@ -131,6 +140,17 @@ class TestTables:
         table(1)
         _kept.release_memory()
         assert told == [1]
+
+    def test_cannot_be_written(self):
+        x = np.random.default_rng(0).uniform(-1, 1, 4000).astype(np.float32)
+        for n_fft in (128, 127, 509):  # our own transform, of both kinds, and SciPy's
+            kr.inverse_stft(kr.stft(x, n_fft=n_fft), n_fft=n_fft)
+            kr.melspectrogram(x, n_fft=n_fft, n_mels=8, return_decibel=True)
+        kr.logmel_to_mfcc(x.reshape(100, 40))
+        kr.mu_law_decoding(kr.mu_law_encoding(x, 256), 256)
+        kept = [array for values, key, *_ in _kept._tables for array in arrays_in(values[key])]
+        assert len(kept) >= 6
+        assert not [array.shape for array in kept if array.flags.writeable]
 
     def test_size_is_that_of_all_arrays(self):
         arrays = np.zeros(1000), [np.zeros(10, np.float32)], Addresses()

@@ -134,9 +134,10 @@ class TestVorbisWindow(HalvesOfPowerOne):
 
 class TestAllWindows:
     @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize("length", [1, 2, 17])
     @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", np.float32, ">f4"], ids=str)
-    def test_dtype_is_rounded_to_once(self, name, dtype):
-        window, exact = (kr.get_window_fn(name)(17, dtype=one) for one in (dtype, np.float64))
+    def test_dtype_is_rounded_to_once(self, name, length, dtype):
+        window, exact = (kr.get_window_fn(name)(length, dtype=one) for one in (dtype, np.float64))
         assert window.dtype == np.dtype(dtype).newbyteorder("=")
         np.testing.assert_array_equal(window, exact.astype(window.dtype))
 
