@@ -52,6 +52,7 @@ def native(x: NDArray[Any]) -> NDArray[Any]:
     return copy
 
 
+@lru_cache(maxsize=64)
 def native_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return a dtype in this machine's byte order: NumPy's own object, if it is a number's.
 

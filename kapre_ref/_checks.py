@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -38,11 +39,16 @@ def check_array(name: str, x: Any) -> None:
 
 def _check_dtype(name: str, x: Any, allowed: Collection[str]) -> None:
     check_array(name, x)
-    if x.dtype.name not in allowed:
+    if _name_of(x.dtype) not in allowed:
         cure = ""
         if x.dtype.kind in "iu" and "float32" in allowed:
             cure = f"; convert it first, e.g. {name}.astype('float32')"
         raise TypeError(f"{name} must have dtype {_either(allowed)}, got {x.dtype}{cure}")
+
+
+@lru_cache(maxsize=64)
+def _name_of(dtype: np.dtype[Any]) -> str:
+    return dtype.name  # which NumPy puts together anew each time
 
 
 def check_floating(name: str, x: Any) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 from numba.core import config
 
-from kapre_ref._band_weights import Bands
+from kapre_ref._band_weights import bands_of
 from kapre_ref.kernels.cpu.band_products import pair_tables, spoil_bands, sum_pairs
 from kapre_ref.kernels.cpu.blocks import for_rows
 from kapre_ref.kernels.cpu.epilogues import any_is_long, sum_bands, sum_zeros
@@ -28,8 +28,12 @@ def apply_filterbank(spectra, filterbank, out):
         out[...] = 0
     elif out.size:
         dtype = working_dtype(out.dtype)
-        bands = Bands(len(filterbank), *_find_bands(contiguous(filterbank, dtype)))
-        for_rows(band_sums(bands, dtype), spectra, out, dtype, spectra.size * _BIN_SECONDS)
+        weights = contiguous(filterbank, dtype)
+        if config.DISABLE_JIT:
+            sums = band_sums(bands_of(weights), dtype)
+        else:  # every call looks for the bands, since the filterbank may have been changed
+            sums = _compiled_sums(len(weights), *_find_bands(weights))
+        for_rows(sums, spectra, out, dtype, spectra.size * _BIN_SECONDS)
 
 
 def band_sums(bands, dtype):
@@ -38,32 +42,32 @@ def band_sums(bands, dtype):
     Which way that is, the filterbank alone decides, so that a frame's bits do not depend on how
     many there are.
     """
-    n_freq, n_bands = bands.n_freq, len(bands.counts)
-    bands = bands._replace(
-        firsts=contiguous(bands.firsts, np.dtype(np.int32)),
-        counts=contiguous(bands.counts, np.dtype(np.int32)),
-        weights=contiguous(bands.weights, dtype),
-    )
     if config.DISABLE_JIT:
-        return lambda frames, out: multiply_plainly(frames, _columns(bands), out)
-    if len(bands.weights) > _SPARSE * n_freq * n_bands:
+        return lambda frames, out: multiply_plainly(frames, _columns(bands, dtype), out)
+    firsts, counts = bands.firsts.astype(np.int32), bands.counts.astype(np.int32)
+    return _compiled_sums(bands.n_freq, firsts, counts, bands.weights.astype(dtype))
+
+
+def _compiled_sums(n_freq, firsts, counts, weights):
+    """Do the same for bands in writeable arrays, as compiled code returns them."""
+    n_bands, dtype = len(counts), weights.dtype
+    if len(weights) > _SPARSE * n_freq * n_bands:
         matrix = np.zeros((n_freq, n_bands), dtype)
-        _fill_matrix(bands.firsts, bands.counts, bands.weights, matrix)
+        _fill_matrix(firsts, counts, weights, matrix)
         return product(matrix, dtype)
     lanes, unit = n_lanes(dtype), dtype.type(1)
     if n_freq * vector_bytes() > _TURNED_BYTES:
-        tables = pair_tables(n_freq, lanes, bands.firsts, bands.counts, bands.weights)
+        tables = *pair_tables(n_freq, lanes, firsts, counts, weights), firsts, counts
 
         def sum_slice(frames, out):
-            sum_pairs(unit, *tables, bands.firsts, bands.counts, frames, out)
+            sum_pairs(unit, *tables, frames, out)
 
         granule = 2
     else:
+        tables = firsts, counts, weights
 
         def sum_slice(frames, out):
-            _sum_rows(
-                unit, lanes, vector_bytes(), bands.firsts, bands.counts, bands.weights, frames, out
-            )
+            _sum_rows(unit, lanes, vector_bytes(), *tables, frames, out)
 
         granule = lanes
 
@@ -78,11 +82,11 @@ def band_sums(bands, dtype):
     return sum_rows
 
 
-def _columns(bands):
+def _columns(bands, dtype):
     """Yield the weights of one band after the other, with the zeros around them."""
     place = 0
     for first, count in zip(bands.firsts, bands.counts, strict=True):
-        column = np.zeros(bands.n_freq, bands.weights.dtype)
+        column = np.zeros(bands.n_freq, dtype)
         column[first : first + count] = bands.weights[place : place + count]
         place += count
         yield column

@@ -1,6 +1,7 @@
 """Room for results, and the precision that they are computed in."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -27,6 +28,7 @@ def asarray(constant, like):
     return constant
 
 
+@lru_cache(maxsize=64)
 def working_dtype(dtype):
     """Return the dtype to compute in: float32 for float16, else the same."""
     return np.promote_types(dtype, np.float32)
