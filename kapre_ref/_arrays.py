@@ -76,6 +76,11 @@ def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return native_dtype(dtype)
 
 
+def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype that kernels compute in: float64 for float64, else float32."""
+    return np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
+
+
 def in_library_of(constant: NDArray[Any], like: NDArray[Any] | None) -> NDArray[Any]:
     """Return a freshly made NumPy array in the library of `like`; None means NumPy."""
     if like is None:

@@ -11,6 +11,7 @@ from kapre_ref._checks import (
     check_array,
     check_at_most,
     check_floating,
+    check_in_range,
     check_integer,
     check_ndim,
     check_number,
@@ -100,6 +101,7 @@ def spec_augment(
     n_time_masks = check_integer("n_time_masks", n_time_masks, 0)
     n_freq_masks = check_integer("n_freq_masks", n_freq_masks, 0)
     mask_value = check_number("mask_value", mask_value)
+    check_in_range("mask_value", mask_value, native_dtype(x.dtype))
     _check_rng(rng)
     out = result_array(x, x.shape, x.dtype, out)
     times = masks_reference(len(spectra), n_frames, time_mask_param, n_time_masks, rng)

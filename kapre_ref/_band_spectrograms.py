@@ -18,6 +18,7 @@ from kapre_ref._filterbanks import (
     bands_of_logs,
     bands_of_mels,
     check_band_edges,
+    check_edges,
     check_norm,
     check_spread,
     check_top,
@@ -280,6 +281,7 @@ def _mel_plan(
     n_mels = check_integer("n_mels", n_mels, 1)
     f_min, f_max = check_band_edges(sample_rate, f_min, f_max, prefix="mel_")
     htk, norm = check_flag("mel_htk", htk), check_norm("mel_norm", norm)
+    check_edges(n_mels, f_min, f_max, htk, prefix="mel_")
     parameters = (sample_rate, plan.n_freq, n_mels, f_min, f_max, htk)
     return replace(
         plan,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _FLOATS = ("float16", "float32", "float64")
 _COMPLEX = ("complex64", "complex128")
 _MOST = 2**31 - 1  # of anything counted; products of two such still fit 64 bits
+_LEAST_RANGE = 65504.0  # that of float16
 _CURES = {
     "MaskedArray": "fill it first, with {name}.filled(value)",
     "matrix": "pass numpy.asarray({name})",
@@ -148,6 +149,19 @@ def check_positive(name: str, value: Any, infinite: bool = False) -> float:
     if number <= 0:
         raise ValueError(f"{name} must be positive, got {_shown(value)}")
     return number
+
+
+def check_in_range(name: str, value: float, dtype: np.dtype[Any]) -> None:
+    """Require a finite number that a dtype does not round to infinity."""
+    if abs(value) <= _LEAST_RANGE:
+        return
+    with np.errstate(all="ignore"):
+        fits = np.isfinite(dtype.type(value))
+    if not fits:
+        raise ValueError(
+            f"{name} must be in the range of {dtype.name}, from {np.finfo(dtype).min:g} to "
+            f"{np.finfo(dtype).max:g}, got {_shown(value)}"
+        )
 
 
 def check_at_least(name: str, value: float, minimum: float, what: str) -> None:

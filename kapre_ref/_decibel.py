@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kapre_ref._arrays import native, real_dtype, result_array, silent
-from kapre_ref._checks import check_floating, check_positive
+from kapre_ref._arrays import native, real_dtype, result_array, silent, working_dtype
+from kapre_ref._checks import check_floating, check_in_range, check_positive
 from kapre_ref._dispatch import kernels_for
 
 if TYPE_CHECKING:
@@ -35,6 +35,12 @@ def check_decibel_scale(
         # Infinite stands for no limit. A kernel gets a number, since inf - inf would be NaN.
         min(check_positive(prefix + "dynamic_range", dynamic_range, infinite=True), _NO_LIMIT),
     )
+
+
+def check_scale_in_range(scale: DecibelScale, dtype: np.dtype[Any], prefix: str = "") -> None:
+    """Require magnitudes that the dtype has in which they are compared."""
+    check_in_range(prefix + "ref_value", scale.ref_value, working_dtype(dtype))
+    check_in_range(prefix + "amin", scale.amin, working_dtype(dtype))
 
 
 def magnitude_to_decibel(
@@ -69,8 +75,8 @@ def magnitude_to_decibel(
     TypeError
         If `x` is not a floating NumPy or CuPy array, or a number is of the wrong kind.
     ValueError
-        If a number is not positive and finite (`dynamic_range` may be infinite), or `out` does not
-        fit.
+        If a number is not positive and finite (`dynamic_range` may be infinite) or beyond the range
+        of float32 (of float64 for such an `x`), or `out` does not fit.
 
     Notes
     -----
@@ -92,6 +98,7 @@ def magnitude_to_decibel(
     """
     check_floating("x", x)
     scale = check_decibel_scale(ref_value, amin, dynamic_range)
+    check_scale_in_range(scale, x.dtype)
     out = result_array(x, x.shape, x.dtype, out)
     kernels_for(x).magnitude_to_decibel(_items(native(x)), scale, _items(out))
     return out

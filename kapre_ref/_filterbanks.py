@@ -122,6 +122,7 @@ def filterbank_mel(
     n_mels = check_integer("n_mels", n_mels, 1)
     f_min, f_max = check_band_edges(sample_rate, f_min, f_max)
     parameters = (sample_rate, n_freq, n_mels, f_min, f_max, check_flag("htk", htk))
+    check_edges(*parameters[2:])
     dtype = check_floating_dtype("dtype", dtype)
     norm = check_norm("norm", norm)
     warn_of_empty_bands(count_empty_bands(*parameters), n_mels, n_freq)
@@ -420,6 +421,16 @@ def check_band_edges(
     if highest - lowest < 1e-6 * sample_rate:
         raise ValueError(f"{prefix}f_min must be less than {prefix}f_max={highest:g}, got {f_min}")
     return lowest, highest
+
+
+def check_edges(n_mels: int, f_min: float, f_max: float, htk: bool, prefix: str = "") -> None:
+    """Check that float64 tells the edges of neighbouring bands apart."""
+    edges = mel_edges_reference(n_mels, f_min, f_max, htk)
+    if np.diff(edges).min() < np.finfo(np.float64).tiny:
+        raise ValueError(
+            f"n_mels must be so small that edges of bands from {prefix}f_min={f_min:g} to "
+            f"{prefix}f_max={f_max:g} differ in float64, got {n_mels}"
+        )
 
 
 def check_norm(name: str, norm: str | float | None) -> str | float | None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import native, real_dtype, result_array, silent
+from kapre_ref._arrays import native, native_dtype, real_dtype, result_array, silent, working_dtype
 from kapre_ref._checks import (
     check_at_most,
     check_flag,
+    check_in_range,
     check_integer,
     check_number,
     check_positive,
@@ -102,7 +103,7 @@ def frame(
     hop_length = check_integer("hop_length", hop_length, 1)
     check_at_most("hop_length", hop_length, frame_length, f"frame_length={frame_length}")
     pad_end = check_flag("pad_end", pad_end)
-    pad_value = check_number("pad_value", pad_value) if pad_end else 0.0
+    pad_value = _check_pad_value(pad_value, x.dtype) if pad_end else 0.0
     check_data_format("data_format", data_format)
     signals = signal_view("x", native(x), data_format)  # (batch, channel, time)
     n_frames = count_frames(signals.shape[2], frame_length, hop_length, pad_end)
@@ -111,6 +112,12 @@ def frame(
     frames = spectrogram_view("out", out, data_format)
     kernels_for(x).frame(signals, hop_length, pad_value, frames)
     return out
+
+
+def _check_pad_value(pad_value: float, dtype: np.dtype[Any]) -> float:
+    pad_value = check_number("pad_value", pad_value)
+    check_in_range("pad_value", pad_value, native_dtype(dtype))
+    return pad_value
 
 
 @silent
@@ -194,14 +201,19 @@ def energy(
     ref_duration = check_positive("ref_duration", ref_duration)
     frame_length = check_integer("frame_length", frame_length, 1)
     hop_length = check_integer("hop_length", hop_length, 1)
+    scale = ref_duration / (frame_length / sample_rate)
+    if scale > float(np.finfo(working_dtype(x.dtype)).max):
+        raise ValueError(
+            f"ref_duration must be so short that ref_duration * sample_rate / frame_length is in "
+            f"the range of {working_dtype(x.dtype)}, got {ref_duration} and {scale:g}"
+        )
     pad_end = check_flag("pad_end", pad_end)
-    pad_value = check_number("pad_value", pad_value) if pad_end else 0.0
+    pad_value = _check_pad_value(pad_value, x.dtype) if pad_end else 0.0
     check_data_format("data_format", data_format)
     signals = signal_view("x", native(x), data_format)  # (batch, channel, time)
     n_frames = count_frames(signals.shape[2], frame_length, hop_length, pad_end)
     shape = layout_shape((*signals.shape[:2], n_frames), x.ndim - 1, data_format)
     out = result_array(x, shape, x.dtype, out)
-    scale = ref_duration / (frame_length / sample_rate)
     energies = signal_view("out", out, data_format)
     kernels_for(x).energy(signals, frame_length, hop_length, pad_value, scale, energies)
     return out

@@ -16,7 +16,12 @@ from kapre_ref._data_format import (
     signal_view,
     spectrogram_view,
 )
-from kapre_ref._decibel import DecibelScale, check_decibel_scale, rounded_decibels_reference
+from kapre_ref._decibel import (
+    DecibelScale,
+    check_decibel_scale,
+    check_scale_in_range,
+    rounded_decibels_reference,
+)
 from kapre_ref._dispatch import kernels_for
 from kapre_ref._filterbanks import warn_of_empty_bands
 from kapre_ref._polar import magnitude_reference, phase_reference
@@ -233,6 +238,8 @@ def run_spectrogram(
     input_data_format, output_data_format = formats
     check_data_format("output_data_format", output_data_format)
     signals = check_signals(x, input_data_format)
+    if scale is not None:
+        check_scale_in_range(scale, x.dtype, prefix="db_")
     batch, channel, n_samples = signals.shape
     n_bands = plan.n_freq if plan.n_bands is None else plan.n_bands
     shape = layout_shape(

@@ -265,12 +265,14 @@ def may_share_memory(a, b, max_work=None):
     return False
 
 
+@np.errstate(all="ignore")  # a device warns of no arithmetic
 def _rfft(a, n=None, axis=-1, norm=None):
     if a.dtype == np.float16:
         raise TypeError("cupy.fft.rfft does not support float16")
     return _wrap(np.fft.rfft(_unwrap(a), n, axis, norm))
 
 
+@np.errstate(all="ignore")
 def _irfft(a, n=None, axis=-1, norm=None):
     return _wrap(np.fft.irfft(_unwrap(a), n, axis, norm))
 

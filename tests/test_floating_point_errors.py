@@ -1,8 +1,10 @@
 """What a caller asked NumPy to do about overflow and the like never reaches into an operation."""
 
 import inspect
+import re
 import warnings
 
+import fake_cupy
 import numpy as np
 import pytest
 from operation import FIRST
@@ -14,7 +16,7 @@ FLOATS = ("float16", "float32", "float64")
 KINDS = ("mixture", "largest", "smallest", "infinite", "NaN", "zeros")
 STFT = {"n_fft": 16, "hop_length": 4}
 PRIME = {"n_fft": 74, "pad_begin": True, "pad_end": True, "window_name": "vorbis_window"}
-DECIBEL = {"return_decibel": True, "db_amin": 5e-324, "db_ref_value": 1.7e308}
+DECIBEL = {"return_decibel": True, "db_amin": 5e-324, "db_ref_value": 3e38}
 SIGNAL, SPECTRUM, COMPLEX = (2, 2, 300), (2, 2, 9, 17), (2, 2, 5, 9)
 
 # operation: shape of its array, and the options of each call
@@ -31,7 +33,7 @@ OPERATIONS = {
     "magnitude": (COMPLEX, [{}]),
     "magnitude_to_decibel": (
         SPECTRUM,
-        [{}, {"amin": 5e-324, "dynamic_range": 1.7e308}, {"ref_value": 1.7e308, "amin": 1e300}],
+        [{}, {"amin": 5e-324, "dynamic_range": 1.7e308}, {"ref_value": 3e38, "amin": 1e38}],
     ),
     "melspectrogram": (SIGNAL, [STFT, PRIME | DECIBEL, STFT | {"mel_norm": 3.0}]),
     "mu_law_decoding": (SPECTRUM, [{"quantization_channels": n} for n in (2, 65536)]),
@@ -153,8 +155,92 @@ class TestNothingIsRaised:
         assert_same(forward, x)
         assert_same(inverse, leniently(forward, x))
 
+    @pytest.mark.parametrize("name", OPERATIONS)
+    def test_gpu(self, name):
+        with fake_cupy.installed() as cupy:
+            args, options, generator = arguments(name, "float32", "mixture")
+            args = [cupy.asarray(x) for x in args]
+            for more in OPERATIONS[name][1]:
+                rng = {"rng": np.random.default_rng(1)} if generator else {}
+                strictly(getattr(kr, name), *args, **options, **more, **rng)
+
     def test_every_function_is_here(self):
         functions = {name for name in kr.__all__ if callable(getattr(kr, name))}
         operations = {name.removesuffix("_reference") for name in functions}
         covered = {*OPERATIONS, *CONSTRUCTORS, "perfectly_reconstructing_stft_istft"}
         assert operations - covered == OTHERS
+
+
+# operation: shape of its array, what else it needs, and the number
+NUMBERS = [
+    ("energy", SIGNAL, {"frame_length": 9, "hop_length": 5}, "sample_rate"),
+    ("energy", SIGNAL, {"frame_length": 9, "hop_length": 5}, "ref_duration"),
+    ("energy", SIGNAL, {"frame_length": 9, "hop_length": 7, "pad_end": True}, "pad_value"),
+    ("frame", SIGNAL, {"frame_length": 9, "hop_length": 7, "pad_end": True}, "pad_value"),
+    ("spec_augment", SPECTRUM, {"freq_mask_param": 3, "time_mask_param": 2}, "mask_value"),
+    ("magnitude_to_decibel", SPECTRUM, {}, "ref_value"),
+    ("magnitude_to_decibel", SPECTRUM, {}, "amin"),
+    ("magnitude_to_decibel", SPECTRUM, {}, "dynamic_range"),
+    *(
+        ("stft_magnitude", SIGNAL, {"n_fft": n_fft, "return_decibel": True}, number)
+        for number in ("db_amin", "db_ref_value", "db_dynamic_range")
+        for n_fft in (16, 74)
+    ),
+    *(
+        ("melspectrogram", SIGNAL, {"n_fft": 16, "n_mels": 3, "mel_htk": htk}, number)
+        for number in ("sample_rate", "mel_f_min", "mel_f_max", "mel_norm")
+        for htk in (False, True)
+    ),
+    *(
+        ("log_frequency_spectrogram", SIGNAL, {"n_fft": 16, "log_n_bins": 3}, number)
+        for number in ("sample_rate", "log_f_min", "log_spread")
+    ),
+]
+SIZES = [5e-324, 1e-310, 1e-45, 1e-30, 65504.0, 7e4, 3.4e38, 3.5e38, 1e200, 1.7e308, np.inf]
+
+
+class TestNumbersAtTheEdges:
+    """A number works, or a ValueError tells its name and its range: nothing comes from inside."""
+
+    @pytest.mark.parametrize("dtype", FLOATS)
+    @pytest.mark.parametrize(("name", "shape", "options", "number"), NUMBERS)
+    def test_works_or_is_refused(self, name, shape, options, number, dtype):
+        x = np.random.default_rng(2).uniform(-1, 1, shape).astype(dtype)
+        options = options | {
+            parameter: FIRST
+            for parameter in ("data_format", "input_data_format", "output_data_format")
+            if parameter in inspect.signature(getattr(kr, name)).parameters
+        }
+        n_refused = 0
+        for value in [*SIZES, *(-size for size in SIZES)]:
+            options = options | {number: value}
+            if name == "spec_augment":
+                options["rng"] = np.random.default_rng(1)
+            try:
+                got = strictly(getattr(kr, name), x, **options)
+            except (ValueError, RuntimeError) as error:
+                if isinstance(error, Warning) or not re.match(r"\w+ must ", str(error)):
+                    raise
+                n_refused += 1
+                continue
+            oracle = getattr(kr, f"{name}_reference")
+            if name == "spec_augment":
+                options["rng"] = np.random.default_rng(1)
+            expected = strictly(oracle, x, **options)
+            assert np.array_equal(np.isfinite(got), np.isfinite(expected))
+        assert n_refused
+
+    @pytest.mark.parametrize(("dtype", "largest"), [("float16", 65504.0), ("float32", 3.4e38)])
+    @pytest.mark.parametrize("sign", [-1, 1])
+    def test_range_is_named(self, dtype, largest, sign):
+        x = np.zeros(7, dtype)
+        assert kr.frame(x, 4, 4, True, sign * largest)[-1, -1] == np.array(sign * largest, dtype)
+        message = f"pad_value must be in the range of {dtype}, from -.* to .*, got .*"
+        with pytest.raises(ValueError, match=message):
+            kr.frame(x, 4, 4, True, sign * largest * 1.01)
+
+    def test_decibels_are_in_the_range_they_are_computed_in(self):
+        x = np.ones(3, np.float16)
+        assert kr.magnitude_to_decibel(x, ref_value=1e5)[0] == -50
+        with pytest.raises(ValueError, match="db_amin must be in the range of float32"):
+            kr.stft_magnitude(x, 2, return_decibel=True, db_amin=1e39)

@@ -52,9 +52,9 @@ def energy(signals, frame_length, hop_length, pad_value, scale, out):
     if not out.size:
         return
     dtype = working_dtype(out.dtype)
-    with np.errstate(over="ignore"):
-        pad_energy = dtype.type(pad_value) ** 2
-    parameters = frame_length, hop_length, pad_energy, dtype.type(scale)
+    with np.errstate(all="ignore"):
+        pad_energy, scale = dtype.type(pad_value) ** 2, dtype.type(scale)
+    parameters = frame_length, hop_length, pad_energy, scale
     sum_slice = _sum_plainly if config.DISABLE_JIT else _sum_squares
 
     def measure(samples, energies):
