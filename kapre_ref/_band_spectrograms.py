@@ -93,7 +93,8 @@ def melspectrogram(
     Warns
     -----
     UserWarning
-        If bands are so narrow that no bin lies in them.
+        If bands are so narrow that no bin lies in them, or `x` has samples but no frame, which is
+        mostly a matter of its layout.
 
     Notes
     -----
@@ -205,6 +206,11 @@ def log_frequency_spectrogram(
     ------
     TypeError, ValueError, NotImplementedError, RuntimeError
         As the single operations.
+
+    Warns
+    -----
+    UserWarning
+        If `x` has samples but no frame, which is mostly a matter of its layout.
 
     Notes
     -----

@@ -15,6 +15,7 @@ from kapre_ref._checks import (
     check_number,
     check_positive,
     check_signal,
+    warn_caller,
 )
 from kapre_ref._data_format import (
     CH_FIRST_STR,
@@ -39,6 +40,34 @@ def count_frames(n_samples: int, frame_length: int, hop_length: int, pad_end: bo
     if pad_end:
         return -(-n_samples // hop_length)
     return max(0, 1 + (n_samples - frame_length) // hop_length)
+
+
+def warn_of_no_frames(
+    x: NDArray[Any], n_samples: int, frame_length: int, length_name: str, format_name: str
+) -> None:
+    """Warn the caller of a signal without a frame: what it was taken for, and what to pass.
+
+    Files are read as (time, channel), which looks like a batch of very short signals.
+    """
+    if x.ndim == 1:
+        taken, other, cure = "(time,)", 0, ""
+    elif x.ndim == 2:
+        taken, other = "(batch, time)", x.shape[0]
+        cure = f"x[None] with {format_name}='channels_last' if x is (time, channel)"
+    elif n_samples == x.shape[1]:
+        taken, other = "(batch, time, channel)", x.shape[2]
+        cure = f"{format_name}='channels_first' if x is (batch, channel, time)"
+    else:
+        taken, other = "(batch, channel, time)", x.shape[1]
+        cure = f"{format_name}='channels_last' if x is (batch, time, channel)"
+    cures = [cure] if other >= frame_length else []
+    cures += ["pad_end=True to fill up the last frames with zeros", f"a smaller {length_name}"]
+    *most, last = cures
+    warn_caller(
+        f"x has no frame: its shape {tuple(x.shape)} was taken for {taken}, so a signal has "
+        f"{n_samples} samples, and a frame has {length_name}={frame_length}; pass "
+        f"{', '.join(most)} or {last}"
+    )
 
 
 def frame(
@@ -84,7 +113,13 @@ def frame(
     TypeError
         If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
     ValueError
-        If a length is not positive, `hop_length` exceeds `frame_length`, or a shape does not fit.
+        If a length is not positive, `hop_length` exceeds `frame_length`, `pad_value` is beyond the
+        range of the dtype, or a shape does not fit.
+
+    Warns
+    -----
+    UserWarning
+        If `x` has samples but no frame, which is mostly a matter of its layout.
 
     Notes
     -----
@@ -107,6 +142,8 @@ def frame(
     check_data_format("data_format", data_format)
     signals = signal_view("x", native(x), data_format)  # (batch, channel, time)
     n_frames = count_frames(signals.shape[2], frame_length, hop_length, pad_end)
+    if x.size and not n_frames:
+        warn_of_no_frames(x, signals.shape[2], frame_length, "frame_length", "data_format")
     shape = (*signals.shape[:2], n_frames, frame_length)
     out = result_array(x, layout_shape(shape, x.ndim - 1, data_format), x.dtype, out)
     frames = spectrogram_view("out", out, data_format)
@@ -184,7 +221,13 @@ def energy(
     TypeError
         If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
     ValueError
-        If a length, the sample rate or the duration is not positive.
+        If a length, the sample rate or the duration is not positive, or `pad_value` or the scale
+        of the energies is beyond the range of the dtype.
+
+    Warns
+    -----
+    UserWarning
+        If `x` has samples but no frame, which is mostly a matter of its layout.
 
     Notes
     -----
@@ -212,6 +255,8 @@ def energy(
     check_data_format("data_format", data_format)
     signals = signal_view("x", native(x), data_format)  # (batch, channel, time)
     n_frames = count_frames(signals.shape[2], frame_length, hop_length, pad_end)
+    if x.size and not n_frames:
+        warn_of_no_frames(x, signals.shape[2], frame_length, "frame_length", "data_format")
     shape = layout_shape((*signals.shape[:2], n_frames), x.ndim - 1, data_format)
     out = result_array(x, shape, x.dtype, out)
     energies = signal_view("out", out, data_format)

@@ -28,6 +28,7 @@ from kapre_ref._polar import magnitude_reference, phase_reference
 from kapre_ref._stft import (
     SpectrumPlan,
     check_signals,
+    frames_of,
     stft_plan,
     stft_reference,
 )
@@ -81,6 +82,11 @@ def stft_magnitude(
     ------
     TypeError, ValueError, NotImplementedError
         As the single operations.
+
+    Warns
+    -----
+    UserWarning
+        If `x` has samples but no frame, which is mostly a matter of its layout.
 
     Notes
     -----
@@ -169,6 +175,11 @@ def stft_mag_phase(
     TypeError, ValueError, NotImplementedError
         As the single operations, and ValueError if `x` has no channel axis.
 
+    Warns
+    -----
+    UserWarning
+        If `x` has samples but no frame, which is mostly a matter of its layout.
+
     Notes
     -----
     Matches `kapre.composed.get_stft_mag_phase` of Kapre 0.4.1.
@@ -240,10 +251,10 @@ def run_spectrogram(
     signals = check_signals(x, input_data_format)
     if scale is not None:
         check_scale_in_range(scale, x.dtype, prefix="db_")
-    batch, channel, n_samples = signals.shape
+    batch, channel, _ = signals.shape
     n_bands = plan.n_freq if plan.n_bands is None else plan.n_bands
     shape = layout_shape(
-        (batch, channel * channel_factor, plan.n_frames(n_samples), n_bands),
+        (batch, channel * channel_factor, frames_of(x, signals, plan), n_bands),
         x.ndim - 1,
         output_data_format,
     )

@@ -24,7 +24,7 @@ from kapre_ref._data_format import (
     spectrogram_view,
 )
 from kapre_ref._dispatch import kernels_for
-from kapre_ref._framing import count_frames, frame_reference
+from kapre_ref._framing import count_frames, frame_reference, warn_of_no_frames
 from kapre_ref._kept import kept
 from kapre_ref._windows import (
     coarse_window_reference,
@@ -181,6 +181,11 @@ def stft(
     NotImplementedError
         If there is no window of that name.
 
+    Warns
+    -----
+    UserWarning
+        If `x` has samples but no frame, which is mostly a matter of its layout.
+
     Notes
     -----
     ``X[t, k] = sum_n w[n] x[t hop_length + n] exp(-2 pi i k n / n_fft)``. Matches the layer
@@ -201,7 +206,7 @@ def stft(
     plan = stft_plan(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     check_data_format("output_data_format", output_data_format)
     signals = check_signals(x, input_data_format)  # (batch, channel, time)
-    shape = (*signals.shape[:2], plan.n_frames(signals.shape[2]), plan.n_freq)
+    shape = (*signals.shape[:2], frames_of(x, signals, plan), plan.n_freq)
     shape = layout_shape(shape, x.ndim - 1, output_data_format)
     out = result_array(x, shape, complex_dtype(x.dtype), out)
     kernels_for(x).stft(signals, plan, spectrogram_view("out", out, output_data_format))
@@ -240,6 +245,15 @@ def check_signals(x: NDArray[Any], input_data_format: str) -> NDArray[Any]:
     check_signal("x", x)
     check_data_format("input_data_format", input_data_format)
     return signal_view("x", native(x), input_data_format)
+
+
+def frames_of(x: NDArray[Any], signals: NDArray[Any], plan: SpectrumPlan) -> int:
+    """Count the frames of each of the signals that `x` was taken for; warn if there are none."""
+    n_samples = signals.shape[2]
+    n_frames = plan.n_frames(n_samples)
+    if x.size and not n_frames:
+        warn_of_no_frames(x, n_samples, plan.win_length, "win_length", "input_data_format")
+    return n_frames
 
 
 def inverse_stft(
