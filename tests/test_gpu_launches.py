@@ -108,12 +108,12 @@ class TestBeyond32Bits:
         n_frames, n_fft = 2 * BEYOND // 2048 + 1, 2048
         frames = device.sparse(np.float32, 1, 1, n_frames, n_fft)
         frames._host[0, 0, -1] = rng.uniform(-1, 1, n_fft)
-        monkeypatch.setattr(device.cupy.fft, "irfft", lambda spectra, n: frames)
+        monkeypatch.setattr(device.cupy.fft, "irfft", lambda spectra, n, norm: frames)
         spectra = device.cupy.empty((1, 1, 1, 1), np.complex64)
         out = device.sparse(np.float32, 1, 1, n_frames * n_fft)
-        window = np.hanning(n_fft)
+        window = n_fft * np.hanning(n_fft)  # frames are not divided by n_fft: the window is
         device.kernels.inverse_stft(spectra, n_fft, n_fft, window, out)
-        expected = frames._host[0, 0, -1] * window
+        expected = frames._host[0, 0, -1] * (window / n_fft)
         np.testing.assert_allclose(out._host[0, 0, -512:], expected[-512:], atol=1e-6)
 
     @pytest.mark.parametrize("n_fft", [4096, 4000])

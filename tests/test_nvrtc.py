@@ -17,14 +17,15 @@ ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100")  # Turing, Ampere, Hopper,
 STFT = ("dft", "frames", "bins", "stft")
 OUTPUTS = ("Magnitudes<S>", "Bins<S>", "StridedBins<S>", "StridedMagnitudes<S, false>")
 OUTPUTS += ("StridedMagnitudes<S, true>", "Bands<S, false>", "Bands<S, true>")
-# n_fft: registers of a thread for plain outputs and for strided bins, bytes of shared memory of a
-# block; 1 KiB of it is the system's.
+# n_fft: registers of a thread for magnitudes, other plain outputs and strided ones, bytes of shared
+# memory of a block; 1 KiB of it is the system's. With 96 registers, five blocks of 128 threads
+# share a multiprocessor; with 80, six; with 128, four.
 BUDGETS = {
-    256: (80, 96, 18 * 1024),
-    512: (80, 96, 18 * 1024),
-    1024: (128, 168, 34 * 1024),
-    2048: (128, 168, 34 * 1024),
-    4096: (255, 255, 34 * 1024),
+    256: (80, 80, 96, 18 * 1024),
+    512: (80, 80, 96, 18 * 1024),
+    1024: (96, 128, 168, 34 * 1024),
+    2048: (96, 128, 168, 34 * 1024),
+    4096: (255, 255, 255, 34 * 1024),
 }
 OTHERS = {
     ("packs", "decibel"): [f"{k}<{w}>" for k in ("to_decibels", "raise_to_floor") for w in (1, 4)],
@@ -60,10 +61,13 @@ class TestCompiles:
     @pytest.mark.parametrize("architecture", ARCHITECTURES)
     @pytest.mark.parametrize("n_fft", BUDGETS)
     def test_stft(self, architecture, n_fft):
-        plain, strided, shared = BUDGETS[n_fft]
+        magnitudes, plain, strided, shared = BUDGETS[n_fft]
         names = [kernel_name(n_fft, output) for output in OUTPUTS]
         for name, needs in compiled(architecture, STFT, names).items():
-            assert needs.registers <= (strided if "StridedBins" in name else plain), name
+            most = (
+                magnitudes if "::Magnitudes<" in name else strided if "Strided" in name else plain
+            )
+            assert needs.registers <= most, name
             assert needs.shared <= shared + 1024, name
             # A few words may be spilled where registers are dear; on Hopper, none.
             assert needs.stack <= (0 if architecture == "sm_90" else 64), name

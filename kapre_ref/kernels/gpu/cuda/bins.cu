@@ -94,7 +94,7 @@ struct Magnitudes : Output<S, Real<typename S::Complex>> {
     typedef typename S::Complex C;
     using Output<S, Real<C>>::live, Output<S, Real<C>>::row, Output<S, Real<C>>::largest_square;
     static constexpr bool SQUARES = true;
-    static constexpr int BLOCKS_MORE = S::TIGHT;  // it needs fewest registers
+    static constexpr int BLOCKS_MORE = S::N == 1024 || S::N == 2048;  // it needs so few registers
     Real<C> unscale;
     __device__ __forceinline__ Magnitudes(const Settings<C>& settings)
         : Output<S, Real<C>>(settings) {}
@@ -119,7 +119,7 @@ struct StridedMagnitudes : Magnitudes<S> {
     typedef typename S::Complex C;
     using Magnitudes<S>::live, Magnitudes<S>::row, Magnitudes<S>::settings, Magnitudes<S>::unscale;
     static constexpr bool IN_SHARED = true;
-    static constexpr int BLOCKS_MORE = DECIBEL && S::N == 1024 ? -1 : 0;
+    static constexpr int BLOCKS_MORE = S::N < 1024 || (DECIBEL && S::N == 1024) ? -1 : 0;
     unsigned peak;  // bits of the largest magnitude that this lane made decibels of
 
     __device__ __forceinline__ StridedMagnitudes(const Settings<C>& settings)

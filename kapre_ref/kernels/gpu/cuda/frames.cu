@@ -17,7 +17,11 @@ struct Shape {
     static constexpr int THREADS = 32 * WARPS;
     static constexpr int FRAMES = THREADS / T;       // of a block, at a time
     static constexpr int BLOCKS = N < 1024 ? 6 : 4;  // that share a multiprocessor
-    static constexpr bool TIGHT = N == 1024 || N == 2048;  // few registers, more blocks would fit
+    // Where NVRTC 13.5 best finds anew what depends on a lane's number, so that nothing is spilled:
+    // once for each transform, or once for each frame.
+    static __device__ constexpr bool forgets_often(bool bins_in_shared) {
+        return N < 1024 || (bins_in_shared && N < 4096);
+    }
 
     // Slots of the frames of a warp begin in the same bank, or in two (T = 8). So many words in,
     // they begin T banks apart.

@@ -125,7 +125,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
     typedef typename Output::Shape S;
     __shared__ float2 exchange[S::FRAMES * S::SLOT];
     const int group = threadIdx.x / S::T;
-    int t = threadIdx.x % S::T;
+    int t = threadIdx.x % S::T;  // often found anew, for registers
     float2* slot = exchange + group * S::SLOT;
     float* words = reinterpret_cast<float*>(slot) + S::first_bank(group);
 
@@ -143,14 +143,12 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         output.live = index < n_frames;
         output.row = rows + index * out_frame_stride;
         if (!__any_sync(0xffffffffu, output.live)) break;
-        // What depends on t is better found anew than kept from frame to frame and spilled: once
-        // for each transform or once for each frame, whichever suits NVRTC 13.5.
-        if (S::TIGHT && !Output::IN_SHARED) asm volatile("" : "+r"(t));
+        if (!S::forgets_often(Output::IN_SHARED)) asm volatile("" : "+r"(t));
         const i64 start = index * hop_length - n_padded;
         float scale = 1.0f;
         for (bool again = false;;) {
             float2 v[S::E];
-            if (S::TIGHT && Output::IN_SHARED) asm volatile("" : "+r"(t));
+            if (S::forgets_often(Output::IN_SHARED)) asm volatile("" : "+r"(t));
             load<S>(v, signal, start, output.live, words, t);
             apply_window<S>(v, windows, scale, t);
             transform<S>(v, slot, twiddles, t);
