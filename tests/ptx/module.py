@@ -19,12 +19,12 @@ class Module:
 
     counted_blocks = 0
 
-    def __init__(self, code, names, options, edit):
-        self.text, self.symbols = nvrtc.ptx("compute_90", code, names, (*options, *CUPY_OPTIONS))
-        self.text = edit(self.text)
+    def __init__(self, code, names, options, edit=lambda text: text):
+        text, self._symbols = nvrtc.ptx("compute_90", code, names, (*options, *CUPY_OPTIONS))
+        self._text = edit(text)
 
     def function(self, name):
-        kernel = Kernel(self.text, self.symbols[name])
+        kernel = Kernel(self._text, self._symbols[name])
 
         def launch(grid, block, arguments):
             values, memory = [], []
@@ -41,14 +41,14 @@ class Module:
 
 
 @contextmanager
-def installed(edit=lambda text: text):
-    """Be 'cupy', as `fake_cupy.installed`, with kernels that run from PTX."""
+def installed(module=Module):
+    """Be 'cupy', as `fake_cupy.installed`, with kernels of `module`: a class, or what makes one."""
 
     class PtxModule(RawModule):
         sources, launches, traffic, planted, planted_in = {}, [], {}, None, []
 
         def __init__(self, *, code, options=(), name_expressions=()):
-            self._module = Module(code, tuple(name_expressions), options, edit)
+            self._module = module(code, tuple(name_expressions), options)
 
     with fake_cupy.installed() as cupy:
         PtxModule.current_device = staticmethod(cupy.RawModule.current_device)
