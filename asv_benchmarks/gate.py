@@ -4,10 +4,10 @@ Both are ratios taken in one process, and the limits are generous: another proce
 machine pass, a kernel that fell back to NumPy or lost a digit does not.
 """
 
-import json
 import sys
-from pathlib import Path
 
+from report import read_records
+from reporting import machines
 from reporting.measure import gate
 
 _SECONDS = 0.15  # of measuring, for an operation
@@ -38,9 +38,8 @@ def complaints(recorded, measured):
 
 
 def main():
-    """Measure and compare with records/cpu.json."""
-    path = Path(__file__).resolve().parent / "records" / "cpu.json"
-    recorded = json.loads(path.read_text())["gate"]
+    """Measure and compare with the record of this kind of machine, or the most like it."""
+    recorded = machines.matching(read_records(), machines.about())["gate"]
     found = complaints(recorded, gate({"seconds": _SECONDS}))
     if any("fast" in complaint for complaint in found):
         # Once more, longer: a neighbour may have had the processor.

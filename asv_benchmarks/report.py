@@ -1,4 +1,8 @@
-"""Measure kapre_ref and its peers, record it, and remake the README's tables and the pictures."""
+"""Measure kapre_ref and its peers, record it, and remake the README's tables and the pictures.
+
+Each kind of machine has a record of its own in records/, named by processor and width of vectors;
+the tables show all of them side by side.
+"""
 
 import argparse
 import json
@@ -13,10 +17,7 @@ def main(arguments=None):
     """Run the command; 1 if something could not be measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--record", default="cpu", metavar="NAME", help="records/NAME.json (default: cpu)"
-    )
-    parser.add_argument(
-        "--from-record", action="store_true", help="do not measure: show what is recorded"
+        "--from-records", action="store_true", help="do not measure: show what is recorded"
     )
     parser.add_argument(
         "--python",
@@ -36,9 +37,9 @@ def main(arguments=None):
 
         work(*options.job)
         return 0
-    path = HERE / "records" / f"{options.record}.json"
     failures = []
-    if not options.from_record:
+    if not options.from_records:
+        from reporting.machines import file_name
         from reporting.record import Recorder
         from reporting.tables import all_tables
 
@@ -46,24 +47,32 @@ def main(arguments=None):
         record = recorder.record()
         failures = recorder.failures
         if options.quick:
-            print(all_tables(record))
+            print(all_tables([record]))
         else:
+            path = HERE / "records" / file_name(record["about"])
+            path.parent.mkdir(exist_ok=True)
             path.write_text(json.dumps(record, indent=1) + "\n")
     if not options.quick:
-        show(path)
+        show()
     for failure in failures:
         print(failure, file=sys.stderr)
     return 1 if failures else 0
 
 
-def show(path):
-    """Write the README's tables and the pictures anew from a record."""
+def read_records():
+    """Return all records, the one of the widest vectors first: what machines A, B ... are."""
+    records = [json.loads(path.read_text()) for path in sorted((HERE / "records").glob("*.json"))]
+    return sorted(records, key=lambda record: -record["about"]["kernel_vector_bytes"])
+
+
+def show():
+    """Write the README's tables and the pictures anew from the records."""
     from reporting.pictures import draw
     from reporting.tables import with_tables
 
-    record = json.loads(path.read_text())
-    README.write_text(with_tables(README.read_text(), record))
-    draw(record, HERE)
+    records = read_records()
+    README.write_text(with_tables(README.read_text(), records))
+    draw(records, HERE)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 import copy
 import importlib
 import inspect
-import json
+import itertools
 import pkgutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -19,11 +20,14 @@ sys.path.append(str(FOLDER))
 
 import benchmarks  # noqa: E402
 import gate  # noqa: E402
+import report  # noqa: E402
 from benchmarks import common, peers, timing  # noqa: E402
-from reporting import cases, measure, pictures, tables  # noqa: E402
+from kapre_ref._kept import get_keep_bytes, set_keep_bytes  # noqa: E402
+from reporting import cases, measure, pictures, record, tables  # noqa: E402
 
 README = (FOLDER.parent / "README.md").read_text()
-RECORD = json.loads((FOLDER / "records" / "cpu.json").read_text())
+RECORDS = report.read_records()
+GATE = RECORDS[0]["gate"]
 OPERATIONS = measure.operations()
 
 
@@ -76,6 +80,30 @@ class TestSuite:
         if contender.same_work:
             assert got.shape == expected.shape
             error, _ = common.errors_between(got[..., inside], expected[..., inside])
+            assert error <= (1 / 255 if expected.dtype.kind == "i" else measure.SAME)
+
+    @pytest.mark.parametrize(
+        ("operation", "label"),
+        sorted(
+            {
+                (case.operation, label)
+                for case in cases.CASES
+                for label in case.peers
+                if label.endswith(peers.REUSED) and peers.is_installed(label)
+            }
+        ),
+    )
+    def test_peer_reuses_its_result(self, operation, label):
+        benchmark = small(next(o for o in OPERATIONS.values() if o.operation == operation))
+        contender, expected = benchmark.contender(label), benchmark.call()
+        assert contender.reuses
+        first = contender.call()
+        if contender.same_work:
+            assert contender.call() is first
+            inside = slice(contender.margin, expected.shape[-1] - contender.margin)
+            error, _ = common.errors_between(
+                contender.to_ours(first)[..., inside], expected[..., inside]
+            )
             assert error <= (1 / 255 if expected.dtype.kind == "i" else measure.SAME)
 
     def test_input_is_seeded_and_has_no_zeros(self):
@@ -135,21 +163,121 @@ class TestInterleaved:
         assert [name for name, _ in zip(turns[4:], range(8), strict=False)] == list("aabbaabb")
 
 
+class TestSpeed:
+    """What is compared with what: memory of results new on both sides, or used before on both."""
+
+    @pytest.fixture
+    def calls(self, monkeypatch):
+        """Note of each call of ours how many bytes are kept, and whether it has `out`."""
+        noted = []
+
+        def energy(x, frame_length, hop_length, out=None):
+            noted.append((get_keep_bytes(), out is not None))
+            return np.ones((2, 3), np.float32)
+
+        monkeypatch.setattr(kapre_ref, "energy", energy)
+        case = cases.Case(
+            "", "", "energy", {"frame_length": 4, "hop_length": 2}, cases.a_second, ()
+        )
+        monkeypatch.setattr(measure, "CASES", [case])
+        yield noted
+        set_keep_bytes(None)
+
+    def test_sets_recycling_for_the_way_it_measures(self, calls, monkeypatch):
+        seen = {}
+
+        def turns(functions, seconds, min_rounds, prepare):
+            for name, function in functions.items():
+                prepare(name)
+                function()
+                seen[name] = calls[-1]
+            return {key: {"min": 1.0} for key in functions}
+
+        monkeypatch.setattr(measure, "interleaved", turns)
+        job = {"case": 0, "n_threads": 1, "peers": [cases.ONE_THREAD], "seconds": 0}
+        got = measure.speed({**job, "min_rounds": 1})
+        set_keep_bytes(None)
+        assert seen == {
+            "fresh": (0, False),
+            "recycled": (get_keep_bytes(), False),
+            "out": (0, True),
+            cases.ONE_THREAD: (0, True),
+        }
+        assert set(got["ours"]) == {"fresh", "recycled", "out"}
+        assert got["peers"][cases.ONE_THREAD]["reuses"]
+
+    def test_prepares_before_each_turn(self):
+        seen = []
+        calls = {name: lambda name=name: seen.append(name) for name in "ab"}
+        timing.interleaved(calls, 0, 1, lambda name: seen.append(name.upper()))
+        assert "".join(seen).replace("aa", "a").replace("bb", "b").startswith("Aa")
+        for before, after in itertools.pairwise(seen):
+            assert after.lower() == before.lower() or after.isupper()
+
+    def test_ratio_is_to_ours_of_the_same_process_and_way(self):
+        def ours(fresh, out):
+            return {"fresh": {"min": fresh}, "recycled": {"min": 0.001}, "out": {"min": out}}
+
+        row = {"peers": {}}
+        first = {"new": {"min": 6.0, "reuses": False}, "used": {"min": 6.0, "reuses": True}}
+        record._add_times(row, {"ours": ours(2.0, 1.0), "peers": first})
+        second = {"other": {"min": 6.0, "reuses": False}}
+        record._add_times(row, {"ours": ours(4.0, 3.0), "peers": second})
+        assert row["ours"] == ours(2.0, 1.0)
+        found = {name: (p["ratio"], p["ours_then"]["min"]) for name, p in row["peers"].items()}
+        assert found == {"new": (3.0, 2.0), "used": (6.0, 1.0), "other": (1.5, 4.0)}
+
+    @pytest.mark.parametrize("label", ["ducc0 FFT", "SciPy FFT", "pyFFTW FFT", "MKL FFT"])
+    def test_transform_tells_whether_it_reuses(self, label):
+        if not peers.is_installed(label):
+            pytest.skip(f"needs {label}")
+        contender = small(OPERATIONS["StftMagnitude"]).contender(label)
+        is_same = contender.call() is contender.call()
+        assert contender.reuses == (label != "SciPy FFT") == is_same
+
+    def test_ratio_of_asv_keeps_nothing(self, monkeypatch):
+        benchmark = small(OPERATIONS["Delta"], peer="NumPy, SciPy")
+        kept = []
+        monkeypatch.setattr(benchmark, "call", lambda: kept.append(get_keep_bytes()))
+        benchmark.track_ratio_to_peer()
+        assert set(kept) == {0}
+        assert get_keep_bytes() > 0
+
+
+class TestCommit:
+    def test_tells_local_changes(self, tmp_path, monkeypatch):
+        def git(*arguments):
+            identity = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+            subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True)
+
+        source = tmp_path / "kapre_ref" / "a.py"
+        source.parent.mkdir()
+        source.write_text("1")
+        git("init", "-q")
+        git("add", ".")
+        git("commit", "-q", "-m", "first")
+        monkeypatch.setattr(record, "_ROOT", tmp_path)
+        clean = record._commit()
+        source.write_text("2")
+        assert len(clean) == 12
+        assert record._commit() == clean + " and changes"
+
+
 class TestGate:
     def test_passes_what_is_recorded(self):
-        assert gate.complaints(RECORD["gate"], RECORD["gate"]) == []
+        assert gate.complaints(GATE, GATE) == []
 
     @pytest.mark.parametrize("name", OPERATIONS)
     def test_every_operation_is_recorded(self, name):
-        assert name in RECORD["gate"]
+        assert all(name in record["gate"] for record in RECORDS)
 
     @pytest.mark.parametrize(
         ("key", "factor", "word"), [("speed_up", 0.45, "times as fast"), ("relative_l2", 3, "L2")]
     )
     def test_names_what_is_worse(self, key, factor, word):
-        worse = copy.deepcopy(RECORD["gate"])
+        worse = copy.deepcopy(GATE)
         worse["Stft"][key] *= factor
-        (got,) = gate.complaints(RECORD["gate"], worse)
+        (got,) = gate.complaints(GATE, worse)
         assert got.startswith("Stft is" if key == "speed_up" else "Stft has")
         assert word in got
 
@@ -157,32 +285,66 @@ class TestGate:
         (got,) = gate.complaints({"Gone": {"speed_up": 1, "relative_l2": 0}}, {})
         assert got == "Gone is recorded and no longer measured"
 
+    @pytest.mark.parametrize(
+        ("key", "factors", "status"),
+        [
+            ("speed_up", [1], 0),
+            ("speed_up", [0.4, 1], 0),  # a neighbour had the processor
+            ("speed_up", [0.4, 0.4], 1),
+            ("relative_l2", [3], 1),
+        ],
+    )
+    def test_fails_for_what_stays_worse(self, key, factors, status, monkeypatch, capsys):
+        factors = iter(factors)
+
+        def measured(job):
+            found = copy.deepcopy(GATE)
+            found["Stft"][key] *= next(factors)
+            return found
+
+        monkeypatch.setattr(gate, "gate", measured)
+        monkeypatch.setattr(gate, "read_records", lambda: [RECORDS[0]])
+        assert gate.main() == status
+        assert list(factors) == []
+        assert ("Stft" in capsys.readouterr().out) == bool(status)
+
+    def test_error_is_not_forgotten_while_speed_is_measured_again(self, monkeypatch):
+        worse = copy.deepcopy(GATE)
+        worse["Stft"]["speed_up"] *= 0.4
+        worse["Stft"]["relative_l2"] *= 3
+        again = copy.deepcopy(GATE)
+        again["Stft"]["relative_l2"] *= 3
+        found = iter([worse, again])
+        monkeypatch.setattr(gate, "gate", lambda job: next(found))
+        monkeypatch.setattr(gate, "read_records", lambda: [RECORDS[0]])
+        assert gate.main() == 1
+
 
 class TestReadme:
-    def test_tables_come_from_the_record(self):
-        assert tables.with_tables(README, RECORD) == README, "run report.py --from-record"
+    def test_tables_come_from_the_records(self):
+        assert tables.with_tables(README, RECORDS) == README, "run report.py --from-records"
 
     def test_another_record_gives_other_tables(self):
-        other = copy.deepcopy(RECORD)
-        other["speed"][0]["ours"]["min"] *= 2
+        other = copy.deepcopy(RECORDS)
+        other[0]["speed"][0]["ours"]["fresh"]["min"] *= 2
         assert tables.with_tables(README, other) != README
 
     def test_typed_figure_is_overwritten(self):
         typed = README.replace("<!-- end -->", "| 1000.0 |\n<!-- end -->")
-        assert tables.with_tables(typed, RECORD) == README
+        assert tables.with_tables(typed, RECORDS) == README
 
     def test_missing_part_is_an_error(self):
         with pytest.raises(ValueError, match="must have one part '<!-- measured: accuracy -->'"):
-            tables.with_tables(README.replace("measured: accuracy", ""), RECORD)
+            tables.with_tables(README.replace("measured: accuracy", ""), RECORDS)
 
     @pytest.mark.parametrize("name", ["speed", "growth"])
-    def test_pictures_come_from_the_record(self, name):
+    def test_pictures_come_from_the_records(self, name):
         content = (FOLDER / f"{name}.png").read_bytes()
-        assert pictures.digest(RECORD).encode() in content, "run report.py --from-record"
+        assert pictures.digest(RECORDS).encode() in content, "run report.py --from-records"
 
-    def test_record_is_whole(self):
-        assert not RECORD["about"]["is_quick"]
-        recorded = [row["title"] for row in RECORD["speed"]]
+    @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record["about"]["llvm_name"])
+    def test_record_is_whole(self, record):
+        recorded = [row["title"] for row in record["speed"]]
         assert recorded == [case.title for case in cases.CASES]
-        assert all("ours" in row for row in RECORD["speed"])
-        assert {row["class"] for row in RECORD["accuracy"]} == set(OPERATIONS)
+        assert all("ours" in row for row in record["speed"])
+        assert {row["class"] for row in record["accuracy"]} == set(OPERATIONS)

@@ -8,12 +8,15 @@ package, does not import libraries that are not there.
 """
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
+
+REUSED = ", result reused"  # after a peer's name: it writes into the same array each time
 
 
 class Work(NamedTuple):
@@ -28,10 +31,11 @@ class Work(NamedTuple):
 class Contender(NamedTuple):
     """A call to measure, and how to bring what it returns into our layout."""
 
-    call: Callable[[], Any]
+    call: Callable[..., Any]  # takes `out`, an array for the result, where the peer can use one
     to_ours: Callable[[Any], np.ndarray] = np.asarray
     margin: int = 0  # samples at both ends of the last axis that differ by definition
     same_work: bool = True  # False: it does part of the work, so its result is not ours
+    reuses: bool = False  # True: its result goes into the same array each time
 
 
 # Label: module of `libraries`, what must be importable, distributions whose versions count.
@@ -55,7 +59,7 @@ _PEERS = {
 
 def is_installed(label):
     """Tell whether a peer can be imported, without importing it."""
-    return find_spec(_PEERS[label][1]) is not None
+    return find_spec(_PEERS[label.removesuffix(REUSED)][1]) is not None
 
 
 def versions(label):
@@ -76,8 +80,13 @@ def installed():
 
 def contender(label, work):
     """Return what a peer does for a piece of work, ready to be called."""
-    module = import_module(f"benchmarks.libraries.{_PEERS[label][0]}")
-    return module.CONTENDERS[label, work.operation](work)
+    name = label.removesuffix(REUSED)
+    module = import_module(f"benchmarks.libraries.{_PEERS[name][0]}")
+    found = module.CONTENDERS[name, work.operation](work)
+    if name == label:
+        return found
+    out = np.empty_like(found.call())
+    return found._replace(call=partial(found.call, out=out), reuses=True)
 
 
 def does(label, operation):

@@ -7,14 +7,15 @@ _SAMPLE_SECONDS = 2e-3  # of one sample, so that the clock and the loop do not c
 _IN_A_ROW = 2  # samples of one contender at a time: the first finds its caches cold
 
 
-def interleaved(calls, seconds, min_rounds=3):
+def interleaved(calls, seconds, min_rounds=3, prepare=lambda name: None):
     """Return `{name: {'min', 'median', 'samples'}}`, in seconds a call, for `{name: function}`.
 
     What is reported is the minimum: whatever else the machine does makes a call slower, never
-    faster.
+    faster. `prepare` is called with a contender's name before its samples, while no clock runs.
     """
     numbers = {}
     for name, call in calls.items():
+        prepare(name)
         call()
         start = perf_counter()
         call()
@@ -25,6 +26,7 @@ def interleaved(calls, seconds, min_rounds=3):
     while rounds < min_rounds or perf_counter() < end:
         rounds += 1
         for name, call in calls.items():
+            prepare(name)
             for _ in range(_IN_A_ROW):
                 samples[name].append(_sample(call, numbers[name]))
     return {

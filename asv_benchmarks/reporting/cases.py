@@ -8,6 +8,7 @@ import numpy as np
 
 import kapre_ref
 from benchmarks.common import noise
+from benchmarks.peers import REUSED
 
 
 class Case(NamedTuple):
@@ -22,17 +23,24 @@ class Case(NamedTuple):
     n_threads: int = 1
 
 
-TUNED = ", allocator tuned"  # after a peer's name: measured with C's allocator tuned, ours too
+# After a peer's name: measured with C's allocator told to keep large arrays, ours too.
+TUNED = ", allocator tuned"
 ONE_THREAD = "kapre_ref, 1 thread"  # stands among the peers
 _TORCH = ("torch" + TUNED, "torch")
 _SIGNAL = "tf.signal, XLA"
-_STFT_PEERS = ("NumPy, SciPy", "NumPy, SciPy, blocked", "librosa", *_TORCH, _SIGNAL, "Kapre")
-_MEL_PEERS = ("NumPy, SciPy, blocked", "librosa", *_TORCH, _SIGNAL, "Kapre")
-_CALL_PEERS = ("NumPy, SciPy, blocked", "librosa", "torch", "Kapre")
-_INVERSE_PEERS = ("NumPy, SciPy", "librosa", *_TORCH, "tf.signal")
-_DECIBEL_PEERS = ("NumPy, SciPy", "librosa", "Kapre")
-_DECODING_PEERS = ("NumPy, SciPy", "Kapre, XLA", "a copy")
-_FRAME_PEERS = ("NumPy, SciPy", "librosa", "Kapre", "writing the result")
+_PLAIN = ("NumPy, SciPy", "NumPy, SciPy" + REUSED)
+_BLOCKED = ("NumPy, SciPy, blocked", "NumPy, SciPy, blocked" + REUSED)
+_LIBROSA = ("librosa", "librosa" + REUSED)
+_COPY = ("a copy", "a copy" + REUSED)
+_WRITING = ("writing the result", "writing the result" + REUSED)
+_STFT_PEERS = (*_PLAIN, *_BLOCKED, *_LIBROSA, *_TORCH, _SIGNAL, "Kapre")
+_MEL_PEERS = (*_BLOCKED, "librosa", *_TORCH, _SIGNAL, "Kapre")
+_CALL_PEERS = (*_BLOCKED, "librosa", "torch", "Kapre")
+_INVERSE_PEERS = (*_PLAIN, "librosa", *_TORCH, "tf.signal")
+_DECIBEL_PEERS = (*_PLAIN, "librosa", "Kapre")
+_ENCODING_PEERS = (*_PLAIN, "Kapre", *_COPY)
+_DECODING_PEERS = (*_PLAIN, "Kapre, XLA", *_COPY)
+_FRAME_PEERS = (*_PLAIN, *_LIBROSA, "Kapre", *_WRITING)
 _LONG = {"n_fft": 2048, "hop_length": 512}
 _SHORT = {"n_fft": 512, "win_length": 400, "hop_length": 160}
 _LONG_MEL = {**_LONG, "sample_rate": 22050, "n_mels": 128, "return_decibel": True}
@@ -94,13 +102,13 @@ _FEATURES = (
     ("log-mel 128, 2048/512", "melspectrogram", _LONG_MEL, at_22050, _MEL_PEERS),
     ("log-mel 80, 512/160", "melspectrogram", _SHORT_MEL, at_16000, _MEL_PEERS),
     ("log-mel 80, 512/160, one second", "melspectrogram", _SHORT_MEL, a_second, _CALL_PEERS),
-    ("`stft`, 2048/512", "stft", _LONG, at_22050, ("NumPy, SciPy", "librosa", *_TORCH, "Kapre")),
+    ("`stft`, 2048/512", "stft", _LONG, at_22050, ("NumPy, SciPy", *_LIBROSA, *_TORCH, "Kapre")),
     ("`inverse_stft`, 2048/512", "inverse_stft", _LONG, spectra, _INVERSE_PEERS),
     ("`magnitude_to_decibel`", "magnitude_to_decibel", {}, magnitudes, _DECIBEL_PEERS),
-    ("`mu_law_encoding`", "mu_law_encoding", _CODES, samples, ("NumPy, SciPy", "Kapre", "a copy")),
+    ("`mu_law_encoding`", "mu_law_encoding", _CODES, samples, _ENCODING_PEERS),
     ("`mu_law_decoding`", "mu_law_decoding", _CODES, codes, _DECODING_PEERS),
     ("`frame`, 2048/512", "frame", _FRAMES, at_22050, _FRAME_PEERS),
-    ("`energy`, 2048/512", "energy", _FRAMES, at_22050, ("NumPy, SciPy", "Kapre")),
+    ("`energy`, 2048/512", "energy", _FRAMES, at_22050, (*_PLAIN, "Kapre")),
 )
 _TRANSFORMS = (
     ("2048/512", _LONG, at_22050, _FFT_ALONE, 1),

@@ -6,16 +6,22 @@ import importlib
 import inspect
 import pkgutil
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 import benchmarks
 import kapre_ref
 from benchmarks import peers
 from benchmarks.common import Operation, errors_between
 from benchmarks.timing import interleaved
+from kapre_ref._kept import set_keep_bytes
 from reporting.cases import CASES, ONE_THREAD, TUNED
 
 OURS = "kapre_ref"
+# How our result gets its memory: from the system, from an earlier result, from the caller.
+WAYS = ("fresh", "recycled", "out")
 # How far a peer's result may lie from ours, of the largest value, to count as the same: windows of
 # float32, log10 in float32 and other orders of sums; not another formula.
 SAME = 2e-5
@@ -27,37 +33,49 @@ def versions(_):
 
 
 def speed(job):
-    """Time a case and some of its peers, in turns."""
+    """Time a case and some of its peers, in turns; ours in each way to get memory for a result."""
     case, n_threads = CASES[job["case"]], job["n_threads"]
     inputs = case.inputs()
     kapre_ref.set_num_threads(n_threads)
     function = getattr(kapre_ref, case.operation)
 
-    def ours():
-        return function(*inputs, **case.parameters)
+    ours = partial(function, *inputs, **case.parameters)
+    expected = ours()
+    into_out = partial(ours, out=np.empty_like(expected))
 
     def ours_on_one_thread():
         kapre_ref.set_num_threads(1)
         try:
-            return ours()
+            return into_out()
         finally:
             kapre_ref.set_num_threads(n_threads)
 
     work = peers.Work(case.operation, case.parameters, inputs, n_threads)
-    calls = {OURS: ours}
-    expected = ours()
+    calls = {"fresh": ours, "recycled": ours, "out": into_out}
+    reuses = {}
     for label in job["peers"]:
         if label == ONE_THREAD:
-            calls[label] = ours_on_one_thread
+            calls[label], reuses[label] = ours_on_one_thread, True
             continue
         contender = peers.contender(label.removesuffix(TUNED), work)
         if contender.same_work:
             _require_same(label, contender, expected)
         calls[label] = contender.call
+        # The tuned allocator hands out the same memory again, to all in its process.
+        reuses[label] = contender.reuses or label.endswith(TUNED)
     del expected
     gc.collect()
     gc.disable()
-    return interleaved(calls, job["seconds"], job["min_rounds"])
+    times = interleaved(calls, job["seconds"], job["min_rounds"], _set_recycling)
+    return {
+        "ours": {way: times[way] for way in WAYS},
+        "peers": {label: {**times[label], "reuses": reuses[label]} for label in reuses},
+    }
+
+
+def _set_recycling(name):
+    """Let our results have the memory of earlier ones where that is measured, and nowhere else."""
+    set_keep_bytes(None if name == "recycled" else 0)
 
 
 def _require_same(label, contender, expected):

@@ -1,6 +1,5 @@
 """Measure everything that the tables show, and keep it in one value that JSON can hold."""
 
-import os
 import platform
 import statistics
 import subprocess
@@ -12,9 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import kapre_ref
+from benchmarks.peers import REUSED
 from benchmarks.startup import with_empty_cache, with_full_cache
-from reporting import jobs
+from reporting import jobs, machines
 from reporting.cases import CASES, ONE_THREAD, TUNED
+from reporting.measure import WAYS
 
 _OURS = "kapre_ref"
 _ROOT = Path(__file__).resolve().parent.parent.parent
@@ -68,11 +69,7 @@ class Recorder:
             "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             "commit": _commit(),
             "is_quick": self._is_quick,
-            "processor": _processor(),
-            "n_processors": len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count(),
-            "system": f"{platform.system()} {platform.machine()}",
+            **machines.about(),
             "python": platform.python_version(),
             "versions": {
                 "kapre_ref": kapre_ref.__version__,
@@ -84,12 +81,10 @@ class Recorder:
     def _speed(self):
         rows = []
         for index, case in enumerate(CASES):
-            if case.table == "growth" and self._is_quick and float(case.title) > 4:
-                continue
             row = {"table": case.table, "title": case.title, "n_threads": case.n_threads}
             row |= {"operation": case.operation, "parameters": case.parameters, "peers": {}}
             for (python, is_tuned), peers in self._groups(case).items():
-                seconds = self._seconds * (1 + len(peers))
+                seconds = self._seconds * (len(WAYS) + len(peers))
                 job = {"case": index, "peers": peers, "n_threads": case.n_threads}
                 job |= {"seconds": seconds, "min_rounds": 1 if self._is_quick else 5}
                 times = self._run("speed", job, python, is_tuned)
@@ -104,7 +99,7 @@ class Recorder:
         for label in case.peers:
             python = sys.executable
             if label != ONE_THREAD:
-                python = self._python_of.get(label.removesuffix(TUNED))
+                python = self._python_of.get(label.removesuffix(TUNED).removesuffix(REUSED))
             if python is not None:
                 groups.setdefault((python, label.endswith(TUNED)), []).append(label)
         return groups
@@ -164,12 +159,22 @@ class Recorder:
 
 
 def _add_times(row, times):
-    """Add what one process measured: peers with their ratio to ours in the same process."""
-    ours = times.pop(_OURS)
-    row.setdefault("ours", _rounded(ours))
-    for label, theirs in times.items():
+    """Add what one process measured: peers with their ratio to ours in the same process.
+
+    A peer whose result has the same memory each time is compared with ours into `out=`, a peer
+    that returns a new array with ours in fresh memory.
+    """
+    row.setdefault("ours", {way: _rounded(found) for way, found in times["ours"].items()})
+    for label, theirs in times["peers"].items():
+        reuses = theirs.pop("reuses")
+        ours = times["ours"]["out" if reuses else "fresh"]
         ratio = float(f"{theirs['min'] / ours['min']:.3g}")
-        row["peers"][label] = {**_rounded(theirs), "ours_then": _rounded(ours), "ratio": ratio}
+        row["peers"][label] = {
+            **_rounded(theirs),
+            "reuses": reuses,
+            "ours_then": _rounded(ours),
+            "ratio": ratio,
+        }
 
 
 def _rounded(times):
@@ -209,18 +214,3 @@ def _commit():
 
     changed = git("status", "--porcelain", "--untracked-files=no", "kapre_ref")
     return git("rev-parse", "--short=12", "HEAD") + (" and changes" if changed else "")
-
-
-def _processor():
-    """Name the processor, and the widest vectors it has, which decide more than the name."""
-    name, flags = platform.processor() or "unknown", ""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        fields = dict(
-            (part.strip() for part in line.split(":", 1))
-            for line in cpuinfo.read_text().splitlines()
-            if ":" in line
-        )
-        name, flags = fields.get("model name", name), fields.get("flags", "")
-    widest = next((flag for flag in ("avx512f", "avx2", "avx") if flag in flags.split()), "")
-    return f"{name} ({widest})" if widest else name

@@ -1,20 +1,28 @@
-"""The README's tables, made from a record and put between its markers."""
+"""The README's tables, made from the records and put between its markers."""
 
 import re
 
+from benchmarks.peers import REUSED
+from reporting import machines
 from reporting.cases import ONE_THREAD, TUNED
+from reporting.machines import LETTERS
 
 _NONE = "-"
-# Columns of the first table; what stands in parentheses is explained below it.
-_FEATURE_COLUMNS = {
+_FRESH_COLUMNS = {
     "NumPy, SciPy": "NumPy, SciPy",
     "NumPy, SciPy, blocked": "the same in blocks",
     "librosa": "librosa",
     "torch": "torch",
-    "torch" + TUNED: "torch, tuned",
     "tf.signal": "tf.signal",
     "Kapre": "Kapre",
 }
+_REUSED_COLUMNS = {
+    "NumPy, SciPy" + REUSED: "NumPy, SciPy",
+    "NumPy, SciPy, blocked" + REUSED: "the same in blocks",
+    "librosa" + REUSED: "librosa",
+    "torch" + TUNED: "torch, tuned",
+}
+_MOVES = {"a copy": "copying the input", "writing the result": "writing the result"}
 _TRANSFORM_COLUMNS = {
     "ducc0 FFT": "ducc0",
     "SciPy FFT": "SciPy",
@@ -29,114 +37,154 @@ _ACCURACY_PEERS = ("NumPy, SciPy", "librosa", "torch", "ducc0 FFT", "tf.signal",
 _ALSO = {"tf.signal": ("tf.signal, XLA",), "Kapre": ("Kapre, XLA",)}
 
 
-def with_tables(readme, record):
+def with_tables(readme, records):
     """Return a README with each marked part replaced."""
     for name, make in _PARTS.items():
         pattern = re.compile(rf"(<!-- measured: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        text = "\n" + make(record).strip() + "\n\n"
+        text = "\n" + make(records).strip() + "\n\n"
         readme, count = pattern.subn(lambda found: found[1] + text + found[2], readme)  # noqa: B023
         if count != 1:
             raise ValueError(f"the README must have one part '<!-- measured: {name} -->'")
     return readme
 
 
-def all_tables(record):
+def all_tables(records):
     """Return all parts, one after the other."""
-    return "\n".join(make(record) for make in _PARTS.values())
+    return "\n".join(make(records) for make in _PARTS.values())
 
 
-def _about(record):
-    about = record["about"]
-    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
-    return (
-        f"Measured {about['date']} at commit {about['commit']} on {about['processor']}, "
-        f"{about['n_processors']} processors, {about['system']}, Python {about['python']}; "
-        f"{versions}."
+def _about(records):
+    lines = []
+    for letter, record in zip(LETTERS, records, strict=False):
+        about = record["about"]
+        versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
+        lines.append(
+            f"- **{letter}**: {machines.description(about)}; {about['n_processors']} processors, "
+            f"{about['system']}, Python {about['python']}; measured {about['date']} at commit "
+            f"{about['commit']}{', a quick look and noisy,' * about['is_quick']} with {versions}."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _features(records):
+    columns = _present(records, "features", _FRESH_COLUMNS)
+    head = ["8 x 30 s, float32, 1 thread", "machine", "kapre_ref, ms"]
+    head += [*columns.values(), "kapre_ref, recycled, ms"]
+    return _table(
+        head,
+        [
+            [
+                row["title"],
+                letter,
+                _milliseconds(row["ours"]["fresh"]["min"]),
+                *(_ratio(row, name) for name in columns),
+                _milliseconds(row["ours"]["recycled"]["min"]),
+            ]
+            for letter, row in _side_by_side(records, "features")
+        ],
     )
 
 
-def _features(record):
-    columns = _present(record, "features", _FEATURE_COLUMNS)
-    head = [
-        "8 x 30 s, float32, 1 thread",
-        "kapre_ref, ms",
-        *(_FEATURE_COLUMNS[name] for name in columns),
-    ]
+def _reused(records):
+    columns = _present(records, "features", _REUSED_COLUMNS)
+    head = ["8 x 30 s, float32, 1 thread", "machine", "kapre_ref, ms", *columns.values()]
     rows = []
-    for row in _rows(record, "features"):
+    for letter, row in _side_by_side(records, "features"):
         ratios = [_ratio(row, name) for name in columns]
-        rows.append([row["title"], _milliseconds(row["ours"]["min"]), *ratios])
+        if set(ratios) != {_NONE}:
+            ours = _milliseconds(row["ours"]["out"]["min"])
+            rows.append([row["title"], letter, ours, *ratios])
     return _table(head, rows)
 
 
-def _transforms(record):
-    columns = _present(record, "transforms", _TRANSFORM_COLUMNS)
-    names = [_TRANSFORM_COLUMNS[name] for name in columns]
-    head = ["`stft_magnitude`, 8 x 30 s", "threads", "kapre_ref, ms", *names]
+def _transforms(records):
+    columns = _present(records, "transforms", _TRANSFORM_COLUMNS)
+    head = ["`stft_magnitude`, 8 x 30 s", "threads", "machine", "kapre_ref, ms", *columns.values()]
     rows = []
-    for row in _rows(record, "transforms"):
+    for letter, row in _side_by_side(records, "transforms"):
         ratios = [_ratio(row, name) for name in columns]
-        ours = _milliseconds(row["ours"]["min"])
-        rows.append([row["title"], str(row["n_threads"]), ours, *ratios])
+        ours = _milliseconds(row["ours"]["out"]["min"])
+        rows.append([row["title"], str(row["n_threads"]), letter, ours, *ratios])
     return _table(head, rows)
 
 
-def _memory_bound(record):
-    head = ["work", "compared with", "its ms", "kapre_ref / it"]
+def _memory_bound(records):
+    head = ["work", "compared with", "machine"]
+    head += ["fresh, its ms", "kapre_ref / it", "reused, its ms", "kapre_ref / it"]
     rows = []
-    for row in _rows(record, "features"):
-        for label in ("a copy", "writing the result"):
+    for letter, row in _side_by_side(records, "features"):
+        for label, what in _MOVES.items():
             if label in row["peers"]:
-                peer = row["peers"][label]
-                share = f"{peer['ours_then']['min'] / peer['min']:.2f}"
-                what = "copying the input" if label == "a copy" else label
-                rows.append([row["title"], what, _milliseconds(peer["min"]), share])
+                cells = _share(row, label) + _share(row, label + REUSED)
+                rows.append([row["title"], what, letter, *cells])
     return _table(head, rows)
 
 
-def _accuracy(record):
+def _share(row, label):
+    peer = row["peers"][label]
+    share = peer["ours_then"]["min"] / peer["min"]
+    return [_milliseconds(peer["min"]), f"{share:.2f}"]
+
+
+def _accuracy(records):
     entries = [
         {**entry, "dtype": _DOUBLES.get(entry["dtype"], entry["dtype"])}
+        for record in records
         for entry in record["accuracy"]
     ]
-    of_peers = [entry for entry in entries if entry["by"] != "kapre_ref"]
-    peers = _present_in(of_peers, _ACCURACY_PEERS)
+    of_peers = {entry["by"] for entry in entries if entry["by"] != "kapre_ref"}
+    peers = [name for name in _ACCURACY_PEERS if of_peers & {name, *_ALSO.get(name, ())}]
     head = ["operation", *_ACCURACY_DTYPES, *(f"{label}, float32" for label in peers)]
     rows = {}
     for entry in entries:
         title = f"`{entry['operation']}`" + ", decibels" * entry["is_decibel"]
         row = rows.setdefault(title, {})
-        figures = f"{_error(entry['max_error'])} / {_error(entry['relative_l2'])}"
+        errors = entry["max_error"], entry["relative_l2"]
         if entry["by"] == "kapre_ref":
-            row[entry["dtype"]] = figures
-        elif entry["dtype"] == "float32" and (label := _column_of(entry["by"], peers)):
-            row[label] = figures
+            column = entry["dtype"]
+        else:
+            column = _column_of(entry["by"], peers) if entry["dtype"] == "float32" else None
+        # Of several machines, the largest counts.
+        row[column] = tuple(map(max, row.get(column, (0, 0)), errors))
+    columns = (*_ACCURACY_DTYPES, *peers)
     lines = [
-        [title, *(row.get(column, _NONE) for column in (*_ACCURACY_DTYPES, *peers))]
+        [title, *(_errors(row[column]) if column in row else _NONE for column in columns)]
         for title, row in sorted(rows.items())
     ]
     return _table(head, lines)
 
 
-def _memory(record):
-    durations = sorted({entry["seconds"] for entry in record["memory"]})
+def _memory(records):
+    durations = sorted({entry["seconds"] for record in records for entry in record["memory"]})
     head = ["one signal at 22.05 kHz, 1 thread", "by", *(f"{seconds} s" for seconds in durations)]
     rows = {}
-    for entry in record["memory"]:
-        cells = rows.setdefault((entry["title"], entry["by"]), {})
-        cells[entry["seconds"]] = _megabytes(entry["beyond_result"])
-    return _table(head, [[*key, *map(cells.get, durations)] for key, cells in rows.items()])
+    for record in records:
+        for entry in record["memory"]:
+            cells = rows.setdefault((entry["title"], entry["by"]), {})
+            # Of several machines, the largest counts.
+            found = max(cells.get(entry["seconds"], 0), entry["beyond_result"])
+            cells[entry["seconds"]] = found
+    return _table(
+        head,
+        [[*key, *(_megabytes(cells[n]) for n in durations)] for key, cells in rows.items()],
+    )
 
 
-def _startup(record):
-    head = ["a fresh process", "seconds"]
-    rows = [[name, f"{times['min']:.2f}"] for name, times in record["startup"].items()]
+def _startup(records):
+    letters = LETTERS[: len(records)]
+    head = ["seconds of a fresh process", *letters]
+    names = dict.fromkeys(name for record in records for name in record["startup"])
+    rows = []
+    for name in names:
+        found = [record["startup"].get(name) for record in records]
+        rows.append([name, *(f"{times['min']:.2f}" if times else _NONE for times in found)])
     return _table(head, rows)
 
 
 _PARTS = {
     "about": _about,
     "features": _features,
+    "reused": _reused,
     "transforms": _transforms,
     "memory-bound": _memory_bound,
     "accuracy": _accuracy,
@@ -145,18 +193,20 @@ _PARTS = {
 }
 
 
-def _rows(record, table):
-    return [row for row in record["speed"] if row["table"] == table and "ours" in row]
+def _side_by_side(records, table):
+    """List the rows of a table with the letters of their machines, one piece of work together."""
+    found = {}
+    for letter, record in zip(LETTERS, records, strict=False):
+        for row in record["speed"]:
+            if row["table"] == table and "ours" in row:
+                found.setdefault((row["title"], row["n_threads"]), []).append((letter, row))
+    return [pair for pairs in found.values() for pair in pairs]
 
 
-def _present(record, table, columns):
-    found = {label for row in _rows(record, table) for label in row["peers"]}
-    return [name for name in columns if found & {name, *_ALSO.get(name, ())}]
-
-
-def _present_in(entries, labels):
-    found = {entry["by"] for entry in entries}
-    return [name for name in labels if found & {name, *_ALSO.get(name, ())}]
+def _present(records, table, columns):
+    """Return those columns, with their heads, that any row has a peer for."""
+    found = {label for _, row in _side_by_side(records, table) for label in row["peers"]}
+    return {name: head for name, head in columns.items() if found & {name, *_ALSO.get(name, ())}}
 
 
 def _column_of(label, columns):
@@ -178,6 +228,10 @@ def _milliseconds(seconds):
 
 def _megabytes(n_bytes):
     return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 1e5 else "< 0.1 MB"
+
+
+def _errors(values):
+    return " / ".join(map(_error, values))
 
 
 def _error(value):

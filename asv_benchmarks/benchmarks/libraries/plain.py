@@ -45,10 +45,10 @@ def centred(work):
     return x, {**options, "center": False}
 
 
-def decibel(magnitude, amin=1e-5, dynamic_range=80.0):
-    """Convert magnitudes to decibels, in an array of its own."""
+def decibel(magnitude, out=None, amin=1e-5, dynamic_range=80.0):
+    """Convert magnitudes to decibels, in `out` or in an array of their own."""
     amin, dynamic_range = magnitude.dtype.type(amin), magnitude.dtype.type(dynamic_range)
-    result = np.maximum(magnitude, amin)
+    result = np.maximum(magnitude, amin, out=out)
     np.log10(result, out=result)
     result *= _TO_DECIBEL
     peak = result.max(axis=tuple(range(1, result.ndim)), keepdims=True)
@@ -68,7 +68,7 @@ def _stft(work):
 
 def _stft_magnitude(work):
     spectra = _stft(work).call
-    return Contender(lambda: np.abs(spectra()))
+    return Contender(lambda out=None: np.abs(spectra(), out=out))
 
 
 def _stft_magnitude_blocked(work):
@@ -84,9 +84,9 @@ def _blocked(work, filterbank):
     n_fft, window = parameters["n_fft"], window_of(parameters, x.dtype)
     n_bands = n_fft // 2 + 1 if filterbank is None else filterbank.shape[1]
 
-    def call():
+    def call(out=None):
         frames = frames_of(x, parameters)
-        result = np.empty((*frames.shape[:2], n_bands), x.dtype)
+        result = np.empty((*frames.shape[:2], n_bands), x.dtype) if out is None else out
         for signal, bands in zip(frames, result, strict=True):
             for start in range(0, len(signal), _BLOCK):
                 block = slice(start, start + _BLOCK)
@@ -95,7 +95,7 @@ def _blocked(work, filterbank):
                     np.abs(spectra, out=bands[block])
                 else:
                     np.matmul(np.abs(spectra), filterbank, out=bands[block])
-        return decibel(result) if parameters.get("return_decibel") else result
+        return decibel(result, result) if parameters.get("return_decibel") else result
 
     return Contender(call)
 
@@ -109,11 +109,13 @@ def _inverse_stft(work):
     total = np.tile(squares.reshape(n_overlaps, hop).sum(axis=0), n_overlaps)[: len(window)]
     inverse = window / total
 
-    def call():
+    def call(out=None):
         frames = fft.irfft(spectra, n_fft, workers=work.n_threads)[..., : len(window)]
         frames *= inverse
         n_frames = frames.shape[1]
-        signals = np.zeros((len(frames), (n_frames - 1) * hop + len(window)), frames.dtype)
+        shape = (len(frames), (n_frames - 1) * hop + len(window))
+        signals = np.empty(shape, frames.dtype) if out is None else out
+        signals[...] = 0
         for index in range(n_frames):
             signals[:, index * hop : index * hop + len(window)] += frames[:, index]
         return signals
@@ -123,16 +125,17 @@ def _inverse_stft(work):
 
 def _magnitude_to_decibel(work):
     (x,) = work.inputs
-    return Contender(lambda: decibel(x))
+    return Contender(lambda out=None: decibel(x, out))
 
 
 def _mu_law_encoding(work):
     (x,), n_codes = work.inputs, work.parameters["quantization_channels"]
     mu, half = x.dtype.type(n_codes - 1), x.dtype.type(0.5)
 
-    def call():
+    def call(out=None):
         compressed = np.sign(x) * np.log1p(mu * np.abs(x)) / np.log1p(mu)
-        return ((compressed + 1) / 2 * mu + half).astype(np.int32)
+        codes = (compressed + 1) / 2 * mu + half
+        return codes.astype(np.int32) if out is None else _copied(codes, out)
 
     return Contender(call)
 
@@ -141,9 +144,9 @@ def _mu_law_decoding(work):
     (codes,), n_codes = work.inputs, work.parameters["quantization_channels"]
     mu = np.float32(n_codes - 1)
 
-    def call():
+    def call(out=None):
         x = 2 * (codes.astype(np.float32) / mu) - 1
-        return np.sign(x) * ((1 + mu) ** np.abs(x) - 1) / mu
+        return np.divide(np.sign(x) * ((1 + mu) ** np.abs(x) - 1), mu, out=out)
 
     return Contender(call)
 
@@ -151,18 +154,32 @@ def _mu_law_decoding(work):
 def _copy(work):
     # The codes and the samples are 4 bytes each: the result has the bytes of the input.
     (x,) = work.inputs
-    return Contender(lambda: x.copy(), same_work=False)
+    return Contender(lambda out=None: x.copy() if out is None else _copied(x, out), same_work=False)
+
+
+def _copied(x, out):
+    np.copyto(out, x, casting="unsafe")
+    return out
 
 
 def _write_frames(work):
     (x,) = work.inputs
     shape, value = frames_of(x, work.parameters).shape, x.dtype.type(1)
-    return Contender(lambda: np.full(shape, value), same_work=False)
+
+    def call(out=None):
+        return np.full(shape, value) if out is None else out.fill(value)
+
+    return Contender(call, same_work=False)
 
 
 def _frame(work):
     (x,) = work.inputs
-    return Contender(lambda: np.ascontiguousarray(frames_of(x, work.parameters)))
+
+    def call(out=None):
+        frames = frames_of(x, work.parameters)
+        return np.ascontiguousarray(frames) if out is None else _copied(frames, out)
+
+    return Contender(call)
 
 
 def _energy(work):
@@ -170,9 +187,10 @@ def _energy(work):
     # Of a sample rate of 22050 Hz, the default, and a reference of 0.1 s.
     scale = x.dtype.type(0.1 * 22050 / parameters["frame_length"])
 
-    def call():
+    def call(out=None):
         frames = frames_of(x, parameters)
-        return np.einsum("btn,btn->bt", frames, frames) * scale
+        energies = np.einsum("btn,btn->bt", frames, frames, out=out)
+        return np.multiply(energies, scale, out=energies)
 
     return Contender(call)
 

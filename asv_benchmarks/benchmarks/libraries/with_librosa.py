@@ -13,12 +13,12 @@ def _frames_before_bins(x):
 
 def _stft(work):
     x, options = centred(work)
-    return Contender(lambda: librosa.stft(x, **options), _frames_before_bins)
+    return Contender(lambda out=None: librosa.stft(x, **options, out=out), _frames_before_bins)
 
 
 def _stft_magnitude(work):
     spectra = _stft(work).call
-    return Contender(lambda: np.abs(spectra()), _frames_before_bins)
+    return Contender(lambda out=None: np.abs(spectra(), out=out), _frames_before_bins)
 
 
 def _melspectrogram(work):
@@ -50,11 +50,14 @@ def _magnitude_to_decibel(work):
 def _frame(work):
     (x,), parameters = work.inputs, work.parameters
 
-    def call():
+    def call(out=None):
         views = librosa.util.frame(
             x, frame_length=parameters["frame_length"], hop_length=parameters["hop_length"], axis=-1
         )
-        return views.copy()
+        if out is None:
+            return views.copy()
+        np.copyto(out, views)
+        return out
 
     return Contender(call, _frames_before_bins)
 

@@ -1,0 +1,282 @@
+"""Tables and pictures of the benchmarks show what a record says, cell by cell and bar by bar."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from widths import NARROW
+
+import kapre_ref
+
+FOLDER = Path(__file__).resolve().parent.parent / "asv_benchmarks"
+sys.path.append(str(FOLDER))
+
+from benchmarks.peers import REUSED  # noqa: E402
+from reporting import machines, pictures, tables  # noqa: E402
+from reporting.cases import ONE_THREAD, TUNED  # noqa: E402
+
+
+def ours(fresh, recycled, out):
+    """Return our times in the three ways, in seconds, from milliseconds."""
+    return {
+        "fresh": {"min": fresh / 1e3},
+        "recycled": {"min": recycled / 1e3},
+        "out": {"min": out / 1e3},
+    }
+
+
+def peer(milliseconds, ratio, ours_then):
+    """Return the entry of a peer."""
+    return {"min": milliseconds / 1e3, "ratio": ratio, "ours_then": {"min": ours_then / 1e3}}
+
+
+def row(table, title, times, n_threads=1, **peers):
+    """Return a row of a record; peers are named as below."""
+    found = {NAMES[name]: entry for name, entry in peers.items()}
+    entry = {"table": table, "title": title, "n_threads": n_threads}
+    return {**entry, "ours": times, "peers": found}
+
+
+NAMES = {
+    "plain": "NumPy, SciPy",
+    "plain_reused": "NumPy, SciPy" + REUSED,
+    "torch": "torch",
+    "tuned": "torch" + TUNED,
+    "kapre": "Kapre",
+    "xla": "Kapre, XLA",
+    "ducc": "ducc0 FFT",
+    "one": ONE_THREAD,
+    "copy": "a copy",
+    "copy_reused": "a copy" + REUSED,
+}
+ABOUT = {
+    "processor": "Fast 9000",
+    "llvm_name": "fast9",
+    "processor_vector_bytes": 64,
+    "kernel_vector_bytes": 64,
+    "compiled_for": "",
+    "n_processors": 2,
+    "system": "Linux x86_64",
+    "python": "3.11.7",
+    "date": "2026-01-02 03:04 UTC",
+    "commit": "0123456789ab",
+    "is_quick": False,
+    "versions": {"numpy": "2.4.6"},
+}
+NARROWED = {**ABOUT, "kernel_vector_bytes": 32, "compiled_for": "haswell"}
+WIDE = {
+    "about": ABOUT,
+    "speed": [
+        row(
+            "features",
+            "log-mel",
+            ours(8, 5, 4),
+            plain=peer(24, 3.0, 8),
+            plain_reused=peer(16, 4.0, 4),
+            torch=peer(960, 120.0, 8),
+            tuned=peer(20, 5.0, 4),
+        ),
+        row(
+            "features",
+            "`mu_law_encoding`",
+            ours(6, 3, 2),
+            xla=peer(13.2, 2.2, 6),
+            copy=peer(3, 0.5, 6),
+            copy_reused=peer(2.5, 1.25, 2),
+        ),
+        row("transforms", "2048/512", ours(9, 7, 5), 2, ducc=peer(20, 4.0, 5), one=peer(9, 1.8, 5)),
+        row("growth", "1", ours(2, 0.5, 0.25), torch=peer(6, 3.0, 2)),
+        row("growth", "4", ours(7, 0.5, 0.25), torch=peer(21, 3.0, 7)),
+    ],
+    "accuracy": [
+        {"operation": "stft", "by": "kapre_ref", "dtype": "complex64", "is_decibel": False}
+        | {"max_error": 2e-7, "relative_l2": 1e-7},
+        {"operation": "stft", "by": "Kapre, XLA", "dtype": "float32", "is_decibel": False}
+        | {"max_error": 5e-7, "relative_l2": 4e-7},
+        {"operation": "stft", "by": "librosa", "dtype": "float64", "is_decibel": False}
+        | {"max_error": 9e-7, "relative_l2": 9e-7},
+    ],
+    "memory": [
+        {"title": "log-mel", "by": "kapre_ref", "seconds": 30, "beyond_result": 99_999},
+        {"title": "log-mel", "by": "kapre_ref", "seconds": 300, "beyond_result": 2_500_000},
+    ],
+    "startup": {"Python alone": {"min": 0.031, "median": 9.0}},
+}
+SLOW = {
+    "about": NARROWED,
+    "speed": [row("features", "log-mel", ours(16, 10, 12), plain=peer(24, 1.5, 16))],
+    "accuracy": [
+        {"operation": "stft", "by": "kapre_ref", "dtype": "float32", "is_decibel": False}
+        | {"max_error": 1e-7, "relative_l2": 3e-7},
+    ],
+    "memory": [{"title": "log-mel", "by": "kapre_ref", "seconds": 30, "beyond_result": 200_000}],
+    "startup": {"Python alone": {"min": 0.05, "median": 9.0}, "numpy": {"min": 0.1, "median": 9.0}},
+}
+
+
+FEATURES = ["8 x 30 s, float32, 1 thread", "machine", "kapre_ref, ms"]
+
+
+def cells(name, *records):
+    """Return the cells of a table, row by row, without the line below its head."""
+    lines = tables._PARTS[name](list(records)).strip().splitlines()
+    found = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [found[0], *found[2:]]
+
+
+class TestTables:
+    def test_features_are_fresh_and_side_by_side(self):
+        assert cells("features", WIDE, SLOW) == [
+            [
+                "8 x 30 s, float32, 1 thread",
+                "machine",
+                "kapre_ref, ms",
+                "NumPy, SciPy",
+                "torch",
+                "Kapre",
+                "kapre_ref, recycled, ms",
+            ],
+            ["log-mel", "A", "8.0", "3.0", "120", "-", "5.0"],
+            ["log-mel", "B", "16.0", "1.5", "-", "-", "10.0"],
+            ["`mu_law_encoding`", "A", "6.0", "-", "-", "2.2", "3.0"],
+        ]
+
+    def test_reused_are_into_out(self):
+        assert cells("reused", WIDE) == [
+            [
+                "8 x 30 s, float32, 1 thread",
+                "machine",
+                "kapre_ref, ms",
+                "NumPy, SciPy",
+                "torch, tuned",
+            ],
+            ["log-mel", "A", "4.0", "4.0", "5.0"],
+        ]
+
+    def test_transforms_are_into_out(self):
+        assert cells("transforms", WIDE) == [
+            [
+                "`stft_magnitude`, 8 x 30 s",
+                "threads",
+                "machine",
+                "kapre_ref, ms",
+                "ducc0",
+                "our 1 thread",
+            ],
+            ["2048/512", "2", "A", "5.0", "4.0", "1.8"],
+        ]
+
+    def test_memory_bound_is_ours_over_theirs(self):
+        assert cells("memory-bound", WIDE)[1:] == [
+            ["`mu_law_encoding`", "copying the input", "A", "3.0", "2.00", "2.5", "0.80"]
+        ]
+
+    def test_accuracy_is_the_largest_of_all_machines(self):
+        head, *rows = cells("accuracy", WIDE, SLOW)
+        assert head == [
+            "operation",
+            "float16",
+            "float32",
+            "float64",
+            "librosa, float32",
+            "Kapre, float32",
+        ]
+        assert rows == [["`stft`", "-", "2.0e-7 / 3.0e-7", "-", "-", "5.0e-7 / 4.0e-7"]]
+
+    def test_memory_is_the_largest_of_all_machines(self):
+        assert cells("memory", WIDE)[1:] == [["log-mel", "kapre_ref", "< 0.1 MB", "2.5 MB"]]
+        assert cells("memory", WIDE, SLOW)[1:] == [["log-mel", "kapre_ref", "0.2 MB", "2.5 MB"]]
+
+    def test_startup_has_a_column_for_each_machine(self):
+        assert cells("startup", WIDE, SLOW) == [
+            ["seconds of a fresh process", "A", "B"],
+            ["Python alone", "0.03", "0.05"],
+            ["numpy", "-", "0.10"],
+        ]
+
+    def test_about_says_what_each_machine_is(self):
+        wide, slow = tables._about([WIDE, SLOW]).splitlines()
+        assert wide.startswith("- **A**: Fast 9000 (fast9), vectors of 64 bytes; 2 processors, ")
+        assert "measured 2026-01-02 03:04 UTC at commit 0123456789ab with numpy 2.4.6." in wide
+        assert slow.startswith(
+            "- **B**: Fast 9000 (fast9), vectors of 64 bytes, with kapre_ref compiled for another "
+            "processor, haswell, and its vectors of 32 bytes; peers are not restricted; 2 proc"
+        )
+
+    def test_about_tells_a_quick_look(self):
+        assert "a quick look" not in tables._about([WIDE])
+        assert "a quick look" in tables._about([{**WIDE, "about": {**ABOUT, "is_quick": True}}])
+
+
+class TestPictures:
+    @pytest.fixture(autouse=True)
+    def _needs_matplotlib(self):
+        pytest.importorskip("matplotlib")
+
+    def test_bars_are_the_ratios_in_fresh_memory(self):
+        panels = pictures.speed([WIDE, SLOW]).axes
+        found = [[(bar.get_x(), bar.get_width()) for bar in axes.patches] for axes in panels]
+        assert found == [[(0, 120.0)], []]  # NumPy and XLA's mu-law have no bars
+
+    def test_bar_stands_beside_its_title(self):
+        (axes,) = pictures.speed([WIDE]).axes
+        (bar,) = axes.patches
+        assert round(bar.get_y() + bar.get_height() / 2) == 0
+        assert next(text.get_text() for text in axes.get_yticklabels()) == "log-mel"
+        assert pictures._COLOURS["torch"] == bar_colour(bar)
+
+    def test_curves_are_fresh_milliseconds(self):
+        (axes,) = pictures.growth([WIDE]).axes
+        found = {
+            line.get_label(): [list(line.get_xdata()), list(line.get_ydata())]
+            for line in axes.lines
+        }
+        assert found == {
+            "kapre_ref, 1 thread": [[1, 4], pytest.approx([2, 7])],
+            "torch, 1 thread": [[1, 4], pytest.approx([6, 21])],
+        }
+
+
+def bar_colour(bar):
+    """Return a bar's colour as a record of colours writes it."""
+    from matplotlib.colors import to_hex
+
+    return to_hex(bar.get_facecolor())
+
+
+class TestMachines:
+    def test_widest_vector(self):
+        assert machines.widest_vector({"avx": True, "avx512f": True}) == 64
+        assert machines.widest_vector({"avx": True, "avx512f": False}) == 32
+        assert machines.widest_vector({"neon": True}) == 16
+
+    def test_each_kind_has_a_file(self):
+        assert machines.file_name(ABOUT) == "fast9-64-bytes.json"
+        assert machines.file_name(NARROWED) == "fast9-32-bytes-as-haswell.json"
+
+    def test_matching_record_is_of_the_kind_then_of_the_width(self):
+        other = {**NARROWED, "llvm_name": "other"}
+        assert machines.matching([WIDE, SLOW], NARROWED) is SLOW
+        assert machines.matching([WIDE, SLOW], ABOUT) is WIDE
+        assert machines.matching([WIDE, SLOW], other) is SLOW
+        assert machines.matching([WIDE], other) is WIDE
+
+    @pytest.mark.parametrize("n_bytes", NARROW)
+    def test_restricted_kernels_are_told(self, n_bytes):
+        code = "import json; from reporting import machines; print(json.dumps(machines.about()))"
+        path = os.pathsep.join([str(Path(kapre_ref.__file__).parent.parent), str(FOLDER)])
+        result = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | NARROW[n_bytes] | {"PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found, here = json.loads(result.stdout), machines.about()
+        assert found["kernel_vector_bytes"] == n_bytes
+        assert found["compiled_for"] == NARROW[n_bytes]["NUMBA_CPU_NAME"]
+        for name in ("processor", "llvm_name", "processor_vector_bytes"):
+            assert found[name] == here[name]
