@@ -30,7 +30,8 @@ from kapre_ref._filterbanks import (
 )
 from kapre_ref._framing import energy, energy_reference, frame, frame_reference
 from kapre_ref._frequency_map import concatenate_frequency_map, concatenate_frequency_map_reference
-from kapre_ref._mfcc import logmel_to_mfcc, logmel_to_mfcc_reference
+from kapre_ref._kept import get_keep_bytes, release_memory, set_keep_bytes
+from kapre_ref._mfcc import logmel_to_mfcc, logmel_to_mfcc_reference, mfcc, mfcc_reference
 from kapre_ref._mu_law import (
     mu_law_decoding,
     mu_law_decoding_reference,
@@ -89,6 +90,7 @@ __all__ = [
     "filterbank_mel_reference",
     "frame",
     "frame_reference",
+    "get_keep_bytes",
     "get_num_threads",
     "get_window_fn",
     "hamming_window",
@@ -111,6 +113,8 @@ __all__ = [
     "magnitude_to_decibel_reference",
     "melspectrogram",
     "melspectrogram_reference",
+    "mfcc",
+    "mfcc_reference",
     "mu_law_decoding",
     "mu_law_decoding_reference",
     "mu_law_encoding",
@@ -118,6 +122,8 @@ __all__ = [
     "perfectly_reconstructing_stft_istft",
     "phase",
     "phase_reference",
+    "release_memory",
+    "set_keep_bytes",
     "set_num_threads",
     "spec_augment",
     "spec_augment_reference",

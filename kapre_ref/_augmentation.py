@@ -158,7 +158,8 @@ def channel_swap(
     Parameters
     ----------
     x : array of 3 or 4 dimensions, any dtype
-        Signals or spectrograms with channels, as `data_format` says.
+        Signals or spectrograms. The channel axis is the last if `data_format` is 'channels_last',
+        the second if it is 'channels_first'.
     data_format : str
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
     rng : numpy.random.Generator

@@ -62,20 +62,43 @@ def melspectrogram(
     Parameters
     ----------
     x : array, (time,), (batch, time) or with channels, float16, float32 or float64
-        A signal, as for `stft`.
-    n_fft, win_length, hop_length, window_name, pad_begin, pad_end
-        As for `stft`.
+        With channels: (batch, time, channel) if `input_data_format` is 'channels_last', (batch,
+        channel, time) if it is 'channels_first'.
+    n_fft : int
+        Number of points of the Fourier transform; any size works.
+    win_length : int, samples, optional
+        Length of the window and of a frame; None means `n_fft`. A shorter window stands at the
+        start of the transform, zeros after it. A longer one is cut off at `n_fft`.
+    hop_length : int, samples, optional
+        Distance of the frames' starts; None means ``win_length // 4``, at least 1.
+    window_name : str, optional
+        A name that `get_window_fn` knows; None means 'hann_window'.
+    pad_begin : bool
+        Put ``n_fft - hop_length`` zeros before the signal.
+    pad_end : bool
+        Also keep each frame that starts inside the signal and runs past its end, filled with zeros.
     input_data_format, output_data_format : str
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
     sample_rate : float, Hz
         Sample rate of `x`.
-    n_mels, mel_f_min, mel_f_max, mel_htk, mel_norm
-        As `n_mels`, `f_min`, `f_max`, `htk` and `norm` of `filterbank_mel`.
+    n_mels : int
+        Number of mel bands.
+    mel_f_min, mel_f_max : float, Hz
+        Lower edge of the first band and upper edge of the last; None means half the sample rate.
+    mel_htk : bool
+        Use the mel scale of HTK instead of Slaney's.
+    mel_norm : 'slaney', None or float
+        'slaney' divides each triangle by half its width in Hz, so that all have the same area; None
+        leaves peaks of 1; a number divides each band by its norm of that order.
     return_decibel : bool
         Return decibels, each item relative to its own peak; a signal without a batch axis is one
         item.
-    db_amin, db_ref_value, db_dynamic_range : float
-        As `amin`, `ref_value` and `dynamic_range` of `magnitude_to_decibel`.
+    db_amin : float
+        Magnitudes below it count as this.
+    db_ref_value : float
+        The magnitude at 0 dB, at least `db_amin`.
+    db_dynamic_range : float, dB
+        Nothing lies further below the peak of its item; ``inf`` means no limit.
     out : array, optional
         Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
 
@@ -87,8 +110,12 @@ def melspectrogram(
 
     Raises
     ------
-    TypeError, ValueError, NotImplementedError
-        As the single operations.
+    TypeError
+        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+    ValueError
+        If a number is out of range or a shape does not fit.
+    NotImplementedError
+        If there is no window of that name.
 
     Warns
     -----
@@ -109,7 +136,7 @@ def melspectrogram(
     """
     stft_parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     mel_parameters = (sample_rate, n_mels, mel_f_min, mel_f_max, mel_htk, mel_norm)
-    plan = _mel_plan(*stft_parameters, *mel_parameters)
+    plan = mel_plan(*stft_parameters, *mel_parameters)
     scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
     formats = (input_data_format, output_data_format)
     return run_spectrogram("filterbank_spectrogram", x, plan, scale, formats, out)
@@ -179,20 +206,42 @@ def log_frequency_spectrogram(
     Parameters
     ----------
     x : array, (time,), (batch, time) or with channels, float16, float32 or float64
-        A signal, as for `stft`.
-    n_fft, win_length, hop_length, window_name, pad_begin, pad_end
-        As for `stft`.
+        With channels: (batch, time, channel) if `input_data_format` is 'channels_last', (batch,
+        channel, time) if it is 'channels_first'.
+    n_fft : int
+        Number of points of the Fourier transform; any size works.
+    win_length : int, samples, optional
+        Length of the window and of a frame; None means `n_fft`. A shorter window stands at the
+        start of the transform, zeros after it. A longer one is cut off at `n_fft`.
+    hop_length : int, samples, optional
+        Distance of the frames' starts; None means ``win_length // 4``, at least 1.
+    window_name : str, optional
+        A name that `get_window_fn` knows; None means 'hann_window'.
+    pad_begin : bool
+        Put ``n_fft - hop_length`` zeros before the signal.
+    pad_end : bool
+        Also keep each frame that starts inside the signal and runs past its end, filled with zeros.
     input_data_format, output_data_format : str
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
     sample_rate : float, Hz
         Sample rate of `x`.
-    log_n_bins, log_f_min, log_bins_per_octave, log_spread
-        As `n_bins`, `f_min`, `bins_per_octave` and `spread` of `filterbank_log`.
+    log_n_bins : int
+        Number of bands.
+    log_f_min : float, Hz, optional
+        Centre of the first band; None means the note C1, 32.70319566 Hz.
+    log_bins_per_octave : int
+        Bands to the octave.
+    log_spread : float
+        Width of a band, as a fraction of the distance between two bands.
     return_decibel : bool
         Return decibels, each item relative to its own peak; a signal without a batch axis is one
         item.
-    db_amin, db_ref_value, db_dynamic_range : float
-        As `amin`, `ref_value` and `dynamic_range` of `magnitude_to_decibel`.
+    db_amin : float
+        Magnitudes below it count as this.
+    db_ref_value : float
+        The magnitude at 0 dB, at least `db_amin`.
+    db_dynamic_range : float, dB
+        Nothing lies further below the peak of its item; ``inf`` means no limit.
     out : array, optional
         Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
 
@@ -204,8 +253,14 @@ def log_frequency_spectrogram(
 
     Raises
     ------
-    TypeError, ValueError, NotImplementedError, RuntimeError
-        As the single operations.
+    TypeError
+        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+    ValueError
+        If a number is out of range or a shape does not fit.
+    NotImplementedError
+        If there is no window of that name.
+    RuntimeError
+        If the last band ends above half the sample rate.
 
     Warns
     -----
@@ -267,7 +322,7 @@ def log_frequency_spectrogram_reference(
 
 
 @checked_once
-def _mel_plan(
+def mel_plan(
     n_fft: int,
     win_length: int | None,
     hop_length: int | None,
@@ -281,6 +336,7 @@ def _mel_plan(
     htk: bool,
     norm: str | float | None,
 ) -> SpectrumPlan:
+    """Return the one plan of a mel spectrogram's parameters, checked."""
     plan = stft_plan(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     check_integer("n_fft", n_fft, 2)
     sample_rate = check_positive("sample_rate", sample_rate)

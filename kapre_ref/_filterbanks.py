@@ -78,7 +78,7 @@ def filterbank_mel(
     dtype : dtype
         float16, float32 or float64.
     like : array, optional
-        An array whose library the result joins.
+        An array whose library the result joins: with a CuPy array, the filterbank is one too.
 
     Returns
     -------
@@ -238,7 +238,7 @@ def filterbank_log(
     dtype : dtype
         float16, float32 or float64.
     like : array, optional
-        An array whose library the result joins.
+        An array whose library the result joins: with a CuPy array, the filterbank is one too.
 
     Returns
     -------

@@ -194,7 +194,8 @@ def energy(
     Parameters
     ----------
     x : array, (time,), (batch, time) or with channels, float16, float32 or float64
-        As for `frame`.
+        With channels: (batch, time, channel) if `data_format` is 'channels_last', (batch, channel,
+        time) if it is 'channels_first'.
     sample_rate : float, Hz
         Sample rate of `x`.
     ref_duration : float, s

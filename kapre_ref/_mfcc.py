@@ -1,4 +1,4 @@
-"""Mel-frequency cepstral coefficients of a log-mel spectrogram."""
+"""Mel-frequency cepstral coefficients of a signal or of its log-mel spectrogram."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kapre_ref._arrays import native, real_dtype, result_array, silent
+from kapre_ref._band_spectrograms import mel_plan, melspectrogram_reference
 from kapre_ref._checks import check_floating, check_integer
 from kapre_ref._data_format import check_data_format, in_layout, layout_shape, spectrogram_view
 from kapre_ref._dispatch import kernels_for
 from kapre_ref._kept import kept
+from kapre_ref._spectrograms import check_decibel, run_spectrogram
+from kapre_ref._stft import check_signals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,11 +75,7 @@ def logmel_to_mfcc(
     check_data_format("data_format", data_format)
     log_mels = spectrogram_view("log_melgrams", native(log_melgrams), data_format)
     n_mels = log_mels.shape[3]
-    n_mfccs = check_integer("n_mfccs", n_mfccs, 1)
-    if n_mfccs > n_mels:
-        raise ValueError(
-            f"n_mfccs must be at most n_mels={n_mels}, the bands of log_melgrams, got {n_mfccs}"
-        )
+    n_mfccs = _check_n_mfccs(n_mfccs, n_mels)
     shape = layout_shape((*log_mels.shape[:3], n_mfccs), log_melgrams.ndim - 2, data_format)
     out = result_array(log_melgrams, shape, log_melgrams.dtype, out)
     mfccs = spectrogram_view("out", out, data_format)
@@ -93,6 +92,184 @@ def logmel_to_mfcc_reference(
     mfccs = log_mels @ cosines_reference(log_mels.shape[3], n_mfccs)
     in_caller_layout = in_layout(mfccs, log_melgrams.ndim - 2, data_format)
     return in_caller_layout.astype(real_dtype(log_melgrams.dtype))
+
+
+def mfcc(
+    x: NDArray[Any],
+    n_fft: int = 2048,
+    win_length: int | None = None,
+    hop_length: int | None = None,
+    *,
+    window_name: str | None = None,
+    pad_begin: bool = False,
+    pad_end: bool = False,
+    input_data_format: str = "default",
+    output_data_format: str = "default",
+    sample_rate: float = 22050,
+    n_mfccs: int = 20,
+    n_mels: int = 128,
+    mel_f_min: float = 0.0,
+    mel_f_max: float | None = None,
+    mel_htk: bool = False,
+    mel_norm: str | float | None = "slaney",
+    db_amin: float = 1e-5,
+    db_ref_value: float = 1.0,
+    db_dynamic_range: float = 80.0,
+    out: NDArray[Any] | None = None,
+) -> NDArray[Any]:
+    """Compute mel-frequency cepstral coefficients of a signal: `melspectrogram`, `logmel_to_mfcc`.
+
+    Parameters
+    ----------
+    x : array, (time,), (batch, time) or with channels, float16, float32 or float64
+        With channels: (batch, time, channel) if `input_data_format` is 'channels_last', (batch,
+        channel, time) if it is 'channels_first'.
+    n_fft : int
+        Number of points of the Fourier transform; any size works.
+    win_length : int, samples, optional
+        Length of the window and of a frame; None means `n_fft`. A shorter window stands at the
+        start of the transform, zeros after it. A longer one is cut off at `n_fft`.
+    hop_length : int, samples, optional
+        Distance of the frames' starts; None means ``win_length // 4``, at least 1.
+    window_name : str, optional
+        A name that `get_window_fn` knows; None means 'hann_window'.
+    pad_begin : bool
+        Put ``n_fft - hop_length`` zeros before the signal.
+    pad_end : bool
+        Also keep each frame that starts inside the signal and runs past its end, filled with zeros.
+    input_data_format, output_data_format : str
+        'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+    sample_rate : float, Hz
+        Sample rate of `x`.
+    n_mfccs : int
+        Number of coefficients, 1 to `n_mels`.
+    n_mels : int
+        Number of mel bands.
+    mel_f_min, mel_f_max : float, Hz
+        Lower edge of the first band and upper edge of the last; None means half the sample rate.
+    mel_htk : bool
+        Use the mel scale of HTK instead of Slaney's.
+    mel_norm : 'slaney', None or float
+        'slaney' divides each triangle by half its width in Hz, so that all have the same area; None
+        leaves peaks of 1; a number divides each band by its norm of that order.
+    db_amin : float
+        Magnitudes below it count as this.
+    db_ref_value : float
+        The magnitude at 0 dB, at least `db_amin`.
+    db_dynamic_range : float, dB
+        Nothing lies further below the peak of its item; ``inf`` means no limit.
+    out : array, optional
+        Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
+
+    Returns
+    -------
+    array, dtype of `x`
+        (n_frames, n_mfccs), (batch, n_frames, n_mfccs), or with channels (batch, n_frames,
+        n_mfccs, channel) or (batch, channel, n_frames, n_mfccs).
+
+    Raises
+    ------
+    TypeError
+        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+    ValueError
+        If a number is out of range or a shape does not fit.
+    NotImplementedError
+        If there is no window of that name.
+
+    Warns
+    -----
+    UserWarning
+        If bands are so narrow that no bin lies in them, or `x` has samples but no frame, which is
+        mostly a matter of its layout.
+
+    Notes
+    -----
+    The layers `kapre.composed.get_melspectrogram_layer`, in decibels, and `kapre.LogmelToMFCC` of
+    Kapre 0.4.1, one after the other. `librosa.feature.mfcc` differs: its bands sum powers, its
+    frames are centred by padding, the axes of its result are (n_mfccs, n_frames), its decibels
+    are relative to 1 over all items, and its coefficient 0 is orthonormal, smaller by sqrt(2).
+
+    Examples
+    --------
+    >>> x = np.sin(2 * np.pi * 440 * np.arange(22050) / 22050)
+    >>> mfcc(x, sample_rate=22050, n_mfccs=13).shape
+    (40, 13)
+    """
+    stft_parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    mel_parameters = (sample_rate, n_mels, mel_f_min, mel_f_max, mel_htk, mel_norm)
+    plan = mel_plan(*stft_parameters, *mel_parameters)
+    scale = check_decibel(True, db_amin, db_ref_value, db_dynamic_range)
+    n_mfccs = _check_n_mfccs(n_mfccs, n_mels)
+    check_data_format("output_data_format", output_data_format)
+    signals = check_signals(x, input_data_format)
+    batch, channel, _ = signals.shape
+    shape = (batch, channel, plan.n_frames(signals.shape[2]), n_mfccs)
+    out = result_array(x, layout_shape(shape, x.ndim - 1, output_data_format), x.dtype, out)
+    # Decibels of float16 would be rounded to a sixteenth of one before they are summed.
+    wide = x.astype(np.float32) if x.dtype.itemsize == 2 else x
+    formats = (input_data_format, output_data_format)
+    decibels = run_spectrogram("filterbank_spectrogram", wide, plan, scale, formats)
+    log_mels = spectrogram_view("x", decibels, output_data_format)
+    mfccs = spectrogram_view("out", out, output_data_format)
+    kernels_for(x).logmel_to_mfcc(log_mels, _cached_cosines(log_mels.shape[3], n_mfccs), mfccs)
+    return out
+
+
+@silent
+def mfcc_reference(
+    x: NDArray[Any],
+    n_fft: int = 2048,
+    win_length: int | None = None,
+    hop_length: int | None = None,
+    *,
+    window_name: str | None = None,
+    pad_begin: bool = False,
+    pad_end: bool = False,
+    input_data_format: str = "default",
+    output_data_format: str = "default",
+    sample_rate: float = 22050,
+    n_mfccs: int = 20,
+    n_mels: int = 128,
+    mel_f_min: float = 0.0,
+    mel_f_max: float | None = None,
+    mel_htk: bool = False,
+    mel_norm: str | float | None = "slaney",
+    db_amin: float = 1e-5,
+    db_ref_value: float = 1.0,
+    db_dynamic_range: float = 80.0,
+) -> NDArray[Any]:
+    """Chain the oracles of the mel spectrogram in decibels and of its coefficients, in float64."""
+    log_mels = melspectrogram_reference(
+        x.astype(np.float64),
+        n_fft,
+        win_length,
+        hop_length,
+        window_name=window_name,
+        pad_begin=pad_begin,
+        pad_end=pad_end,
+        input_data_format=input_data_format,
+        output_data_format=output_data_format,
+        sample_rate=sample_rate,
+        n_mels=n_mels,
+        mel_f_min=mel_f_min,
+        mel_f_max=mel_f_max,
+        mel_htk=mel_htk,
+        mel_norm=mel_norm,
+        return_decibel=True,
+        db_amin=db_amin,
+        db_ref_value=db_ref_value,
+        db_dynamic_range=db_dynamic_range,
+    )
+    return logmel_to_mfcc_reference(log_mels, n_mfccs, output_data_format).astype(
+        real_dtype(x.dtype)
+    )
+
+
+def _check_n_mfccs(n_mfccs: int, n_mels: int) -> int:
+    n_mfccs = check_integer("n_mfccs", n_mfccs, 1)
+    if n_mfccs > n_mels:
+        raise ValueError(f"n_mfccs must be at most n_mels={n_mels}, the bands, got {n_mfccs}")
+    return n_mfccs
 
 
 @silent

@@ -59,16 +59,32 @@ def stft_magnitude(
     Parameters
     ----------
     x : array, (time,), (batch, time) or with channels, float16, float32 or float64
-        A signal, as for `stft`.
-    n_fft, win_length, hop_length, window_name, pad_begin, pad_end
-        As for `stft`.
+        With channels: (batch, time, channel) if `input_data_format` is 'channels_last', (batch,
+        channel, time) if it is 'channels_first'.
+    n_fft : int
+        Number of points of the Fourier transform; any size works.
+    win_length : int, samples, optional
+        Length of the window and of a frame; None means `n_fft`. A shorter window stands at the
+        start of the transform, zeros after it. A longer one is cut off at `n_fft`.
+    hop_length : int, samples, optional
+        Distance of the frames' starts; None means ``win_length // 4``, at least 1.
+    window_name : str, optional
+        A name that `get_window_fn` knows; None means 'hann_window'.
+    pad_begin : bool
+        Put ``n_fft - hop_length`` zeros before the signal.
+    pad_end : bool
+        Also keep each frame that starts inside the signal and runs past its end, filled with zeros.
     input_data_format, output_data_format : str
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
     return_decibel : bool
         Return decibels, each item relative to its own peak; a signal without a batch axis is one
         item.
-    db_amin, db_ref_value, db_dynamic_range : float
-        As `amin`, `ref_value` and `dynamic_range` of `magnitude_to_decibel`.
+    db_amin : float
+        Magnitudes below it count as this.
+    db_ref_value : float
+        The magnitude at 0 dB, at least `db_amin`.
+    db_dynamic_range : float, dB
+        Nothing lies further below the peak of its item; ``inf`` means no limit.
     out : array, optional
         Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
 
@@ -80,8 +96,12 @@ def stft_magnitude(
 
     Raises
     ------
-    TypeError, ValueError, NotImplementedError
-        As the single operations.
+    TypeError
+        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+    ValueError
+        If a number is out of range or a shape does not fit.
+    NotImplementedError
+        If there is no window of that name.
 
     Warns
     -----
@@ -153,14 +173,29 @@ def stft_mag_phase(
     ----------
     x : array, (batch, time, channel) or (batch, channel, time), float16, float32 or float64
         A signal with a channel axis, as `input_data_format` says.
-    n_fft, win_length, hop_length, window_name, pad_begin, pad_end
-        As for `stft`.
+    n_fft : int
+        Number of points of the Fourier transform; any size works.
+    win_length : int, samples, optional
+        Length of the window and of a frame; None means `n_fft`. A shorter window stands at the
+        start of the transform, zeros after it. A longer one is cut off at `n_fft`.
+    hop_length : int, samples, optional
+        Distance of the frames' starts; None means ``win_length // 4``, at least 1.
+    window_name : str, optional
+        A name that `get_window_fn` knows; None means 'hann_window'.
+    pad_begin : bool
+        Put ``n_fft - hop_length`` zeros before the signal.
+    pad_end : bool
+        Also keep each frame that starts inside the signal and runs past its end, filled with zeros.
     input_data_format, output_data_format : str
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
     return_decibel : bool
         Return the magnitudes in decibels, each item relative to its own peak.
-    db_amin, db_ref_value, db_dynamic_range : float
-        As `amin`, `ref_value` and `dynamic_range` of `magnitude_to_decibel`.
+    db_amin : float
+        Magnitudes below it count as this.
+    db_ref_value : float
+        The magnitude at 0 dB, at least `db_amin`.
+    db_dynamic_range : float, dB
+        Nothing lies further below the peak of its item; ``inf`` means no limit.
     out : array, optional
         Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
 
@@ -172,8 +207,12 @@ def stft_mag_phase(
 
     Raises
     ------
-    TypeError, ValueError, NotImplementedError
-        As the single operations, and ValueError if `x` has no channel axis.
+    TypeError
+        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+    ValueError
+        If a number is out of range a shape does not fit, or `x` has no channel axis.
+    NotImplementedError
+        If there is no window of that name.
 
     Warns
     -----

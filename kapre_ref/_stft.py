@@ -271,9 +271,10 @@ def inverse_stft(
 
     Parameters
     ----------
-    stfts : array, complex64 or complex128
-        (n_frames, n_freq), (batch, n_frames, n_freq), or with channels as `input_data_format`
-        says, with ``n_freq = n_fft // 2 + 1``.
+    stfts : array, (n_frames, n_freq), (batch, n_frames, n_freq) or with channels, complex
+        complex64 or complex128, with ``n_freq = n_fft // 2 + 1``. With channels: (batch, n_frames,
+        n_freq, channel) if `input_data_format` is 'channels_last', (batch, channel, n_frames,
+        n_freq) if it is 'channels_first'.
     n_fft : int
         Number of points of the Fourier transform.
     win_length : int, samples, optional
@@ -442,8 +443,11 @@ def perfectly_reconstructing_stft_istft(
 
     Raises
     ------
-    TypeError, ValueError
-        As `stft`, and ValueError if `hop_length` is so long that samples fall between the windows.
+    TypeError
+        If an argument is of the wrong kind.
+    ValueError
+        If a length is not positive, a data format is unknown, or `hop_length` is so long that
+        samples fall between the windows.
 
     Notes
     -----

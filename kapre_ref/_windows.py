@@ -100,11 +100,13 @@ def hamming_window(
     window_length : int
         Number of samples, 0 or more.
     periodic : bool
-        As in `hann_window`: heeded by even lengths only.
+        Divide the cosine's turn by `window_length` (for spectral analysis) instead of by
+        `window_length - 1` (for filter design). As in tf.signal, only even lengths heed it: a
+        window of odd length is always symmetric.
     dtype : dtype
         float16, float32 or float64.
     like : array, optional
-        An array whose library the result joins.
+        An array whose library the result joins: with a CuPy array, the window is one too.
 
     Returns
     -------
@@ -120,8 +122,9 @@ def hamming_window(
 
     Notes
     -----
-    ``w[k] = 0.54 - 0.46 cos(2 pi k / n)``, `n` as in `hann_window`. Matches
-    `tf.signal.hamming_window`, the window of Kapre 0.4.1.
+    ``w[k] = 0.54 - 0.46 cos(2 pi k / n)`` with ``n = window_length`` for a periodic window of even
+    length, else ``window_length - 1``. Matches `tf.signal.hamming_window`, the window of Kapre
+    0.4.1.
 
     References
     ----------
@@ -175,7 +178,7 @@ def kaiser_window(
     dtype : dtype
         float16, float32 or float64.
     like : array, optional
-        An array whose library the result joins.
+        An array whose library the result joins: with a CuPy array, the window is one too.
 
     Returns
     -------
@@ -247,7 +250,7 @@ def kaiser_bessel_derived_window(
     dtype : dtype
         float16, float32 or float64.
     like : array, optional
-        An array whose library the result joins.
+        An array whose library the result joins: with a CuPy array, the window is one too.
 
     Returns
     -------
@@ -304,7 +307,7 @@ def vorbis_window(
     dtype : dtype
         float16, float32 or float64.
     like : array, optional
-        An array whose library the result joins.
+        An array whose library the result joins: with a CuPy array, the window is one too.
 
     Returns
     -------

@@ -173,6 +173,7 @@ CHECKS = (
     Check("apply_filterbank", _filtered, _FIRST),
     Check("delta", _spectrograms, {"win_length": 9, **_FIRST}),
     Check("logmel_to_mfcc", _spectrograms, _FIRST),
+    Check("mfcc", _signals, _BOTH_FIRST),
     Check("concatenate_frequency_map", _spectrograms, _FIRST, EXACT),
     Check(
         "spec_augment",

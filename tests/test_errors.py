@@ -68,6 +68,10 @@ KINDS = [  # TypeError
     (call("delta", S.astype(int)), "x must have dtype .*, got int64; .*x.astype('float32')"),
     (call("logmel_to_mfcc", C), f"log_melgrams must have dtype {FLOATS}, got complex64"),
     (call("logmel_to_mfcc", None), "log_melgrams must be a .* got .*NoneType"),
+    (call("mfcc", C[0]), f"x must have dtype {FLOATS}, got complex64"),
+    (call("mfcc", X, 16, n_mfccs="3"), "n_mfccs must be an integer, got '3'"),
+    (call("mfcc", X, 16, db_amin=None), "db_amin must be a number, got None"),
+    (call("set_keep_bytes", "2"), "n must be an integer, got '2'"),
     (call("concatenate_frequency_map", C), f"x must have dtype {FLOATS}, got complex64"),
     (call("spec_augment", C, 1, 1, rng=RNG), f"x must have dtype {FLOATS}, got complex64"),
     (call("channel_swap", "x", rng=RNG), "x must be a numpy.ndarray or .* got .*str"),
@@ -230,6 +234,10 @@ VALUES = [  # ValueError
     (call("logmel_to_mfcc", S, -1), "n_mfccs must be an integer at least 1, got -1"),
     (call("logmel_to_mfcc", S, 18), "n_mfccs must be at most n_mels=17, .*, got 18"),
     (call("logmel_to_mfcc", S[:, :0], 1), "n_mfccs must be at most n_mels=0, .*, got 1"),
+    (call("mfcc", X, 16, n_mfccs=0), "n_mfccs must be an integer at least 1, got 0"),
+    (call("mfcc", X, 16, n_mels=3), "n_mfccs must be at most n_mels=3, .*, got 20"),
+    (call("mfcc", X, 16, n_mels=0), "n_mels must be an integer at least 1, got 0"),
+    (call("set_keep_bytes", -1), f"n must be an integer from 0 to {2**62}, got -1"),
     (call("spec_augment", S, 18, 1, rng=RNG), "freq_mask_param must be at most 17, .*, got 18"),
     (call("spec_augment", S, 1, 10, rng=RNG), "time_mask_param must be at most 9, .*, got 10"),
     (call("spec_augment", S, -1, 1, rng=RNG), "freq_mask_param must be an integer .*, got -1"),
@@ -388,6 +396,7 @@ GOOD = {
         call("log_frequency_spectrogram", X, 16, log_n_bins=3),
         call("logmel_to_mfcc", S, 3),
         call("magnitude", C),
+        call("mfcc", X, 16, n_mels=4, n_mfccs=2),
         call("magnitude_to_decibel", S),
         call("melspectrogram", X, 16, n_mels=2),
         call("mu_law_decoding", X, 256),
@@ -419,8 +428,8 @@ class TestBadCalls:
         called = {name for (name, _, _), _, _ in ROWS}
         functions = {name for name in kr.__all__ if callable(getattr(kr, name))}
         operations = {name for name in functions if not name.endswith("_reference")}
-        # It takes nothing; what it reads from the environment is tested below.
-        assert operations - called == {"get_num_threads"}
+        # They take nothing; what two of them read from the environment is tested below.
+        assert operations - called == {"get_num_threads", "get_keep_bytes", "release_memory"}
 
     def test_rows_are_distinct(self):
         assert len({repr(row) for row in ROWS}) == len(ROWS) >= 90
@@ -468,6 +477,7 @@ class TestBadCalls:
             "stft_mag_phase",
             "melspectrogram",
             "log_frequency_spectrogram",
+            "mfcc",
         ],
     )
     def test_options_of_a_transform_have_names(self, name):

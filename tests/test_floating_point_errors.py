@@ -10,7 +10,7 @@ import pytest
 from operation import FIRST
 
 import kapre_ref as kr
-from kapre_ref._kept import release_memory
+from kapre_ref import release_memory
 
 FLOATS = ("float16", "float32", "float64")
 KINDS = ("mixture", "largest", "smallest", "infinite", "NaN", "zeros")
@@ -36,6 +36,7 @@ OPERATIONS = {
         [{}, {"amin": 5e-324, "dynamic_range": 1.7e308}, {"ref_value": 3e38, "amin": 1e38}],
     ),
     "melspectrogram": (SIGNAL, [STFT, PRIME | DECIBEL, STFT | {"mel_norm": 3.0}]),
+    "mfcc": (SIGNAL, [STFT, PRIME | {"db_amin": 5e-324, "n_mels": 40}]),
     "mu_law_decoding": (SPECTRUM, [{"quantization_channels": n} for n in (2, 65536)]),
     "mu_law_encoding": (SPECTRUM, [{"quantization_channels": n} for n in (2, 65536)]),
     "phase": (COMPLEX, [{}]),
@@ -67,7 +68,8 @@ CONSTRUCTORS = {
     "vorbis_window": [{"window_length": n} for n in (0, 1, 2, 4096)],
 }
 OTHERS = {  # which compute nothing
-    "get_num_threads", "get_window_fn", "set_num_threads", "validate_data_format_str",
+    "get_keep_bytes", "get_num_threads", "get_window_fn", "release_memory", "set_keep_bytes",
+    "set_num_threads", "validate_data_format_str",
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ OPERATIONS = {
     "stft_magnitude": (STFT, "win_length", "input_data_format"),
     "stft_mag_phase": (STFT, "win_length", "input_data_format"),
     "melspectrogram": (STFT | {"n_mels": 4}, "win_length", "input_data_format"),
+    "mfcc": (STFT | {"n_mels": 4, "n_mfccs": 2}, "win_length", "input_data_format"),
     "log_frequency_spectrogram": (STFT | {"log_n_bins": 4}, "win_length", "input_data_format"),
 }
 # shape, format, what the shape is taken for, what is proposed first
