@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -279,7 +279,7 @@ def log_frequency_spectrogram(
     """
     stft_parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     log_parameters = (sample_rate, log_n_bins, log_f_min, log_bins_per_octave, log_spread)
-    plan = _log_plan(*stft_parameters, *log_parameters)
+    plan = log_plan(*stft_parameters, *log_parameters)
     scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
     formats = (input_data_format, output_data_format)
     return run_spectrogram("filterbank_spectrogram", x, plan, scale, formats, out)
@@ -344,6 +344,19 @@ def mel_plan(
     f_min, f_max = check_band_edges(sample_rate, f_min, f_max, prefix="mel_")
     htk, norm = check_flag("mel_htk", htk), check_norm("mel_norm", norm)
     check_edges(n_mels, f_min, f_max, htk, prefix="mel_")
+    return _mel_plan(plan, sample_rate, n_mels, f_min, f_max, htk, norm)
+
+
+@lru_cache(maxsize=128)
+def _mel_plan(
+    plan: SpectrumPlan,
+    sample_rate: float,
+    n_mels: int,
+    f_min: float,
+    f_max: float,
+    htk: bool,
+    norm: str | float | None,
+) -> SpectrumPlan:
     parameters = (sample_rate, plan.n_freq, n_mels, f_min, f_max, htk)
     return replace(
         plan,
@@ -354,7 +367,7 @@ def mel_plan(
 
 
 @checked_once
-def _log_plan(
+def log_plan(
     n_fft: int,
     win_length: int | None,
     hop_length: int | None,
@@ -367,6 +380,7 @@ def _log_plan(
     bins_per_octave: int,
     spread: float,
 ) -> SpectrumPlan:
+    """Return the one plan of a log-frequency spectrogram's parameters, checked."""
     plan = stft_plan(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     check_integer("n_fft", n_fft, 2)
     sample_rate = check_positive("sample_rate", sample_rate)
@@ -375,5 +389,17 @@ def _log_plan(
     bins_per_octave = check_integer("log_bins_per_octave", bins_per_octave, 1)
     spread = check_spread(spread, prefix="log_")
     check_top(sample_rate, n_bins, bins_per_octave, f_min, prefix="log_")
+    return _log_plan(plan, sample_rate, n_bins, bins_per_octave, f_min, spread)
+
+
+@lru_cache(maxsize=128)
+def _log_plan(
+    plan: SpectrumPlan,
+    sample_rate: float,
+    n_bins: int,
+    bins_per_octave: int,
+    f_min: float,
+    spread: float,
+) -> SpectrumPlan:
     parameters = (sample_rate, plan.n_freq, n_bins, bins_per_octave, f_min, spread)
     return replace(plan, n_bands=n_bins, make_bands=partial(bands_of_logs, *parameters))

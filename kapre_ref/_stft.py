@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,10 +117,21 @@ def stft_plan(
     pad_begin: bool,
     pad_end: bool,
 ) -> SpectrumPlan:
-    """Return the one plan of a set of parameters, checked."""
-    n_fft, win_length, hop_length, window_name, pad_begin, pad_end = check_stft_parameters(
-        n_fft, win_length, hop_length, window_name, pad_begin, pad_end
+    """Return the one plan of a set of parameters, checked: 'hann' and None mean the same window."""
+    return _stft_plan(
+        *check_stft_parameters(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     )
+
+
+@lru_cache(maxsize=128)
+def _stft_plan(
+    n_fft: int,
+    win_length: int,
+    hop_length: int,
+    window_name: str,
+    pad_begin: bool,
+    pad_end: bool,
+) -> SpectrumPlan:
     n_padded = n_fft - hop_length if pad_begin else 0
     return SpectrumPlan(n_fft, win_length, hop_length, n_padded, pad_end, window_name)
 

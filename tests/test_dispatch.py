@@ -29,7 +29,8 @@ SPECTRUM_LAYOUTS = {
     FIRST: (2, 3, 9, 17),
 }
 STFT = {"n_fft": 32, "win_length": 24, "hop_length": 10, "pad_begin": True, "pad_end": True}
-DECIBEL = {"return_decibel": True, "db_amin": 0.1, "db_dynamic_range": 15.0}
+SCALE = {"db_amin": 0.1, "db_dynamic_range": 15.0}
+DECIBEL = {"return_decibel": True} | SCALE
 
 # operation: (kernel, kind of input, parameters, number of data formats)
 OPERATIONS = {
@@ -37,7 +38,12 @@ OPERATIONS = {
     "energy": ("energy", "signal", {"frame_length": 20, "hop_length": 30, "pad_end": True}, 1),
     "stft": ("stft", "signal", STFT, 2),
     "stft_magnitude": ("stft_magnitude", "signal", STFT | DECIBEL, 2),
-    "melspectrogram": ("filterbank_spectrogram", "signal", STFT | DECIBEL | {"n_mels": 5}, 2),
+    "melspectrogram": (
+        "filterbank_spectrogram",
+        "signal",
+        STFT | DECIBEL | {"n_mels": 5, "mel_norm": None},
+        2,
+    ),
     "log_frequency_spectrogram": (
         "filterbank_spectrogram",
         "signal",
@@ -51,6 +57,13 @@ OPERATIONS = {
     "magnitude_to_decibel": ("magnitude_to_decibel", "spectrum", {"dynamic_range": 20.0}, 0),
     "delta": ("delta", "spectrum", {"win_length": 7}, 1),
     "logmel_to_mfcc": ("logmel_to_mfcc", "spectrum", {"n_mfccs": 6}, 1),
+    "mfcc": (
+        ["filterbank_spectrogram", "logmel_to_mfcc"],
+        "signal",
+        STFT
+        | {"n_mels": 5, "mel_norm": None, "n_mfccs": 3, "db_amin": 0.1, "db_dynamic_range": 15.0},
+        2,
+    ),
     "concatenate_frequency_map": ("concatenate_frequency_map", "spectrum with channels", {}, 1),
     "mu_law_encoding": ("mu_law_encoding", "signal", {"quantization_channels": 256}, 0),
     "mu_law_decoding": ("mu_law_decoding", "signal", {"quantization_channels": 256}, 0),
@@ -146,7 +159,9 @@ class TestGpuArrays:
         on_device = cupy.asarray(x)
         got = getattr(kr, name)(on_device, **parameters)
         assert type(got) is cupy.ndarray
-        assert reached == ["empty", kernel]
+        kernels = [kernel] if isinstance(kernel, str) else kernel
+        assert [name for name in reached if name != "empty"] == kernels
+        assert "empty" in reached
         assert cupy.transfers["get"] == 0
         expected = getattr(kr, f"{name}_reference")(x, **parameters)
         assert got.dtype == expected.dtype

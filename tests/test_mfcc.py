@@ -1,10 +1,10 @@
-"""logmel_to_mfcc."""
+"""logmel_to_mfcc and mfcc."""
 
 import numpy as np
 import plain_formulas
 import pytest
 import scipy.fft
-from closeness import assert_close, assert_oracle_close, eps_of
+from closeness import assert_close, assert_oracle_close, eps_of, peak_of
 from operation import FIRST, TakesOut, as_caller, case, channels_first, wide
 
 import kapre_ref as kr
@@ -102,3 +102,57 @@ class TestLogmelToMfcc(TakesOut):
     def test_rules(self, arguments, kind, match):
         with pytest.raises(kind, match=match):
             kr.logmel_to_mfcc(**{"log_melgrams": np.ones((7, 20)), **arguments})
+
+
+class TestMfcc(TakesOut):
+    """The signal's coefficients are those of its mel spectrogram in decibels."""
+
+    public = staticmethod(kr.mfcc)
+    oracle = staticmethod(kr.mfcc_reference)
+    usual = case(2, 400, 3, n_fft=64, n_mels=8, n_mfccs=5, db_amin=0.01)
+    cases = (
+        case(300, n_fft=64, n_mels=8, n_mfccs=8, db_amin=0.01),
+        case(2, 300, n_fft=48, n_mels=8, n_mfccs=3, mel_htk=True, mel_norm=None, db_amin=0.01),
+        case(2, 3, 300, n_fft=64, n_mels=8, n_mfccs=5, input_data_format=FIRST, db_amin=0.01),
+        case(2, 300, 3, n_fft=64, n_mels=8, n_mfccs=5, output_data_format=FIRST, db_amin=0.01),
+        case(2, 300, n_fft=74, pad_end=True, n_mels=5, n_mfccs=4, sample_rate=8000, db_amin=0.01),
+        case(0, 300, n_fft=64, n_mels=8, n_mfccs=5),
+        case(2, 0, n_fft=64, n_mels=8, n_mfccs=5),
+        case(2, 30, n_fft=64, n_mels=8, n_mfccs=5),
+        case(2, 9000, n_fft=512, win_length=400, hop_length=160, sample_rate=16000, db_amin=0.01),
+    )
+
+    def chain(self, x, n_mfccs=20, **parameters):
+        log_mels = kr.melspectrogram(x, **parameters, return_decibel=True)
+        return kr.logmel_to_mfcc(log_mels, n_mfccs, parameters.get("output_data_format", "default"))
+
+    def assert_kernel_close(self, got, x, parameters):
+        """Allow the rounding of faint bands: of magnitudes at `db_amin`, in dB."""
+        expected = self.oracle(x, **parameters)
+        assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
+        working = min(eps_of(x.dtype), eps_of(np.float32))
+        tolerance = 4 * eps_of(x.dtype) * peak_of(expected) + 2000 * working * 20
+        assert_close(got, expected, tolerance)
+
+    def test_equals_the_chain(self, backend, case, rng):
+        for dtype in (np.float32, np.float64):
+            x = self.example(rng, case.shape, dtype)
+            expected = backend.numpy(self.chain(backend.array(x), **case.parameters))
+            np.testing.assert_array_equal(self.run(backend, x, case.parameters), expected)
+
+    def test_float16_is_rounded_once(self, backend, rng):
+        x = self.example(rng, self.usual.shape, np.float16)
+        wide = self.run(backend, x.astype(np.float32), self.usual.parameters)
+        got = self.run(backend, x, self.usual.parameters)
+        np.testing.assert_array_equal(got, wide.astype(np.float16))
+
+    def test_against_the_formula(self, rng):
+        x = rng.uniform(-1, 1, 2048)
+        got = self.oracle(x, 256, sample_rate=8000, n_mels=12, n_mfccs=12)
+        frames = np.lib.stride_tricks.sliding_window_view(x, 256)[::64]
+        turns = 2 * np.pi * np.arange(256) / 256
+        spectra = np.abs(np.fft.rfft(frames * (0.5 - 0.5 * np.cos(turns))))
+        mels = spectra @ kr.filterbank_mel_reference(8000, 129, 12, dtype=np.float64)
+        decibels = 10 * np.log10(np.maximum(mels, 1e-5))
+        expected = scipy.fft.dct(np.maximum(decibels, decibels.max() - 80)) / np.sqrt(24)
+        assert_close(got, expected, 1e-10)

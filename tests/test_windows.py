@@ -8,7 +8,16 @@ from scipy.special import i0
 
 import kapre_ref as kr
 from kapre_ref import _windows
+from kapre_ref._band_spectrograms import log_plan, mel_plan
 from kapre_ref._stft import stft_plan
+
+SHORT_AND_LONG = {
+    "hann": ("hann", "hann_window", None),
+    **{
+        name: (name, f"{name}_window")
+        for name in ("hamming", "kaiser", "kaiser_bessel_derived", "vorbis")
+    },
+}
 
 LENGTHS = (1, 2, 3, 4, 5, 16, 17, 97, 400, 1024, 2048)
 NAMES = (
@@ -227,3 +236,21 @@ class TestGetWindowFn:
     def test_not_a_name(self, name):
         with pytest.raises(TypeError, match="window_name must be a string or None, got"):
             kr.get_window_fn(name)
+
+
+class TestOnePlan:
+    """However the same parameters are written, what is kept of them is kept once."""
+
+    def test_names_of_windows(self):
+        plans = {stft_plan(64, None, 16, name, False, False) for name in SHORT_AND_LONG["hann"]}
+        plans |= {stft_plan(np.int64(64), 64, None, "hann", False, False)}
+        assert len(plans) == 1
+        for names in SHORT_AND_LONG.values():
+            assert len({stft_plan(64, 64, 16, name, True, True) for name in names}) == 1
+
+    def test_bands(self):
+        stft = [(64, None, None, name, False, False) for name in SHORT_AND_LONG["hann"]]
+        mels = [(8000, 4, 0, None, False, 1), (8000.0, np.int64(4), 0.0, 4000, False, 1.0)]
+        assert len({mel_plan(*one, *mel) for one in stft for mel in mels}) == 1
+        logs = [(22050, 4, None, 12, 1), (22050.0, np.int32(4), 32.70319566, 12, 1.0)]
+        assert len({log_plan(*one, *log) for one in stft for log in logs}) == 1

@@ -1,6 +1,6 @@
 """Cepstral coefficients."""
 
-from benchmarks.common import Operation, spectrogram
+from benchmarks.common import SAMPLE_RATE, STFT, Operation, spectrogram
 
 
 class LogmelToMfcc(Operation):
@@ -13,3 +13,11 @@ class LogmelToMfcc(Operation):
     def inputs(self, dtype, size):
         """Take a log-mel spectrogram."""
         return (spectrogram(dtype, size, 128),)
+
+
+class Mfcc(Operation):
+    """20 of 128 bands, of a signal."""
+
+    operation = "mfcc"
+    parameters = {**STFT, "sample_rate": SAMPLE_RATE, "n_mfccs": 20}  # noqa: RUF012
+    measures_memory = True
