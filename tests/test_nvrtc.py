@@ -20,6 +20,7 @@ OUTPUTS += ("StridedMagnitudes<S, true>", "Bands<S, false>", "Bands<S, true>")
 # n_fft: registers of a thread for magnitudes, other plain outputs and strided ones, bytes of shared
 # memory of a block; 1 KiB of it is the system's. With 96 registers, five blocks of 128 threads
 # share a multiprocessor; with 80, six; with 128, four.
+# They hold for the compilers of CUDA 12.0, 13.0 and 13.5.
 BUDGETS = {
     256: (80, 80, 96, 18 * 1024),
     512: (80, 80, 96, 18 * 1024),
@@ -77,8 +78,11 @@ class TestCompiles:
     def test_others(self, architecture, stems):
         for name, needs in compiled(architecture, stems, OTHERS[stems]).items():
             # Up to 40, six blocks of 256 threads share the 65,536 registers of a multiprocessor:
-            # enough to keep the memory busy. Turing has room for four blocks anyway.
-            assert needs.registers <= (64 if architecture == "sm_75" else 40), name
+            # enough to keep the memory busy. Turing has room for four blocks anyway. For Blackwell
+            # the compilers of CUDA 12.8 to 13.0 take up to 48, five blocks; 13.1 and newer do not.
+            early = architecture == "sm_100" and nvrtc.version() < (13, 1)
+            most = 64 if architecture == "sm_75" else 48 if early else 40
+            assert needs.registers <= most, name
             assert needs.shared <= 32 + 1024, name
             assert needs.stack == 0, name
 
