@@ -1,6 +1,7 @@
 """The benchmarks run and see slower and less exact kernels; the README shows what is recorded."""
 
 import copy
+import gc
 import importlib
 import inspect
 import itertools
@@ -166,6 +167,14 @@ class TestInterleaved:
 class TestSpeed:
     """What is compared with what: memory of results new on both sides, or used before on both."""
 
+    @pytest.fixture(autouse=True)
+    def _put_back(self):
+        # It is made for a process of its own, which ends with it.
+        yield
+        gc.enable()
+        set_keep_bytes(None)
+        kapre_ref.set_num_threads(None)
+
     @pytest.fixture
     def calls(self, monkeypatch):
         """Note of each call of ours how many bytes are kept, and whether it has `out`."""
@@ -180,8 +189,7 @@ class TestSpeed:
             "", "", "energy", {"frame_length": 4, "hop_length": 2}, cases.a_second, ()
         )
         monkeypatch.setattr(measure, "CASES", [case])
-        yield noted
-        set_keep_bytes(None)
+        return noted
 
     def test_sets_recycling_for_the_way_it_measures(self, calls, monkeypatch):
         seen = {}
@@ -205,6 +213,16 @@ class TestSpeed:
         }
         assert set(got["ours"]) == {"fresh", "recycled", "out"}
         assert got["peers"][cases.ONE_THREAD]["reuses"]
+
+    def test_tells_which_peers_reuse_their_result(self, monkeypatch):
+        options = {"frame_length": 64, "hop_length": 32}
+        case = cases.Case("", "", "frame", options, cases.a_second, ())
+        monkeypatch.setattr(measure, "CASES", [case])
+        expected = {"NumPy, SciPy": False}
+        expected |= {f"NumPy, SciPy{suffix}": True for suffix in (peers.REUSED, cases.TUNED)}
+        job = {"case": 0, "n_threads": 1, "peers": list(expected), "seconds": 0, "min_rounds": 1}
+        found = measure.speed(job)["peers"]
+        assert {label: times["reuses"] for label, times in found.items()} == expected
 
     def test_prepares_before_each_turn(self):
         seen = []
