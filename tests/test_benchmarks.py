@@ -138,17 +138,20 @@ class TestSuite:
         assert got == pytest.approx(1e-4, rel=0.01)
 
     def test_shows_a_slower_kernel(self, monkeypatch):
+        clock = [0.0]
+
+        def takes(seconds):
+            def call(*_, **options):
+                clock[0] += seconds
+
+            return call
+
         benchmark = small(OPERATIONS["Delta"], peer="NumPy, SciPy")
-        before = benchmark.track_ratio_to_peer()
-        seconds = timing.interleaved({"ours": benchmark.call}, 0.01)["ours"]["min"]
-        fast = benchmark._function
-
-        def slow(x, **options):
-            time.sleep(4 * seconds)
-            return fast(x, **options)
-
-        monkeypatch.setattr(benchmark, "_function", slow)
-        assert benchmark.track_ratio_to_peer() < before / 2
+        monkeypatch.setattr(timing, "perf_counter", lambda: clock[0])
+        benchmark._peer = benchmark._peer._replace(call=takes(0.006))
+        for seconds, ratio in ((0.002, 3), (0.012, 0.5)):
+            monkeypatch.setattr(benchmark, "_function", takes(seconds))
+            assert benchmark.track_ratio_to_peer() == pytest.approx(ratio)
 
 
 class TestInterleaved:
