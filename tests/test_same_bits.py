@@ -206,14 +206,18 @@ class TestBands:
     @pytest.mark.parametrize("make", [_mel, _dense, _mixed])
     def test_compiled_search_finds_the_same(self, make):
         matrix = make(257, 40)
-        for got, expected in zip(cpu_bands._find_bands(matrix), bands_of(matrix)[1:], strict=True):
+        is_dense, *found = cpu_bands._find_bands(matrix, matrix.size)
+        assert not is_dense
+        for got, expected in zip(found, bands_of(matrix)[1:], strict=True):
             np.testing.assert_array_equal(got, expected)
+        for most, expected in (len(found[2]), False), (len(found[2]) - 1, True):
+            assert cpu_bands._find_bands(matrix, most)[0] == expected
 
     @pytest.mark.parametrize("value", [1, -1, 5e-324, np.inf, np.nan])
     def test_compiled_search_finds_every_bin(self, value):
         for n_freq in (1, 2, 15, 16, 17, 18, 35):
             matrix = np.where(np.eye(n_freq), value, -0.0)
-            firsts, counts, weights = cpu_bands._find_bands(matrix)
+            _, firsts, counts, weights = cpu_bands._find_bands(matrix, matrix.size)
             np.testing.assert_array_equal(firsts, np.arange(n_freq))
             np.testing.assert_array_equal(counts, np.ones(n_freq))
             np.testing.assert_array_equal(weights, np.full(n_freq, value))

@@ -31,9 +31,18 @@ def apply_filterbank(spectra, filterbank, out):
         weights = contiguous(filterbank, dtype)
         if config.DISABLE_JIT:
             sums = band_sums(bands_of(weights), dtype)
-        else:  # every call looks for the bands, since the filterbank may have been changed
-            sums = _compiled_sums(len(weights), *_find_bands(weights))
+        else:
+            # Every call looks for the bands, since the filterbank may have been changed.
+            bands = _find_bands(weights, _most_weights(weights.shape))
+            if bands[0]:
+                sums = product(weights, dtype, out.size // weights.shape[1])
+            else:
+                sums = _compiled_sums(len(weights), *bands[1:])
         for_rows(sums, spectra, out, dtype, spectra.size * _BIN_SECONDS)
+
+
+def _most_weights(shape):
+    return int(_SPARSE * shape[0] * shape[1])
 
 
 def band_sums(bands, dtype):
@@ -51,7 +60,7 @@ def band_sums(bands, dtype):
 def _compiled_sums(n_freq, firsts, counts, weights):
     """Do the same for bands in writeable arrays, as compiled code returns them."""
     n_bands, dtype = len(counts), weights.dtype
-    if len(weights) > _SPARSE * n_freq * n_bands:
+    if len(weights) > _most_weights((n_freq, n_bands)):
         matrix = np.zeros((n_freq, n_bands), dtype)
         _fill_matrix(firsts, counts, weights, matrix)
         return product(matrix, dtype)
@@ -93,29 +102,28 @@ def _columns(bands, dtype):
 
 
 @kernel
-def _find_bands(weights):
-    """Return what `bands_of` does of a matrix, fast: every call asks for it."""
+def _find_bands(weights, most):
+    """Return the same as `bands_of`, fast, or True and nothing of use if more than `most` weigh."""
     n_bands = weights.shape[1]
     firsts, counts = np.zeros(n_bands, np.int32), np.zeros(n_bands, np.int32)
-    _find_ends(weights, firsts, counts)
-    n_weights = 0
-    for band in range(n_bands):
-        counts[band] -= firsts[band]
-        n_weights += counts[band]
-    packed = np.empty(n_weights, weights.dtype)
+    n_weights = _find_ends(weights, firsts, counts, most)
+    is_dense = n_weights > most
+    packed = np.empty(0 if is_dense else n_weights, weights.dtype)
     place = 0
-    for band in range(n_bands):
+    for band in range(0 if is_dense else n_bands):
+        counts[band] -= firsts[band]
         for k in range(firsts[band], firsts[band] + counts[band]):
             packed[place] = weights[k, band]
             place += 1
-    return firsts, counts, packed
+    return is_dense, firsts, counts, packed
 
 
 @kernel
-def _find_ends(weights, firsts, stops):
-    """Write the first bin of each band, and the one after its last; they must be 0 before.
+def _find_ends(weights, firsts, stops, most):
+    """Write the first bin of each band, and the one after its last; return how many bins that are.
 
-    Most of a filterbank is zeros, of which many bins at once can be told.
+    Both must be 0 before. More than `most` bins are not looked for. Most of a filterbank is zeros,
+    of which many bins at once can be told.
     """
     n_freq, n_bands = weights.shape
     sizes = np.empty(n_bands, weights.dtype)
@@ -131,12 +139,21 @@ def _find_ends(weights, firsts, stops):
             is_inside = sizes[band] != 0
             firsts[band] = start if is_inside and stops[band] == 0 else firsts[band]
             stops[band] = stop if is_inside else stops[band]
+        if start // _TILE % 8 == 7:
+            n_weights = 0  # at least
+            for band in range(n_bands):
+                n_weights += max(0, stops[band] - firsts[band] - 2 * _TILE)
+            if n_weights > most:
+                return n_weights
+    n_weights = 0
     for band in range(n_bands):
         if stops[band]:
             while weights[firsts[band], band] == 0:
                 firsts[band] += 1
             while weights[stops[band] - 1, band] == 0:
                 stops[band] -= 1
+            n_weights += stops[band] - firsts[band]
+    return n_weights
 
 
 @kernel

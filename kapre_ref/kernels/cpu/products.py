@@ -14,31 +14,44 @@ No long sum is one chain of additions, whose rounding errors would add up:
 import numpy as np
 from numba.core import config
 
-from kapre_ref.kernels.cpu.jit import as_input, kernel
+from kapre_ref.kernels.cpu.jit import kernel
 from kapre_ref.kernels.cpu.pool import run_slices
+from kapre_ref.kernels.cpu.strided import contiguous
 from kapre_ref.kernels.cpu.vector import n_lanes, vector_functions
 
 _TERM_SECONDS = 2e-11
 _CHAIN, _PANEL = 16, 128  # terms; the weights of a panel for two vectors of columns stay in L1
 _FRAMES = 48  # whose sums over panels are kept at a time
+_FEW = 32  # frames, with which each weight is used so seldom that packing takes longer
 # Frames at once beside one vector of columns, and beside two: as many sums as hide the latency of
 # an addition, and no more than 16 registers hold.
 _GROUPS = {1: 8, 2: 6}
 
 
-def product(weights, dtype):
-    """Return a function that multiplies contiguous frames by a matrix of float32 or float64."""
+def product(weights, dtype, n_frames=None):
+    """Return a function that multiplies contiguous frames by a matrix of float32 or float64.
+
+    For few frames, if it is known that they are, most of the matrix stays where it lies.
+    """
     n_terms, n_columns = weights.shape
     if config.DISABLE_JIT:
         return lambda frames, out: multiply_plainly(frames, weights.T, out)
     lanes, unit = n_lanes(dtype), dtype.type(1)
-    packed = _packed(weights, lanes, dtype)
+    weights = contiguous(weights, dtype)
+    n_unpacked = 0
+    if n_frames is not None and n_frames <= _FEW:
+        n_unpacked = n_columns // (2 * lanes) * (2 * lanes)
+    packed = np.empty(n_terms * -(-(n_columns - n_unpacked) // lanes) * lanes, dtype)
+    _pack_columns(weights[:, n_unpacked:], lanes, packed)
+    if not n_unpacked:
+        weights = weights[:0]
 
     def multiply(frames, out):
         frames, out = frames.reshape(-1, n_terms), out.reshape(-1, n_columns)
 
         def run(start, stop):
-            _multiply(unit, lanes, packed, frames[start:stop], out[start:stop])
+            some = frames[start:stop], out[start:stop]
+            _multiply(unit, lanes, weights, n_unpacked, packed, *some)
 
         run_slices(run, len(out), product_seconds(frames.size, n_columns), _GROUPS[2])
 
@@ -58,16 +71,9 @@ def multiply_plainly(frames, columns, out):
             out[..., column] = np.sum(frames * weights.astype(frames.dtype), axis=-1)
 
 
-def _packed(weights, lanes, dtype):
-    """Return pairs of vectors of columns one after the other, filled up with zeros."""
-    n_terms, n_columns = weights.shape
-    packed = np.zeros(n_terms * -(-n_columns // lanes) * lanes, dtype)
-    _pack_columns(as_input(np.ascontiguousarray(weights)), lanes, packed)
-    return as_input(packed)
-
-
 @kernel
 def _pack_columns(weights, lanes, packed):
+    """Write pairs of vectors of columns one after the other, filled up with zeros."""
     n_terms, n_columns = weights.shape
     for first in range(0, n_columns, 2 * lanes):
         n = min(2 * lanes, n_columns - first)
@@ -76,10 +82,11 @@ def _pack_columns(weights, lanes, packed):
             place = first * n_terms + k * width
             for j in range(n):
                 packed[place + j] = weights[k, first + j]
+            packed[place + n : place + width] = 0
 
 
 @kernel
-def _multiply(unit, lanes, packed, frames, out):
+def _multiply(unit, lanes, weights, n_unpacked, packed, frames, out):
     n_terms, n_columns = frames.shape[1], out.shape[1]
     n_panels = max(1, -(-n_terms // _PANEL))
     n_levels = 0
@@ -89,12 +96,13 @@ def _multiply(unit, lanes, packed, frames, out):
     for first in range(0, out.shape[0], _FRAMES):
         some, results = frames[first : first + _FRAMES], out[first : first + _FRAMES]
         if n_panels == 1:
-            _multiply_panel(unit, lanes, packed, some, 0, results)
+            _multiply_panel(unit, lanes, weights, n_unpacked, packed, some, 0, results)
             continue
         # After an even number of panels the last two sums are of as many panels each.
         depth = 0
         for panel in range(n_panels):
-            _multiply_panel(unit, lanes, packed, some, panel * _PANEL, sums[depth])
+            term = panel * _PANEL
+            _multiply_panel(unit, lanes, weights, n_unpacked, packed, some, term, sums[depth])
             n_done = panel + 1
             while n_done % 2 == 0:
                 _add(sums[depth - 1], sums[depth])
@@ -116,20 +124,27 @@ def _add(total, part):
 
 
 @kernel
-def _multiply_panel(unit, lanes, packed, frames, first_term, out):
+def _multiply_panel(unit, lanes, weights, n_unpacked, packed, frames, first_term, out):
     n_terms, n_columns = frames.shape[1], out.shape[1]
     item = out.itemsize
     count = min(_PANEL, n_terms - first_term)
     for column in range(0, n_columns, 2 * lanes):
         n_vectors = 1 if n_columns - column <= lanes else 2
-        place = column * n_terms + first_term * n_vectors * lanes
+        if column < n_unpacked:
+            place = weights.ctypes.data + (first_term * n_columns + column) * item
+            term_bytes = n_columns * item
+        else:
+            term_bytes = n_vectors * lanes * item
+            place = (column - n_unpacked) * n_terms * item + first_term * term_bytes
+            place += packed.ctypes.data
         multiply_panel(
             unit,
             n_vectors,
             frames.ctypes.data + first_term * item,
             n_terms * item,
             frames.shape[0],
-            packed.ctypes.data + place * item,
+            place,
+            term_bytes,
             count,
             out.ctypes.data + column * item,
             n_columns * item,
@@ -145,6 +160,7 @@ def multiply_panel(
     frame_bytes,
     n_frames,
     weights,
+    term_bytes,
     n_terms,
     target,
     target_bytes,
@@ -168,7 +184,7 @@ def multiply_panel(
             sums = zeros()
             with emitter.loop(emitter.minimum(n_terms - chain * _CHAIN, _CHAIN)) as i:
                 term = chain * _CHAIN + i
-                place = weights + term * (n_vectors * emitter.bytes)
+                place = weights + term * term_bytes
                 factors = [emitter.load(place + k * emitter.bytes) for k in range(n_vectors)]
                 for row, row_sums in zip(rows, sums, strict=True):
                     x = emitter.broadcast(row + term * emitter.itemsize)
