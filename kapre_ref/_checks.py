@@ -7,6 +7,7 @@ import sys
 import warnings
 from functools import lru_cache
 from numbers import Integral, Real
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,11 +32,22 @@ def check_array(name: str, x: Any) -> None:
     """Require a NumPy or CuPy array; nothing is ever converted or copied silently."""
     if library_of(x) is None:
         kind = type(x)
-        cure = _CURES.get(kind.__name__, "pass numpy.asarray({name}, dtype='float32')")
+        named = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
         raise TypeError(
             f"{name} must be a numpy.ndarray or a cupy.ndarray, got "
-            f"{kind.__module__}.{kind.__qualname__}; {cure.format(name=name)}"
+            f"{'None' if x is None else named}; {_cure(x).format(name=name)}"
         )
+
+
+def _cure(x: Any) -> str:
+    """Say how to come from something else to an array."""
+    if x is None:
+        return "pass the array that {name} stands for"
+    if isinstance(x, str | bytes | PathLike):
+        return "read the file first, e.g. with soundfile.read, and pass its samples"
+    if isinstance(x, tuple) and any(library_of(part) for part in x):
+        return "unpack it first, e.g. {name}, sample_rate = {name}"
+    return _CURES.get(type(x).__name__, "pass numpy.asarray({name}, dtype='float32')")
 
 
 def _check_dtype(name: str, x: Any, allowed: Collection[str]) -> None:
@@ -44,6 +56,11 @@ def _check_dtype(name: str, x: Any, allowed: Collection[str]) -> None:
         cure = ""
         if x.dtype.kind in "iu" and "float32" in allowed:
             cure = f"; convert it first, e.g. {name}.astype('float32')"
+        elif x.dtype.kind == "O":
+            cure = (
+                f", whose elements are Python objects; pass {name}.astype('float32') if they are "
+                f"numbers, or one array after the other if they are of different lengths"
+            )
         raise TypeError(f"{name} must have dtype {_either(allowed)}, got {x.dtype}{cure}")
 
 
@@ -61,11 +78,13 @@ def check_signal(name: str, x: Any) -> None:
     """Require a floating array; of integers, as read from a file, say how to scale them."""
     check_array(name, x)
     if x.dtype.kind in "iu":
-        full_scale = 2 ** (8 * x.dtype.itemsize - 1)
-        samples = name if x.dtype.kind == "i" else f"({name} - {full_scale}.0)"
+        # Of 64 bits, they are samples of fewer bits in NumPy's default integer.
+        is_wide = x.dtype.itemsize == 8
+        full_scale = 32768 if is_wide else 2 ** (8 * x.dtype.itemsize - 1)
+        samples = name if x.dtype.kind == "i" or is_wide else f"({name} - {full_scale}.0)"
         raise TypeError(
             f"{name} must have dtype {_either(_FLOATS)}, got {x.dtype}; scale it to [-1, 1] "
-            f"first, e.g. {samples} / {full_scale}"
+            f"first, e.g. {samples} / {full_scale}" + (" for samples of 16 bits" if is_wide else "")
         )
     check_floating(name, x)
 
@@ -252,6 +271,7 @@ def _either(words: Any) -> str:
 
 
 def _shown(value: Any) -> str:
+    value = value.item() if isinstance(value, np.generic) else value
     text = repr(value)
     text = text if len(text) <= 60 else text[:57] + "..."
     return text if isinstance(value, Real | str | None) else f"{type(value).__name__}: {text}"

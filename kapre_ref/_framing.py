@@ -8,7 +8,6 @@ import numpy as np
 
 from kapre_ref._arrays import native, native_dtype, real_dtype, result_array, silent, working_dtype
 from kapre_ref._checks import (
-    check_at_most,
     check_flag,
     check_in_range,
     check_integer,
@@ -136,7 +135,11 @@ def frame(
     check_signal("x", x)
     frame_length = check_integer("frame_length", frame_length, 1)
     hop_length = check_integer("hop_length", hop_length, 1)
-    check_at_most("hop_length", hop_length, frame_length, f"frame_length={frame_length}")
+    if hop_length > frame_length:
+        raise ValueError(
+            f"hop_length must be at most frame_length={frame_length}, got {hop_length}; to leave "
+            f"samples out, cut frames of {hop_length} samples and keep the first {frame_length}"
+        )
     pad_end = check_flag("pad_end", pad_end)
     pad_value = _check_pad_value(pad_value, x.dtype) if pad_end else 0.0
     check_data_format("data_format", data_format)

@@ -167,7 +167,7 @@ class TestChannelSwap(Random):
         [
             ({"x": np.ones((9, 12))}, ValueError, r"x must have shape .* got shape \(9, 12\)"),
             ({"x": np.ones((1,) * 5)}, ValueError, r"x must have shape .* got shape \(1, 1, 1, 1"),
-            ({"x": [[[1.0]]]}, TypeError, r"x must be a numpy\.ndarray .* got builtins\.list"),
+            ({"x": [[[1.0]]]}, TypeError, r"x must be a numpy\.ndarray .* got list"),
             ({"data_format": "x"}, ValueError, "data_format must be one of .* got 'x'"),
         ],
     )

@@ -78,7 +78,7 @@ class TestFrame(TakesOut):
             ({"x": np.ones((2, 3, 4, 5))}, ValueError, r"x must have shape .* got shape \(2, 3, 4"),
             ({"x": np.ones((), np.float32)}, ValueError, r"x must have shape .* got shape \(\)"),
             ({"x": np.ones(9, np.int16)}, TypeError, "got int16; scale it .* x / 32768"),
-            ({"x": [1.0] * 9}, TypeError, r"x must be a numpy\.ndarray .* got builtins\.list"),
+            ({"x": [1.0] * 9}, TypeError, r"x must be a numpy\.ndarray .* got list"),
         ],
     )
     def test_rules(self, arguments, kind, match):

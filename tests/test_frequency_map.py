@@ -69,7 +69,7 @@ class TestConcatenateFrequencyMap(TakesOut):
                 r"x must have shape \(batch, .* got shape \(2, 3, 4\)",
             ),
             (np.ones((2, 3, 4, 5), int), TypeError, "x must have dtype .* got int64"),
-            ([[[[1.0]]]], TypeError, r"x must be a numpy\.ndarray .* got builtins\.list"),
+            ([[[[1.0]]]], TypeError, r"x must be a numpy\.ndarray .* got list"),
         ],
     )
     def test_rules(self, x, kind, match):

@@ -219,7 +219,7 @@ def check_cropped_spectrum(entry, public):
 
 
 def check_no_type(entry, public):
-    with pytest.raises(TypeError, match=r"filterbank must be a numpy\.ndarray .* got builtins.str"):
+    with pytest.raises(TypeError, match=r"filterbank must be a numpy\.ndarray .* got str"):
         public.apply_filterbank(entry.inputs[0], entry.init["type"])
 
 

@@ -171,7 +171,7 @@ class TestInverseStft(TakesOut):
             (
                 {"stfts": None},
                 TypeError,
-                r"stfts must be a numpy\.ndarray .* got builtins\.NoneType",
+                r"stfts must be a numpy\.ndarray .* got None",
             ),
         ],
     )

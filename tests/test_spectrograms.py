@@ -157,7 +157,7 @@ class ComposedTests(TakesOut):
             ({"output_data_format": 1}, TypeError, "output_data_format must be a string, got 1"),
             ({"x": np.ones((1, 99, 1), np.int16)}, TypeError, "x must have dtype .*scale it"),
             ({"x": np.ones((1, 1, 99, 1))}, ValueError, "x must have shape"),
-            ({"x": None}, TypeError, r"x must be a numpy\.ndarray .* got builtins\.NoneType"),
+            ({"x": None}, TypeError, r"x must be a numpy\.ndarray .* got None"),
         ],
     )
     def test_rules(self, arguments, kind, match):
