@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from kapre_ref._dispatch import kernels_for
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from kapre_ref._types import DataFormat, Float, Scalar
+
 _CHANNEL_SHAPES = (
     "(batch, time, channel) / (batch, channel, time) or "
     "(batch, n_frames, n_freq, channel) / (batch, channel, n_frames, n_freq)"
@@ -29,17 +31,17 @@ _CHANNEL_SHAPES = (
 
 
 def spec_augment(
-    x: NDArray[Any],
+    x: NDArray[Float],
     freq_mask_param: int,
     time_mask_param: int,
     n_freq_masks: int = 1,
     n_time_masks: int = 1,
     mask_value: float = 0.0,
-    data_format: str = "default",
+    data_format: DataFormat = "default",
     *,
     rng: np.random.Generator,
-    out: NDArray[Any] | None = None,
-) -> NDArray[Any]:
+    out: NDArray[Float] | None = None,
+) -> NDArray[Float]:
     """Cover random bands of time and of frequency of each spectrogram of a batch.
 
     Parameters
@@ -113,16 +115,16 @@ def spec_augment(
 
 @silent
 def spec_augment_reference(
-    x: NDArray[Any],
+    x: NDArray[Float],
     freq_mask_param: int,
     time_mask_param: int,
     n_freq_masks: int = 1,
     n_time_masks: int = 1,
     mask_value: float = 0.0,
-    data_format: str = "default",
+    data_format: DataFormat = "default",
     *,
     rng: np.random.Generator,
-) -> NDArray[Any]:
+) -> NDArray[Float]:
     """Cover random bands; against the paper, no mask is empty."""
     spectra = spectrogram_view("x", x, data_format)
     batch, _, n_frames, n_freq = spectra.shape
@@ -147,12 +149,12 @@ def masks_reference(
 
 
 def channel_swap(
-    x: NDArray[Any],
-    data_format: str = "default",
+    x: NDArray[Scalar],
+    data_format: DataFormat = "default",
     *,
     rng: np.random.Generator,
-    out: NDArray[Any] | None = None,
-) -> NDArray[Any]:
+    out: NDArray[Scalar] | None = None,
+) -> NDArray[Scalar]:
     """Put the channels of a batch into a random order, the same for all items.
 
     Parameters
@@ -200,8 +202,8 @@ def channel_swap(
 
 @silent
 def channel_swap_reference(
-    x: NDArray[Any], data_format: str = "default", *, rng: np.random.Generator
-) -> NDArray[Any]:
+    x: NDArray[Scalar], data_format: DataFormat = "default", *, rng: np.random.Generator
+) -> NDArray[Scalar]:
     """Put the channels of a batch into a random order, the same for all items."""
     axis = 1 if data_format == CH_FIRST_STR else x.ndim - 1
     swapped = np.take(x, rng.permutation(x.shape[axis]), axis=axis)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,30 +33,32 @@ from kapre_ref._stft import SpectrumPlan, stft_plan
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from kapre_ref._types import DataFormat, Float, MelNorm, WindowName
+
 
 def melspectrogram(
-    x: NDArray[Any],
+    x: NDArray[Float],
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
     *,
-    window_name: str | None = None,
+    window_name: WindowName | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
-    input_data_format: str = "default",
-    output_data_format: str = "default",
+    input_data_format: DataFormat = "default",
+    output_data_format: DataFormat = "default",
     sample_rate: float = 22050,
     n_mels: int = 128,
     mel_f_min: float = 0.0,
     mel_f_max: float | None = None,
     mel_htk: bool = False,
-    mel_norm: str | float | None = "slaney",
+    mel_norm: MelNorm = "slaney",
     return_decibel: bool = False,
     db_amin: float = 1e-5,
     db_ref_value: float = 1.0,
     db_dynamic_range: float = 80.0,
-    out: NDArray[Any] | None = None,
-) -> NDArray[Any]:
+    out: NDArray[Float] | None = None,
+) -> NDArray[Float]:
     """Compute the mel spectrogram of a signal: `stft_magnitude` through `filterbank_mel`.
 
     Parameters
@@ -144,27 +146,27 @@ def melspectrogram(
 
 @silent
 def melspectrogram_reference(
-    x: NDArray[Any],
+    x: NDArray[Float],
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
     *,
-    window_name: str | None = None,
+    window_name: WindowName | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
-    input_data_format: str = "default",
-    output_data_format: str = "default",
+    input_data_format: DataFormat = "default",
+    output_data_format: DataFormat = "default",
     sample_rate: float = 22050,
     n_mels: int = 128,
     mel_f_min: float = 0.0,
     mel_f_max: float | None = None,
     mel_htk: bool = False,
-    mel_norm: str | float | None = "slaney",
+    mel_norm: MelNorm = "slaney",
     return_decibel: bool = False,
     db_amin: float = 1e-5,
     db_ref_value: float = 1.0,
     db_dynamic_range: float = 80.0,
-) -> NDArray[Any]:
+) -> NDArray[Float]:
     """Chain the oracles of the STFT, magnitude, mel filterbank and decibels, in float64."""
     parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     magnitudes = magnitude_reference(spectra_reference(x, parameters, input_data_format))
@@ -180,16 +182,16 @@ def melspectrogram_reference(
 
 
 def log_frequency_spectrogram(
-    x: NDArray[Any],
+    x: NDArray[Float],
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
     *,
-    window_name: str | None = None,
+    window_name: WindowName | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
-    input_data_format: str = "default",
-    output_data_format: str = "default",
+    input_data_format: DataFormat = "default",
+    output_data_format: DataFormat = "default",
     sample_rate: float = 22050,
     log_n_bins: int = 84,
     log_f_min: float | None = None,
@@ -199,8 +201,8 @@ def log_frequency_spectrogram(
     db_amin: float = 1e-5,
     db_ref_value: float = 1.0,
     db_dynamic_range: float = 80.0,
-    out: NDArray[Any] | None = None,
-) -> NDArray[Any]:
+    out: NDArray[Float] | None = None,
+) -> NDArray[Float]:
     """Compute the log-frequency spectrogram of a signal: `stft_magnitude`, `filterbank_log`.
 
     Parameters
@@ -287,16 +289,16 @@ def log_frequency_spectrogram(
 
 @silent
 def log_frequency_spectrogram_reference(
-    x: NDArray[Any],
+    x: NDArray[Float],
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
     *,
-    window_name: str | None = None,
+    window_name: WindowName | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
-    input_data_format: str = "default",
-    output_data_format: str = "default",
+    input_data_format: DataFormat = "default",
+    output_data_format: DataFormat = "default",
     sample_rate: float = 22050,
     log_n_bins: int = 84,
     log_f_min: float | None = None,
@@ -306,7 +308,7 @@ def log_frequency_spectrogram_reference(
     db_amin: float = 1e-5,
     db_ref_value: float = 1.0,
     db_dynamic_range: float = 80.0,
-) -> NDArray[Any]:
+) -> NDArray[Float]:
     """Chain the oracles of the STFT, magnitude, log filterbank and decibels, in float64."""
     parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     magnitudes = magnitude_reference(spectra_reference(x, parameters, input_data_format))
@@ -326,7 +328,7 @@ def mel_plan(
     n_fft: int,
     win_length: int | None,
     hop_length: int | None,
-    window_name: str | None,
+    window_name: WindowName | None,
     pad_begin: bool,
     pad_end: bool,
     sample_rate: float,
@@ -371,7 +373,7 @@ def log_plan(
     n_fft: int,
     win_length: int | None,
     hop_length: int | None,
-    window_name: str | None,
+    window_name: WindowName | None,
     pad_begin: bool,
     pad_end: bool,
     sample_rate: float,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -11,9 +11,9 @@ from kapre_ref._checks import check_choice, check_ndim
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CH_FIRST_STR = "channels_first"
-CH_LAST_STR = "channels_last"
-CH_DEFAULT_STR = "default"
+CH_FIRST_STR: Final = "channels_first"
+CH_LAST_STR: Final = "channels_last"
+CH_DEFAULT_STR: Final = "default"
 
 _SIGNAL_SHAPES = "(time,), (batch, time), or (batch, time, channel) / (batch, channel, time)"
 _SPECTROGRAM_SHAPES = (

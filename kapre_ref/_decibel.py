@@ -13,6 +13,8 @@ from kapre_ref._dispatch import kernels_for
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from kapre_ref._types import Float
+
 
 _NO_LIMIT = 1e4  # dB, more than any dtype spans; float16 has it too
 
@@ -44,13 +46,13 @@ def check_scale_in_range(scale: DecibelScale, dtype: np.dtype[Any], prefix: str 
 
 
 def magnitude_to_decibel(
-    x: NDArray[Any],
+    x: NDArray[Float],
     ref_value: float = 1.0,
     amin: float = 1e-5,
     dynamic_range: float = 80.0,
     *,
-    out: NDArray[Any] | None = None,
-) -> NDArray[Any]:
+    out: NDArray[Float] | None = None,
+) -> NDArray[Float]:
     """Convert a magnitude to decibels, 10 log10, at most `dynamic_range` below each item's peak.
 
     Parameters
@@ -106,8 +108,8 @@ def magnitude_to_decibel(
 
 @silent
 def magnitude_to_decibel_reference(
-    x: NDArray[Any], ref_value: float = 1.0, amin: float = 1e-5, dynamic_range: float = 80.0
-) -> NDArray[Any]:
+    x: NDArray[Float], ref_value: float = 1.0, amin: float = 1e-5, dynamic_range: float = 80.0
+) -> NDArray[Float]:
     """Convert a magnitude to decibels; 10 log10 even of a magnitude, one peak for each item."""
     scale = DecibelScale(ref_value, amin, dynamic_range)
     return rounded_decibels_reference(x.astype(np.float64), scale, real_dtype(x.dtype))

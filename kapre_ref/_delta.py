@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,17 +14,19 @@ from kapre_ref._dispatch import kernels_for
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from kapre_ref._types import DataFormat, DeltaMode, Float
+
 MODES = ("symmetric", "reflect", "constant")
 
 
 def delta(
-    x: NDArray[Any],
+    x: NDArray[Float],
     win_length: int = 5,
-    mode: str = "symmetric",
-    data_format: str = "default",
+    mode: DeltaMode = "symmetric",
+    data_format: DataFormat = "default",
     *,
-    out: NDArray[Any] | None = None,
-) -> NDArray[Any]:
+    out: NDArray[Float] | None = None,
+) -> NDArray[Float]:
     """Estimate the slope of each bin of a spectrogram along time, by a line fitted to each window.
 
     Parameters
@@ -73,26 +75,29 @@ def delta(
     win_length = check_integer("win_length", win_length, 3)
     if win_length % 2 == 0:
         raise ValueError(f"win_length must be an odd number, got {win_length}")
-    mode = mode.lower() if isinstance(mode, str) else mode
-    check_choice("mode", mode, MODES)
+    lower = mode.lower() if isinstance(mode, str) else mode
+    check_choice("mode", lower, MODES)
     check_data_format("data_format", data_format)
     spectra = spectrogram_view("x", native(x), data_format)
     n_frames, half = spectra.shape[2], win_length // 2
-    n_needed = {"symmetric": half, "reflect": half + 1, "constant": 0}[mode]
+    n_needed = {"symmetric": half, "reflect": half + 1, "constant": 0}[lower]
     if n_frames and n_frames < n_needed:
         raise ValueError(
-            f"x must have at least {n_needed} frames for mode={mode!r} and "
+            f"x must have at least {n_needed} frames for mode={lower!r} and "
             f"win_length={win_length}, got {n_frames}"
         )
     out = result_array(x, x.shape, x.dtype, out)
-    kernels_for(x).delta(spectra, win_length, mode, spectrogram_view("out", out, data_format))
+    kernels_for(x).delta(spectra, win_length, lower, spectrogram_view("out", out, data_format))
     return out
 
 
 @silent
 def delta_reference(
-    x: NDArray[Any], win_length: int = 5, mode: str = "symmetric", data_format: str = "default"
-) -> NDArray[Any]:
+    x: NDArray[Float],
+    win_length: int = 5,
+    mode: DeltaMode = "symmetric",
+    data_format: DataFormat = "default",
+) -> NDArray[Float]:
     """Estimate the slope of each bin along time; nothing differs from the textbook."""
     spectra = spectrogram_view("x", x, data_format).astype(np.float64)
     half, n_frames = win_length // 2, spectra.shape[2]

@@ -36,6 +36,8 @@ from kapre_ref._dispatch import kernels_for
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
+    from kapre_ref._types import DataFormat, Float, MelNorm
+
 C1_HZ = 32.70319566  # the note C1 in equal temperament, A4 = 440 Hz, as Kapre writes it
 
 _SLANEY_HZ_PER_MEL = 200 / 3  # below 1000 Hz
@@ -51,7 +53,7 @@ def filterbank_mel(
     f_min: float = 0.0,
     f_max: float | None = None,
     htk: bool = False,
-    norm: str | float | None = "slaney",
+    norm: MelNorm = "slaney",
     *,
     dtype: DTypeLike = np.float32,
     like: NDArray[Any] | None = None,
@@ -124,9 +126,9 @@ def filterbank_mel(
     parameters = (sample_rate, n_freq, n_mels, f_min, f_max, check_flag("htk", htk))
     check_edges(*parameters[2:])
     dtype = check_floating_dtype("dtype", dtype)
-    norm = check_norm("norm", norm)
+    checked_norm = check_norm("norm", norm)
     warn_of_empty_bands(count_empty_bands(*parameters), n_mels, n_freq)
-    return in_library_of(filterbank_of(bands_of_mels(*parameters, norm, dtype)), like)
+    return in_library_of(filterbank_of(bands_of_mels(*parameters, checked_norm, dtype)), like)
 
 
 @silent
@@ -153,7 +155,7 @@ def filterbank_mel_reference(
     f_min: float = 0.0,
     f_max: float | None = None,
     htk: bool = False,
-    norm: str | float | None = "slaney",
+    norm: MelNorm = "slaney",
     *,
     dtype: DTypeLike = np.float32,
 ) -> NDArray[Any]:
@@ -335,12 +337,12 @@ def log_centres_reference(n_bins: int, bins_per_octave: int, f_min: float) -> ND
 
 
 def apply_filterbank(
-    x: NDArray[Any],
-    filterbank: NDArray[Any],
-    data_format: str = "default",
+    x: NDArray[Float],
+    filterbank: NDArray[np.floating[Any]],
+    data_format: DataFormat = "default",
     *,
-    out: NDArray[Any] | None = None,
-) -> NDArray[Any]:
+    out: NDArray[Float] | None = None,
+) -> NDArray[Float]:
     """Weigh and sum the frequency bins of a spectrogram into bands.
 
     Parameters
@@ -400,8 +402,8 @@ def apply_filterbank(
 
 @silent
 def apply_filterbank_reference(
-    x: NDArray[Any], filterbank: NDArray[Any], data_format: str = "default"
-) -> NDArray[Any]:
+    x: NDArray[Float], filterbank: NDArray[np.floating[Any]], data_format: DataFormat = "default"
+) -> NDArray[Float]:
     """Weigh and sum the frequency bins of a spectrogram; nothing differs from the textbook."""
     spectra = spectrogram_view("x", x, data_format).astype(np.float64)
     bands = spectra @ filterbank.astype(np.float64)  # (batch, channel, n_frames, n_bands)

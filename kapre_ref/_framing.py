@@ -29,6 +29,8 @@ from kapre_ref._dispatch import kernels_for
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from kapre_ref._types import DataFormat, Float
+
 
 def count_frames(n_samples: int, frame_length: int, hop_length: int, pad_end: bool) -> int:
     """Count the frames of a signal.
@@ -70,15 +72,15 @@ def warn_of_no_frames(
 
 
 def frame(
-    x: NDArray[Any],
+    x: NDArray[Float],
     frame_length: int,
     hop_length: int,
     pad_end: bool = False,
     pad_value: float = 0,
-    data_format: str = "default",
+    data_format: DataFormat = "default",
     *,
-    out: NDArray[Any] | None = None,
-) -> NDArray[Any]:
+    out: NDArray[Float] | None = None,
+) -> NDArray[Float]:
     """Cut a signal into overlapping frames.
 
     Parameters
@@ -162,13 +164,13 @@ def _check_pad_value(pad_value: float, dtype: np.dtype[Any]) -> float:
 
 @silent
 def frame_reference(
-    x: NDArray[Any],
+    x: NDArray[Float],
     frame_length: int,
     hop_length: int,
     pad_end: bool = False,
     pad_value: float = 0,
-    data_format: str = "default",
-) -> NDArray[Any]:
+    data_format: DataFormat = "default",
+) -> NDArray[Float]:
     """Cut a signal into frames; padded, one frame for each start inside the signal."""
     signals = signal_view("x", x, data_format)
     n_frames = count_frames(signals.shape[2], frame_length, hop_length, pad_end)
@@ -181,17 +183,17 @@ def frame_reference(
 
 
 def energy(
-    x: NDArray[Any],
+    x: NDArray[Float],
     sample_rate: float = 22050,
     ref_duration: float = 0.1,
     frame_length: int = 2205,
     hop_length: int = 1102,
     pad_end: bool = False,
     pad_value: float = 0,
-    data_format: str = "default",
+    data_format: DataFormat = "default",
     *,
-    out: NDArray[Any] | None = None,
-) -> NDArray[Any]:
+    out: NDArray[Float] | None = None,
+) -> NDArray[Float]:
     """Measure the energy of each frame, scaled to a reference duration.
 
     Parameters
@@ -270,15 +272,15 @@ def energy(
 
 @silent
 def energy_reference(
-    x: NDArray[Any],
+    x: NDArray[Float],
     sample_rate: float = 22050,
     ref_duration: float = 0.1,
     frame_length: int = 2205,
     hop_length: int = 1102,
     pad_end: bool = False,
     pad_value: float = 0,
-    data_format: str = "default",
-) -> NDArray[Any]:
+    data_format: DataFormat = "default",
+) -> NDArray[Float]:
     """Measure the energy of each frame; against the textbook, scaled to a reference duration."""
     signals = signal_view("x", x, data_format).astype(np.float64)
     frames = frame_reference(

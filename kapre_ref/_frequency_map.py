@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,12 +14,14 @@ from kapre_ref._dispatch import kernels_for
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from kapre_ref._types import DataFormat, Float
+
 _SHAPES = "(batch, n_frames, n_freq, channel) / (batch, channel, n_frames, n_freq)"
 
 
 def concatenate_frequency_map(
-    x: NDArray[Any], data_format: str = "default", *, out: NDArray[Any] | None = None
-) -> NDArray[Any]:
+    x: NDArray[Float], data_format: DataFormat = "default", *, out: NDArray[Float] | None = None
+) -> NDArray[Float]:
     """Append a channel whose values rise from 0 at the lowest bin to 1 at the highest.
 
     Parameters
@@ -75,8 +77,8 @@ def concatenate_frequency_map(
 
 @silent
 def concatenate_frequency_map_reference(
-    x: NDArray[Any], data_format: str = "default"
-) -> NDArray[Any]:
+    x: NDArray[Float], data_format: DataFormat = "default"
+) -> NDArray[Float]:
     """Append a channel whose values rise from 0 at the lowest bin to 1 at the highest."""
     spectra = spectrogram_view("x", x, data_format)
     frequency = np.linspace(0, 1, spectra.shape[3]).astype(spectra.dtype)

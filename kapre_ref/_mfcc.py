@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,14 +18,16 @@ from kapre_ref._stft import check_signals
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from kapre_ref._types import DataFormat, Float, MelNorm, WindowName
+
 
 def logmel_to_mfcc(
-    log_melgrams: NDArray[Any],
+    log_melgrams: NDArray[Float],
     n_mfccs: int = 20,
-    data_format: str = "default",
+    data_format: DataFormat = "default",
     *,
-    out: NDArray[Any] | None = None,
-) -> NDArray[Any]:
+    out: NDArray[Float] | None = None,
+) -> NDArray[Float]:
     """Compute mel-frequency cepstral coefficients from log-mel spectrograms.
 
     Parameters
@@ -85,8 +87,8 @@ def logmel_to_mfcc(
 
 @silent
 def logmel_to_mfcc_reference(
-    log_melgrams: NDArray[Any], n_mfccs: int = 20, data_format: str = "default"
-) -> NDArray[Any]:
+    log_melgrams: NDArray[Float], n_mfccs: int = 20, data_format: DataFormat = "default"
+) -> NDArray[Float]:
     """Compute cepstral coefficients; scaled as in HTK, so that coefficient 0 is not orthonormal."""
     log_mels = spectrogram_view("log_melgrams", log_melgrams, data_format).astype(np.float64)
     mfccs = log_mels @ cosines_reference(log_mels.shape[3], n_mfccs)
@@ -95,28 +97,28 @@ def logmel_to_mfcc_reference(
 
 
 def mfcc(
-    x: NDArray[Any],
+    x: NDArray[Float],
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
     *,
-    window_name: str | None = None,
+    window_name: WindowName | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
-    input_data_format: str = "default",
-    output_data_format: str = "default",
+    input_data_format: DataFormat = "default",
+    output_data_format: DataFormat = "default",
     sample_rate: float = 22050,
     n_mfccs: int = 20,
     n_mels: int = 128,
     mel_f_min: float = 0.0,
     mel_f_max: float | None = None,
     mel_htk: bool = False,
-    mel_norm: str | float | None = "slaney",
+    mel_norm: MelNorm = "slaney",
     db_amin: float = 1e-5,
     db_ref_value: float = 1.0,
     db_dynamic_range: float = 80.0,
-    out: NDArray[Any] | None = None,
-) -> NDArray[Any]:
+    out: NDArray[Float] | None = None,
+) -> NDArray[Float]:
     """Compute mel-frequency cepstral coefficients of a signal: `melspectrogram`, `logmel_to_mfcc`.
 
     Parameters
@@ -217,27 +219,27 @@ def mfcc(
 
 @silent
 def mfcc_reference(
-    x: NDArray[Any],
+    x: NDArray[Float],
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
     *,
-    window_name: str | None = None,
+    window_name: WindowName | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
-    input_data_format: str = "default",
-    output_data_format: str = "default",
+    input_data_format: DataFormat = "default",
+    output_data_format: DataFormat = "default",
     sample_rate: float = 22050,
     n_mfccs: int = 20,
     n_mels: int = 128,
     mel_f_min: float = 0.0,
     mel_f_max: float | None = None,
     mel_htk: bool = False,
-    mel_norm: str | float | None = "slaney",
+    mel_norm: MelNorm = "slaney",
     db_amin: float = 1e-5,
     db_ref_value: float = 1.0,
     db_dynamic_range: float = 80.0,
-) -> NDArray[Any]:
+) -> NDArray[Float]:
     """Chain the oracles of the mel spectrogram in decibels and of its coefficients, in float64."""
     log_mels = melspectrogram_reference(
         x.astype(np.float64),

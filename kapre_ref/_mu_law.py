@@ -17,8 +17,11 @@ MAX_QUANTIZATION_CHANNELS = 65536
 
 
 def mu_law_encoding(
-    signal: NDArray[Any], quantization_channels: int, *, out: NDArray[Any] | None = None
-) -> NDArray[Any]:
+    signal: NDArray[np.floating[Any]],
+    quantization_channels: int,
+    *,
+    out: NDArray[np.int32] | None = None,
+) -> NDArray[np.int32]:
     """Encode samples as mu-law codes.
 
     Parameters
@@ -68,7 +71,9 @@ def mu_law_encoding(
 
 
 @silent
-def mu_law_encoding_reference(signal: NDArray[Any], quantization_channels: int) -> NDArray[Any]:
+def mu_law_encoding_reference(
+    signal: NDArray[np.floating[Any]], quantization_channels: int
+) -> NDArray[np.int32]:
     """Encode samples as mu-law codes; in the signal's own precision, float32 at least.
 
     Kapre computes in float32. Near the boundary of two codes the rounding of that arithmetic
@@ -82,8 +87,11 @@ def mu_law_encoding_reference(signal: NDArray[Any], quantization_channels: int) 
 
 
 def mu_law_decoding(
-    signal_mu: NDArray[Any], quantization_channels: int, *, out: NDArray[Any] | None = None
-) -> NDArray[Any]:
+    signal_mu: NDArray[np.integer[Any] | np.floating[Any]],
+    quantization_channels: int,
+    *,
+    out: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
     """Decode mu-law codes to samples.
 
     Parameters
@@ -132,7 +140,9 @@ def mu_law_decoding(
 
 
 @silent
-def mu_law_decoding_reference(signal_mu: NDArray[Any], quantization_channels: int) -> NDArray[Any]:
+def mu_law_decoding_reference(
+    signal_mu: NDArray[np.integer[Any] | np.floating[Any]], quantization_channels: int
+) -> NDArray[np.float32]:
     """Decode mu-law codes to samples; nothing differs from the textbook."""
     mu = float(quantization_channels - 1)
     compressed = 2 * (signal_mu.astype(np.float64) / mu) - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -12,6 +12,24 @@ from kapre_ref._dispatch import kernels_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from kapre_ref._types import Float
+
+
+@overload
+def magnitude(  # type: ignore[overload-overlap]
+    x: NDArray[np.complex64], *, out: NDArray[np.float32] | None = ...
+) -> NDArray[np.float32]: ...
+
+
+@overload
+def magnitude(
+    x: NDArray[np.complex128], *, out: NDArray[np.float64] | None = ...
+) -> NDArray[np.float64]: ...
+
+
+@overload
+def magnitude(x: NDArray[Float], *, out: NDArray[Float] | None = ...) -> NDArray[Float]: ...
 
 
 def magnitude(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
@@ -56,6 +74,22 @@ def magnitude_reference(x: NDArray[Any]) -> NDArray[Any]:
     return np.hypot(x.real.astype(np.float64), x.imag.astype(np.float64)).astype(
         real_dtype(x.dtype)
     )
+
+
+@overload
+def phase(  # type: ignore[overload-overlap]
+    x: NDArray[np.complex64], *, out: NDArray[np.float32] | None = ...
+) -> NDArray[np.float32]: ...
+
+
+@overload
+def phase(
+    x: NDArray[np.complex128], *, out: NDArray[np.float64] | None = ...
+) -> NDArray[np.float64]: ...
+
+
+@overload
+def phase(x: NDArray[Float], *, out: NDArray[Float] | None = ...) -> NDArray[Float]: ...
 
 
 def phase(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:

@@ -36,24 +36,26 @@ from kapre_ref._stft import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from kapre_ref._types import DataFormat, Float, WindowName
+
 
 def stft_magnitude(
-    x: NDArray[Any],
+    x: NDArray[Float],
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
     *,
-    window_name: str | None = None,
+    window_name: WindowName | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
-    input_data_format: str = "default",
-    output_data_format: str = "default",
+    input_data_format: DataFormat = "default",
+    output_data_format: DataFormat = "default",
     return_decibel: bool = False,
     db_amin: float = 1e-5,
     db_ref_value: float = 1.0,
     db_dynamic_range: float = 80.0,
-    out: NDArray[Any] | None = None,
-) -> NDArray[Any]:
+    out: NDArray[Float] | None = None,
+) -> NDArray[Float]:
     """Compute the magnitude spectrogram of a signal: `stft`, `magnitude`, `magnitude_to_decibel`.
 
     Parameters
@@ -126,21 +128,21 @@ def stft_magnitude(
 
 @silent
 def stft_magnitude_reference(
-    x: NDArray[Any],
+    x: NDArray[Float],
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
     *,
-    window_name: str | None = None,
+    window_name: WindowName | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
-    input_data_format: str = "default",
-    output_data_format: str = "default",
+    input_data_format: DataFormat = "default",
+    output_data_format: DataFormat = "default",
     return_decibel: bool = False,
     db_amin: float = 1e-5,
     db_ref_value: float = 1.0,
     db_dynamic_range: float = 80.0,
-) -> NDArray[Any]:
+) -> NDArray[Float]:
     """Chain the oracles of `stft`, `magnitude` and `magnitude_to_decibel`, in float64."""
     parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     result = magnitude_reference(spectra_reference(x, parameters, input_data_format))
@@ -151,22 +153,22 @@ def stft_magnitude_reference(
 
 
 def stft_mag_phase(
-    x: NDArray[Any],
+    x: NDArray[Float],
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
     *,
-    window_name: str | None = None,
+    window_name: WindowName | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
-    input_data_format: str = "default",
-    output_data_format: str = "default",
+    input_data_format: DataFormat = "default",
+    output_data_format: DataFormat = "default",
     return_decibel: bool = False,
     db_amin: float = 1e-5,
     db_ref_value: float = 1.0,
     db_dynamic_range: float = 80.0,
-    out: NDArray[Any] | None = None,
-) -> NDArray[Any]:
+    out: NDArray[Float] | None = None,
+) -> NDArray[Float]:
     """Compute magnitude and phase of a signal's STFT, one after the other on the channel axis.
 
     Parameters
@@ -239,21 +241,21 @@ def stft_mag_phase(
 
 @silent
 def stft_mag_phase_reference(
-    x: NDArray[Any],
+    x: NDArray[Float],
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
     *,
-    window_name: str | None = None,
+    window_name: WindowName | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
-    input_data_format: str = "default",
-    output_data_format: str = "default",
+    input_data_format: DataFormat = "default",
+    output_data_format: DataFormat = "default",
     return_decibel: bool = False,
     db_amin: float = 1e-5,
     db_ref_value: float = 1.0,
     db_dynamic_range: float = 80.0,
-) -> NDArray[Any]:
+) -> NDArray[Float]:
     """Chain the oracles of the STFT, magnitude, phase and decibels, in float64."""
     parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     spectra = spectra_reference(x, parameters, input_data_format)
@@ -308,8 +310,8 @@ def run_spectrogram(
 @silent
 def spectra_reference(
     x: NDArray[Any],
-    stft_parameters: tuple[int, int | None, int | None, str | None, bool, bool],
-    input_data_format: str,
+    stft_parameters: tuple[int, int | None, int | None, WindowName | None, bool, bool],
+    input_data_format: DataFormat,
 ) -> NDArray[np.complex128]:
     """Return the spectra of a signal as (batch, channel, n_frames, n_freq), in float64."""
     n_fft, win_length, hop_length, window_name, pad_begin, pad_end = stft_parameters

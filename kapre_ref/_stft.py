@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kapre_ref._band_weights import Bands
+    from kapre_ref._types import DataFormat, WindowName
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +87,7 @@ def check_stft_parameters(
     n_fft: int,
     win_length: int | None,
     hop_length: int | None,
-    window_name: str | None,
+    window_name: WindowName | None,
     pad_begin: bool,
     pad_end: bool,
 ) -> tuple[int, int, int, str, bool, bool]:
@@ -96,16 +97,16 @@ def check_stft_parameters(
     if hop_length is None:
         hop_length = max(1, win_length // 4)
     hop_length = check_integer("hop_length", hop_length, 1)
-    window_name = get_window_fn(window_name).__name__
-    if window_name == "kaiser_bessel_derived_window" and win_length % 2:
+    name = get_window_fn(window_name).__name__
+    if name == "kaiser_bessel_derived_window" and win_length % 2:
         raise ValueError(
-            f"win_length must be even with {window_name}, which has no odd lengths, got "
+            f"win_length must be even with {name}, which has no odd lengths, got "
             f"{win_length}; pass {win_length - 1} or {win_length + 1}"
         )
     pad_begin = check_flag("pad_begin", pad_begin)
     if pad_begin:
         check_at_most("hop_length", hop_length, n_fft, f"n_fft={n_fft} with pad_begin")
-    return n_fft, win_length, hop_length, window_name, pad_begin, check_flag("pad_end", pad_end)
+    return n_fft, win_length, hop_length, name, pad_begin, check_flag("pad_end", pad_end)
 
 
 @checked_once
@@ -113,7 +114,7 @@ def stft_plan(
     n_fft: int,
     win_length: int | None,
     hop_length: int | None,
-    window_name: str | None,
+    window_name: WindowName | None,
     pad_begin: bool,
     pad_end: bool,
 ) -> SpectrumPlan:
@@ -136,17 +137,49 @@ def _stft_plan(
     return SpectrumPlan(n_fft, win_length, hop_length, n_padded, pad_end, window_name)
 
 
+@overload
+def stft(  # type: ignore[overload-overlap]
+    x: NDArray[np.float16 | np.float32],
+    n_fft: int = ...,
+    win_length: int | None = ...,
+    hop_length: int | None = ...,
+    *,
+    window_name: WindowName | None = ...,
+    pad_begin: bool = ...,
+    pad_end: bool = ...,
+    input_data_format: DataFormat = ...,
+    output_data_format: DataFormat = ...,
+    out: NDArray[np.complex64] | None = ...,
+) -> NDArray[np.complex64]: ...
+
+
+@overload
+def stft(
+    x: NDArray[np.float64],
+    n_fft: int = ...,
+    win_length: int | None = ...,
+    hop_length: int | None = ...,
+    *,
+    window_name: WindowName | None = ...,
+    pad_begin: bool = ...,
+    pad_end: bool = ...,
+    input_data_format: DataFormat = ...,
+    output_data_format: DataFormat = ...,
+    out: NDArray[np.complex128] | None = ...,
+) -> NDArray[np.complex128]: ...
+
+
 def stft(
     x: NDArray[Any],
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
     *,
-    window_name: str | None = None,
+    window_name: WindowName | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
-    input_data_format: str = "default",
-    output_data_format: str = "default",
+    input_data_format: DataFormat = "default",
+    output_data_format: DataFormat = "default",
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Compute the short-time Fourier transform of a signal.
@@ -231,11 +264,11 @@ def stft_reference(
     win_length: int | None = None,
     hop_length: int | None = None,
     *,
-    window_name: str | None = None,
+    window_name: WindowName | None = None,
     pad_begin: bool = False,
     pad_end: bool = False,
-    input_data_format: str = "default",
-    output_data_format: str = "default",
+    input_data_format: DataFormat = "default",
+    output_data_format: DataFormat = "default",
 ) -> NDArray[Any]:
     """Compute the short-time Fourier transform; a short window stands at the start, not centred."""
     win_length = win_length or n_fft
@@ -267,15 +300,43 @@ def frames_of(x: NDArray[Any], signals: NDArray[Any], plan: SpectrumPlan) -> int
     return n_frames
 
 
+@overload
+def inverse_stft(  # type: ignore[overload-overlap]
+    stfts: NDArray[np.complex64],
+    n_fft: int = ...,
+    win_length: int | None = ...,
+    hop_length: int | None = ...,
+    *,
+    forward_window_name: WindowName | None = ...,
+    input_data_format: DataFormat = ...,
+    output_data_format: DataFormat = ...,
+    out: NDArray[np.float32] | None = ...,
+) -> NDArray[np.float32]: ...
+
+
+@overload
+def inverse_stft(
+    stfts: NDArray[np.complex128],
+    n_fft: int = ...,
+    win_length: int | None = ...,
+    hop_length: int | None = ...,
+    *,
+    forward_window_name: WindowName | None = ...,
+    input_data_format: DataFormat = ...,
+    output_data_format: DataFormat = ...,
+    out: NDArray[np.float64] | None = ...,
+) -> NDArray[np.float64]: ...
+
+
 def inverse_stft(
     stfts: NDArray[Any],
     n_fft: int = 2048,
     win_length: int | None = None,
     hop_length: int | None = None,
     *,
-    forward_window_name: str | None = None,
-    input_data_format: str = "default",
-    output_data_format: str = "default",
+    forward_window_name: WindowName | None = None,
+    input_data_format: DataFormat = "default",
+    output_data_format: DataFormat = "default",
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Turn a short-time Fourier transform back into a signal, by weighted overlap-add.
@@ -365,9 +426,9 @@ def inverse_stft_reference(
     win_length: int | None = None,
     hop_length: int | None = None,
     *,
-    forward_window_name: str | None = None,
-    input_data_format: str = "default",
-    output_data_format: str = "default",
+    forward_window_name: WindowName | None = None,
+    input_data_format: DataFormat = "default",
+    output_data_format: DataFormat = "default",
 ) -> NDArray[Any]:
     """Turn a short-time Fourier transform back into a signal; of complex64 with a coarser window.
 
@@ -432,8 +493,8 @@ def _inverse_window(
 def perfectly_reconstructing_stft_istft(
     n_fft: int = 2048,
     hop_length: int | None = None,
-    waveform_data_format: str = "default",
-    stft_data_format: str = "default",
+    waveform_data_format: DataFormat = "default",
+    stft_data_format: DataFormat = "default",
 ) -> tuple[Callable[[NDArray[Any]], NDArray[Any]], Callable[[NDArray[Any]], NDArray[Any]]]:
     """Return an STFT and its inverse, padded so that the pair gives the whole signal back.
 
@@ -471,8 +532,7 @@ def perfectly_reconstructing_stft_istft(
     >>> bool(np.allclose(inverse(forward(x))[12:112], x))
     True
     """
-    parameters = (n_fft, None, hop_length, "hann_window", True, True)
-    n_fft, _, hop_length, *_ = check_stft_parameters(*parameters)
+    n_fft, _, hop_length, *_ = check_stft_parameters(n_fft, None, hop_length, None, True, True)
     if not np.all(_overlapped_squares(hann_window_reference(n_fft, dtype=np.float64), hop_length)):
         raise ValueError(
             f"hop_length must leave no sample outside all windows of n_fft={n_fft}, got "

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike, NDArray
 
+    from kapre_ref._types import WindowName
+
 _MAX_BETA = 700  # I0 of larger numbers overflows
 
 
@@ -365,7 +367,7 @@ _WINDOWS: dict[str, tuple[Callable[..., NDArray[Any]], Callable[..., NDArray[Any
 }
 
 
-def get_window_fn(window_name: str | None = None) -> Callable[..., NDArray[Any]]:
+def get_window_fn(window_name: WindowName | None = None) -> Callable[..., NDArray[Any]]:
     """Return the window function of a name.
 
     Parameters
