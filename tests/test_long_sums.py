@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from closeness import PEAK_EPS, eps_of
+from closeness import PEAK_EPS, assert_close, eps_of, error_between, peak_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,3 +60,50 @@ class TestEnergy:
             truth = exact_sum(frame.astype(np.float64) ** 2) / frame_length
             allowed = 2 * abs(plain - truth) + PEAK_EPS[x.dtype.name] * eps_of(x.dtype) * truth
             assert abs(float(energy) - truth) <= allowed
+
+
+class TestDelta:
+    @settings(max_examples=40, deadline=None)
+    @given(
+        st.sampled_from(("line", *KINDS)),
+        st.sampled_from(DTYPES),
+        st.integers(0, 11).flatmap(lambda power: st.integers(1 << power, 2 << power)),
+        st.sampled_from(("symmetric", "reflect", "constant")),
+        st.data(),
+    )
+    def test_any_window(self, kind, dtype, half, mode, data):
+        n_frames = half + data.draw(st.integers(1, 100)) + half * data.draw(st.booleans())
+        x = self._frames(kind, n_frames, data.draw(st.integers(1, 3)), dtype)
+        self._assert_within_contract(x, half, mode)
+
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_long_line(self, dtype):
+        half = 1 << 14  # every frame is made of so many, which takes long enough
+        self._assert_within_contract(
+            self._frames("line", 2 * half + 9, 1, dtype), half, "symmetric"
+        )
+
+    def _assert_within_contract(self, x, half, mode):
+        n_frames, dtype = len(x), x.dtype.name
+        got = kr.delta(x, 2 * half + 1, mode)
+        assert got.dtype == x.dtype
+        picked = np.linspace(0, n_frames - 1, 5).astype(int)
+        working = x.astype(np.result_type(dtype, np.float32))
+        padded = np.pad(working, [(half, half), (0, 0)], mode)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0)[picked]
+        norm = half * (half + 1) * (2 * half + 1) // 3
+        weights = np.array([n / norm for n in range(-half, half + 1)])
+        terms = windows.astype(np.float64) * weights
+        truth = np.reshape([math.fsum(one) for one in terms.reshape(-1, 2 * half + 1)], (5, -1))
+        plain = np.sum(windows * weights.astype(working.dtype), axis=2)
+        # Differences of what is nearly equal: the peak is that of the slopes, but not below what
+        # the samples themselves are known to.
+        peak = max(peak_of(truth), peak_of(x) / half)
+        allowed = PEAK_EPS[dtype] * eps_of(dtype) * peak
+        assert_close(got[picked], truth, 2 * error_between(plain.astype(dtype), truth) + allowed)
+
+    def _frames(self, kind, n_frames, width, dtype):
+        if kind == "line":
+            line = np.arange(n_frames) / n_frames
+            return np.repeat(line.astype(dtype)[:, None], width, axis=1)
+        return numbers(kind, n_frames * width, dtype).reshape(n_frames, width)

@@ -7,9 +7,11 @@ from kapre_ref.kernels.cpu.blocks import for_items
 from kapre_ref.kernels.cpu.jit import as_input, inlined, kernel
 from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.pool import run_slices
+from kapre_ref.kernels.cpu.sums import SumsInPairs
 from kapre_ref.kernels.cpu.vector import MAX_VECTOR_BYTES, vector_functions
 
 _TERM_SECONDS = 7e-11
+_CHAIN = 32  # terms that are added one after the other; the sums of chains are added in pairs
 _AT_ONCE = 8  # frames; what they are summed from fills the registers of AVX-512
 # A store reads the line that it changes, unless it goes past the caches. So do results that would
 # not stay in them with what they are made of, if the windows are so short that loading all of their
@@ -60,6 +62,10 @@ def _sum_differences(
 ):
     n_frames, width = slopes.shape[1:]
     unit, row_bytes = weights[0], width * slopes.itemsize
+    n_levels = 0
+    while n_terms > _CHAIN << n_levels:
+        n_levels += 1
+    sums = np.empty((n_levels, width), slopes.dtype)
     index = start  # of all frames of all rows
     while index < stop:
         row, t = divmod(index, n_frames)
@@ -72,25 +78,50 @@ def _sum_differences(
             else:
                 n_groups = n_inside // _AT_ONCE
                 done = n_groups * _AT_ONCE
-                sum_slopes(unit, _AT_ONCE, source, width, n_groups, n_terms, table, target)
-                source, target = source + done * row_bytes, target + done * row_bytes
-                sum_slopes(unit, 1, source, width, n_inside - done, n_terms, table, target)
+                for part in range(2):
+                    n_at_once, n = (_AT_ONCE, n_groups) if part == 0 else (1, n_inside - done)
+                    if n_terms <= _CHAIN:
+                        sum_slopes(unit, n_at_once, source, width, n, n_terms, table, target)
+                    else:
+                        sum_long_slopes(unit, n_at_once, source, width, n, n_terms, table, target)
+                    source, target = source + done * row_bytes, target + done * row_bytes
             index += n_inside
         else:
-            _sum_at_edge(frames, row, t, weights, n_terms, nothing, mirror, slopes[row, t])
+            _sum_at_edge(frames, row, t, weights, n_terms, nothing, mirror, sums, slopes[row, t])
             index += 1
 
 
+@kernel
+def _sum_at_edge(frames, row, t, weights, n_terms, nothing, mirror, sums, slope):
+    here, n_done, depth = frames[row, t], 0, 0
+    for j in range(slope.size):
+        slope[j] = here[j] * weights[0]  # what is not finite counts even times 0
+    # The sums of chains are added in pairs, pairs of pairs and so on: those that have no partner
+    # yet are `slope`, then sums[0], sums[1] ..., `depth` of them.
+    for first in range(1, 1 + n_terms, _CHAIN):
+        total = slope if depth == 0 else sums[depth - 1]
+        if first > 1:
+            total[:] = 0
+        for n in range(first, min(first + _CHAIN, 1 + n_terms)):
+            before = _frame(frames, row, t - n, mirror, nothing)
+            after = _frame(frames, row, t + n, mirror, nothing)
+            for j in range(total.size):
+                total[j] += weights[n] * (after[j] - before[j])
+        n_done += 1
+        n_equal = n_done
+        while n_equal % 2 == 0:
+            depth -= 1
+            _add(slope if depth == 0 else sums[depth - 1], sums[depth])
+            n_equal //= 2
+        depth += 1
+    for level in range(depth - 1, 0, -1):
+        _add(slope if level == 1 else sums[level - 2], sums[level - 1])
+
+
 @inlined
-def _sum_at_edge(frames, row, t, weights, n_terms, nothing, mirror, total):
-    here = frames[row, t]
+def _add(total, part):
     for j in range(total.size):
-        total[j] = here[j] * weights[0]  # what is not finite counts even times 0
-    for n in range(1, 1 + n_terms):
-        before = _frame(frames, row, t - n, mirror, nothing)
-        after = _frame(frames, row, t + n, mirror, nothing)
-        for j in range(total.size):
-            total[j] += weights[n] * (after[j] - before[j])
+        total[j] += part[j]
 
 
 @inlined
@@ -104,30 +135,76 @@ def _frame(frames, row, t, mirror, nothing):
 
 @vector_functions((_AT_ONCE, 1))
 def sum_slopes(emitter, n_at_once, source, width, n_groups, n_terms, weights, target):
-    """Write the slopes of groups of frames whose windows lie inside.
+    """Write the slopes of groups of frames whose windows lie inside; windows are short.
 
     The frames n before those of a group are the ones n - 1 before them but for the first, and those
     after them likewise: so a term takes two loads for all of the group.
     """
+
+    def sum_vectors(at, load):
+        return _sum_chain(_Window(emitter, n_at_once, at, load, width), weights, 0, n_terms)
+
+    _for_groups(emitter, n_at_once, source, width, n_groups, n_terms, target, sum_vectors)
+
+
+@vector_functions((_AT_ONCE, 1))
+def sum_long_slopes(emitter, n_at_once, source, width, n_groups, n_terms, weights, target):
+    """Write the slopes of groups of frames whose windows lie inside, and are long.
+
+    The sums of chains are added in pairs, so that their rounding errors do not add up.
+    """
+    sums = SumsInPairs(emitter, n_at_once)
+
+    def sum_vectors(at, load):
+        window = _Window(emitter, n_at_once, at, load, width)
+        sums.clear()
+        with emitter.loop((n_terms + (_CHAIN - 1)) // _CHAIN) as chain:
+            first = chain * _CHAIN
+            n = emitter.minimum(n_terms - first, _CHAIN)
+            sums.add(chain, _sum_chain(window, weights, first, n))
+        return sums.total([emitter.constant(0)] * n_at_once)
+
+    _for_groups(emitter, n_at_once, source, width, n_groups, n_terms, target, sum_vectors)
+
+
+class _Window:
+    """The frames equally far before and after those of a group, as vectors."""
+
+    def __init__(self, emitter, n_at_once, at, load, width):
+        self.emitter, self._at, self._load = emitter, at, load
+        self._row_bytes = width * emitter.itemsize
+        frames = [load(at + self._row_bytes * i) for i in range(n_at_once)]
+        self.nothing = [x * 0.0 for x in frames]  # NaN of what is not finite, which counts
+        self._before = [emitter.variable(x) for x in frames]
+        self._after = [emitter.variable(x) for x in frames]
+
+    def widen(self, n):
+        """Return the frames n before and those n after; they were n - 1 before and after."""
+        before, after = ([x.get() for x in side] for side in (self._before, self._after))
+        n_last = n + (len(before) - 1)
+        before = [self._load(self._at - self._row_bytes * n), *before[:-1]]
+        after = [*after[1:], self._load(self._at + self._row_bytes * n_last)]
+        for variable, x in zip(self._before + self._after, before + after, strict=True):
+            variable.set(x)
+        return zip(before, after, strict=True)
+
+
+def _sum_chain(window, weights, first, n_terms):
+    emitter = window.emitter
+    totals = [emitter.variable(x) for x in window.nothing]
+    with emitter.loop(n_terms) as i:
+        n = i + first + 1
+        weight = emitter.broadcast(weights + n * emitter.itemsize)
+        for (before, after), total in zip(window.widen(n), totals, strict=True):
+            total.set(emitter.multiply_add(after - before, weight, total.get()))
+    return [total.get() for total in totals]
+
+
+def _for_groups(emitter, n_at_once, source, width, n_groups, n_terms, target, sum_vectors):
+    """Store what `sum_vectors` returns for each vector of each group's frames."""
     row_bytes = width * emitter.itemsize
     n_vectors = width // emitter.lanes
     rest = width - n_vectors * emitter.lanes
-
-    def sum_vectors(at, load):
-        before = after = [load(at + row_bytes * i) for i in range(n_at_once)]
-        totals = [emitter.variable(x * 0.0) for x in before]  # what is not finite counts
-        before, after = ([emitter.variable(x) for x in vectors] for vectors in (before, after))
-        with emitter.loop(n_terms) as i:
-            n = i + 1
-            weight = emitter.broadcast(weights + n * emitter.itemsize)
-            earlier = [load(at - row_bytes * n), *(x.get() for x in before[:-1])]
-            later = [*(x.get() for x in after[1:]), load(at + row_bytes * (n + (n_at_once - 1)))]
-            for x, total in enumerate(totals):
-                before[x].set(earlier[x])
-                after[x].set(later[x])
-                total.set(emitter.multiply_add(later[x] - earlier[x], weight, total.get()))
-        return [total.get() for total in totals]
-
     with emitter.loop(n_groups) as group:
         first = source + group * row_bytes * n_at_once
         place = target + group * row_bytes * n_at_once

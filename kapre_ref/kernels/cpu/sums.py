@@ -7,43 +7,73 @@ _SUMS, _ROUNDS = 8, 16  # vectors of partial sums, and numbers that each lane of
 _MOST_LEVELS = 48
 
 
+class SumsInPairs:
+    """Sums of equal parts, a vector each or several, that come one after the other.
+
+    They are added in pairs, pairs of pairs and so on. Those that have no partner yet lie on a
+    stack: after 6 parts, the sums of 4 and of 2.
+    """
+
+    def __init__(self, emitter, n_vectors=1):
+        self._emitter = emitter
+        self._offsets = [i * emitter.bytes for i in range(n_vectors)]
+        self._size = n_vectors * emitter.bytes
+        self._stack = emitter.room(_MOST_LEVELS * n_vectors)
+        self._top = emitter.variable(self._stack)
+
+    def clear(self):
+        """Begin anew."""
+        self._top.set(self._stack)
+
+    def add(self, number, vectors):
+        """Add the part of a number, from 0 on."""
+        totals = [self._emitter.variable(x) for x in vectors]
+        with self._emitter.loop(self._emitter.trailing_zeros(number + 1)):  # sums of as many parts
+            self._pop(totals)
+        for total, offset in zip(totals, self._offsets, strict=True):
+            self._emitter.store(total.get(), self._top.get() + offset)
+        self._top.set(self._top.get() + self._size)
+
+    def total(self, vectors):
+        """Return the sum of all parts and of as many vectors more."""
+        totals = [self._emitter.variable(x) for x in vectors]
+        with self._emitter.loop((self._top.get() - self._stack) // self._size):
+            self._pop(totals)
+        return [total.get() for total in totals]
+
+    def _pop(self, totals):
+        self._top.set(self._top.get() - self._size)
+        for total, offset in zip(totals, self._offsets, strict=True):
+            total.set(self._emitter.load(self._top.get() + offset) + total.get())
+
+
 @vector_functions((TERMS, SQUARES))
 def sum_pairwise(emitter, power, source, n, target):
     """Write the sum of `n` numbers, or of their squares.
 
     Blocks of numbers are summed side by side, in all lanes of a few vectors; the sums of blocks are
-    added in pairs, pairs of pairs and so on, as vectors. Those that have no partner yet lie on a
-    stack: after 6 blocks, the sums of 4 and of 2. The order of all additions follows from `n`.
+    added in pairs, as vectors. The order of all additions follows from `n`.
     """
     n_vectors = n // emitter.lanes
     n_rounds = n_vectors // _SUMS
-    stack = emitter.room(_MOST_LEVELS)
-    top = emitter.variable(stack)
+    blocks = SumsInPairs(emitter)
     with emitter.loop((n_rounds + (_ROUNDS - 1)) // _ROUNDS) as i:
         first = i * _ROUNDS
         place = source + first * (_SUMS * emitter.bytes)
         n_here = emitter.minimum(n_rounds - first, _ROUNDS)
-        total = emitter.variable(_sum_block(emitter, power, place, n_here))
-        with emitter.loop(emitter.trailing_zeros(i + 1)):  # sums of as many blocks
-            top.set(top.get() - emitter.bytes)
-            total.set(emitter.load(top.get()) + total.get())
-        emitter.store(total.get(), top.get())
-        top.set(top.get() + emitter.bytes)
+        blocks.add(i, [_sum_block(emitter, power, place, n_here)])
 
-    total = emitter.variable(emitter.constant(0))
+    rest = emitter.variable(emitter.constant(0))
     n_done = n_rounds * _SUMS
-    rest = source + n_done * emitter.bytes
     with emitter.loop(n_vectors - n_done) as i:
-        x = emitter.load(rest + i * emitter.bytes)
-        total.set(_add(emitter, power, x, total.get()))
+        x = emitter.load(source + (n_done + i) * emitter.bytes)
+        rest.set(_add(emitter, power, x, rest.get()))
     count = n - n_vectors * emitter.lanes
     with emitter.loop(emitter.minimum(count, 1)):
         x = emitter.load_first(source + n_vectors * emitter.bytes, count)
-        total.set(_add(emitter, power, x, total.get()))
-    with emitter.loop((top.get() - stack) // emitter.bytes):
-        top.set(top.get() - emitter.bytes)
-        total.set(emitter.load(top.get()) + total.get())
-    emitter.store(emitter.sum_of_lanes(total.get()), target)
+        rest.set(_add(emitter, power, x, rest.get()))
+    (total,) = blocks.total([rest.get()])
+    emitter.store(emitter.sum_of_lanes(total), target)
 
 
 def _sum_block(emitter, power, place, n_rounds):
