@@ -93,7 +93,7 @@ def _sum_differences(
 
 @kernel
 def _sum_at_edge(frames, row, t, weights, n_terms, nothing, mirror, sums, slope):
-    here, n_done, depth = frames[row, t], 0, 0
+    here, depth = frames[row, t], 0
     for j in range(slope.size):
         slope[j] = here[j] * weights[0]  # what is not finite counts even times 0
     # The sums of chains are added in pairs, pairs of pairs and so on: those that have no partner
@@ -107,8 +107,7 @@ def _sum_at_edge(frames, row, t, weights, n_terms, nothing, mirror, sums, slope)
             after = _frame(frames, row, t + n, mirror, nothing)
             for j in range(total.size):
                 total[j] += weights[n] * (after[j] - before[j])
-        n_done += 1
-        n_equal = n_done
+        n_equal = 1 + first // _CHAIN  # chains so far, then halves of them
         while n_equal % 2 == 0:
             depth -= 1
             _add(slope if depth == 0 else sums[depth - 1], sums[depth])
