@@ -107,6 +107,7 @@ def calls(report):
     """Return a warm call of each of our kernels, on little, by name."""
     x = noise(report, (4, 16000))
     codes, spectra = kr.mu_law_encoding(x, 256), kr.stft(x, 512)
+    bands = kr.melspectrogram(x, **LOG_MEL, return_decibel=True)
     return {
         "log-mel": lambda: kr.melspectrogram(x, **LOG_MEL, return_decibel=True),
         "stft_magnitude": lambda: kr.stft_magnitude(x, 1024),
@@ -118,6 +119,9 @@ def calls(report):
         "mu_law_decoding": lambda: kr.mu_law_decoding(codes, 256),
         "frame": lambda: kr.frame(x, 512, 128),
         "energy": lambda: kr.energy(x, 16000, 0.1, 1600, 800),
+        "logmel_to_mfcc": lambda: kr.logmel_to_mfcc(bands),
+        "delta": lambda: kr.delta(bands),
+        "channel_swap": lambda: kr.channel_swap(bands, rng=np.random.default_rng(0)),
     }
 
 

@@ -23,6 +23,7 @@ from kapre_ref import kernels
 
 __version__ = "stand-in"
 transfers = Counter()  # 'get': copies to the host, 'set': copies from it
+waited_for = []  # devices, one for each wait
 
 _UFUNC_OPTIONS = {"out", "dtype", "casting"}  # CuPy's ufuncs know no others, `where` included
 
@@ -241,6 +242,8 @@ def asarray(a, dtype=None, order=None):
 
 def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0):
     if type(obj) is not ndarray:
+        if _current[-1]._is_capturing:  # CuPy's buffer is given back before the graph runs
+            raise RuntimeError("a copy from the host while a graph is captured")
         transfers["set"] += 1
         obj = np.asarray(obj)
         if obj.dtype.kind not in "biufc" or not obj.dtype.isnative:
@@ -308,7 +311,7 @@ class _Device:
         return self
 
     def synchronize(self):
-        return None
+        waited_for.append(self.id)
 
 
 def _module(name, **contents):
@@ -410,6 +413,7 @@ def installed(**settings):
     for module in (stand_in, fft, cuda, lib, lib.stride_tricks):
         sys.modules["cupy" if module is stand_in else module.__name__] = module
     transfers.clear()
+    waited_for.clear()
     try:
         yield stand_in
     finally:

@@ -8,6 +8,7 @@ import pytest
 from test_dispatch import LAST, OPERATIONS, RANDOM, _formats, _input
 
 import kapre_ref as kr
+from kapre_ref import _kept
 
 pytestmark = pytest.mark.skipif(
     shutil.which("g++") is None, reason="needs g++, which compiles the CUDA sources for the CPU"
@@ -64,6 +65,30 @@ class TestSecond:
             with cupy.cuda.Stream():
                 results.append(getattr(kr, name)(cupy.asarray(x), **parameters()).get())
         np.testing.assert_array_equal(*results)
+
+
+class TestTables:
+    """What is kept on devices: a kernel may still read it when it is dropped."""
+
+    def test_devices_are_waited_for(self, cupy):
+        x = np.random.default_rng(0).uniform(-1, 1, 2000).astype(np.float32)
+        results = []
+        for _ in range(2):
+            with cupy.cuda.Device(1):
+                results.append(kr.stft_magnitude(cupy.asarray(x), 400).get())
+            fake_cupy.waited_for.clear()
+            _kept.release_memory()
+            assert 1 in fake_cupy.waited_for
+        np.testing.assert_array_equal(*results)
+
+    def test_bounded_in_bytes(self, cupy, monkeypatch):
+        monkeypatch.setattr(_kept, "_MAX_TABLE_BYTES", 1 << 20)
+        x = cupy.asarray(np.zeros(4100, np.float32))
+        _kept.release_memory()
+        for rate in range(8000, 8040):
+            kr.melspectrogram(x, 4096, sample_rate=rate, n_mels=20)
+            assert _kept._table_bytes <= 1 << 20
+        assert fake_cupy.waited_for
 
 
 class TestLike:

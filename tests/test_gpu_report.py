@@ -73,7 +73,7 @@ class TestReport:
         by_name = {figure["name"]: figure for figure in told["figures"]}
         assert by_name["stft_magnitude 422/160 float64"]["against"].keys() >= {"CuPy unfused"}
         graphs = [check for check in told["checks"] if "CUDA graph" in check["name"]]
-        assert len(graphs) == 10
+        assert len(graphs) == 13
         assert "n/a: not installed" in shown or "torch" in sys.modules
 
     def test_share_of_copy_and_aims(self, small, tmp_path, monkeypatch):

@@ -39,6 +39,35 @@ def total(traffic, what="cost"):
     return sum(getattr(v, what) for v in traffic.values())
 
 
+class TestTurns:
+    """Frames whose squares leave the range of their type are done again; silence never is."""
+
+    def turns(self, n_fft, x):
+        """Return how often warps write to the first exchange: as often in each turn."""
+        kernel = "stft" if n_fft in FUSED and x.dtype == np.float32 else "mixed"
+        traffic = traffic_of(kernel, lambda x: kr.stft_magnitude(x, n_fft), x, counted_blocks=ALL)
+        exchange = "slot[t * S::ROW + q] ="
+        return sum(v.requests for k, v in traffic.items() if exchange in k.text)
+
+    @pytest.mark.parametrize("dtype", ["f4", "f8"])
+    @pytest.mark.parametrize("n_fft", [256, 400, 512, 1200, 2048])
+    @pytest.mark.parametrize("n_frames", [5, 33])  # some frames of the last block do not exist
+    def test_silence_takes_one(self, n_fft, n_frames, dtype):
+        n = n_fft + (n_frames - 1) * (n_fft // 4)
+        noise = np.random.default_rng(0).uniform(-1, 1, n).astype(dtype)
+        half = np.where(np.arange(n) < n // 2, noise, noise.dtype.type(0))
+        expected = self.turns(n_fft, noise)
+        assert expected > 0
+        assert self.turns(n_fft, half) == self.turns(n_fft, 0 * noise) == expected
+        faint = noise * (1e-30 if dtype == "f4" else 1e-200)
+        assert self.turns(n_fft, faint.astype(dtype)) == 2 * expected
+
+    @pytest.mark.parametrize("n_fft", [400, 512])
+    def test_frames_that_do_not_exist_take_none(self, n_fft):
+        few, many = (np.ones(n_fft + n * n_fft // 4, np.float32) for n in (0, 1))
+        assert self.turns(n_fft, few) == self.turns(n_fft, many)
+
+
 class TestTransforms:
     """Counted over one block."""
 

@@ -28,6 +28,7 @@ OPERATIONS = {
     "even window": lambda x: kr.stft_magnitude(until_nan(x, 300), 512, 300, 50),
     "odd window": lambda x: kr.stft_magnitude(until_nan(x, 301), 512, 301, 50),
     "faint": lambda x: kr.stft_magnitude(x[:1] * np.float32(1e-30), 256, hop_length=256),
+    "faint, staged": lambda x: kr.stft_magnitude(x * np.float32(1e-30), 512, hop_length=131),
     "constant": lambda x: kr.stft_magnitude(x[:1] * 0 + np.float32(1e20), 256, hop_length=256),
     "bins": lambda x: kr.stft(x, 512, hop_length=140, pad_end=True),
     "strided bins": lambda x: kr.stft(x[:, :2850].reshape(3, -1, 2), 512, hop_length=140),
@@ -62,7 +63,7 @@ BUGS = (
     Bug("odd window", "min(s.n_samples - start, (i64)s.length)", "s.n_samples - start", ""),
     Bug("even window", "n < s.length / 2 ? pairs[n]", "true ? pairs[n]", "out of bounds"),
     Bug(
-        "magnitude",
+        "faint, staged",
         "  __syncwarp();  // the last use of this memory is over",
         "",
         "race: write after read in shared",

@@ -1,4 +1,7 @@
-"""Masks and swapped channels: small index arrays are copied to the device, the batch never."""
+"""Masks and swapped channels: small masks are copied to the device, the batch never.
+
+The masks are drawn anew on the host for each call, so a CUDA graph cannot repeat spec_augment.
+"""
 
 import cupy
 
@@ -15,5 +18,7 @@ def spec_augment(spectra, times, frequencies, mask_value, out):
 
 @on_device
 def channel_swap(x, order, axis, out):
-    """Gather along the channel axis."""
-    out[...] = cupy.take(x, cupy.asarray(order), axis=axis)
+    """Copy channel by channel: there are few, and their order need not be on the device."""
+    before = (slice(None),) * axis
+    for to, channel in enumerate(order):
+        out[(*before, to)] = x[(*before, int(channel))]

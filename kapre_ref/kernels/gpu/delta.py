@@ -3,7 +3,7 @@
 import cupy
 import numpy as np
 
-from kapre_ref.kernels.gpu.memory import on_device, working_dtype
+from kapre_ref.kernels.gpu.memory import kept_on_device, on_device, resident, working_dtype
 
 
 @on_device
@@ -14,9 +14,8 @@ def delta(spectra, win_length, mode, out):
         return
     sum_of_squares = half * (half + 1) * (2 * half + 1) / 3
     half = min(half, n_frames)  # further away there are only zeros, if anything
-    # The margins are worked out on the host, from indices alone.
-    index = np.pad(np.arange(n_frames), half, mode)
-    padded = cupy.take(spectra, cupy.asarray(index), axis=2).astype(working_dtype(out.dtype))
+    index = _padded_indices(n_frames, half, mode, spectra.device.id)
+    padded = cupy.take(spectra, index, axis=2).astype(working_dtype(out.dtype))
     if mode == "constant":
         padded[:, :, :half] = 0
         padded[:, :, half + n_frames :] = 0
@@ -25,6 +24,12 @@ def delta(spectra, win_length, mode, out):
     if half:
         slopes = slopes + _weighted(padded, half, n_frames, 1, half + 1)
     out[...] = slopes / sum_of_squares
+
+
+@kept_on_device
+def _padded_indices(n_frames, half, mode, device_id):
+    """Return the frames with their margins: these are worked out on the host, once."""
+    return resident(np.pad(np.arange(n_frames), half, mode))
 
 
 def _weighted(padded, half, n_frames, first, end):

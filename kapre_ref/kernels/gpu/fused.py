@@ -14,7 +14,7 @@ from kapre_ref.kernels.gpu.decibel import (
     raise_to_floor,
 )
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, in_elements, int64, kernel
-from kapre_ref.kernels.gpu.memory import resident, working_dtype
+from kapre_ref.kernels.gpu.memory import kept_on_device, resident, working_dtype
 from kapre_ref.kernels.gpu.radices import radices_for
 
 _STEMS = ("dft", "frames", "bins")
@@ -137,7 +137,7 @@ def _launch(plan, dtype, scale, output, shape, strides, out_shape, out_strides):
     return _Launch(divided.stem, name, grid, (divided.n_threads,), scalars)
 
 
-@lru_cache(maxsize=128)
+@kept_on_device
 def _windows(plan, dtype, device_id):
     """Return half the window, for the kernel leaves out two halvings, zeros up to n_fft."""
     window = np.zeros(plan.n_fft, dtype)
@@ -145,7 +145,7 @@ def _windows(plan, dtype, device_id):
     return resident(window)
 
 
-@lru_cache(maxsize=64)
+@kept_on_device
 def _tables(n_fft, dtype, device_id):
     """Return twiddle factors, and exp(-2 pi i k / n_fft) up to a quarter turn."""
     m = n_fft // 2
@@ -172,7 +172,7 @@ def _roots(k, n):
     return np.cos(angle) - 1j * np.sin(angle)
 
 
-@lru_cache(maxsize=128)
+@kept_on_device
 def _bands(plan, dtype, device_id):
     """Return first bin and number of bins of each band, and the weights, (bin of band, band)."""
     filterbank = filterbank_of(plan.make_bands(dtype))  # (n_freq, n_bands)

@@ -1,11 +1,12 @@
 """The device that a kernel runs on, room for results, and the precision they are computed in."""
 
-from functools import lru_cache, wraps
+from functools import wraps
 
 import cupy
 import numpy as np
 
 from kapre_ref._band_weights import filterbank_of
+from kapre_ref._kept import kept_until
 
 
 def on_device(kernel):
@@ -41,17 +42,37 @@ def asarray(constant, like):
         return cupy.asarray(constant)
 
 
+_in_use = set()  # devices that tables were copied to
+
+
 def resident(constant):
     """Copy a NumPy array to the current device, to be kept there and used in any stream.
 
     It waits for the copy, once and for all: other streams would not.
     """
+    _in_use.add(cupy.cuda.Device().id)
     copied = cupy.asarray(constant)
     cupy.cuda.get_current_stream().synchronize()
     return copied
 
 
-@lru_cache(maxsize=128)
+def _wait():
+    """Wait for all kernels: CuPy gives memory to the next array while they may still read it."""
+    for number in tuple(_in_use):
+        with cupy.cuda.Device(number) as device:
+            device.synchronize()
+
+
+kept_on_device = kept_until(_wait)  # for functions that return what `resident` does
+
+
+@kept_on_device
+def constant_on_device(contents, shape, dtype, device_id):
+    """Return an array of these bytes on the current device, copied once for each device."""
+    return resident(np.frombuffer(contents, dtype).reshape(shape))
+
+
+@kept_on_device
 def on_device_as(plan, field, dtype, device_id):
     """Return an array of a plan on the current device, copied once for each dtype and device."""
     array = plan.window() if field == "window" else filterbank_of(plan.make_bands(dtype))

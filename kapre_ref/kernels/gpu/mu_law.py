@@ -7,7 +7,7 @@ import cupy
 import numpy as np
 
 from kapre_ref.kernels.gpu.launch import kernel, pack_width
-from kapre_ref.kernels.gpu.memory import on_device, resident
+from kapre_ref.kernels.gpu.memory import kept_on_device, on_device, resident
 
 _STEMS = ("packs", "mu_law")
 _THREADS = 256  # as in mu_law.cu
@@ -61,7 +61,7 @@ def _encoding_scalars(mu):
     return np.float32(mu), log1p_mu, 1 / log1p_mu
 
 
-@lru_cache(maxsize=16)
+@kept_on_device
 def _decoding_arguments(mu, device_id):
     """Return mu, its logarithm, and what each code stands for."""
     compressed = 2 * (np.arange(mu + 1) / mu) - 1

@@ -8,7 +8,13 @@ import numpy as np
 from kapre_ref.kernels.gpu import fused
 from kapre_ref.kernels.gpu.framing import framed
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, in_elements, int64, kernel
-from kapre_ref.kernels.gpu.memory import on_device, on_device_as, resident, working_dtype
+from kapre_ref.kernels.gpu.memory import (
+    kept_on_device,
+    on_device,
+    on_device_as,
+    resident,
+    working_dtype,
+)
 
 _OVERLAP_ADD_THREADS = 256  # as in overlap_add.cu
 _OVERLAP_ADD_SAMPLES = 2048  # of a block, about
@@ -78,6 +84,6 @@ def _overlap_add(shape, strides, n_frames, n_fft, hop_length, frame_length):
     return (batch * n_channels * n_tiles,), scalars
 
 
-@lru_cache(maxsize=64)
+@kept_on_device
 def _inverse_window(float64_bytes, n_fft, dtype, device_id):
     return resident((np.frombuffer(float64_bytes) / n_fft).astype(dtype))
