@@ -37,6 +37,8 @@ CARD = {
 DECIDED = (
     ("__all_sync(0xffffffffu, straight)", "true"),
     ("again = __any_sync(0xffffffffu, scale != 1.0f);", "again = false;"),
+    ("if (S::any(faint))", "if (S::any(faint) && false)"),
+    ("if (!S::any(large || small)) return 1;", "if (!S::any(large || small) || true) return 1;"),
     ("code >= (Code)0 && (float)code <= (float)mu && (Code)(int)code == code", "true"),
 )
 ROUNDS = 8  # of frames, or of packs, that a warp of a large launch does
@@ -54,6 +56,7 @@ class Work(NamedTuple):
     units_a_warp: float
     n_units: float  # in the whole call
     n_bytes: float  # that a unit moves at least
+    is_filled: bool = True  # whether the window is as long as the transform
 
 
 def _transform(n_fft, lanes):
@@ -93,6 +96,7 @@ def _log_mel(n_fft, win_length, hop_length, n_mels, sample_rate, lanes):
         ROUNDS * 32 / lanes,
         (N - win_length) // hop_length + 1,
         4 * (hop_length + n_mels),
+        win_length == n_fft,
     )
 
 
@@ -131,7 +135,7 @@ WORK = (
         "frame",
         "mixed<kapre::Magnitudes",
         lambda x: kr.stft_magnitude(x.astype(np.float64), 2048),
-        [ROUNDS, ROUNDS],
+        [ROUNDS],
         ROUNDS / 2,
         (N - 2048) // 512 + 1,
         8 * (512 + 1025),
@@ -180,7 +184,7 @@ WORK = (
         "frame",
         "energy<",
         lambda x: kr.energy(x),
-        [4, 4 * 8],
+        [4, 4 * 8, 4 * 5],
         4,
         (N - 2205) // 1102 + 1,
         4 * (1102 + 1),
@@ -190,7 +194,7 @@ WORK = (
         "frame",
         "overlap_add<",
         lambda x: kr.inverse_stft(kr.stft(x)),
-        [8, 8, 0, 0],
+        [8, 8, 8, 0, 0, 0],
         8 * 32 / 512,
         (N - 2048) // 512 + 4,
         4 * (2048 + 512),
@@ -214,7 +218,8 @@ def traffic(work):
 
 def mix(work, name, source):
     """Return the instructions of a unit, by kind."""
-    for text, other in DECIDED:
+    filled = "if (s.length == S::N)", f"if ({str(work.is_filled).lower()})"
+    for text, other in (*DECIDED, filled):
         source = source.replace(text, other)
     found = gpu_machine_code.mix_of(gpu_machine_code.disassemble(source, name), work.turns)
     return {kind: n / work.units_a_warp for kind, n in found.items()}
