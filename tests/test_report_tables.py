@@ -105,7 +105,7 @@ WIDE = {
     ],
     "startup": {"Python alone": {"min": 0.031, "median": 9.0}},
 }
-SLOW = {
+NARROW_RECORD = {
     "about": NARROWED,
     "speed": [row("features", "log-mel", ours(16, 10, 12), plain=peer(24, 1.5, 16))],
     "accuracy": [
@@ -129,7 +129,7 @@ def cells(name, *records):
 
 class TestTables:
     def test_features_are_fresh_and_side_by_side(self):
-        assert cells("features", WIDE, SLOW) == [
+        assert cells("features", WIDE, NARROW_RECORD) == [
             [
                 "8 x 30 s, float32, 1 thread",
                 "machine",
@@ -175,7 +175,7 @@ class TestTables:
         ]
 
     def test_accuracy_is_the_largest_of_all_machines(self):
-        head, *rows = cells("accuracy", WIDE, SLOW)
+        head, *rows = cells("accuracy", WIDE, NARROW_RECORD)
         assert head == [
             "operation",
             "float16",
@@ -188,17 +188,19 @@ class TestTables:
 
     def test_memory_is_the_largest_of_all_machines(self):
         assert cells("memory", WIDE)[1:] == [["log-mel", "kapre_ref", "< 0.1 MB", "2.5 MB"]]
-        assert cells("memory", WIDE, SLOW)[1:] == [["log-mel", "kapre_ref", "0.2 MB", "2.5 MB"]]
+        assert cells("memory", WIDE, NARROW_RECORD)[1:] == [
+            ["log-mel", "kapre_ref", "0.2 MB", "2.5 MB"]
+        ]
 
     def test_startup_has_a_column_for_each_machine(self):
-        assert cells("startup", WIDE, SLOW) == [
+        assert cells("startup", WIDE, NARROW_RECORD) == [
             ["seconds of a fresh process", "A", "B"],
             ["Python alone", "0.03", "0.05"],
             ["numpy", "-", "0.10"],
         ]
 
     def test_about_says_what_each_machine_is(self):
-        wide, slow = tables._about([WIDE, SLOW]).splitlines()
+        wide, slow = tables._about([WIDE, NARROW_RECORD]).splitlines()
         assert wide.startswith("- **A**: Fast 9000 (fast9), vectors of 64 bytes; 2 processors, ")
         assert "measured 2026-01-02 03:04 UTC at commit 0123456789ab with numpy 2.4.6." in wide
         assert slow.startswith(
@@ -217,7 +219,7 @@ class TestPictures:
         pytest.importorskip("matplotlib")
 
     def test_bars_are_the_ratios_in_fresh_memory(self):
-        panels = pictures.speed([WIDE, SLOW]).axes
+        panels = pictures.speed([WIDE, NARROW_RECORD]).axes
         found = [[(bar.get_x(), bar.get_width()) for bar in axes.patches] for axes in panels]
         assert found == [[(0, 120.0)], []]  # NumPy and XLA's mu-law have no bars
 
@@ -247,6 +249,48 @@ def bar_colour(bar):
     return to_hex(bar.get_facecolor())
 
 
+class TestReport:
+    @pytest.fixture
+    def report(self, tmp_path, monkeypatch):
+        """Let the command measure nothing, and write below a folder of its own."""
+        import report
+        from reporting import record
+
+        class Recorder:
+            measured, failures = NARROW_RECORD, ()
+
+            def __init__(self, pythons, is_quick):
+                assert (pythons, is_quick) in (([], False), ([], True))
+
+            def record(self):
+                return self.measured
+
+        monkeypatch.setattr(record, "Recorder", Recorder)
+        monkeypatch.setattr(report, "HERE", tmp_path)
+        monkeypatch.setattr(report, "README", tmp_path / "README.md")
+        monkeypatch.setattr(pictures, "draw", lambda records, folder: None)
+        parts = (f"<!-- measured: {name} -->\n<!-- end -->\n" for name in tables._PARTS)
+        report.README.write_text("".join(parts))
+        return report
+
+    def test_adds_a_machine_beside_the_others(self, report, tmp_path):
+        report.main([])
+        (tmp_path / "records" / "fast9-64-bytes.json").write_text(json.dumps(WIDE))
+        report.main([])
+        assert [one["about"] for one in report.read_records()] == [ABOUT, NARROWED]
+        assert report.README.read_text() == tables.with_tables(
+            report.README.read_text(), [WIDE, NARROW_RECORD]
+        )
+        assert "| log-mel | B | 16.0 |" in report.README.read_text()
+
+    def test_a_quick_look_leaves_all_as_it_is(self, report, tmp_path, capsys):
+        before = report.README.read_text()
+        report.main(["--quick"])
+        assert report.README.read_text() == before
+        assert not (tmp_path / "records").exists()
+        assert "| log-mel | A | 16.0 |" in capsys.readouterr().out
+
+
 class TestMachines:
     def test_widest_vector(self):
         assert machines.widest_vector({"avx": True, "avx512f": True}) == 64
@@ -259,9 +303,9 @@ class TestMachines:
 
     def test_matching_record_is_of_the_kind_then_of_the_width(self):
         other = {**NARROWED, "llvm_name": "other"}
-        assert machines.matching([WIDE, SLOW], NARROWED) is SLOW
-        assert machines.matching([WIDE, SLOW], ABOUT) is WIDE
-        assert machines.matching([WIDE, SLOW], other) is SLOW
+        assert machines.matching([WIDE, NARROW_RECORD], NARROWED) is NARROW_RECORD
+        assert machines.matching([WIDE, NARROW_RECORD], ABOUT) is WIDE
+        assert machines.matching([WIDE, NARROW_RECORD], other) is NARROW_RECORD
         assert machines.matching([WIDE], other) is WIDE
 
     @pytest.mark.parametrize("n_bytes", NARROW)
