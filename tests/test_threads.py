@@ -199,6 +199,19 @@ class TestRunSlices:
             run_slices(fail, 8, self.LONG)
         assert self.slices(8, self.LONG)[-1][1] == 8
 
+    @pytest.mark.parametrize("fails_in_caller", [True, False])
+    def test_an_error_of_one_thread_reaches_the_caller(self, fails_in_caller):
+        kr.set_num_threads(2)
+        caller, together = threading.get_ident(), threading.Barrier(2, timeout=60)
+
+        def fail(start, stop):
+            together.wait()  # each thread has one of the two slices
+            if (threading.get_ident() == caller) == fails_in_caller:
+                raise ArithmeticError("no such number")
+
+        with pytest.raises(ArithmeticError, match="no such number"):
+            run_slices(fail, 2, self.LONG)
+
 
 def run(mode, *, package=PACKAGE, options=(), **environment):
     """Run the script in a fresh process, with the package of some folder."""
