@@ -409,8 +409,7 @@ class TestDependencies:
 
 def test_caches_are_bounded():
     """Arrays are kept within a limit of bytes; what else is kept, is small and counted."""
-    paths = [*PACKAGE.glob("*.py"), *(PACKAGE / "kernels" / "cpu").glob("*.py")]
-    text = "\n".join(path.read_text() for path in paths)
-    calls = re.findall(r"(?:@|= ?)(?:lru_)?cache\b.*", text)
-    assert len(calls) > 5
-    assert [call for call in calls if "lru_cache(maxsize=" not in call] == []
+    text = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    uses = re.findall(r"@(?:functools\.)?cache\b|\blru_cache\((?!maxsize=\d).*|\blru_cache\n", text)
+    assert text.count("lru_cache(") > 5
+    assert uses == []
