@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _FLOATS = ("float16", "float32", "float64")
 _COMPLEX = ("complex64", "complex128")
 _MOST = 2**31 - 1  # of anything counted; products of two such still fit 64 bits
-_LEAST_RANGE = 65504.0  # that of float16
+LEAST_RANGE = 65504.0  # of float16; each dtype holds such numbers
 _CURES = {
     "MaskedArray": "fill it first, with {name}.filled(value)",
     "matrix": "pass numpy.asarray({name})",
@@ -172,7 +172,7 @@ def check_positive(name: str, value: Any, infinite: bool = False) -> float:
 
 def check_in_range(name: str, value: float, dtype: np.dtype[Any]) -> None:
     """Require a finite number that a dtype does not round to infinity."""
-    if abs(value) <= _LEAST_RANGE:
+    if abs(value) <= LEAST_RANGE:
         return
     with np.errstate(all="ignore"):
         fits = np.isfinite(dtype.type(value))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from kapre_ref._arrays import native, real_dtype, result_array, silent, working_dtype
-from kapre_ref._checks import check_floating, check_in_range, check_positive
+from kapre_ref._checks import LEAST_RANGE, check_floating, check_in_range, check_positive
 from kapre_ref._dispatch import kernels_for
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def check_decibel_scale(
 
 def check_scale_in_range(scale: DecibelScale, dtype: np.dtype[Any], prefix: str = "") -> None:
     """Require magnitudes that the dtype has in which they are compared."""
+    if scale.ref_value <= LEAST_RANGE and scale.amin <= LEAST_RANGE:
+        return
     check_in_range(prefix + "ref_value", scale.ref_value, working_dtype(dtype))
     check_in_range(prefix + "amin", scale.amin, working_dtype(dtype))
 

@@ -147,7 +147,7 @@ def frame(
     check_data_format("data_format", data_format)
     signals = signal_view("x", native(x), data_format)  # (batch, channel, time)
     n_frames = count_frames(signals.shape[2], frame_length, hop_length, pad_end)
-    if x.size and not n_frames:
+    if not n_frames and x.size:
         warn_of_no_frames(x, signals.shape[2], frame_length, "frame_length", "data_format")
     shape = (*signals.shape[:2], n_frames, frame_length)
     out = result_array(x, layout_shape(shape, x.ndim - 1, data_format), x.dtype, out)
@@ -261,7 +261,7 @@ def energy(
     check_data_format("data_format", data_format)
     signals = signal_view("x", native(x), data_format)  # (batch, channel, time)
     n_frames = count_frames(signals.shape[2], frame_length, hop_length, pad_end)
-    if x.size and not n_frames:
+    if not n_frames and x.size:
         warn_of_no_frames(x, signals.shape[2], frame_length, "frame_length", "data_format")
     shape = layout_shape((*signals.shape[:2], n_frames), x.ndim - 1, data_format)
     out = result_array(x, shape, x.dtype, out)

@@ -295,7 +295,7 @@ def frames_of(x: NDArray[Any], signals: NDArray[Any], plan: SpectrumPlan) -> int
     """Count the frames of each of the signals that `x` was taken for; warn if there are none."""
     n_samples = signals.shape[2]
     n_frames = plan.n_frames(n_samples)
-    if x.size and not n_frames:
+    if not n_frames and x.size:
         warn_of_no_frames(x, n_samples, plan.win_length, "win_length", "input_data_format")
     return n_frames
 
