@@ -107,3 +107,34 @@ class TestDelta:
             line = np.arange(n_frames) / n_frames
             return np.repeat(line.astype(dtype)[:, None], width, axis=1)
         return numbers(kind, n_frames * width, dtype).reshape(n_frames, width)
+
+
+class TestInverse:
+    # The float64 reference adds up one after the other, and says nothing of complex128.
+    @settings(max_examples=25, deadline=None)
+    @given(
+        st.sampled_from([256, 300, 2042, 2048, 4096]),  # 2042 is SciPy's
+        st.integers(1, 40),
+        st.booleans(),
+    )
+    def test_frames_that_overlap_often(self, n_fft, hop_length, steady):
+        n_overlaps = n_fft // hop_length
+        rng = np.random.default_rng(n_overlaps)
+        spectra = np.zeros((n_overlaps + 30, n_fft // 2 + 1), np.complex64)
+        spectra[:, 0] = 1 if steady else 1 + rng.uniform(-1, 1, len(spectra)) / 10
+        got = kr.inverse_stft(spectra, n_fft, hop_length=hop_length)
+        # All samples of a frame are equal, and what is added up is positive. complex64 has a
+        # window of its own, rounded to float32, which both take.
+        truth = kr.inverse_stft_reference(spectra, n_fft, hop_length=hop_length)
+        assert_close(got, truth, 4 * eps_of(got.dtype) * peak_of(truth))
+
+    @pytest.mark.parametrize("n_fft", [2042, 2048])
+    def test_what_is_not_finite_stays_in_its_frame(self, n_fft):
+        spectra = np.ones((2100, n_fft // 2 + 1), np.complex64)
+        clean = kr.inverse_stft(spectra, n_fft, hop_length=1)
+        for value in (np.nan, np.inf):
+            spectra[20] = value
+            got = kr.inverse_stft(spectra, n_fft, hop_length=1)
+            assert not np.isfinite(got[20 : 20 + n_fft]).all()
+            outside = np.r_[:20, 20 + n_fft : len(clean)]
+            np.testing.assert_array_equal(got[outside], clean[outside])

@@ -19,6 +19,7 @@ from kapre_ref.kernels.cpu.strided import assign, contiguous, is_plain
 _BLOCK_BYTES = 1 << 18  # of samples: they and their spectra have room in the L2 cache
 _FEW_BYTES = 1 << 22  # of few frames: more of them than fit into that cache, for SciPy's vectors
 _VECTOR_BYTES = 16  # of SciPy
+_MANY = 32  # frames that overlap, whose rounding errors would add up
 _LARGE_PLAN = 1 << 16  # samples
 _SAMPLE_SECONDS = 8e-9  # of each sample of a frame
 
@@ -97,6 +98,7 @@ def inverse_stft(spectra, n_fft, hop_length, window, out):
             place = out[*divmod(number, n_channels), first_sample : first_sample + section]
             total = place if is_plain(place, real) else np.empty(len(place), real)
             total[:] = 0
+            lost = np.zeros(len(total) if n_overlaps >= _MANY else 0, real)
             first = max(part * section // hop_length - n_overlaps, 0)
             last = min((part + 1) * section // hop_length, n_frames)
             for at in range(first, last, block):
@@ -104,7 +106,8 @@ def inverse_stft(spectra, n_fft, hop_length, window, out):
                 _make_room_for_plan(fft.irfft, n_fft, some.dtype)
                 parts = fft.irfft(some, n_fft, axis=1)
                 start_of_some = at * hop_length - first_sample
-                _add_frames(as_input(parts), window, hop_length, start_of_some, total)
+                _add_frames(as_input(parts), window, hop_length, start_of_some, total, lost)
+            _add_lost(total, lost)
             if total is not place:
                 assign(place, total)
 
@@ -235,15 +238,30 @@ def _transform_pairs(samples, hop_length, window, parts):
 
 
 @kernel
-def _add_frames(frames, window, hop_length, start, total):
+def _add_frames(frames, window, hop_length, start, total, lost):
     # The first frame starts at `start` of the total; what lies outside that is another's.
+    # What the sums lose is summed too, if there is room for it.
     for i in range(frames.shape[0]):
         at = start + i * hop_length
         before = max(-at, 0)
-        target = total[at + before : max(at + window.size, 0)]
-        source, weights = frames[i, before : window.size], window[before:]
-        for j in range(target.size):
-            target[j] += source[j] * weights[j]
+        place = slice(at + before, max(at + window.size, 0))
+        target, source, weights = total[place], frames[i, before : window.size], window[before:]
+        errors = lost[place]
+        if not errors.size:
+            for j in range(target.size):
+                target[j] += source[j] * weights[j]
+        for j in range(errors.size):
+            earlier, term = target[j], source[j] * weights[j]
+            target[j] = earlier + term
+            added = target[j] - earlier
+            errors[j] += (earlier - (target[j] - added)) + (term - added)
+
+
+@kernel
+def _add_lost(total, lost):
+    for j in range(lost.size):
+        if lost[j] == lost[j]:  # of infinite sums it is NaN
+            total[j] += lost[j]
 
 
 def _frames_at_once(n_fft, hop_length, dtype):

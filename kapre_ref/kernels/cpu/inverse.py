@@ -19,6 +19,7 @@ from kapre_ref.kernels.cpu.fft_plan import (
 from kapre_ref.kernels.cpu.gather import copy_numbers, fill_zeros, transpose_pieces
 from kapre_ref.kernels.cpu.inverse_passes import (
     add_four_overlapping,
+    add_many_overlapping,
     add_overlapping,
     undo_first_pass,
     undo_inner_pass,
@@ -31,6 +32,7 @@ from kapre_ref.kernels.cpu.scratch import scratch_address
 from kapre_ref.kernels.cpu.transform import write_rows
 from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
 
+_MANY = 16  # planes of terms, whose rounding errors are summed too if there are more
 _STEP_SECONDS = 6e-11  # for each sample of a frame and halving of the transform
 
 
@@ -47,6 +49,7 @@ class InversePlan(NamedTuple):
     at_stage: int
     at_pieces: int
     at_strip: int
+    lost: int  # bytes from the pieces to what their sums lose; see `add_many_overlapping`
 
 
 class InverseJob(NamedTuple):
@@ -93,6 +96,8 @@ def write_signals(unit, lanes, item, plan, job, scratch, first_block, last_block
         first = max(start - -(-n_overlaps // lanes), 0)
         n_planes = 1 + -(-(n_overlaps + 1) // lanes)
         fill_zeros(unit, pieces, n_planes * piece_length * lanes)
+        if n_overlaps >= _MANY * lanes:
+            fill_zeros(unit, pieces + plan.lost, n_planes * piece_length * lanes)
         for i in range(first, stop):
             n_frames = min(max(job.n_frames - i * lanes, 0), lanes)
             if n_frames:
@@ -118,6 +123,7 @@ def write_signals(unit, lanes, item, plan, job, scratch, first_block, last_block
                     last_length + part * (piece_length - 2 * last_length),
                     pieces + at * vector,
                     plane,
+                    plan.lost,
                     place + at * vector,
                 )
 
@@ -146,10 +152,12 @@ def write_signals(unit, lanes, item, plan, job, scratch, first_block, last_block
 
 
 @inlined
-def add_pieces(unit, lanes, rows, order, window, hop, n_terms, n, pieces, plane, ahead):
+def add_pieces(unit, lanes, rows, order, window, hop, n_terms, n, pieces, plane, lost, ahead):
     """Choose how to add up: as many terms as there are lanes reach the next plane at most."""
     if n_terms == 4 and lanes >= 4:
         add_four_overlapping(unit, rows, order, window, hop, n, pieces, plane, ahead)
+    elif n_terms > _MANY * lanes:
+        add_many_overlapping(unit, rows, order, window, hop, n_terms, n, pieces, plane, lost, ahead)
     else:
         add_overlapping(unit, rows, order, window, hop, n_terms, n, pieces, plane, ahead)
 
@@ -229,11 +237,14 @@ def _tables_of(n_fft, dtype):
             # Two planes are of at most n_fft vectors, all others together of n_fft / lanes.
             (2 * n_fft + n_fft // lanes + lanes) * vector,
             (STRIP_TILES * lanes + 1) * vector,
+            2 * n_fft // lanes * vector,  # for planes of a sixteenth of a frame at most
         ]
     )
+    *starts, lost = starts
     addresses = Addresses()
     tables = [addresses.of(array) for array in arrays]
-    plan = InversePlan(n_fft, n_freq, packed(radices[::-1]), *tables, *starts)
+    lost -= starts[3]
+    plan = InversePlan(n_fft, n_freq, packed(radices[::-1]), *tables, *starts, lost)
     return plan, n_bytes, addresses
 
 

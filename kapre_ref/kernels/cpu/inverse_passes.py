@@ -122,6 +122,50 @@ def add_overlapping(emitter, rows, order, window, hop, n_terms, n, pieces, plane
     are moved up by one. `order` says where the vector of each sample of a frame stands.
     Meanwhile `ahead`, where the pieces will be written, comes into cache.
     """
+
+    def add(place, plane, total):
+        at = place + plane * plane_bytes
+        emitter.store(emitter.load(at + plane_bytes) + total, at)
+
+    def put(total, place, n_planes):
+        emitter.store(total, place + n_planes * plane_bytes)
+
+    _add_terms(emitter, rows, order, window, hop, n_terms, n, pieces, ahead, add, put)
+
+
+@vector_function
+def add_many_overlapping(
+    emitter, rows, order, window, hop, n_terms, n, pieces, plane_bytes, lost, ahead
+):
+    """Do the same for so many terms that their rounding errors would add up.
+
+    What every addition loses is summed in planes of its own, `lost` bytes behind the others, and
+    added to the pieces of this block in the end.
+    """
+    zero = emitter.constant(0)
+
+    def add(place, plane, total):
+        at = place + plane * plane_bytes
+        earlier = emitter.load(at + plane_bytes)
+        result = earlier + total
+        added = result - earlier
+        error = (earlier - (result - added)) + (total - added)
+        emitter.store(result, at)
+        emitter.store(emitter.load(at + plane_bytes + lost) + error, at + lost)
+
+    def put(total, place, n_planes):
+        emitter.store(total, place + n_planes * plane_bytes)
+        emitter.store(zero, place + n_planes * plane_bytes + lost)
+        error, result = emitter.load(place + lost), emitter.load(place)
+        # Infinite results have lost NaN.
+        error = emitter.select(emitter.compare("!=", error, error), zero, error)
+        emitter.store(result + error, place)
+
+    _add_terms(emitter, rows, order, window, hop, n_terms, n, pieces, ahead, add, put)
+
+
+def _add_terms(emitter, rows, order, window, hop, n_terms, n, pieces, ahead, add, put):
+    """Call `add` with each plane's sum of terms, and `put` with what is the last plane's first."""
     zero = emitter.constant(0)
     n_planes = (n_terms + (emitter.lanes - 1)) // emitter.lanes
     with emitter.loop(n) as m:
@@ -138,11 +182,9 @@ def add_overlapping(emitter, rows, order, window, hop, n_terms, n, pieces, plane
                 term = _windowed(emitter, rows, order, window, sample)
                 high.set(_moved(emitter, low.get(), high.get()))
                 low.set(_moved(emitter, zero, low.get()) + term)
-            at = place + plane * plane_bytes
-            earlier = emitter.load(at + plane_bytes)
-            emitter.store(earlier + over.get() + low.get(), at)
+            add(place, plane, over.get() + low.get())
             over.set(high.get())
-        emitter.store(over.get(), place + n_planes * plane_bytes)
+        put(over.get(), place, n_planes)
 
 
 @vector_function
