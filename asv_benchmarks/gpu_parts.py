@@ -176,15 +176,17 @@ def check_returns_at_once(report):
 
 
 def sanitize(report):
-    """Run the checks of our kernels under compute-sanitizer, if it is installed."""
+    """Run the checks of our kernels under each tool of compute-sanitizer."""
     tool = shutil.which("compute-sanitizer")
-    report.about["compute-sanitizer"] = "installed" if tool else "not installed"
+    if tool is None:
+        report.check("compute-sanitizer", passed=False, message="not installed")
+        return
     script = Path(__file__).with_name("gpu_report.py")
-    for kind in ("memcheck", "racecheck") if tool else ():
+    for kind in ("memcheck", "racecheck", "initcheck", "synccheck"):
         # A runtime newer than the driver asks it for what it lacks: errors, but none of ours.
         command = [tool, "--tool", kind, "--report-api-errors", "no", "--error-exitcode", "9"]
         command += [sys.executable, str(script)]
-        limit = max(10, min(120, report.seconds_left() - 10))
+        limit = max(10, min(115, report.seconds_left() - 10))
         try:
             done = subprocess.run(
                 [*command, "--watched"], capture_output=True, text=True, timeout=limit, check=False

@@ -235,6 +235,9 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=HERE / "gpu", help="(default: gpu/)")
     parser.add_argument("--checks-only", action="store_true", help="measure nothing")
+    parser.add_argument(
+        "--sanitize", action="store_true", help="run the checks under compute-sanitizer instead"
+    )
     parser.add_argument("--watched", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     gpu, name = find_gpu()
@@ -250,12 +253,11 @@ def main(arguments=None):
         gpu_parts.check_own_kernels(report)
         return report.status()
     watch = report.watch()
-    for title, seconds, work, *args in gpu_parts.CHECKS:
+    parts = [*gpu_parts.CHECKS, *(() if options.checks_only else gpu_parts.MEASUREMENTS)]
+    if options.sanitize:
+        parts = [("compute-sanitizer", 30, gpu_parts.sanitize)]
+    for title, seconds, work, *args in parts:
         report.part(title, seconds, work, *args)
-    if not options.checks_only:
-        for title, seconds, work, *args in gpu_parts.MEASUREMENTS:
-            report.part(title, seconds, work, *args)
-    report.part("compute-sanitizer", 30, gpu_parts.sanitize)
     watch.cancel()
     report.write()
     print(report.markdown())

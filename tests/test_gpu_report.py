@@ -148,10 +148,16 @@ class TestReport:
         tool.write_text("#!/bin/sh\necho ========= 1 error\nexit 9\n")
         tool.chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-        monkeypatch.setattr(gpu_parts, "CHECKS", ())
-        status, told, _ = run(tmp_path / "out", "--checks-only")
+        status, told, _ = run(tmp_path / "out", "--sanitize")
         assert status == 1
-        assert [check["message"] for check in told["checks"]] == ["========= 1 error"] * 2
+        assert [check["message"] for check in told["checks"]] == ["========= 1 error"] * 4
+        assert told["figures"] == []
+
+    def test_sanitizer_missing_is_named(self, small, tmp_path, monkeypatch):
+        monkeypatch.setenv("PATH", str(tmp_path))
+        status, told, _ = run(tmp_path / "out", "--sanitize")
+        assert status == 1
+        assert [check["message"] for check in told["checks"]] == ["not installed"]
 
     def test_what_the_sanitizer_watches(self, small, tmp_path):
         assert gpu_report.main(["--folder", str(tmp_path), "--watched"]) == 0

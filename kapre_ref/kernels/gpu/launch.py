@@ -12,16 +12,19 @@ _OPTIONS = ("-std=c++17", "--prec-sqrt=false")
 MAX_BLOCKS = 2**31 - 1  # of gridDim.x
 
 
-@cache
-def _source(stems):
+def sources(stems):
+    """Return the text of these stems' files."""
     return "\n".join((_FOLDER / f"{stem}.cu").read_text(encoding="utf-8") for stem in stems)
+
+
+_source = cache(sources)  # which a tuning may replace
 
 
 @cache
 def kernel(stems, name, device_id):
     """Return a kernel of the sources of these stems, for the current device, by its C++ name.
 
-    Only this instance of a template is compiled; CuPy keeps what comes of it on disk.
+    Only this instance of a template is compiled; CuPy keeps what comes of it on disk, from 14.2 on.
     """
     module = cupy.RawModule(code=_source(stems), options=_OPTIONS, name_expressions=(name,))
     return module.get_function(name)
