@@ -1,6 +1,7 @@
 """How the GPU's kernels are launched: indices beyond 32 bits, grids, arguments, and host time."""
 
 import mmap
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import fake_cupy
 import numpy as np
 import pytest
+from cuda_on_cpu.module import drop_oldest
 from cuda_on_cpu.planted import OPERATIONS
 
 import kapre_ref as kr
@@ -169,6 +171,18 @@ class TestBeyond32Bits:
         for result in (plain, device.wrapped(out)):
             getattr(device.kernels, name)(x, *arguments, result)
         np.testing.assert_array_equal(out, plain.get())
+
+
+class TestCacheOfTheHarness:
+    def test_oldest_go_first(self, tmp_path):
+        for age in range(6):
+            path = tmp_path / str(age)
+            path.write_bytes(bytes(100))
+            os.utime(path, (1000 - age, 1000 - age))
+        drop_oldest(tmp_path, 350, 2000)
+        assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "2"}
+        drop_oldest(tmp_path, 0, 999)  # what was used since then stays
+        assert {path.name for path in tmp_path.iterdir()} == {"0", "1"}
 
 
 class TestLaunches:

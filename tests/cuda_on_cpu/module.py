@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -9,6 +10,7 @@ import os
 import re
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +31,8 @@ _CHECKED = (
     "-fno-ipa-sra",
     "-fsanitize=float-cast-overflow",
 )
+_CACHE_BYTES = 1 << 29
+_IN_USE_SECONDS = 3600  # in which no file is removed that a process may still need
 _KINDS = ("pointer", "pointer to const", "signed", "unsigned", "float", "other")
 _NUMPY_KINDS = {"i": "signed", "u": "unsigned", "f": "float"}
 _ORDERS = {"forward": 0, "reversed": 1, "shuffled": 2}
@@ -242,10 +246,26 @@ def _multiply_and_add() -> tuple[str, ...]:
     return ("-mfma", *_CONTRACTED) if can else _CONTRACTED
 
 
+@functools.cache
 def _cache() -> Path:
     folder = Path(tempfile.gettempdir()) / f"cuda_on_cpu_{os.getuid()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    drop_oldest(folder, _CACHE_BYTES, time.time() - _IN_USE_SECONDS)
     return folder
+
+
+def drop_oldest(folder: Path, most_bytes: int, before: float) -> None:
+    """Remove files last used before a time, oldest first, until the others take so many bytes."""
+    found = []
+    for path in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another process is at it
+            found.append((path.stat().st_mtime, path.stat().st_size, path))
+    n_bytes = sum(size for _, size, _ in found)
+    for used, size, path in sorted(found):
+        if n_bytes <= most_bytes or used >= before:
+            return
+        path.unlink(missing_ok=True)
+        n_bytes -= size
 
 
 def _compile(text: bytes, arguments: list[str], suffix: str) -> Path:
@@ -253,7 +273,9 @@ def _compile(text: bytes, arguments: list[str], suffix: str) -> Path:
     compiler = os.environ.get("CXX", "g++")
     key = hashlib.sha256(b"\0".join([text, repr((compiler, arguments)).encode()])).hexdigest()[:32]
     target = _cache() / f"{key}{suffix}"
-    if not target.exists():
+    if target.exists():
+        os.utime(target)  # it was used
+    else:
         # Finished beside its place, so that processes building the same do not meet.
         unfinished = target.with_name(f"{key}.{os.getpid()}{suffix}")
         command = [compiler, *arguments, "-o", str(unfinished)]
