@@ -324,5 +324,4 @@ class TestCompiles:
         for name, needs in test_nvrtc.compiled(architecture, stems, names).items():
             assert needs.registers <= BUDGETS[dtype, n_fft], name
             assert needs.shared <= 48 * 1024, name
-            # A few words may be spilled where registers are dear; on Hopper, none.
-            assert needs.stack <= (0 if architecture == "sm_90" else 64), name
+            assert needs.stack <= test_nvrtc.most_spilled(architecture), name
