@@ -220,7 +220,7 @@ def run(mode, *, package=PACKAGE, options=(), **environment):
     environment = inherited | {"PYTHONPATH": str(package.parent)} | environment
     command = [sys.executable, *options, str(SCRIPT), mode]
     result = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
