@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def logmel_to_mfcc(
     shape = layout_shape((*log_mels.shape[:3], n_mfccs), log_melgrams.ndim - 2, data_format)
     out = result_array(log_melgrams, shape, log_melgrams.dtype, out)
     mfccs = spectrogram_view("out", out, data_format)
-    kernels_for(log_melgrams).logmel_to_mfcc(log_mels, _cached_cosines(n_mels, n_mfccs), mfccs)
+    kernels_for(log_melgrams).logmel_to_mfcc(log_mels, Cosines(n_mels, n_mfccs), mfccs)
     return out
 
 
@@ -213,7 +213,7 @@ def mfcc(
     decibels = run_spectrogram("filterbank_spectrogram", wide, plan, scale, formats)
     log_mels = spectrogram_view("x", decibels, output_data_format)
     mfccs = spectrogram_view("out", out, output_data_format)
-    kernels_for(x).logmel_to_mfcc(log_mels, _cached_cosines(log_mels.shape[3], n_mfccs), mfccs)
+    kernels_for(x).logmel_to_mfcc(log_mels, Cosines(log_mels.shape[3], n_mfccs), mfccs)
     return out
 
 
@@ -280,6 +280,17 @@ def cosines_reference(n_mels: int, n_mfccs: int) -> NDArray[np.float64]:
     turns = (np.arange(n_mels)[:, None] + 0.5) * np.arange(n_mfccs) / n_mels
     cosines: NDArray[np.float64] = np.sqrt(2 / n_mels) * np.cos(np.pi * turns)
     return cosines
+
+
+class Cosines(NamedTuple):
+    """The matrix of the transform by its parameters, so that kernels keep what they make of it."""
+
+    n_mels: int
+    n_mfccs: int
+
+    def matrix(self) -> NDArray[np.float64]:
+        """Return it, (n_mels, n_mfccs), read-only."""
+        return _cached_cosines(self.n_mels, self.n_mfccs)
 
 
 @kept

@@ -80,6 +80,9 @@ def _compiled_sums(n_freq, firsts, counts, weights):
 
         granule = lanes
 
+    for table in tables:  # which may be kept
+        table.flags.writeable = False
+
     def sum_rows(frames, out):
         frames, out = frames.reshape(-1, n_freq), out.reshape(-1, n_bands)
 

@@ -14,7 +14,7 @@ No long sum is one chain of additions, whose rounding errors would add up:
 import numpy as np
 from numba.core import config
 
-from kapre_ref.kernels.cpu.jit import kernel
+from kapre_ref.kernels.cpu.jit import as_input, kernel
 from kapre_ref.kernels.cpu.pool import run_slices
 from kapre_ref.kernels.cpu.strided import contiguous
 from kapre_ref.kernels.cpu.vector import n_lanes, vector_functions
@@ -42,9 +42,10 @@ def product(weights, dtype, n_frames=None):
     if n_frames is not None and n_frames <= _FEW:
         n_unpacked = n_columns // (2 * lanes) * (2 * lanes)
     packed = np.empty(n_terms * -(-(n_columns - n_unpacked) // lanes) * lanes, dtype)
-    _pack_columns(weights[:, n_unpacked:], lanes, packed)
+    _pack_columns(weights, lanes, n_unpacked, packed)
+    packed.flags.writeable = False
     if not n_unpacked:
-        weights = weights[:0]
+        weights = as_input(np.empty((0, n_columns), dtype))  # a view would keep the matrix alive
 
     def multiply(frames, out):
         frames, out = frames.reshape(-1, n_terms), out.reshape(-1, n_columns)
@@ -72,14 +73,14 @@ def multiply_plainly(frames, columns, out):
 
 
 @kernel
-def _pack_columns(weights, lanes, packed):
+def _pack_columns(weights, lanes, n_unpacked, packed):
     """Write pairs of vectors of columns one after the other, filled up with zeros."""
     n_terms, n_columns = weights.shape
-    for first in range(0, n_columns, 2 * lanes):
+    for first in range(n_unpacked, n_columns, 2 * lanes):
         n = min(2 * lanes, n_columns - first)
         width = lanes if n <= lanes else 2 * lanes
         for k in range(n_terms):
-            place = first * n_terms + k * width
+            place = (first - n_unpacked) * n_terms + k * width
             for j in range(n):
                 packed[place + j] = weights[k, first + j]
             packed[place + n : place + width] = 0
