@@ -90,6 +90,7 @@ class TestInverseStft(TakesOut):
 
     def test_every_size(self, backend, dtype, rng):
         large = (2187, 3001, 4093, 4096, 6561, 8191, 10_007, 30_030, 65_536)
+        large += (16_807, 20_000, 27_000, 32_768)  # radices 7, mixed, 3 and 2
         for n_fft in (*range(1, 257), *large):
             x = self.example(rng, (2, n_fft // 2 + 1), dtype)
             parameters = {"n_fft": n_fft, "hop_length": max(1, n_fft // 3)}

@@ -80,6 +80,7 @@ class TestStft(TakesOut):
     @pytest.mark.parametrize("precision", ["float32", "float64"])
     def test_every_size(self, backend, precision, rng):
         large = (2187, 3001, 4093, 4096, 5003, 6561, 8191, 8192, 10_007, 30_030, 46_368, 65_536)
+        large += (16_807, 20_000, 27_000, 32_768)  # radices 7, mixed, 3 and 2
         for n_fft in (*range(1, 257), *large):
             x = self.example(rng, (n_fft + 2,), precision)
             parameters = {"n_fft": n_fft, "hop_length": 1}
