@@ -284,6 +284,20 @@ class TestCache:
         assert run("count", package=package) == "0 1"
         assert run("count", package=package) == "1 0"
 
+    def test_changed_bit(self, package):
+        (path,) = kernel_files(package)
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+        assert run("count", package=package) == "0 1"
+        assert run("count", package=package) == "1 0"
+
+    def test_another_processor(self, package):
+        assert run("count", package=package, NUMBA_CPU_NAME="generic") == "0 1"
+        assert len(kernel_files(package)) == 2
+        assert run("count", package=package) == "1 0"
+        assert run("count", package=package, NUMBA_CPU_NAME="generic") == "1 0"
+
     def test_changed_formula(self, package):
         # The kernel's own file does not change: what it inlines does.
         path = package / "kernels" / "cpu" / "logarithm.py"
