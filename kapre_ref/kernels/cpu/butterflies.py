@@ -3,11 +3,8 @@
 import math
 from typing import NamedTuple
 
-import numpy as np
-
+from kapre_ref.kernels.cpu.roots import cos_sin_of_turns
 from kapre_ref.kernels.cpu.vector import Value
-
-PI = np.longdouble("3.14159265358979323846264338327950288")
 
 
 class Complex(NamedTuple):
@@ -54,9 +51,9 @@ class Complex(NamedTuple):
 
 
 def _cos_sin(turns, n):
-    """Return cosine and sine of turns / n of a circle, rounded once: 1/2 is 1/2."""
-    angle = 2 * PI * (turns % n) / n
-    return float(np.cos(angle)), float(np.sin(angle))
+    """Return cosine and sine of turns / n of a circle."""
+    cosine, sine = cos_sin_of_turns(turns, n)
+    return float(cosine), float(sine)
 
 
 def dft(x):

@@ -7,9 +7,9 @@ import numpy as np
 from numba.core import config
 
 from kapre_ref._kept import kept
-from kapre_ref.kernels.cpu.butterflies import PI
 from kapre_ref.kernels.cpu.jit import Addresses
 from kapre_ref.kernels.cpu.output import STRIP_TILES
+from kapre_ref.kernels.cpu.roots import cos_sin_of_turns
 from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
 
 # Beyond, a block's scratch memory would exceed 16 MB.
@@ -92,9 +92,9 @@ def is_served(n_fft):
 
 
 def unit_roots(numerators, denominator, dtype):
-    """Return exp(-2 pi i a / b) as pairs of numbers, computed in long double and rounded once."""
-    angles = -2 * PI * (numerators % denominator).astype(np.longdouble) / denominator
-    return np.stack([np.cos(angles), np.sin(angles)], axis=-1).astype(dtype)
+    """Return exp(-2 pi i a / b) as pairs of numbers, good to float64 and rounded from there."""
+    cosines, sines = cos_sin_of_turns(numerators, denominator)
+    return np.stack([cosines, -sines], axis=-1).astype(dtype)
 
 
 def packed(radices):
