@@ -1,5 +1,8 @@
 """librosa, where it is installed, as a witness: the same numbers from other people's code."""
 
+import random
+import warnings
+
 import numpy as np
 import pytest
 from closeness import assert_close, eps_of, peak_of
@@ -244,3 +247,27 @@ class TestFrame:
         )[0]
         expected = expected**2 * 1000 * 0.1
         assert_close(got, expected, FLOAT32_ROUNDING * peak_of(expected))  # its result is float32
+
+
+def test_mel_filterbanks_to_the_bit():
+    draw = random.Random(0)
+    for _ in range(1000):
+        sample_rate = draw.choice([8000, 22050, 44100, 12345, 24000.0, draw.uniform(4000, 50000)])
+        n_freq = draw.choice([2, 129, 201, 257, 513, 1025, draw.randint(2, 2000)])
+        n_mels = draw.choice([1, 40, 80, 128, draw.randint(1, 200)])
+        f_min = draw.choice([0, 20, 125, draw.uniform(0, sample_rate / 8)])
+        f_max = draw.choice([None, sample_rate / 2, draw.uniform(sample_rate / 4, sample_rate / 2)])
+        htk, norm = draw.random() < 0.5, draw.choice(["slaney", None, 1, 2, np.inf, 0, 0.5])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of empty bands
+            got = kr.filterbank_mel(sample_rate, n_freq, n_mels, f_min, f_max, htk, norm)
+            expected = librosa.filters.mel(
+                sr=sample_rate,
+                n_fft=2 * (n_freq - 1),
+                n_mels=n_mels,
+                fmin=f_min,
+                fmax=f_max,
+                htk=htk,
+                norm=norm,
+            )
+        np.testing.assert_array_equal(got, expected.T)
