@@ -369,6 +369,13 @@ def _properties(device):
     return {"name": b"Stand-in", "totalGlobalMem": 80 << 30, **numbers}
 
 
+class _CNumpyArray:
+    """A scalar made ready for launches."""
+
+    def __init__(self, array):
+        self.scalar = array[()]
+
+
 fft = _module("cupy.fft", rfft=_rfft, irfft=_irfft)
 _current = [_Stream()]
 _devices = [0]
@@ -377,6 +384,7 @@ cuda = _module(
     Device=_Device,
     Event=_Event,
     Stream=_Stream,
+    function=SimpleNamespace(CNumpyArray=_CNumpyArray),
     get_current_stream=lambda: _current[-1],
     get_elapsed_time=_elapsed_time,
     set_allocator=lambda allocator=None: None,

@@ -15,7 +15,8 @@ class RawModule:
 
     `sources` are those of the kernels, by name; `launches` collects (name, grid, block) of every
     kernel that ran, `traffic` what `Module.traffic` tells of the last launch of each, if blocks are
-    counted; `planted` is a bug to make in the source, `planted_in` the code that had it.
+    counted; `planted` is a bug to make in the source, `planted_in` the code that had it;
+    `wrapped_anew` how many scalars each launch leaves CuPy to wrap.
     """
 
     settings: dict[str, Any]
@@ -24,6 +25,7 @@ class RawModule:
     traffic: dict[str, dict[Line, Traffic]]
     planted: Bug | None
     planted_in: list[str]
+    wrapped_anew: list[int]
 
     @staticmethod
     def current_device() -> int:
@@ -56,6 +58,7 @@ class RawModule:
             if self.current_device() != device:  # CuPy would compile anew, unseen
                 raise RuntimeError(f"a kernel compiled for device {device} was launched elsewhere")
             self.launches.append((name, grid, block))
+            self.wrapped_anew.append(sum(isinstance(value, np.generic) for value in args))
             function(grid, block, tuple(_argument(value) for value in args))
             if self._module.counted_blocks:
                 self.traffic[name] = self._module.traffic()
@@ -65,13 +68,15 @@ class RawModule:
 
 def raw_module_class(planted: Bug | None = None, **settings: Any) -> type[RawModule]:
     """Return a RawModule whose kernels run with these settings of `Module`."""
-    fresh = {"sources": {}, "launches": [], "traffic": {}, "planted_in": []}
+    fresh = {"sources": {}, "launches": [], "traffic": {}, "planted_in": [], "wrapped_anew": []}
     return type("RawModule", (RawModule,), {"settings": settings, "planted": planted, **fresh})
 
 
 def _argument(value: Any) -> Any:
     if hasattr(value, "_host"):
         return value.usable
+    if hasattr(value, "scalar"):  # made ready before
+        return value.scalar
     if isinstance(value, np.ndarray):
         raise TypeError("Unsupported type <class 'numpy.ndarray'>")
     if isinstance(value, float):  # of Python: eight bytes, whatever the parameter has

@@ -1,6 +1,7 @@
 """CuPy's RawModule for the stand-in, of the PTX that NVRTC makes with CuPy's options."""
 
 from contextlib import contextmanager
+from typing import ClassVar
 
 import fake_cupy
 import numpy as np
@@ -46,6 +47,7 @@ def installed(module=Module):
 
     class PtxModule(RawModule):
         sources, launches, traffic, planted, planted_in = {}, [], {}, None, []
+        wrapped_anew: ClassVar = []
 
         def __init__(self, *, code, options=(), name_expressions=()):
             self._module = module(code, tuple(name_expressions), options)

@@ -6,7 +6,7 @@ from functools import lru_cache
 import cupy
 import numpy as np
 
-from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, int64, kernel, pack_width
+from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, int64, kernel, pack_width, wrapped
 from kapre_ref.kernels.gpu.memory import on_device, working_dtype
 
 _STEMS = ("packs", "decibel")
@@ -77,7 +77,8 @@ def _launch(name, scale, n_items, size, width, device_id):
     assert n_items * n_runs <= MAX_BLOCKS, "more items than a grid has blocks"
     least, zero = constants(scale)
     function = kernel(_STEMS, f"kapre::{name}<{width}>", device_id)
-    return function, (n_items * n_runs,), (*int64(length), np.int32(n_runs), zero, least)
+    scalars = *int64(length), np.int32(n_runs), zero, least
+    return function, (n_items * n_runs,), wrapped(scalars)
 
 
 def _float64(x, scale, out):

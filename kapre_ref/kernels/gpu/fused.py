@@ -13,7 +13,7 @@ from kapre_ref.kernels.gpu.decibel import (
     magnitude_to_decibel,
     raise_to_floor,
 )
-from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, in_elements, int64, kernel
+from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, in_elements, int64, kernel, wrapped
 from kapre_ref.kernels.gpu.memory import kept_on_device, resident, working_dtype
 from kapre_ref.kernels.gpu.radices import radices_for
 
@@ -134,7 +134,7 @@ def _launch(plan, dtype, scale, output, shape, strides, out_shape, out_strides):
         np.int32(n_rounds),
     )
     grid = (batch * n_channels * n_tiles,)
-    return _Launch(divided.stem, name, grid, (divided.n_threads,), scalars)
+    return _Launch(divided.stem, name, grid, (divided.n_threads,), wrapped(scalars))
 
 
 @kept_on_device
