@@ -160,14 +160,11 @@ class TestTables:
 
 
 def test_a_plan_holds_no_arrays():
-    x = np.ones(100, np.float32)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(np, "zeros", None)
-        plan = kr._band_spectrograms._mel_plan(
-            1 << 26, None, None, "hann_window", False, False, 16000, 40, 0.0, None, False, "slaney"
-        )
+    plan = kr._band_spectrograms.mel_plan(
+        1 << 26, None, None, "hann_window", False, False, 16000, 40, 0.0, None, False, "slaney"
+    )
     assert not any(isinstance(value, np.ndarray) for value in vars(plan).values())
-    assert x.size
+    assert _kept.bytes_of(plan) < 10_000
 
 
 def test_addresses_come_with_their_owners():

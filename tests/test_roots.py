@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from kapre_ref.kernels.cpu import roots
+from kapre_ref import _roots as roots
 
 TURN = Fraction("6.28318530717958647692528676655900576839433879875021")
 
@@ -37,5 +37,5 @@ class TestRoots:
         for number, *parts in zip(numbers.tolist(), *got, strict=True):
             for part, exact in zip(parts, exact_root(Fraction(number % n, n)), strict=True):
                 error = abs(Fraction(float(part)) - exact)
-                # A unit in the last place of what is below 1, that is half an eps.
-                assert error <= Fraction(1, 2**53)
+                # Half of a unit in the last place of what is below 1, and little more.
+                assert error <= Fraction(52, 100 * 2**53)

@@ -7,9 +7,9 @@ import numpy as np
 from numba.core import config
 
 from kapre_ref._kept import kept
+from kapre_ref._roots import cos_sin_of_turns
 from kapre_ref.kernels.cpu.jit import Addresses
 from kapre_ref.kernels.cpu.output import STRIP_TILES
-from kapre_ref.kernels.cpu.roots import cos_sin_of_turns
 from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
 
 # Beyond, a block's scratch memory would exceed 16 MB.

@@ -7,6 +7,7 @@ import cupy
 import numpy as np
 
 from kapre_ref._band_weights import filterbank_of
+from kapre_ref._roots import cos_sin_of_turns
 from kapre_ref.kernels.gpu.decibel import (
     constants,
     items_are_dense,
@@ -168,8 +169,8 @@ def _products(n_rows, n_columns):
 
 
 def _roots(k, n):
-    angle = 8 * np.arctan(np.longdouble(1)) * k / n
-    return np.cos(angle) - 1j * np.sin(angle)
+    cosines, sines = cos_sin_of_turns(k, n)
+    return cosines - 1j * sines
 
 
 @kept_on_device
