@@ -130,14 +130,15 @@ def _magnitudes(unit, radix, rows, n, twiddles, spectrum, magnitudes, peak):
     last_pass_to_magnitudes(unit, radix, rows, n, twiddles, magnitudes, magnitudes, peak)
     if is_extreme(unit, peak):
         last_pass_to_spectrum(unit, radix, rows, n, twiddles, spectrum, spectrum)
-        to_scaled_magnitudes(unit, spectrum, radix * n // 2 + 1, magnitudes)
+        n_rows = radix * n // 2 + 1
+        to_scaled_magnitudes(unit, spectrum, n_rows, peak, magnitudes, magnitudes)
 
 
 @numba.njit
 def _to_polar(unit, rows, n_rows, magnitudes, phases, peak):
     to_polar(unit, rows, n_rows, magnitudes, phases, peak)
     if is_extreme(unit, peak):
-        to_scaled_magnitudes(unit, rows, n_rows, magnitudes)
+        to_scaled_magnitudes(unit, rows, n_rows, peak, magnitudes, magnitudes)
 
 
 @numba.njit

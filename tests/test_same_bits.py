@@ -146,6 +146,34 @@ class TestSignals:
             assert_same_bits(run(x), together)
 
 
+class TestFramesOfSignals:
+    """Frames are computed many at a time; a frame does not know which others are with it."""
+
+    @pytest.mark.filterwarnings("ignore:.* mel bands are empty")
+    @pytest.mark.parametrize("name", ["stft", "stft_magnitude", "melspectrogram", "mag_phase"])
+    @pytest.mark.parametrize("n_fft", [37, 256, 400, 512, 1009, 2018, 2048, 65_536])
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_in_chunks_beside_silence_and_extremes(self, name, n_fft, dtype, rng):
+        hop = n_fft // 4 + 1
+        x = rng.standard_normal(n_fft + 40 * hop)
+        x[8 * n_fft : 9 * n_fft + n_fft // 2] = 0
+        x[7 * n_fft : 7 * n_fft + n_fft // 8] *= 1e-30  # faint beside noise
+        x[5 * n_fft : 7 * n_fft] *= 1e-14 if dtype == "float32" else 1e-150  # faint alone
+        x = x.astype(dtype)
+        together = self.run(name, x, n_fft, hop)
+        for first in (0, 1, 5, 17, 24, 30):
+            for n_frames in (1, 2, 3, 4, 5, 8, 11):
+                some = x[first * hop : (first + n_frames - 1) * hop + n_fft]
+                got = self.run(name, some, n_fft, hop)
+                assert_same_bits(got, together[:, first : first + n_frames])
+
+    def run(self, name, x, n_fft, hop):
+        if name == "mag_phase":
+            return kr.stft_mag_phase(x[None, :, None], n_fft, hop_length=hop)
+        more = {"n_mels": 8} if name == "melspectrogram" else {}
+        return getattr(kr, name)(x[None], n_fft, hop_length=hop, **more)
+
+
 KINDS = {
     "constant": lambda rng, shape: np.full(shape, 0.1),
     "offset": lambda rng, shape: 1 + 0.1 * rng.standard_normal(shape),

@@ -82,14 +82,23 @@ def scaled_magnitude(emitter, z):
 
 
 @vector_function
+def start_peaks(emitter, peak, n_frames):
+    """Prepare the largest squares of a block; lanes without a frame are never extreme."""
+    emitter.store(emitter.constant(1), peak)
+    emitter.store_first(emitter.constant(0), peak, n_frames)
+
+
+@vector_function
 def is_extreme(emitter, peak):
-    """Return 1 if the largest squares show that the plain formula was not good enough, else 0.
+    """Return 1 if the plain formula was not good enough for a frame of the block, else 0."""
+    return emitter.any(are_extreme(emitter, emitter.load(peak)))
+
+
+def are_extreme(emitter, squares):
+    """Tell of each frame if its largest square shows that the plain formula was not good enough.
 
     Squares that overflow are seen by themselves. Those that underflow count if they belong to a
     frame so faint that they are not far below its peak; a silent frame is taken for one.
     """
-    squares = emitter.load(peak)
     low, high = (1e-24, 1e38) if emitter.itemsize == 4 else (1e-275, 1e307)
-    return emitter.any(
-        emitter.either(emitter.compare("<", squares, low), emitter.compare(">", squares, high))
-    )
+    return emitter.either(emitter.compare("<", squares, low), emitter.compare(">", squares, high))

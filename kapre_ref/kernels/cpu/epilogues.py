@@ -2,7 +2,7 @@
 
 import math
 
-from kapre_ref.kernels.cpu.bins import scaled_magnitude, square
+from kapre_ref.kernels.cpu.bins import are_extreme, scaled_magnitude, square
 from kapre_ref.kernels.cpu.butterflies import Complex
 from kapre_ref.kernels.cpu.jit import inlined
 from kapre_ref.kernels.cpu.logarithm import COEFFICIENTS_32, COEFFICIENTS_64
@@ -24,11 +24,18 @@ def to_polar(emitter, rows, n_rows, magnitudes, phases, peak):
 
 
 @vector_function
-def to_scaled_magnitudes(emitter, rows, n_rows, magnitudes):
-    """Write magnitudes of rows, as good where their squares are out of range; in place as well."""
+def to_scaled_magnitudes(emitter, rows, n_rows, peak, plain, magnitudes):
+    """Write magnitudes of rows, as good where squares are out of range; in place as well.
+
+    Frames whose squares are in range keep their `plain` magnitudes: so these have the same bits
+    whatever the other frames of the block are.
+    """
+    extreme = are_extreme(emitter, emitter.load(peak))
     with emitter.loop(n_rows) as i:
-        z = _load_bin(emitter, rows, i)
-        emitter.store(scaled_magnitude(emitter, z), magnitudes + i * emitter.bytes)
+        place = i * emitter.bytes
+        size = scaled_magnitude(emitter, _load_bin(emitter, rows, i))
+        size = emitter.select(extreme, size, emitter.load(plain + place))
+        emitter.store(size, magnitudes + place)
 
 
 def _load_bin(emitter, rows, i):

@@ -38,6 +38,7 @@ class FftPlan(NamedTuple):
     at_strip: int
     at_stage: int
     at_peak: int
+    at_plain: int
     offsets: int
     window: int
     twiddles: int
@@ -185,6 +186,7 @@ def tables_of(plan, dtype):
         (STRIP_TILES * lanes + 1) * vector_bytes(),
         n_staged * item,
         vector_bytes(),
+        n_freq * vector_bytes(),  # magnitudes, while those of some frames are made once more
     ]
     starts, n_bytes = places(sizes)
     held = Addresses()

@@ -6,6 +6,7 @@ from kapre_ref.kernels.cpu.bins import (
     is_extreme,
     last_pass_to_magnitudes,
     last_pass_to_spectrum,
+    start_peaks,
 )
 from kapre_ref.kernels.cpu.epilogues import (
     any_is_long,
@@ -77,6 +78,8 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
         finished, n_values = rows, plan.n_freq
         if job.result == SPECTRUM:
             finished = values
+        n_frames = min(lanes, job.n_frames - first_frame)
+        start_peaks(unit, scratch + plan.at_peak, n_frames)
         transform(unit, lanes, item, plan, job.result, scratch, next_samples, step, target)
         if job.result == POLAR:
             turn_to_polar(unit, lanes, item, plan, scratch)
@@ -96,7 +99,7 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
                 n_values,
                 1 + (job.result == SPECTRUM),
                 scratch + plan.at_strip,
-                min(lanes, job.n_frames - first_frame),
+                n_frames,
                 target + i * job.n_channels * job.out_strides[1],
                 job.out_strides[2],
                 job.out_strides[3],
@@ -167,7 +170,6 @@ def transform(unit, lanes, item, plan, result, scratch, next_samples, step, ahea
     n = plan.n_fft // last_radix
     are_magnitudes = result in (MAGNITUDES, BANDS)
     are_plain = are_magnitudes
-    fill_zeros(unit, peak, lanes)
     while True:
         twiddles = plan.twiddles
         for j in range(last_radix):
@@ -187,12 +189,15 @@ def transform(unit, lanes, item, plan, result, scratch, next_samples, step, ahea
         if not are_plain:
             last_pass_to_spectrum(unit, last_radix, rows, n, twiddles, values, ahead)
             if are_magnitudes:
-                to_scaled_magnitudes(unit, values, plan.n_freq, rows)
+                plain = scratch + plan.at_plain
+                to_scaled_magnitudes(unit, values, plan.n_freq, peak, plain, rows)
             return
         last_pass_to_magnitudes(unit, last_radix, rows, n, twiddles, rows, ahead, peak)
         if not is_extreme(unit, peak):
             return
-        are_plain = False  # once more, since magnitudes were written over what they were made of
+        # Once more, since magnitudes were written over what they were made of.
+        copy_numbers(unit, rows, item, scratch + plan.at_plain, item, plan.n_freq * lanes)
+        are_plain = False
 
 
 @inlined
@@ -212,11 +217,10 @@ def turn_to_polar(unit, lanes, item, plan, scratch):
     """Turn spectra into magnitudes and phases, written over the rows that they were made of."""
     spectra, magnitudes = scratch + plan.at_values, scratch + plan.at_rows
     peak = scratch + plan.at_peak
-    fill_zeros(unit, peak, lanes)
     phases = magnitudes + plan.n_freq * lanes * item
     to_polar(unit, spectra, plan.n_freq, magnitudes, phases, peak)
     if is_extreme(unit, peak):
-        to_scaled_magnitudes(unit, spectra, plan.n_freq, magnitudes)
+        to_scaled_magnitudes(unit, spectra, plan.n_freq, peak, magnitudes, magnitudes)
 
 
 @inlined
