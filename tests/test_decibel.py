@@ -141,7 +141,7 @@ class TestMagnitudeToDecibel(TakesOut):
         faint = -400.0 if backend.name == "cpu" else -420.0
         assert_close(got, np.array([-420, faint, 0]), 1e-3)
 
-    @pytest.mark.parametrize("amin", [1e-60, 1e60])
+    @pytest.mark.parametrize("amin", [1e-60, 1e30])
     def test_amin_out_of_range(self, backend, amin):
         x = np.array([0, 1e-30, 1, 1e30], np.float32)
         got = self.run(backend, x, {"amin": amin, "ref_value": amin / 1e3, "dynamic_range": 2000})

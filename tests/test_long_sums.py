@@ -78,10 +78,8 @@ class TestDelta:
 
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_long_line(self, dtype):
-        half = 1 << 14  # every frame is made of so many, which takes long enough
-        self._assert_within_contract(
-            self._frames("line", 2 * half + 9, 1, dtype), half, "symmetric"
-        )
+        half = 1 << 13  # every frame is made of twice as many, which takes long enough
+        self._assert_within_contract(self._frames("line", half + 9, 1, dtype), half, "symmetric")
 
     def _assert_within_contract(self, x, half, mode):
         n_frames, dtype = len(x), x.dtype.name
