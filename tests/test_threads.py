@@ -9,11 +9,15 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
+import llvmlite
+import numba
 import numpy as np
 import pytest
 
 import kapre_ref as kr
+from kapre_ref.kernels.cpu import jit
 from kapre_ref.kernels.cpu.pool import MAX_SLICE_SECONDS, MIN_SECONDS, run_slices
 
 SCRIPT = Path(__file__).with_name("processes.py")
@@ -297,6 +301,31 @@ class TestCache:
         assert len(kernel_files(package)) == 2
         assert run("count", package=package) == "1 0"
         assert run("count", package=package, NUMBA_CPU_NAME="generic") == "1 0"
+
+    def test_name_tells_signature_processor_and_versions(self, monkeypatch):
+        cache = jit._KernelCache(kernel_files)
+        processor = SimpleNamespace(magic_tuple=lambda: ("triple", "one", "+fma"))
+        other = SimpleNamespace(magic_tuple=lambda: ("triple", "one", ""))
+        names = [cache._file_name(*one) for one in (("f4", processor), ("f8", processor))]
+        names.append(cache._file_name("f4", other))
+        for library in (np, numba, llvmlite):
+            monkeypatch.setattr(library, "__version__", "0.0.1")
+            names.append(cache._file_name("f4", processor))
+        monkeypatch.setattr(sys, "implementation", SimpleNamespace(cache_tag="cpython-1"))
+        names.append(cache._file_name("f4", processor))
+        assert len(set(names)) == len(names) == 7
+
+    def test_file_is_not_seen_before_it_is_whole(self, tmp_path, monkeypatch):
+        def write_half(path, content):
+            with open(path, "wb") as file:
+                file.write(content[: len(content) // 2])
+            assert not (tmp_path / "a.kernel").exists()
+            raise OSError("no space left")
+
+        monkeypatch.setattr(Path, "write_bytes", write_half)
+        with pytest.raises(OSError, match="no space left"):
+            jit._write(tmp_path, "a.kernel", bytes(100))
+        assert list(tmp_path.iterdir()) == []
 
     def test_changed_formula(self, package):
         # The kernel's own file does not change: what it inlines does.
