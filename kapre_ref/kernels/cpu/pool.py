@@ -8,10 +8,12 @@ import atexit
 import os
 import threading
 import time
+from _thread import start_new_thread
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import wraps
 from itertools import pairwise
+from queue import SimpleQueue
 
 from kapre_ref._threads import get_num_threads
 
@@ -25,8 +27,11 @@ _SLICES_PER_THREAD = 4  # so that threads whose CPU is taken away for a while le
 _LAST_SECONDS = 10  # which the end of the process waits at most for kernels of other threads
 
 _state = threading.local()  # .inside: this thread runs slices, so what it starts stays serial
-_pool = None  # (number of helpers, executor)
-_pools_of_parents = []  # kept: their threads did not survive the fork, so nothing may end them
+# Helpers wait here for work. All is done by single calls of C, which no signal can cut in two: the
+# pools of the standard library have locks that an interruption leaves locked.
+_tasks = SimpleQueue()
+_helpers = []  # their identities
+_tasks_of_parents = []  # kept: threads that did not survive the fork waited at them
 
 
 def run_slices(function, n_items, seconds, granule=1):
@@ -56,7 +61,7 @@ def run_slices(function, n_items, seconds, granule=1):
             _stay_away_from_the_end()
         return
 
-    begun, errors, helpers = [], [], []
+    begun, errors = [], []
 
     def work():
         _state.inside = True
@@ -86,28 +91,36 @@ def run_slices(function, n_items, seconds, granule=1):
     # Twice, for a signal that comes just as the first of the two begins.
     try:
         try:
-            _start_helpers(helpers, help_out, min(n_threads, n_slices) - 1)
+            _start_helpers(help_out, min(n_threads, n_slices) - 1)
             work()
         finally:
-            _join(slices, begun, helpers)
+            _join(slices, begun)
     finally:
-        _join(slices, begun, helpers)
+        _join(slices, begun)
     if errors:
-        raise errors[0]
+        _raise(errors)
 
 
-def _join(slices, begun, helpers):
+def _raise(errors):
+    """Raise the first of some errors; nothing here holds it, since it holds the call's arrays."""
+    error = errors[0]
+    errors.clear()
+    try:
+        raise error
+    finally:
+        del error
+
+
+def _join(slices, begun):
     """Let no slice be begun any more, and wait until those that were begun have ended.
 
     Helpers write to the caller's arrays. So what interrupts the wait is raised after it.
     """
-    interruption = None
+    interruptions = []
     while True:
         try:
             slices.clear()
             _state.inside = False  # if an interruption came before `work` could say so
-            for helper in helpers:
-                helper.cancel()
             # A helper leaves the list before its lock is released. So the lock of one that is seen
             # here was never acquired here, even if an interruption came just after that.
             while begun:
@@ -115,23 +128,27 @@ def _join(slices, begun, helpers):
                     ended.acquire()
             break
         except BaseException as error:
-            interruption = error
-    if interruption is not None:
-        raise interruption
+            interruptions.append(error)
+    if interruptions:
+        _raise(interruptions)
 
 
-def _start_helpers(helpers, function, n_helpers):
-    global _pool
-    # Without a lock, which a fork could leave locked: at worst two threads make a pool each, and
-    # one of these ends with the work it was made for.
-    pool = _pool
-    if pool is None or pool[0] < n_helpers:
-        pool = _pool = (n_helpers, ThreadPoolExecutor(n_helpers, "kapre_ref"))
-    try:
-        for _ in range(n_helpers):
-            helpers.append(pool[1].submit(function))
-    except RuntimeError:
-        pass  # no more threads, or the interpreter is about to end: the calling thread does it all
+def _start_helpers(function, n_helpers):
+    """Have a function called by helpers, as soon as they come to it."""
+    # Without a lock, which a fork could leave locked: at worst there are more helpers than needed.
+    with suppress(RuntimeError):  # no more threads: those that there are, or the caller, do it all
+        while len(_helpers) < n_helpers:
+            _helpers.append(start_new_thread(_help, (_tasks,)))
+    for _ in range(min(n_helpers, len(_helpers))):
+        _tasks.put(function)
+
+
+def _help(tasks):
+    """Do what comes, for as long as the process lives; nothing done is held."""
+    while True:
+        task = tasks.get()
+        task()
+        task = None
 
 
 # The end of the process. Daemon threads go on while the interpreter is taken apart, and with it
@@ -178,9 +195,10 @@ def _wait_for_kernels():
 
 
 def _after_fork():
-    global _pool, _main_thread, _last_thread
-    _pools_of_parents.append(_pool)
-    _pool = None
+    global _tasks, _main_thread, _last_thread
+    _tasks_of_parents.append(_tasks)
+    _tasks = SimpleQueue()
+    _helpers.clear()
     _state.inside = False
     _main_thread, _last_thread = threading.get_ident(), None
     _at_work.clear()
