@@ -186,6 +186,33 @@ def storm():
     print(n_interrupted)
 
 
+def last_slices():
+    """Begin to end while another thread computes, with helpers: the end waits for their slices."""
+    running, begun = [], threading.Event()
+
+    def work(start, stop):
+        running.append(start)
+        begun.set()
+        # Slices of the caller are short, those of helpers long.
+        time.sleep(0.001 if threading.current_thread() is caller else 0.2)
+        running.remove(start)
+
+    def nested(start, stop):
+        pool.run_slices(work, 2, 1)
+
+    for function in (work, nested):
+        begun.clear()
+        run = pool.operation(lambda function=function: pool.run_slices(function, 1000, 10))
+        caller = threading.Thread(target=run, daemon=True)
+        caller.start()
+        begun.wait()
+        time.sleep(0.05)
+        pool._wait_for_kernels()
+        assert not running and not pool._at_work
+        pool._last_thread = None  # as if nothing had been
+    print("none")
+
+
 def end():
     """End while a daemon thread is in the middle of a call."""
     x = np.random.default_rng(3).standard_normal((4, 160000)).astype(np.float32)

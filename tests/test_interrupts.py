@@ -49,6 +49,10 @@ def test_hundreds_at_any_moment(n_threads):
     assert int(run("storm", n_threads)) >= 30
 
 
+def test_the_end_waits_for_every_thread_of_a_call():
+    assert run("last_slices", 3) == "none"
+
+
 def test_processes_that_end_in_a_call():
     run("end", 2)  # compiled
     with ThreadPoolExecutor(4) as processes:

@@ -73,6 +73,8 @@ def run_slices(function, n_items, seconds, granule=1):
                     return
                 function(start, stop)
                 _stay_away_from_the_end()
+        except _Ending:
+            slices.clear()
         finally:
             _state.inside = False
 
@@ -97,6 +99,7 @@ def run_slices(function, n_items, seconds, granule=1):
             _join(slices, begun)
     finally:
         _join(slices, begun)
+    _stay_away_from_the_end()
     if errors:
         _raise(errors)
 
@@ -176,9 +179,18 @@ def operation(function):
     return call
 
 
+class _Ending(BaseException):
+    """The end of the process has begun: what stops slices of which other threads run some too."""
+
+
 def _stay_away_from_the_end():
-    """Stop for ever if this is not the thread that ends the interpreter."""
+    """Stop for ever if this is not the thread that ends the interpreter.
+
+    Inside a slice, leave: the caller stops when all threads that help it have ended.
+    """
     if _last_thread is not None and threading.get_ident() != _last_thread:
+        if getattr(_state, "inside", False):
+            raise _Ending
         if _at_work:
             _at_work.pop()
         while True:
