@@ -28,7 +28,7 @@ from kapre_ref._filterbanks import (
 )
 from kapre_ref._polar import magnitude_reference
 from kapre_ref._spectrograms import check_decibel, run_spectrogram, spectra_reference
-from kapre_ref._stft import SpectrumPlan, stft_plan
+from kapre_ref._spectrum_plan import SpectrumPlan, stft_plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

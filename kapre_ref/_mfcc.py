@@ -13,7 +13,7 @@ from kapre_ref._data_format import check_data_format, in_layout, layout_shape, s
 from kapre_ref._dispatch import kernels_for
 from kapre_ref._kept import kept
 from kapre_ref._spectrograms import check_decibel, run_spectrogram
-from kapre_ref._stft import check_signals
+from kapre_ref._spectrum_plan import check_signals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

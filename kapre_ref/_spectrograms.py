@@ -25,13 +25,8 @@ from kapre_ref._decibel import (
 from kapre_ref._dispatch import kernels_for
 from kapre_ref._filterbanks import warn_of_empty_bands
 from kapre_ref._polar import magnitude_reference, phase_reference
-from kapre_ref._stft import (
-    SpectrumPlan,
-    check_signals,
-    frames_of,
-    stft_plan,
-    stft_reference,
-)
+from kapre_ref._spectrum_plan import SpectrumPlan, check_signals, frames_of, stft_plan
+from kapre_ref._stft import stft_reference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,7 +17,7 @@ from kapre_ref._data_format import CH_FIRST_STR
 from kapre_ref._filterbanks import C1_HZ, hz_to_mel_reference, mel_to_hz_reference
 from kapre_ref._mfcc import logmel_to_mfcc
 from kapre_ref._spectrograms import stft_magnitude
-from kapre_ref._stft import SpectrumPlan, check_stft_parameters, stft_plan
+from kapre_ref._spectrum_plan import SpectrumPlan, check_stft_parameters, stft_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -208,7 +208,8 @@ def last_slices():
         begun.wait()
         time.sleep(0.05)
         pool._wait_for_kernels()
-        assert not running and not pool._at_work
+        assert not running
+        assert not pool._at_work
         pool._last_thread = None  # as if nothing had been
     print("none")
 

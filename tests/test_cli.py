@@ -16,7 +16,7 @@ from kapre_ref import (
     recordings,
 )
 
-soundfile = pytest.importorskip("soundfile")
+soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra cli")
 
 
 class TestFailures:

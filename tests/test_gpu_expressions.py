@@ -2,9 +2,9 @@
 
 import fake_cupy
 import pytest
+import test_apply_filterbank
 import test_augmentation
 import test_delta
-import test_filterbanks
 import test_frequency_map
 import test_mfcc
 import test_polar
@@ -24,7 +24,7 @@ def arrangement(request, backend, tmp_path):
 
 
 @on_harness
-class TestApplyFilterbank(test_filterbanks.TestApplyFilterbank):
+class TestApplyFilterbank(test_apply_filterbank.TestApplyFilterbank):
     pass
 
 

@@ -14,7 +14,7 @@ from cuda_on_cpu.planted import OPERATIONS
 
 import kapre_ref as kr
 from kapre_ref._decibel import DecibelScale
-from kapre_ref._stft import stft_plan
+from kapre_ref._spectrum_plan import stft_plan
 
 pytestmark = pytest.mark.skipif(
     shutil.which("g++") is None, reason="needs g++, which compiles the CUDA sources for the CPU"

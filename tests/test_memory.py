@@ -240,7 +240,7 @@ SWEEPS = {
 
 @pytest.mark.parametrize("name", SWEEPS)
 def test_peak_of_a_sweep(name):
-    pytest.importorskip("resource")
+    pytest.importorskip("resource", reason="this system does not tell peak memory")
     package = str(Path(kr.__file__).parent.parent)
     program = textwrap.dedent(PEAK) + textwrap.dedent(SWEEPS[name])
     printed = subprocess.run(

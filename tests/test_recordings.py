@@ -18,7 +18,7 @@ from kapre_ref import (
     stft_magnitude,
 )
 
-soundfile = pytest.importorskip("soundfile")
+soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra cli")
 soxr = pytest.importorskip("soxr", reason="needs soxr: the extra cli")
 
 

@@ -216,7 +216,7 @@ class TestTables:
 class TestPictures:
     @pytest.fixture(autouse=True)
     def _needs_matplotlib(self):
-        pytest.importorskip("matplotlib")
+        pytest.importorskip("matplotlib", reason="needs matplotlib: the extra cli")
 
     def test_bars_are_the_ratios_in_fresh_memory(self):
         panels = pictures.speed([WIDE, NARROW_RECORD]).axes

@@ -25,7 +25,7 @@ from vectors import (
     transformed,
 )
 
-from kapre_ref._stft import SpectrumPlan
+from kapre_ref._spectrum_plan import SpectrumPlan
 from kapre_ref.kernels import cpu
 from kapre_ref.kernels.cpu.bins import (
     LAST_RADICES,

@@ -9,7 +9,7 @@ from scipy.special import i0
 import kapre_ref as kr
 from kapre_ref import _windows
 from kapre_ref._band_spectrograms import log_plan, mel_plan
-from kapre_ref._stft import stft_plan
+from kapre_ref._spectrum_plan import stft_plan
 
 SHORT_AND_LONG = {
     "hann": ("hann", "hann_window", None),

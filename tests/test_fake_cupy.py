@@ -1,0 +1,55 @@
+"""The stand-in for CuPy, which every test of GPU arrays rests on where there is no GPU."""
+
+import sys
+
+import fake_cupy
+import numpy as np
+import pytest
+
+import kapre_ref as kr
+
+
+@pytest.fixture
+def cupy():
+    with fake_cupy.installed() as stand_in:
+        yield stand_in
+
+
+class TestStandIn:
+    """The stand-in refuses what CuPy refuses; else tests with it would prove nothing."""
+
+    def test_no_implicit_copies(self, cupy):
+        x = cupy.asarray(np.ones(3))
+        with pytest.raises(TypeError, match="Implicit conversion to a NumPy array is not allowed"):
+            np.asarray(x)
+        with pytest.raises(TypeError, match="Implicit conversion to a NumPy array is not allowed"):
+            np.concatenate([x, x])
+
+    @pytest.mark.parametrize(
+        "mix",
+        [
+            lambda cupy, x, host: x + host,
+            lambda cupy, x, host: host * x,
+            lambda cupy, x, host: cupy.maximum(x, host),
+            lambda cupy, x, host: cupy.concatenate([x, host]),
+            lambda cupy, x, host: cupy.add(x, x, out=host),
+            lambda cupy, x, host: x.__setitem__(..., host),
+            lambda cupy, x, host: x.__iadd__(host),
+            lambda cupy, x, host: cupy.fft.rfft(host),
+        ],
+    )
+    def test_no_mixtures(self, cupy, mix):
+        with pytest.raises((TypeError, AttributeError)):
+            mix(cupy, cupy.asarray(np.ones(3)), np.ones(3))
+
+    def test_counts_copies(self, cupy):
+        x = cupy.asarray(np.ones(3))
+        assert float(x.sum()) + x[0].item() + cupy.asnumpy(x).sum() == 7
+        assert cupy.transfers == {"set": 1, "get": 3}
+
+    def test_is_gone_afterwards(self):
+        with fake_cupy.installed() as cupy:
+            kr.frame(cupy.asarray(np.ones(3)), 1, 1)
+            assert "kapre_ref.kernels.gpu" in sys.modules
+        assert sys.modules.get("cupy") is not fake_cupy
+        assert "kapre_ref.kernels.gpu" not in sys.modules
