@@ -7,6 +7,7 @@ from kapre_ref.kernels.cpu.butterflies import Complex
 from kapre_ref.kernels.cpu.jit import inlined
 from kapre_ref.kernels.cpu.logarithm import COEFFICIENTS_32, COEFFICIENTS_64
 from kapre_ref.kernels.cpu.polar import ARC_TANGENT_32, ARC_TANGENT_64
+from kapre_ref.kernels.cpu.sums import SumsInPairs
 from kapre_ref.kernels.cpu.vector import vector_function
 
 
@@ -64,7 +65,6 @@ def _angle(emitter, z):
 
 
 _PIECE = 64  # bins of a band that are summed one after the other, in two sums
-_MOST_LEVELS = 32
 
 
 @inlined
@@ -103,45 +103,21 @@ def sum_short_bands(emitter, magnitudes, bands, weights, n_bands, target):
 
 @vector_function
 def sum_long_bands(emitter, magnitudes, bands, weights, n_bands, target):
-    """Sum bands piece by piece, the pieces in pairs, pairs of pairs and so on.
-
-    So rounding errors do not add up. The sums that have no partner yet lie on a stack: after 6
-    pieces, those of 4 and of 2.
-    """
-    weight = emitter.variable(weights)
-    stack = emitter.room(_MOST_LEVELS)
+    """Sum bands piece by piece, the pieces in pairs, so that rounding errors do not add up."""
+    weight, pieces = emitter.variable(weights), SumsInPairs(emitter)
     with emitter.loop(n_bands) as band:
         first = emitter.load_index(bands + band * 8)
         count = emitter.load_index(bands + band * 8 + 4)
-        bins, place = magnitudes + first * emitter.bytes, target + band * emitter.bytes
-        n = emitter.minimum(count, _PIECE)
-        emitter.store(_weighted_sum(emitter, bins, weight.get(), n), place)
-        n_more = (count - emitter.minimum(count, 1)) // _PIECE
-        with emitter.loop(emitter.minimum(n_more, 1)):
-            emitter.store(emitter.load(place), stack)
-            total = _sum_pieces(emitter, bins, weight.get(), count, n_more, stack)
-            emitter.store(total, place)
+        bins = magnitudes + first * emitter.bytes
+        pieces.clear()
+        with emitter.loop((count + (_PIECE - 1)) // _PIECE) as i:
+            done = i * _PIECE
+            n = emitter.minimum(count - done, _PIECE)
+            place, factors = bins + done * emitter.bytes, weight.get() + done * emitter.itemsize
+            pieces.add(i, [_weighted_sum(emitter, place, factors, n)])
+        (total,) = pieces.total([emitter.constant(0)])
+        emitter.store(total, target + band * emitter.bytes)
         weight.set(weight.get() + count * emitter.itemsize)
-
-
-def _sum_pieces(emitter, bins, weights, count, n_more, stack):
-    """Return the sum of a long band, of whose pieces the first one's lies on the stack."""
-    top = emitter.variable(stack + emitter.bytes)
-    with emitter.loop(n_more) as i:
-        done = (i + 1) * _PIECE
-        n = emitter.minimum(count - done, _PIECE)
-        place, factors = bins + done * emitter.bytes, weights + done * emitter.itemsize
-        total = emitter.variable(_weighted_sum(emitter, place, factors, n))
-        with emitter.loop(emitter.trailing_zeros(i + 2)):  # sums of as many pieces
-            top.set(top.get() - emitter.bytes)
-            total.set(emitter.load(top.get()) + total.get())
-        emitter.store(total.get(), top.get())
-        top.set(top.get() + emitter.bytes)
-    total = emitter.variable(emitter.constant(0))
-    with emitter.loop((top.get() - stack) // emitter.bytes):
-        top.set(top.get() - emitter.bytes)
-        total.set(emitter.load(top.get()) + total.get())
-    return total.get()
 
 
 def _weighted_sum(emitter, bins, weights, count):

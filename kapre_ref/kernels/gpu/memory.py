@@ -67,12 +67,6 @@ kept_on_device = kept_until(_wait)  # for functions that return what `resident` 
 
 
 @kept_on_device
-def constant_on_device(contents, shape, dtype, device_id):
-    """Return an array of these bytes on the current device, copied once for each device."""
-    return resident(np.frombuffer(contents, dtype).reshape(shape))
-
-
-@kept_on_device
 def on_device_as(plan, field, dtype, device_id):
     """Return an array of a plan on the current device, copied once for each dtype and device."""
     array = plan.window() if field == "window" else filterbank_of(plan.make_bands(dtype))
