@@ -11,7 +11,7 @@ import numpy as np
 
 import gpu_peers
 import kapre_ref as kr
-from kapre_ref import self_check
+from kapre_ref.command import self_check
 
 FLOAT = 4  # bytes
 SIZES = ((256, 64), (400, 160), (512, 128), (512, 160), (1024, 256), (2048, 512), (4096, 1024))

@@ -23,7 +23,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 import gpu_parts
 import kapre_ref as kr
-from kapre_ref.self_check import find_gpu
+from kapre_ref.command.self_check import find_gpu
 
 HERE = Path(__file__).resolve().parent
 BUDGET = 8 * 60  # s

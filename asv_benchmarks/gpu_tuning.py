@@ -19,7 +19,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 import gpu_parts
 import kapre_ref as kr
 from gpu_report import HERE, Report
-from kapre_ref.self_check import find_gpu
+from kapre_ref.command.self_check import find_gpu
 
 BLOCKS = "BLOCKS = N < 1024 ? 6 : 4;"
 STORE = "if (live) row[k] = magnitude;"

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kapre_ref import cli
+from kapre_ref.command import cli
 
 # Where it is not installed, all test files that import this one are skipped.
 soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra cli")

@@ -168,7 +168,7 @@ def main():
     soundfile.write(PATH, make_recording(), SAMPLE_RATE, subtype="PCM_16")
     print(f"wrote {PATH}: {PATH.stat().st_size} bytes")
     if "--picture" in sys.argv[1:]:
-        from kapre_ref.cli import main as kapre_ref
+        from kapre_ref.command.cli import main as kapre_ref
 
         options = ["--n-fft", "1024", "--hop-length", "128", "--n-mels", "96", "--pad-end"]
         options += ["--plot", "--overwrite", "--db-dynamic-range", "45"]

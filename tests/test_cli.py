@@ -10,11 +10,7 @@ import numpy as np
 import pytest
 from command import RECORDING, features, files_below, run, write_sound
 
-from kapre_ref import (
-    cli,
-    plot,
-    recordings,
-)
+from kapre_ref.command import cli, plot, recordings
 
 soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra cli")
 
@@ -186,7 +182,7 @@ class TestFailures:
 # What the process that runs the tests ignores, its children would ignore too: each starts anew.
 INTERRUPTED = """
 import os, signal, sys
-from kapre_ref import cli, feature_files, {module}
+from kapre_ref.command import cli, feature_files, {module}
 
 for name in ("SIGINT", "SIGTERM", "SIGHUP"):
     signal.signal(getattr(signal, name), signal.{disposition})

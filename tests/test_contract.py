@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import pkgutil
 import re
 from pathlib import Path
 
@@ -102,15 +103,8 @@ CONSTANTS = {"CH_FIRST_STR": "channels_first", "CH_LAST_STR": "channels_last"} |
 WITH_ORACLE = WINDOWS | FILTERBANKS | ARRAY_OPERATIONS
 FUNCTIONS = WITH_ORACLE | WITHOUT_ORACLE
 
-# What stays public beside the functions: Kapre's names, the kernels, and the command's rooms.
-PUBLIC_MODULES = {"backend", "kernels"} | {
-    "cli",
-    "feature_files",
-    "plot",
-    "recordings",
-    "self_check",
-    "terminal",
-}
+# Kapre's names and the command are public. The kernels are private; their folder says so.
+PLAIN_NAMES = {"backend", "command", "kernels"}
 
 # Composed features of one chain share one kernel: gather, transform, filterbank, decibels.
 KERNEL_NAMES = (set(ARRAY_OPERATIONS) - {"melspectrogram", "log_frequency_spectrogram", "mfcc"}) | {
@@ -160,7 +154,12 @@ class TestNames:
     def test_nothing_else_is_public(self):
         # A topic's file is private: completion shows functions, and none is hidden by a module.
         public = {name for name in vars(kr) if not name.startswith("_")}
-        assert public - set(kr.__all__) <= PUBLIC_MODULES
+        assert public - set(kr.__all__) <= PLAIN_NAMES
+
+    def test_files_of_private_modules_have_private_names(self):
+        # No call can bring another public name, for there is no module that would bear it.
+        names = {module.name for module in pkgutil.iter_modules(kr.__path__)}
+        assert {name for name in names if not name.startswith("_")} == PLAIN_NAMES
 
     @pytest.mark.parametrize("name", sorted(CONSTANTS))
     def test_constants(self, name):
@@ -355,7 +354,7 @@ BELOW_KERNELS = ("_band_weights", "_kept", "_parts", "_roots", "_threads")
 
 
 class TestDependencies:
-    """tests, cli -> topic files -> _checks, _dispatch -> (lazily) kernels -> numba | cupy."""
+    """tests, command -> topic files -> _checks, _dispatch -> (lazily) kernels -> numba | cupy."""
 
     @pytest.mark.parametrize("path", _modules("kernels"), ids=lambda path: path.name)
     def test_kernels_import_no_topic(self, path):
@@ -373,8 +372,16 @@ class TestDependencies:
     def test_gpu_kernels_do_not_know_numba(self, path):
         assert _inside(_imported(path), "numba") == set()
 
-    @pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.name)
-    def test_front_files_import_no_kernel(self, path):
+    @pytest.mark.parametrize("path", sorted(PACKAGE.glob("_[a-z]*.py")), ids=lambda path: path.name)
+    def test_topics_do_not_know_the_command(self, path):
+        assert _inside(_imported(path), "kapre_ref.command") == set()
+
+    @pytest.mark.parametrize(
+        "path",
+        [*sorted(PACKAGE.glob("*.py")), *_modules("command")],
+        ids=lambda path: f"{path.parent.name}/{path.name}",
+    )
+    def test_front_files_and_command_import_no_kernel(self, path):
         imported = _imported(path)
         found = {
             name

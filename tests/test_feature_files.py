@@ -7,10 +7,7 @@ import numpy as np
 import pytest
 from command import features, files_below, write_sound
 
-from kapre_ref import (
-    feature_files,
-    recordings,
-)
+from kapre_ref.command import feature_files, recordings
 
 soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra cli")
 

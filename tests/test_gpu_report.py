@@ -11,7 +11,7 @@ import fake_cupy
 import numpy as np
 import pytest
 
-from kapre_ref import self_check
+from kapre_ref.command import self_check
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "asv_benchmarks"))
 

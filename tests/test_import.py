@@ -55,6 +55,11 @@ except TypeError:
         extra = loaded_by(code) - loaded_by("import numpy")
         assert {name for name in extra if name.split(".")[0] in HEAVY} == set()
 
+    def test_leaves_the_command_alone(self):
+        found = {name for name in loaded_by("import kapre_ref") if name.startswith("kapre_ref.")}
+        assert found
+        assert {name for name in found if not name.startswith("kapre_ref._")} == set()
+
     def test_warns_of_nothing(self):
         run("import kapre_ref", "-W", "error")
 

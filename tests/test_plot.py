@@ -6,7 +6,8 @@ import soundfile
 from closeness import assert_close
 from command import RECORDING, features, write_sound
 
-from kapre_ref import magnitude_to_decibel, plot, recordings
+from kapre_ref import magnitude_to_decibel
+from kapre_ref.command import plot, recordings
 
 
 @pytest.fixture

@@ -10,13 +10,12 @@ from closeness import assert_close, peak_of
 from command import RECORDING, features, write_sound
 
 from kapre_ref import (
-    cli,
     log_frequency_spectrogram,
     logmel_to_mfcc,
     melspectrogram,
-    recordings,
     stft_magnitude,
 )
+from kapre_ref.command import cli, recordings
 
 soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra cli")
 soxr = pytest.importorskip("soxr", reason="needs soxr: the extra cli")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import kapre_ref
-from kapre_ref import cli, self_check
+from kapre_ref.command import cli, self_check
 from kapre_ref.kernels import cpu
 
 OPERATIONS = {name.removesuffix("_reference") for name in kapre_ref.__all__ if "_ref" in name}

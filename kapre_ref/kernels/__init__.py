@@ -1,1 +1,1 @@
-"""Accelerated code; importing this package loads neither numba nor CuPy."""
+"""Accelerated code, private to the package; importing this loads neither numba nor CuPy."""

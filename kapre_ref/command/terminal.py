@@ -10,7 +10,7 @@ import warnings
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
-from kapre_ref.recordings import load_extra
+from kapre_ref.command.recordings import load_extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import IO
 
-    from kapre_ref.recordings import Found, RecordingFeatures
+    from kapre_ref.command.recordings import Found, RecordingFeatures
 
 FORMATS = ("npy", "npz")
 

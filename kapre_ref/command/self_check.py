@@ -16,7 +16,7 @@ import numpy as np
 
 import kapre_ref
 from kapre_ref._data_format import CH_FIRST_STR
-from kapre_ref.feature_files import atomic_file
+from kapre_ref.command.feature_files import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -9,12 +9,12 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from kapre_ref._decibel import magnitude_to_decibel
-from kapre_ref.recordings import load_extra
+from kapre_ref.command.recordings import load_extra
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from kapre_ref.recordings import Feature, RecordingFeatures
+    from kapre_ref.command.recordings import Feature, RecordingFeatures
 
 MAX_COLUMNS = 1600  # about the pixels of the picture's width
 MAX_PANELS = 8  # channels shown

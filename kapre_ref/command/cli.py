@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kapre_ref import __version__
 from kapre_ref._checks import check_positive
 from kapre_ref._mfcc import logmel_to_mfcc
-from kapre_ref.feature_files import (
+from kapre_ref.command.feature_files import (
     FORMATS,
     atomic_file,
     picture_of,
@@ -23,7 +23,7 @@ from kapre_ref.feature_files import (
     write_npy,
     write_npz,
 )
-from kapre_ref.recordings import (
+from kapre_ref.command.recordings import (
     FUNCTIONS,
     SUFFIXES,
     Feature,
@@ -33,12 +33,12 @@ from kapre_ref.recordings import (
     find_recordings,
     load_extra,
 )
-from kapre_ref.terminal import Interrupted, interrupts, progress, say, short_warnings
+from kapre_ref.command.terminal import Interrupted, interrupts, progress, say, short_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kapre_ref.recordings import Found
+    from kapre_ref.command.recordings import Found
 
 _SCRATCH_BYTES = 16 << 20  # features of a recording up to here stay in memory until written
 
@@ -336,7 +336,7 @@ def _write(
             own |= {"n_mfccs": feature.n_mfccs} if feature.kind == "mfcc" else {}
             write_npz(file, features, own | feature.parameters | {"kapre_ref": __version__})
     if arguments.plot:
-        from kapre_ref.plot import draw_features
+        from kapre_ref.command.plot import draw_features
 
         with atomic_file(picture_of(output)) as file:
             draw_features(file, features, title)
@@ -344,7 +344,7 @@ def _write(
 
 def run_check(arguments: argparse.Namespace) -> int:
     """Verify this installation."""
-    from kapre_ref.self_check import run_self_check
+    from kapre_ref.command.self_check import run_self_check
 
     path: str | None = arguments.json
     if path and not os.path.isdir(os.path.dirname(path) or os.curdir):
