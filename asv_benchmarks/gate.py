@@ -4,6 +4,7 @@ Both are ratios taken in one process, and the limits are generous: another proce
 machine pass, a kernel that fell back to NumPy or lost a digit does not.
 """
 
+import argparse
 import sys
 
 from report import read_records
@@ -14,6 +15,10 @@ _SECONDS = 0.15  # of measuring, for an operation
 _MIN_SPEED_UP = 0.5  # of what is recorded
 _MAX_ERROR = 2.0  # of what is recorded; other processors add in another order
 _FLOOR = 1e-15  # two computations in float64 differ by that
+_EPILOG = """\
+The record is that of this kind of processor in records/, else of one with vectors as wide. The gate
+writes nothing. Exit status: 0 if all is well, 1 if an operation is worse; each such operation is
+named, with what is recorded and what was found."""
 
 
 def complaints(recorded, measured):
@@ -37,8 +42,9 @@ def complaints(recorded, measured):
     return found
 
 
-def main():
+def main(arguments=None):
     """Measure and compare with the record of this kind of machine, or the most like it."""
+    argparse.ArgumentParser(description=__doc__, epilog=_EPILOG).parse_args(arguments)
     recorded = machines.matching(read_records(), machines.about())["gate"]
     found = complaints(recorded, gate({"seconds": _SECONDS}))
     if any("fast" in complaint for complaint in found):

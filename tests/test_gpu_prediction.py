@@ -2,17 +2,12 @@
 
 import json
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parent.parent / "asv_benchmarks"))
+from asv_benchmarks.gpu import machine_code, prediction
 
-import gpu_machine_code
-import gpu_prediction
-
-TOLD = json.loads(gpu_prediction.TARGET.read_text())
+TOLD = json.loads(prediction.TARGET.read_text())
 ROWS = {row["name"]: row for row in TOLD["rows"]}
 # A loop of two blocks, of which one is left out under a predicate; then the end.
 MACHINE_CODE = """
@@ -34,38 +29,38 @@ MACHINE_CODE = """
 
 class TestTable:
     def test_page_is_of_the_figures(self):
-        page = gpu_prediction.TARGET.with_suffix(".md").read_text()
-        assert page == gpu_prediction.page(TOLD), "run gpu_prediction.py"
+        page = prediction.TARGET.with_suffix(".md").read_text()
+        assert page == prediction.page(TOLD), "run gpu/prediction.py"
         assert page.startswith(
             "# Predicted, for want of a GPU: nothing here was measured on a card"
         )
 
     def test_every_work_is_there(self):
-        assert list(ROWS) == [work.name for work in gpu_prediction.WORK]
+        assert list(ROWS) == [work.name for work in prediction.WORK]
 
     @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
     def test_times_follow_from_counts(self, row):
-        assert row["ns"] == pytest.approx(gpu_prediction.times(row), abs=1e-3)
+        assert row["ns"] == pytest.approx(prediction.times(row), abs=1e-3)
         assert sum(row["mix"].values()) > 100
-        assert row["mix"].keys() == set(gpu_machine_code.KINDS)
+        assert row["mix"].keys() == set(machine_code.KINDS)
 
     @pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
-    @pytest.mark.parametrize("work", gpu_prediction.WORK, ids=lambda work: work.name)
+    @pytest.mark.parametrize("work", prediction.WORK, ids=lambda work: work.name)
     def test_counts_are_of_these_kernels(self, work):
-        name, _, asked = gpu_prediction.traffic(work)
+        name, _, asked = prediction.traffic(work)
         row = ROWS[work.name]
-        assert row["kernel"] == name, "run gpu_prediction.py"
+        assert row["kernel"] == name, "run gpu/prediction.py"
         assert {key: row[key] for key in asked} == pytest.approx(asked, abs=0.01)
 
 
 class TestMachineCode:
     def test_blocks_and_loops(self):
-        blocks = gpu_machine_code.blocks_of(MACHINE_CODE)
+        blocks = machine_code.blocks_of(MACHINE_CODE)
         assert [block.followers for block in blocks[:5]] == [[1], [2, 3], [3], [4, 1], []]
-        assert gpu_machine_code.loops_of(blocks)[:1] == [{1, 2, 3}]
+        assert machine_code.loops_of(blocks)[:1] == [{1, 2, 3}]
 
     def test_instructions_are_counted_by_kind(self):
-        got = gpu_machine_code.mix_of(MACHINE_CODE, [10])
+        got = machine_code.mix_of(MACHINE_CODE, [10])
         assert got == {
             "FP32": 10,
             "FP64": 0,
@@ -79,4 +74,4 @@ class TestMachineCode:
 
     def test_another_number_of_loops_is_an_error(self):
         with pytest.raises(ValueError, match=r"2 loops are expected, of \[6\] instructions are fo"):
-            gpu_machine_code.mix_of(MACHINE_CODE, [1, 2])
+            machine_code.mix_of(MACHINE_CODE, [1, 2])

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,13 +12,8 @@ import fake_cupy
 import numpy as np
 import pytest
 
+from asv_benchmarks.gpu import parts, peers, report
 from kapre_ref.command import self_check
-
-sys.path.append(str(Path(__file__).resolve().parent.parent / "asv_benchmarks"))
-
-import gpu_parts
-import gpu_peers
-import gpu_report
 
 pytestmark = pytest.mark.skipif(
     shutil.which("g++") is None, reason="needs g++, which compiles the CUDA sources for the CPU"
@@ -38,25 +34,40 @@ SMALL = {
 def small(monkeypatch):
     """Make all of it small, and let nothing but mistakes fail."""
     for name, value in SMALL.items():
-        monkeypatch.setattr(gpu_parts, name, value)
+        monkeypatch.setattr(parts, name, value)
     few = [check for check in self_check.CHECKS if "mu_law" in check.operation]
     monkeypatch.setattr(self_check, "CHECKS", few)
     # The stand-in works while it is asked to: nothing returns at once.
-    checks = [part for part in gpu_parts.CHECKS if part[0] != "returning at once"]
-    monkeypatch.setattr(gpu_parts, "CHECKS", checks)
+    checks = [part for part in parts.CHECKS if part[0] != "returning at once"]
+    monkeypatch.setattr(parts, "CHECKS", checks)
     known = {"copy", "elementwise", "1 s", "host", "inverse", "transforms 256/64"}
-    measurements = [part for part in gpu_parts.MEASUREMENTS if part[0] in known]
-    double = ("float64 422/160", 1, gpu_parts.measure_transforms, 422, 160, np.float64)
-    monkeypatch.setattr(gpu_parts, "MEASUREMENTS", [*measurements, double])
+    measurements = [part for part in parts.MEASUREMENTS if part[0] in known]
+    double = ("float64 422/160", 1, parts.measure_transforms, 422, 160, np.float64)
+    monkeypatch.setattr(parts, "MEASUREMENTS", [*measurements, double])
     with fake_cupy.installed() as cupy:
         yield cupy
 
 
 def run(folder, *arguments):
     """Return the exit status and both files."""
-    status = gpu_report.main(["--folder", str(folder), *arguments])
+    status = report.main(["--folder", str(folder), *arguments])
     (told,), (shown,) = folder.glob("*.json"), folder.glob("*.md")
     return status, json.loads(told.read_text()), shown.read_text()
+
+
+@pytest.mark.parametrize("script", ["report.py", "tuning.py"])
+def test_starts_by_its_path_from_anywhere(script, tmp_path):
+    # Without `site`, nothing is installed; NumPy alone comes back.
+    done = subprocess.run(
+        [sys.executable, "-S", str(Path(report.__file__).with_name(script)), "--help"],
+        env=os.environ | {"PYTHONPATH": str(Path(np.__file__).parent.parent)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--folder" in done.stdout
 
 
 class TestReport:
@@ -77,8 +88,8 @@ class TestReport:
         assert "n/a: not installed" in shown or "torch" in sys.modules
 
     def test_share_of_copy_and_aims(self, small, tmp_path, monkeypatch):
-        monkeypatch.setattr(gpu_parts, "CHECKS", ())
-        monkeypatch.setattr(gpu_parts, "MEASUREMENTS", gpu_parts.MEASUREMENTS[:2])
+        monkeypatch.setattr(parts, "CHECKS", ())
+        monkeypatch.setattr(parts, "MEASUREMENTS", parts.MEASUREMENTS[:2])
         _, told, _ = run(tmp_path)
         copy, encoding = told["figures"][:2]
         assert copy["share_of_copy"] == 1.0
@@ -89,8 +100,8 @@ class TestReport:
         assert encoding["met"] is False
 
     def test_wrong_kernel_is_named(self, small, tmp_path, monkeypatch):
-        exact = gpu_parts.kr.energy
-        monkeypatch.setattr(gpu_parts.kr, "energy", lambda x, **options: exact(x, **options) * 1.01)
+        exact = parts.kr.energy
+        monkeypatch.setattr(parts.kr, "energy", lambda x, **options: exact(x, **options) * 1.01)
         status, told, shown = run(tmp_path, "--checks-only")
         assert status == 1
         (failed,) = (check for check in told["checks"] if not check["passed"])
@@ -98,12 +109,12 @@ class TestReport:
         assert f"- failed: {failed['name']}" in shown
 
     def test_failing_part_is_named_and_costs_nothing_else(self, small, tmp_path, monkeypatch):
-        def broken(report):
+        def broken(_):
             raise ValueError("no such thing")
 
-        parts = [("broken", 1, broken), *gpu_parts.MEASUREMENTS[:1]]
-        monkeypatch.setattr(gpu_parts, "MEASUREMENTS", parts)
-        monkeypatch.setattr(gpu_parts, "CHECKS", ())
+        planned = [("broken", 1, broken), *parts.MEASUREMENTS[:1]]
+        monkeypatch.setattr(parts, "MEASUREMENTS", planned)
+        monkeypatch.setattr(parts, "CHECKS", ())
         status, told, shown = run(tmp_path)
         assert status == 1
         assert told["errors"] == ["broken: ValueError: no such thing"]
@@ -114,10 +125,10 @@ class TestReport:
         def refuses():
             raise MemoryError("out of memory")
 
-        monkeypatch.setattr(gpu_peers, "_cupy", lambda *_: (refuses, refuses))
-        parts = [part for part in gpu_parts.MEASUREMENTS if part[0] == "transforms 256/64"]
-        monkeypatch.setattr(gpu_parts, "MEASUREMENTS", parts)
-        monkeypatch.setattr(gpu_parts, "CHECKS", ())
+        monkeypatch.setattr(peers, "_cupy", lambda *_: (refuses, refuses))
+        planned = [part for part in parts.MEASUREMENTS if part[0] == "transforms 256/64"]
+        monkeypatch.setattr(parts, "MEASUREMENTS", planned)
+        monkeypatch.setattr(parts, "CHECKS", ())
         status, told, shown = run(tmp_path)
         assert status == 1
         assert len(told["figures"]) == 4
@@ -125,9 +136,9 @@ class TestReport:
         assert "CuPy unfused n/a" in shown
 
     def test_part_without_time_is_named(self, small, tmp_path, monkeypatch):
-        monkeypatch.setattr(gpu_report, "BUDGET", 20)
-        monkeypatch.setattr(gpu_parts, "CHECKS", [("long", 30, None)])
-        monkeypatch.setattr(gpu_parts, "MEASUREMENTS", gpu_parts.MEASUREMENTS[:1])
+        monkeypatch.setattr(report, "BUDGET", 20)
+        monkeypatch.setattr(parts, "CHECKS", [("long", 30, None)])
+        monkeypatch.setattr(parts, "MEASUREMENTS", parts.MEASUREMENTS[:1])
         status, told, _ = run(tmp_path)
         assert status == 1
         assert told["errors"][0] == "long: left out, no time for it"
@@ -136,9 +147,9 @@ class TestReport:
     def test_hanging_part_is_named(self, small, tmp_path, monkeypatch):
         ended = []
         monkeypatch.setattr(os, "_exit", ended.append)
-        monkeypatch.setattr(gpu_report, "BUDGET", 0.2)
-        monkeypatch.setattr(gpu_parts, "CHECKS", [("hanging", 0.1, lambda _: time.sleep(0.4))])
-        monkeypatch.setattr(gpu_parts, "MEASUREMENTS", ())
+        monkeypatch.setattr(report, "BUDGET", 0.2)
+        monkeypatch.setattr(parts, "CHECKS", [("hanging", 0.1, lambda _: time.sleep(0.4))])
+        monkeypatch.setattr(parts, "MEASUREMENTS", ())
         _, told, _ = run(tmp_path)
         assert ended == [1]
         assert "hanging: did not end in time" in told["errors"]
@@ -160,12 +171,12 @@ class TestReport:
         assert [check["message"] for check in told["checks"]] == ["not installed"]
 
     def test_what_the_sanitizer_watches(self, small, tmp_path):
-        assert gpu_report.main(["--folder", str(tmp_path), "--watched"]) == 0
+        assert report.main(["--folder", str(tmp_path), "--watched"]) == 0
         assert list(tmp_path.iterdir()) == []
 
     def test_no_gpu(self, monkeypatch, capsys):
         monkeypatch.setitem(sys.modules, "cupy", None)
-        assert gpu_report.main([]) == 2
+        assert report.main([]) == 2
         assert "not present" in capsys.readouterr().err
 
     def test_host_waits_within_a_capture_are_seen(self, small):
@@ -173,4 +184,4 @@ class TestReport:
             small.cuda.get_current_stream().synchronize()
 
         with pytest.raises(RuntimeError, match="not permitted when stream is capturing"):
-            gpu_parts.captured(small, call)
+            parts.captured(small, call)

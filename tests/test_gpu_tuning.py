@@ -2,21 +2,16 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import fake_cupy
 import pytest
 
 import kapre_ref
-
-sys.path.append(str(Path(__file__).resolve().parent.parent / "asv_benchmarks"))
-
-import gpu_parts
-import gpu_tuning
+from asv_benchmarks.gpu import parts, tuning
 
 SOURCES = Path(kapre_ref.__file__).parent / "kernels" / "gpu" / "cuda"
-EDITED = {name: edits for name, (edits, _) in gpu_tuning.VARIANTS.items() if edits}
+EDITED = {name: edits for name, (edits, _) in tuning.VARIANTS.items() if edits}
 
 
 class TestVariants:
@@ -29,13 +24,13 @@ class TestVariants:
     def test_run_on_the_stand_in(self, tmp_path, monkeypatch):
         small = {"N_SIGNALS": 1, "N_SAMPLES": 1000, "FLUSH_BYTES": 1 << 10}
         for name, value in small.items():
-            monkeypatch.setattr(gpu_parts, name, value)
-        few = {name: gpu_tuning.VARIANTS[name] for name in ("as it is", "1 rounds", "5 blocks")}
-        monkeypatch.setattr(gpu_tuning, "VARIANTS", few)
-        work = gpu_tuning.WORK
-        monkeypatch.setattr(gpu_tuning, "WORK", {n: work[n] for n in ("stft_magnitude 512/128",)})
+            monkeypatch.setattr(parts, name, value)
+        few = {name: tuning.VARIANTS[name] for name in ("as it is", "1 rounds", "5 blocks")}
+        monkeypatch.setattr(tuning, "VARIANTS", few)
+        work = tuning.WORK
+        monkeypatch.setattr(tuning, "WORK", {n: work[n] for n in ("stft_magnitude 512/128",)})
         with fake_cupy.installed():
-            assert gpu_tuning.main(["--folder", str(tmp_path)]) == 0
+            assert tuning.main(["--folder", str(tmp_path)]) == 0
         rows = json.loads((tmp_path / "variants.json").read_text())["rows"]
         assert [row["variant"] for row in rows] == list(few)
         assert all(row["off by"] < 1e-6 and row["noise"]["ns a frame"] > 0 for row in rows)

@@ -10,7 +10,7 @@ from cuda_on_cpu import nvrtc
 import kapre_ref
 
 FOLDER = Path(kapre_ref.__file__).parent / "kernels" / "gpu"
-REPORT = Path(__file__).resolve().parent.parent / "asv_benchmarks"
+REPORT = Path(__file__).resolve().parent.parent / "asv_benchmarks" / "gpu"
 # As launch.py gives them, and what CuPy adds.
 OPTIONS = ("-std=c++17", "--prec-sqrt=false", "-ftz=true")
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100")  # Turing, Ampere, Hopper, Blackwell
@@ -155,7 +155,7 @@ class TestCupy:
     def test_tells_the_properties_of_the_report(self):
         runtime = self.cupy().cuda.runtime
         binary = Path(inspect.getmodule(runtime.getDeviceProperties).__file__).read_bytes()
-        source = (REPORT / "gpu_parts.py").read_text()
+        source = (REPORT / "parts.py").read_text()
         used = re.findall(r"properties\[['\"](\w+)", source)
         assert len(used) >= 3
         assert all(name.encode() in binary for name in used)

@@ -10,13 +10,11 @@ import pytest
 from widths import NARROW
 
 import kapre_ref
+from benchmarks.peers import REUSED
+from reporting import machines, pictures, tables
+from reporting.cases import ONE_THREAD, TUNED
 
 FOLDER = Path(__file__).resolve().parent.parent / "asv_benchmarks"
-sys.path.append(str(FOLDER))
-
-from benchmarks.peers import REUSED  # noqa: E402
-from reporting import machines, pictures, tables  # noqa: E402
-from reporting.cases import ONE_THREAD, TUNED  # noqa: E402
 
 
 def ours(fresh, recycled, out):

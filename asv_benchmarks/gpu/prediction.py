@@ -1,4 +1,4 @@
-"""Predict what the GPU kernels take on an H100 where there is no GPU; write gpu/prediction.*.
+"""Predict what the GPU kernels take on an H100, without a GPU; write prediction.* beside this.
 
 Per kernel: the instructions that a warp issues, read from the machine code for sm_90; wavefronts of
 shared memory and sectors of global memory, counted as the same code runs on the CPU; and the time
@@ -15,16 +15,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))
+
+import fake_cupy
+
 import kapre_ref as kr
+from asv_benchmarks.gpu import machine_code
 
-HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent / "tests"))
-
-import fake_cupy  # noqa: E402
-
-import gpu_machine_code  # noqa: E402
-
-TARGET = HERE / "gpu" / "prediction.json"
+TARGET = Path(__file__).resolve().with_suffix(".json")
 CARD = {
     "name": "H100 SXM",
     "multiprocessors": 132,
@@ -221,7 +219,7 @@ def mix(work, name, source):
     filled = "if (s.length == S::N)", f"if ({str(work.is_filled).lower()})"
     for text, other in (*DECIDED, filled):
         source = source.replace(text, other)
-    found = gpu_machine_code.mix_of(gpu_machine_code.disassemble(source, name), work.turns)
+    found = machine_code.mix_of(machine_code.disassemble(source, name), work.turns)
     return {kind: n / work.units_a_warp for kind, n in found.items()}
 
 
@@ -272,7 +270,7 @@ def page(told):
         "many); wavefronts of shared memory and 32-byte sectors of global memory (counted as the",
         "same source runs on the CPU); bytes that any implementation moves. The longest of the",
         "three times is the prediction. Decibels without a floor leave `raise_to_floor` at once;",
-        "that is not counted. Written by `gpu_prediction.py`.",
+        "that is not counted. Written by `prediction.py`.",
         "",
         "| " + " | ".join(heads) + " |",
         "| " + " | ".join(["---"] * len(heads)) + " |",
@@ -292,7 +290,6 @@ def page(told):
 def main():
     """Write both files."""
     told = predict()
-    TARGET.parent.mkdir(exist_ok=True)
     TARGET.write_text(json.dumps(told, indent=1) + "\n")
     TARGET.with_suffix(".md").write_text(page(told))
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-import gpu_peers
 import kapre_ref as kr
+from asv_benchmarks.gpu import peers
 from kapre_ref.command import self_check
 
 FLOAT = 4  # bytes
@@ -181,7 +181,7 @@ def sanitize(report):
     if tool is None:
         report.check("compute-sanitizer", passed=False, message="not installed")
         return
-    script = Path(__file__).with_name("gpu_report.py")
+    script = Path(__file__).with_name("report.py")
     for kind in ("memcheck", "racecheck", "initcheck", "synccheck"):
         # A runtime newer than the driver asks it for what it lacks: errors, but none of ours.
         command = [tool, "--tool", kind, "--report-api-errors", "no", "--error-exitcode", "9"]
@@ -224,13 +224,13 @@ def measure_transforms(report, n_fft, hop_length, dtype=np.float32):
     window = kr.hann_window(n_fft, dtype=dtype, like=x)
     bands = kr.filterbank_mel(22050, n_freq, n_mels, dtype=dtype, like=x)
     others = report.attempt(
-        f"peers {sizes}", gpu_peers.find, report, x, n_fft, hop_length, window, bands
+        f"peers {sizes}", peers.find, report, x, n_fft, hop_length, window, bands
     ) or ({}, {})
     out = cupy.empty((N_SIGNALS, n_frames, n_freq), dtype)
     known = dtype == np.float32 and (n_fft, hop_length) in ((512, 128), (1024, 256), (2048, 512))
     aims = {"share": 0.6, "ratio": 5} if known else {}
     magnitude = partial(kr.stft_magnitude, **common, out=out)
-    gpu_peers.check_same_work(report, f"stft_magnitude {sizes}", magnitude(x), others[0], 1e-4)
+    peers.check_same_work(report, f"stft_magnitude {sizes}", magnitude(x), others[0], 1e-4)
     report.figure(
         f"stft_magnitude {sizes}",
         lambda: magnitude(x),
@@ -245,7 +245,7 @@ def measure_transforms(report, n_fft, hop_length, dtype=np.float32):
     )
     out = magnitude = None  # frees it
     log_mel = partial(kr.melspectrogram, x, **common, n_mels=n_mels, return_decibel=True)
-    gpu_peers.check_same_work(report, f"melspectrogram {sizes}", log_mel(), others[1], 1e-4)
+    peers.check_same_work(report, f"melspectrogram {sizes}", log_mel(), others[1], 1e-4)
     known = dtype == np.float32 and (n_fft, hop_length) in ((512, 160), (2048, 512))
     report.figure(
         f"melspectrogram {sizes}, {n_mels} bands, decibel",
@@ -300,7 +300,7 @@ def measure_small(report, seconds):
     window = np.zeros(512, np.float32)
     window[:400] = kr.hann_window(400)
     bands = kr.filterbank_mel(16000, 257, 80, like=x)
-    _, others = gpu_peers.find(report, x[None], 512, 160, report.cupy.asarray(window), bands)
+    _, others = peers.find(report, x[None], 512, 160, report.cupy.asarray(window), bands)
     for other, call in others.items():
         found = report.attempt(f"{name}, {other}", report.host_time, call, True)
         figure.against[other] = found[0] / figure.milliseconds if found else None

@@ -1,4 +1,4 @@
-"""Time variants of the fused kernels on this machine's GPU; write gpu/variants.json.
+"""Time variants of the fused kernels on this machine's GPU; write variants.json beside this.
 
 Each variant is one edit of the CUDA source, or another number of rounds. Its result is compared
 with the oracle, then it is timed with a clean L2. The kernels as they are come first and last: how
@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.append(str(Path(__file__).resolve().parent.parent))
+# A script sees its own folder alone, and in a bare checkout the package is not installed.
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-import gpu_parts
 import kapre_ref as kr
-from gpu_report import HERE, Report
+from asv_benchmarks.gpu import parts
+from asv_benchmarks.gpu.report import HERE, Report
 from kapre_ref.command.self_check import find_gpu
 
 BLOCKS = "BLOCKS = N < 1024 ? 6 : 4;"
@@ -104,7 +105,7 @@ def measure_all(report, seconds):
     """Yield a row for each variant and work, as long as there is time."""
     started = time.monotonic()
     small = np.random.default_rng(report.seed).uniform(-1, 1, (2, 20011)).astype(np.float32)
-    sounds = sounds_of(gpu_parts.noise(report, (gpu_parts.N_SIGNALS, gpu_parts.N_SAMPLES)))
+    sounds = sounds_of(parts.noise(report, (parts.N_SIGNALS, parts.N_SAMPLES)))
     for variant, (edits, rounds) in VARIANTS.items():
         use(edits, rounds)
         heard = sounds if variant == "as it is" else {"noise": sounds["noise"]}
@@ -119,7 +120,7 @@ def measure_all(report, seconds):
 def main(arguments=None):
     """Run the command; 1 if a variant failed, 2 if there is no GPU."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=HERE / "gpu", help="(default: gpu/)")
+    parser.add_argument("--folder", type=Path, default=HERE, help="(default: that of this script)")
     parser.add_argument("--seconds", type=float, default=240, help="(default: 240)")
     options = parser.parse_args(arguments)
     gpu, name = find_gpu()

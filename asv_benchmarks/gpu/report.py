@@ -1,4 +1,4 @@
-"""Check and measure the GPU kernels on this machine's GPU; write JSON and Markdown to gpu/.
+"""Check and measure the GPU kernels on this machine's GPU; write JSON and Markdown beside this.
 
 Needs CuPy and a device; compares with torch and torchaudio where they are installed. It takes at
 most 8 minutes and no network. Whatever fails is named, costs nothing else, and makes the exit
@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-# From a bare checkout, too, where the package is not installed.
-sys.path.append(str(Path(__file__).resolve().parent.parent))
+# A script sees its own folder alone, and in a bare checkout the package is not installed.
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-import gpu_parts
 import kapre_ref as kr
+from asv_benchmarks.gpu import parts
 from kapre_ref.command.self_check import find_gpu
 
 HERE = Path(__file__).resolve().parent
@@ -112,7 +112,7 @@ class Report:
         """Return median, lowest and highest time of a call, ms, each with a cold L2."""
         cuda = self.cupy.cuda
         if self._flush is None:
-            self._flush = self.cupy.empty(gpu_parts.FLUSH_BYTES // 4, np.float32)
+            self._flush = self.cupy.empty(parts.FLUSH_BYTES // 4, np.float32)
         for _ in range(2):
             call()
         cuda.get_current_stream().synchronize()
@@ -155,7 +155,7 @@ class Report:
             call()
         wait()
         times = []
-        for _ in range(gpu_parts.N_CALLS):
+        for _ in range(parts.N_CALLS):
             started = time.perf_counter()
             call()
             if waits:
@@ -233,7 +233,7 @@ class Report:
 def main(arguments=None):
     """Run the command; 1 if anything failed, 2 if there is no GPU."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=HERE / "gpu", help="(default: gpu/)")
+    parser.add_argument("--folder", type=Path, default=HERE, help="(default: that of this script)")
     parser.add_argument("--checks-only", action="store_true", help="measure nothing")
     parser.add_argument(
         "--sanitize", action="store_true", help="run the checks under compute-sanitizer instead"
@@ -250,13 +250,13 @@ def main(arguments=None):
     report = Report(cupy, gpu, name, options.folder, seed)
     if options.watched:  # by compute-sanitizer
         cupy.cuda.set_allocator(None)  # a pool would hide what lies behind an array
-        gpu_parts.check_own_kernels(report)
+        parts.check_own_kernels(report)
         return report.status()
     watch = report.watch()
-    parts = [*gpu_parts.CHECKS, *(() if options.checks_only else gpu_parts.MEASUREMENTS)]
+    planned = [*parts.CHECKS, *(() if options.checks_only else parts.MEASUREMENTS)]
     if options.sanitize:
-        parts = [("compute-sanitizer", 30, gpu_parts.sanitize)]
-    for title, seconds, work, *args in parts:
+        planned = [("compute-sanitizer", 30, parts.sanitize)]
+    for title, seconds, work, *args in planned:
         report.part(title, seconds, work, *args)
     watch.cancel()
     report.write()
