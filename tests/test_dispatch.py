@@ -4,10 +4,10 @@ import subprocess
 import sys
 from array import array
 
-import fake_cupy
 import numpy as np
 import pytest
 from closeness import PEAK_EPS, assert_close, eps_of, peak_of
+from harness import fake_cupy
 
 import kapre_ref as kr
 

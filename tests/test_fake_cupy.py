@@ -2,9 +2,9 @@
 
 import sys
 
-import fake_cupy
 import numpy as np
 import pytest
+from harness import fake_cupy
 
 import kapre_ref as kr
 

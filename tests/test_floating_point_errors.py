@@ -4,9 +4,9 @@ import inspect
 import re
 import warnings
 
-import fake_cupy
 import numpy as np
 import pytest
+from harness import fake_cupy
 from operation import FIRST
 
 import kapre_ref as kr

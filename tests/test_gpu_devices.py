@@ -2,9 +2,9 @@
 
 import shutil
 
-import fake_cupy
 import numpy as np
 import pytest
+from harness import fake_cupy
 from test_dispatch import LAST, OPERATIONS, RANDOM, _formats, _input
 
 import kapre_ref as kr

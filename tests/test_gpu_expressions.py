@@ -1,6 +1,5 @@
 """What the GPU does by array expressions of CuPy: the tests of each operation, on the stand-in."""
 
-import fake_cupy
 import pytest
 import test_apply_filterbank
 import test_augmentation
@@ -9,6 +8,7 @@ import test_frequency_map
 import test_mfcc
 import test_polar
 from conftest import Arrangement, Backend
+from harness import fake_cupy
 from test_gpu_kernels import on_harness
 
 

@@ -8,7 +8,6 @@ import inspect
 import shutil
 from pathlib import Path
 
-import fake_cupy
 import numpy as np
 import pytest
 import test_band_spectrograms
@@ -21,7 +20,8 @@ import test_spectrograms
 import test_stft
 from closeness import assert_close, eps_of, peak_of
 from conftest import Arrangement, Backend
-from cuda_on_cpu.planting import Bug
+from harness import fake_cupy
+from harness.cuda_on_cpu.planting import Bug
 from operation import FIRST, case
 
 import kapre_ref as kr

@@ -6,11 +6,11 @@ import shutil
 import sys
 from pathlib import Path
 
-import fake_cupy
 import numpy as np
 import pytest
-from cuda_on_cpu.module import drop_oldest
-from cuda_on_cpu.planted import OPERATIONS
+from harness import fake_cupy
+from harness.cuda_on_cpu.module import drop_oldest
+from harness.cuda_on_cpu.planted import OPERATIONS
 
 import kapre_ref as kr
 from kapre_ref._decibel import DecibelScale

@@ -12,7 +12,7 @@ import test_spectrograms
 import test_stft
 from closeness import assert_close, eps_of, peak_of
 from conftest import Backend
-from cuda_on_cpu.module import Module
+from harness.cuda_on_cpu.module import Module
 from operation import FIRST, case
 from test_gpu_kernels import (  # noqa: F401
     AnyOrder,

@@ -3,13 +3,13 @@
 import shutil
 from pathlib import Path
 
-import fake_cupy
 import numpy as np
 import pytest
 from closeness import peak_of
-from cuda_on_cpu.module import KernelError
-from cuda_on_cpu.planted import BUGS, OPERATIONS
-from cuda_on_cpu.planting import derived, kernels, span
+from harness import fake_cupy
+from harness.cuda_on_cpu.module import KernelError
+from harness.cuda_on_cpu.planted import BUGS, OPERATIONS
+from harness.cuda_on_cpu.planting import derived, kernels, span
 
 import kapre_ref
 

@@ -8,9 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-import fake_cupy
 import numpy as np
 import pytest
+from harness import fake_cupy
 
 from asv_benchmarks.gpu import parts, peers, report
 from kapre_ref.command import self_check

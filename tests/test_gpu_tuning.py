@@ -4,8 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
-import fake_cupy
 import pytest
+from harness import fake_cupy
 
 import kapre_ref
 from asv_benchmarks.gpu import parts, tuning

@@ -3,9 +3,9 @@
 import re
 import warnings
 
-import fake_cupy
 import numpy as np
 import pytest
+from harness import fake_cupy
 
 import kapre_ref as kr
 

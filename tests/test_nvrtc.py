@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from cuda_on_cpu import nvrtc
+from harness.cuda_on_cpu import nvrtc
 
 import kapre_ref
 

@@ -21,12 +21,12 @@ import test_spectrograms
 import test_stft
 from closeness import assert_close, eps_of, peak_of
 from conftest import Arrangement, Backend
-from cuda_on_cpu import nvrtc
-from cuda_on_cpu.planting import derived, kernels
+from harness.cuda_on_cpu import nvrtc
+from harness.cuda_on_cpu.planting import derived, kernels
+from harness.ptx.kernel import Kernel
+from harness.ptx.module import Module, installed
+from harness.ptx.values import PtxError
 from operation import FIRST, case
-from ptx.kernel import Kernel
-from ptx.module import Module, installed
-from ptx.values import PtxError
 from test_gpu_mixed import only
 
 import kapre_ref as kr

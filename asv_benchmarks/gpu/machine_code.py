@@ -10,7 +10,7 @@ import tempfile
 from collections import Counter
 from typing import NamedTuple
 
-from cuda_on_cpu import nvrtc
+from harness.cuda_on_cpu import nvrtc
 
 OPTIONS = ("-std=c++17", "--prec-sqrt=false", "-ftz=true")  # ours, and what CuPy adds
 CLASSES = {  # of an opcode's first part; whatever is not named here works on integers

@@ -4,20 +4,19 @@ Per kernel: the instructions that a warp issues, read from the machine code for 
 shared memory and sectors of global memory, counted as the same code runs on the CPU; and the time
 that each of these and the bytes need at least. The longest is the prediction.
 
-Needs g++ and the wheels nvidia-cuda-nvrtc and nvidia-cuda-nvdisasm; no GPU, no driver.
+Needs g++ and the wheels nvidia-cuda-nvrtc and nvidia-cuda-nvdisasm; no GPU, no driver. From the
+root of a checkout, with `harness`, which runs the code, from the tests:
+
+    PYTHONPATH=tests python -m asv_benchmarks.gpu.prediction
 """
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-
-sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))
-
-import fake_cupy
+from harness import fake_cupy
 
 import kapre_ref as kr
 from asv_benchmarks.gpu import machine_code

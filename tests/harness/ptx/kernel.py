@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ptx.arithmetic import ARITHMETIC
-from ptx.machine import Machine
-from ptx.meeting import MEETING
-from ptx.memory import MEMORY
-from ptx.operands import Operands
-from ptx.reading import Guard, read
-from ptx.values import PtxError
+from harness.ptx.arithmetic import ARITHMETIC
+from harness.ptx.machine import Machine
+from harness.ptx.meeting import MEETING
+from harness.ptx.memory import MEMORY
+from harness.ptx.operands import Operands
+from harness.ptx.reading import Guard, read
+from harness.ptx.values import PtxError
 
 _BLOCKS_AT_A_TIME = 64
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ptx.values import SIGNED, UNSIGNED, PtxError, bits_of, flush
+from harness.ptx.values import SIGNED, UNSIGNED, PtxError, bits_of, flush
 
 
 class Rule(NamedTuple):

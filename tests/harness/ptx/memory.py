@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ptx.arithmetic import Rule, of_values
-from ptx.values import UNSIGNED, PtxError
+from harness.ptx.arithmetic import Rule, of_values
+from harness.ptx.values import UNSIGNED, PtxError
 
 _SPACES = ("param", "shared", "global")
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ptx.arithmetic import Rule
-from ptx.values import PtxError
+from harness.ptx.arithmetic import Rule
+from harness.ptx.values import PtxError
 
 _MASK, _FLAG = np.dtype(np.uint32), np.dtype(np.bool_)
 

@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 
-from ptx.values import FLOATS, SHARED, SIGNED, UNSIGNED, PtxError, bits_of
+from harness.ptx.values import FLOATS, SHARED, SIGNED, UNSIGNED, PtxError, bits_of
 
 _SPECIAL = re.compile(r"%(tid|ctaid|ntid|nctaid)\.([xyz])")
 _ADDRESS = re.compile(r"\[([%\w$.]+)(?:\s*\+\s*(-?\w+))?\]")

@@ -3,7 +3,7 @@
 import numpy as np
 
 import kapre_ref as kr
-from cuda_on_cpu.planting import Bug
+from harness.cuda_on_cpu.planting import Bug
 
 
 def until_nan(x, end):

@@ -4,7 +4,7 @@ import ctypes
 
 import numpy as np
 
-from ptx.values import SHARED, PtxError
+from harness.ptx.values import SHARED, PtxError
 
 READY, WAITING, ENDED = range(3)
 

@@ -3,13 +3,13 @@
 from contextlib import contextmanager
 from typing import ClassVar
 
-import fake_cupy
 import numpy as np
-from cuda_on_cpu import nvrtc
-from cuda_on_cpu.module import _bounds
-from cuda_on_cpu.raw_module import RawModule
 
-from ptx.kernel import Kernel
+from harness import fake_cupy
+from harness.cuda_on_cpu import nvrtc
+from harness.cuda_on_cpu.module import _bounds
+from harness.cuda_on_cpu.raw_module import RawModule
+from harness.ptx.kernel import Kernel
 
 # What CuPy adds to the options of the launch code; the second is of CuPy 14 and CUDA 12.8.
 CUPY_OPTIONS = ("-ftz=true", "--device-as-default-execution-space")

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
-from cuda_on_cpu.raw_module import raw_module_class
 
+from harness.cuda_on_cpu.raw_module import raw_module_class
 from kapre_ref import kernels
 
 __version__ = "stand-in"

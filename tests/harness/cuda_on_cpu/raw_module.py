@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from cuda_on_cpu.module import Line, Module, Traffic
-from cuda_on_cpu.planting import Bug
+from harness.cuda_on_cpu.module import Line, Module, Traffic
+from harness.cuda_on_cpu.planting import Bug
 
 
 class RawModule:

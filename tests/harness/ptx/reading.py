@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from ptx.values import PtxError, dtype_of
+from harness.ptx.values import PtxError, dtype_of
 
 _SHARED = re.compile(r"\.shared \.align (\d+) \.b8 (\w+)\[(\d+)\];")
 _PARAMETER = re.compile(r"\.param\s+(?:\.align \d+ )?\.(\w+)\s+(\w+)(?:\[(\d+)\])?")
