@@ -1,7 +1,8 @@
-"""Measure kapre_ref and its peers, record it, and remake the README's tables and the pictures.
+"""Measure kapre_ref and its peers, record it, and remake the tables and the pictures.
 
 Each kind of machine has a record of its own in records/, named by processor and width of vectors;
-the tables show all of them side by side.
+the tables show all of them side by side. All tables stand in the README beside this file. The one
+at the root may show some of them too.
 """
 
 import argparse
@@ -10,7 +11,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-README = HERE.parent / "README.md"
+README = HERE / "README.md"
+FRONT = HERE.parent / "README.md"  # it may show some of the tables
 
 
 def main(arguments=None):
@@ -66,12 +68,14 @@ def read_records():
 
 
 def show():
-    """Write the README's tables and the pictures anew from the records."""
+    """Write the tables and the pictures anew from the records."""
     from reporting.pictures import draw
-    from reporting.tables import with_tables
+    from reporting.tables import names_in, with_tables
 
     records = read_records()
     README.write_text(with_tables(README.read_text(), records))
+    front = FRONT.read_text()
+    FRONT.write_text(with_tables(front, records, names_in(front)))
     draw(records, HERE)
 
 

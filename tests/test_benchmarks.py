@@ -1,4 +1,4 @@
-"""The benchmarks run and see slower and less exact kernels; the README shows what is recorded."""
+"""The benchmarks run and see slower and less exact kernels; their page shows what is recorded."""
 
 import copy
 import gc
@@ -23,7 +23,7 @@ from kapre_ref._kept import get_keep_bytes, set_keep_bytes
 from reporting import cases, measure, pictures, record, tables
 
 FOLDER = Path(report.__file__).parent
-README = (FOLDER.parent / "README.md").read_text()
+README = report.README.read_text()
 RECORDS = report.read_records()
 GATE = RECORDS[0]["gate"]
 OPERATIONS = measure.operations()
@@ -348,6 +348,16 @@ class TestReadme:
     def test_tables_come_from_the_records(self):
         assert tables.with_tables(README, RECORDS) == README, "run report.py --from-records"
 
+    def test_tables_of_the_front_page_come_from_the_records(self):
+        front = report.FRONT.read_text()
+        names = tables.names_in(front)
+        assert tables.with_tables(front, RECORDS, names) == front, "run report.py --from-records"
+
+    def test_names_each_room_and_each_command(self):
+        rooms = {f"{path.parent.name}/" for path in FOLDER.glob("*/*.py")}
+        scripts = {path.name for path in [*FOLDER.glob("*.py"), *FOLDER.glob("gpu/[a-z]*.py")]}
+        assert {name for name in rooms | scripts if f"`{name}`" not in README} == set()
+
     def test_another_record_gives_other_tables(self):
         other = copy.deepcopy(RECORDS)
         other[0]["speed"][0]["ours"]["fresh"]["min"] *= 2
@@ -360,6 +370,11 @@ class TestReadme:
     def test_missing_part_is_an_error(self):
         with pytest.raises(ValueError, match="must have one part '<!-- measured: accuracy -->'"):
             tables.with_tables(README.replace("measured: accuracy", ""), RECORDS)
+
+    def test_unknown_part_is_an_error(self):
+        page = README + "<!-- measured: luck -->\n<!-- end -->\n"
+        with pytest.raises(ValueError, match="there is no table 'luck'"):
+            tables.with_tables(page, RECORDS, tables.names_in(page))
 
     @pytest.mark.parametrize("name", ["speed", "growth"])
     def test_pictures_come_from_the_records(self, name):

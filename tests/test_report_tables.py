@@ -266,9 +266,11 @@ class TestReport:
         monkeypatch.setattr(record, "Recorder", Recorder)
         monkeypatch.setattr(report, "HERE", tmp_path)
         monkeypatch.setattr(report, "README", tmp_path / "README.md")
+        monkeypatch.setattr(report, "FRONT", tmp_path / "FRONT.md")
         monkeypatch.setattr(pictures, "draw", lambda records, folder: None)
         parts = (f"<!-- measured: {name} -->\n<!-- end -->\n" for name in tables._PARTS)
         report.README.write_text("".join(parts))
+        report.FRONT.write_text("Words.\n<!-- measured: features -->\n<!-- end -->\n")
         return report
 
     def test_adds_a_machine_beside_the_others(self, report, tmp_path):
@@ -280,6 +282,8 @@ class TestReport:
             report.README.read_text(), [WIDE, NARROW_RECORD]
         )
         assert "| log-mel | B | 16.0 |" in report.README.read_text()
+        front, features = report.FRONT.read_text(), tables._features([WIDE, NARROW_RECORD])
+        assert front == f"Words.\n<!-- measured: features -->\n\n{features}\n<!-- end -->\n"
 
     def test_a_quick_look_leaves_all_as_it_is(self, report, tmp_path, capsys):
         before = report.README.read_text()

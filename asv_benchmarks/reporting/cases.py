@@ -1,4 +1,4 @@
-"""The work that speed is measured on: the rows of the README's tables and the points of a graph."""
+"""The work that speed is measured on: the rows of the tables and the points of a graph."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""The README's tables, made from the records and put between its markers."""
+"""The tables, made from the records and put between the markers of a page."""
 
 import re
 
@@ -37,15 +37,22 @@ _ACCURACY_PEERS = ("NumPy, SciPy", "librosa", "torch", "ducc0 FFT", "tf.signal",
 _ALSO = {"tf.signal": ("tf.signal, XLA",), "Kapre": ("Kapre, XLA",)}
 
 
-def with_tables(readme, records):
-    """Return a README with each marked part replaced."""
-    for name, make in _PARTS.items():
+def with_tables(page, records, names=None):
+    """Return a page with its marked parts replaced; it must have those named, all by default."""
+    for name in _PARTS if names is None else names:
+        if name not in _PARTS:
+            raise ValueError(f"there is no table '{name}'")
         pattern = re.compile(rf"(<!-- measured: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        text = "\n" + make(records).strip() + "\n\n"
-        readme, count = pattern.subn(lambda found: found[1] + text + found[2], readme)  # noqa: B023
+        text = "\n" + _PARTS[name](records).strip() + "\n\n"
+        page, count = pattern.subn(lambda found: found[1] + text + found[2], page)  # noqa: B023
         if count != 1:
-            raise ValueError(f"the README must have one part '<!-- measured: {name} -->'")
-    return readme
+            raise ValueError(f"the page must have one part '<!-- measured: {name} -->'")
+    return page
+
+
+def names_in(page):
+    """Return the names of the parts that a page has."""
+    return re.findall(r"<!-- measured: (.*?) -->", page)
 
 
 def all_tables(records):
