@@ -11,7 +11,7 @@ import numpy as np
 
 import kapre_ref as kr
 from kapre_ref._kept import set_keep_bytes
-from kapre_ref.kernels.cpu import pool
+from kapre_ref.kernels.cpu.runtime import pool
 
 LONG = np.random.default_rng(0).standard_normal(6_000_000).astype(np.float32)
 HALVES = np.full(3_000_000, 0.5, np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 from closeness import assert_formulas_agree
 
 import kapre_ref as kr
-from kapre_ref.kernels.cpu.vector import vector_bytes
+from kapre_ref.kernels.cpu.emit.intrinsics import vector_bytes
 
 HOPS = (256, 171, 128, 100, 86, 64, 57, 32, 8)  # 2 to 64 frames overlap
 

@@ -1,7 +1,9 @@
 """A script of its own, run by tests: what processes and threads do with kernels at once."""
 
+import importlib
 import multiprocessing
 import os
+import pkgutil
 import signal
 import sys
 import threading
@@ -31,7 +33,7 @@ def work_in_pool(method):
 
 def work_together():
     """Do it where several threads take part, of which each waits for the others."""
-    from kapre_ref.kernels.cpu.pool import run_slices
+    from kapre_ref.kernels.cpu.runtime.pool import run_slices
 
     work()
     kr.set_num_threads(2)
@@ -65,7 +67,7 @@ def fork_beside_compilation():
 
 def compile_one():
     """Compile a kernel that no cache keeps."""
-    from kapre_ref.kernels.cpu.jit import kernel
+    from kapre_ref.kernels.cpu.runtime.jit import kernel
 
     @kernel
     def fill(out):
@@ -129,30 +131,111 @@ def count():
 
 
 def uncompiled():
-    """Run each kernel as plain Python on little input."""
+    """Run each kernel as plain Python on little input, and each emitted function on NumPy lanes."""
+    carried_out = set()
+
+    def notice(frame, event, argument):
+        if event == "call":
+            carried_out.add(frame.f_code)
+
+    sys.setprofile(notice)
     rng = np.random.default_rng(0)
     for dtype in (np.float32, np.float64):
-        signal = rng.uniform(-1, 1, (2, 70)).astype(dtype)
-        spectrum = (signal[:, :35] + 1j * signal[:, 35:]).astype(np.result_type(dtype, 1j))
-        spectra = abs(signal.reshape(1, 70, 2) @ signal[:, :9])
-        weights = np.eye(9, 4, dtype=dtype)
-        close(kr.mu_law_encoding(signal, 256), kr.mu_law_encoding_reference(signal, 256))
-        close(kr.mu_law_decoding(signal, 256), kr.mu_law_decoding_reference(signal, 256))
-        codes = np.arange(-3, 300)
-        close(kr.mu_law_decoding(codes, 256), kr.mu_law_decoding_reference(codes, 256))
-        decibel = kr.magnitude_to_decibel_reference
-        close(kr.magnitude_to_decibel(spectra), decibel(spectra))
-        close(kr.magnitude_to_decibel(spectra, 1, 1e-320), decibel(spectra, 1, 1e-320))
-        close(kr.frame(signal, 9, 4, True), kr.frame_reference(signal, 9, 4, True))
-        energy = kr.energy_reference
-        close(kr.energy(signal, 100, 0.1, 9, 4), energy(signal, 100, 0.1, 9, 4))
-        close(kr.magnitude(spectrum), kr.magnitude_reference(spectrum))
-        close(kr.phase(spectrum), kr.phase_reference(spectrum))
-        bands = kr.apply_filterbank_reference
-        close(kr.apply_filterbank(spectra, weights), bands(spectra, weights))
-        close(kr.delta(spectra), kr.delta_reference(spectra))
-        mel = kr.melspectrogram_reference(signal, 16, None, 4, n_mels=2, return_decibel=True)
-        close(kr.melspectrogram(signal, 16, None, 4, n_mels=2, return_decibel=True), mel)
+        pointwise(rng, dtype)
+        along_frames(rng, dtype)
+        transforms(rng, dtype)
+    sys.setprofile(None)
+    missing = [name for name, emit in emitted() if emit.__code__ not in carried_out]
+    assert missing == [], missing
+
+
+def emitted():
+    """Yield the name and the body of each function of the wing `emit` that kernels call."""
+    from kapre_ref.kernels.cpu import emit
+
+    for info in pkgutil.iter_modules(emit.__path__, f"{emit.__name__}."):
+        module = importlib.import_module(info.name)
+        for name, thing in vars(module).items():
+            if getattr(thing, "on_lanes", None) and thing.emit.__module__ == info.name:
+                yield name, thing.emit
+
+
+def pointwise(rng, dtype):
+    """Compare what maps numbers to numbers."""
+    from kapre_ref.kernels.cpu.runtime.strided import assign
+
+    signal = rng.uniform(-1, 1, (2, 70)).astype(dtype)
+    spectrum = (signal[:, :35] + 1j * signal[:, 35:]).astype(np.result_type(dtype, 1j))
+    spectra = abs(signal.reshape(1, 70, 2) @ signal[:, :9])
+    close(kr.mu_law_encoding(signal, 256), kr.mu_law_encoding_reference(signal, 256))
+    close(kr.mu_law_decoding(signal, 256), kr.mu_law_decoding_reference(signal, 256))
+    codes = np.arange(-3, 300)
+    close(kr.mu_law_decoding(codes, 256), kr.mu_law_decoding_reference(codes, 256))
+    decibel = kr.magnitude_to_decibel_reference
+    close(kr.magnitude_to_decibel(spectra), decibel(spectra))
+    close(kr.magnitude_to_decibel(spectra, 1, 1e-320), decibel(spectra, 1, 1e-320))
+    close(kr.magnitude(spectrum), kr.magnitude_reference(spectrum))
+    close(kr.phase(spectrum), kr.phase_reference(spectrum))
+    half = spectra.astype(np.float16)
+    close(kr.magnitude_to_decibel(half), decibel(half))
+    for strided in (signal[:, ::2], signal[:, :35]):  # single numbers, and runs of them
+        copy = np.empty(strided.shape, dtype)
+        assign(copy, strided)
+        np.testing.assert_array_equal(copy, strided)
+
+
+def along_frames(rng, dtype):
+    """Compare frames, energies, bands and deltas, long ones too."""
+    # The package has a function of each of these names.
+    cpu_delta = importlib.import_module("kapre_ref.kernels.cpu.delta")
+    cpu_framing = importlib.import_module("kapre_ref.kernels.cpu.framing")
+
+    signal = rng.uniform(-1, 1, (2, 70)).astype(dtype)
+    spectra = abs(rng.uniform(-1, 1, (1, 70, 9))).astype(dtype)
+    energy = kr.energy_reference
+    close(kr.frame(signal, 9, 4, True), kr.frame_reference(signal, 9, 4, True))
+    close(kr.energy(signal, 100, 0.1, 9, 4), energy(signal, 100, 0.1, 9, 4))
+    long = rng.uniform(-1, 1, (1, 3000)).astype(dtype)
+    close(kr.energy(long, 100, 0.1, 1500, 700), energy(long, 100, 0.1, 1500, 700))
+    close(kr.energy(long, 100, 0.1, 600, 1), energy(long, 100, 0.1, 600, 1))
+    for win_length in (3, 5, 67):
+        close(kr.delta(spectra, win_length), kr.delta_reference(spectra, win_length))
+    wide = rng.uniform(-1, 1, (1, 12, 80, 1)).astype(dtype)
+    cpu_delta._STREAMED_BYTES = cpu_framing._STREAMED_BYTES = 0  # as for large results
+    close(kr.delta(wide, 5), kr.delta_reference(wide, 5))
+    close(kr.frame(long, 400, 160), kr.frame_reference(long, 400, 160))
+    product = kr.apply_filterbank_reference
+    for n_freq, n_bands, width in ((9, 4, 1), (40, 3, 40), (700, 9, 100), (1500, 5, 30)):
+        weights = np.zeros((n_freq, n_bands), dtype)
+        for band in range(n_bands):
+            first = band * (n_freq - width) // n_bands
+            weights[first : first + width, band] = rng.uniform(0, 1, min(width, n_freq - first))
+        frames = rng.uniform(0, 1, (1, 20, n_freq)).astype(dtype)
+        close(kr.apply_filterbank(frames, weights), product(frames, weights))
+
+
+def transforms(rng, dtype):
+    """Compare spectra of sizes that take every radix, there and back, of any strides."""
+    for n_fft, hop_length in ((16, 4), (60, 15), (77, 40), (104, 52), (128, 7), (81, 30)):
+        signal = rng.uniform(-1, 1, (1, 4 * n_fft, 2)).astype(dtype)
+        spectra = kr.stft(signal, n_fft, None, hop_length)
+        close(spectra, kr.stft_reference(signal, n_fft, None, hop_length))
+        back = kr.inverse_stft_reference(spectra, n_fft, None, hop_length)
+        close(kr.inverse_stft(spectra, n_fft, None, hop_length), back)
+        close(
+            kr.stft_mag_phase(signal, n_fft, None, hop_length),
+            kr.stft_mag_phase_reference(signal, n_fft, None, hop_length),
+        )
+        faint = signal * 1e-30
+        close(
+            kr.stft_magnitude(faint, n_fft, None, hop_length),
+            kr.stft_magnitude_reference(faint, n_fft, None, hop_length),
+        )
+        parameters = {"n_fft": n_fft, "hop_length": hop_length, "n_mels": 3}
+        mel = kr.melspectrogram_reference(signal, return_decibel=True, **parameters)
+        close(kr.melspectrogram(signal, return_decibel=True, **parameters), mel)
+    spectra = kr.stft_reference(rng.uniform(-1, 1, (1, 300)).astype(dtype), 256, None, 1)
+    close(kr.inverse_stft(spectra, 256, None, 1), kr.inverse_stft_reference(spectra, 256, None, 1))
 
 
 def close(got, expected):

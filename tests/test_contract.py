@@ -214,7 +214,7 @@ def _arguments_of(folder, name):
         for node in init.body
         if isinstance(node, ast.ImportFrom) and name in {alias.name for alias in node.names}
     }
-    path = PACKAGE / "kernels" / folder / f"{module.rpartition('.')[2]}.py"
+    path = PACKAGE.parent / f"{module.replace('.', '/')}.py"
     (function,) = (
         node
         for node in ast.parse(path.read_text()).body
@@ -346,6 +346,16 @@ def _imported(path, top_level_only=False):
     return names
 
 
+# Each may use what stands before it: operations those two wings, transforms bands and decibels too.
+WINGS = ("numba_private", "emit", "runtime", "operations", "transform")
+CALL_TRANSFORMS = ("__init__", "stft", "spectrograms", "filterbanks")
+
+
+def _wing_of(name):
+    first = name.split(".")[0]
+    return first if first in WINGS else "operations"
+
+
 def _inside(names, package):
     return {name for name in names if name == package or name.startswith(f"{package}.")}
 
@@ -359,10 +369,31 @@ class TestDependencies:
     @pytest.mark.parametrize("path", _modules("kernels"), ids=lambda path: path.name)
     def test_kernels_import_no_topic(self, path):
         ours = _inside(_imported(path), "kapre_ref")
-        kernels = _inside(ours, f"kapre_ref.kernels.{path.parent.name}")
+        kernels = _inside(ours, f"kapre_ref.kernels.{path.relative_to(PACKAGE).parts[1]}")
         # How many threads there are is no topic, and the kernels must know.
         allowed = kernels.union(*(_inside(ours, f"kapre_ref.{name}") for name in BELOW_KERNELS))
         assert ours - allowed == set()
+
+    @pytest.mark.parametrize("path", _modules("kernels/cpu"), ids=lambda path: path.name)
+    def test_arrows_between_wings_point_down(self, path):
+        if path.stem in CALL_TRANSFORMS:
+            return
+        cpu = "kapre_ref.kernels.cpu"
+        ours = {name.removeprefix(f"{cpu}.") for name in _inside(_imported(path), cpu) - {cpu}}
+        own = _wing_of(".".join(path.relative_to(PACKAGE / "kernels" / "cpu").parts))
+        below = WINGS[: WINGS.index(own) + 1]
+        assert {name for name in ours if _wing_of(name) not in below} == set()
+
+    def test_no_circle(self):
+        imports = {}
+        for path in _modules("kernels/cpu"):
+            name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+            imports[name] = _imported(path)
+        while imports:
+            free = [name for name, others in imports.items() if not others & set(imports) - {name}]
+            assert free, f"a circle among {sorted(imports)}"
+            for name in free:
+                del imports[name]
 
     @pytest.mark.parametrize("path", _modules("kernels/cpu"), ids=lambda path: path.name)
     def test_cpu_kernels_do_not_know_cupy(self, path):

@@ -10,10 +10,10 @@ import kapre_ref as kr
 from kapre_ref._decibel import DecibelScale
 from kapre_ref.kernels import cpu
 from kapre_ref.kernels.cpu import framing
-from kapre_ref.kernels.cpu.blocks import _blocks_of, for_blocks, for_items, for_rows
-from kapre_ref.kernels.cpu.jit import kernel
 from kapre_ref.kernels.cpu.logarithm import split_log
-from kapre_ref.kernels.cpu.strided import assign, contiguous
+from kapre_ref.kernels.cpu.runtime.blocks import _blocks_of, for_blocks, for_items, for_rows
+from kapre_ref.kernels.cpu.runtime.jit import kernel
+from kapre_ref.kernels.cpu.runtime.strided import assign, contiguous
 
 DTYPES = (np.float32, np.float64)
 

@@ -1,24 +1,27 @@
 """What is made of bins in vectors: magnitudes, phases, bands and decibels."""
 
+import sys
+
 import numba
 import numpy as np
 import pytest
 from closeness import assert_close, peak_of
-from vectors import DTYPES, aligned, as_complex
+from vectors import DTYPES, aligned, as_complex, run_on_lanes
 
-from kapre_ref.kernels.cpu.bins import (
+from kapre_ref.kernels.cpu import bands as cpu_bands
+from kapre_ref.kernels.cpu.bands import sum_bands_in_lanes
+from kapre_ref.kernels.cpu.emit.bands import any_is_long
+from kapre_ref.kernels.cpu.emit.bins import (
     is_extreme,
     last_pass_to_magnitudes,
     last_pass_to_spectrum,
 )
-from kapre_ref.kernels.cpu.epilogues import (
-    any_is_long,
+from kapre_ref.kernels.cpu.emit.epilogues import (
     decibels,
-    sum_bands,
     to_polar,
     to_scaled_magnitudes,
 )
-from kapre_ref.kernels.cpu.vector import n_lanes
+from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes
 
 
 @pytest.fixture(params=DTYPES)
@@ -26,6 +29,13 @@ def dtype(request):
     return np.dtype(request.param)
 
 
+@pytest.fixture(params=["compiled", "on lanes"])
+def way(request, monkeypatch):
+    if request.param == "on lanes":
+        run_on_lanes(monkeypatch, sys.modules[__name__], cpu_bands)
+
+
+@pytest.mark.usefixtures("way")
 class TestEpilogues:
     def test_square_roots_of_all_sizes(self, dtype, rng):
         # Bins 1 and 2 of 6 take different ways to the square root. They are what part 0 has at 1,
@@ -144,7 +154,7 @@ def _to_polar(unit, rows, n_rows, magnitudes, phases, peak):
 @numba.njit
 def _sum_bands(unit, magnitudes, bands, weights, n_bands, target):
     are_long = any_is_long(unit, bands, n_bands)
-    sum_bands(unit, are_long, magnitudes, bands, weights, n_bands, target)
+    sum_bands_in_lanes(unit, are_long, magnitudes, bands, weights, n_bands, target)
 
 
 @numba.njit

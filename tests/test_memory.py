@@ -13,8 +13,8 @@ import pytest
 import kapre_ref as kr
 from kapre_ref import _kept
 from kapre_ref._parts import parts_of
-from kapre_ref.kernels.cpu.jit import Addresses, address_kernel
-from kapre_ref.kernels.cpu.memory import empty
+from kapre_ref.kernels.cpu.runtime.jit import Addresses, address_kernel
+from kapre_ref.kernels.cpu.runtime.memory import empty
 
 MIB = 1 << 20
 

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 import kapre_ref as kr
-from kapre_ref.kernels.cpu import jit
-from kapre_ref.kernels.cpu.pool import MAX_SLICE_SECONDS, MIN_SECONDS, run_slices
+from kapre_ref.kernels.cpu.runtime import jit
+from kapre_ref.kernels.cpu.runtime.pool import MAX_SLICE_SECONDS, MIN_SECONDS, run_slices
 
 SCRIPT = Path(__file__).with_name("processes.py")
 PACKAGE = Path(kr.__file__).parent
@@ -303,7 +303,7 @@ class TestCache:
         assert run("count", package=package, NUMBA_CPU_NAME="generic") == "1 0"
 
     def test_name_tells_signature_processor_and_versions(self, monkeypatch):
-        cache = jit._KernelCache(kernel_files)
+        cache = jit._DiskCache(kernel_files)
         processor = SimpleNamespace(magic_tuple=lambda: ("triple", "one", "+fma"))
         other = SimpleNamespace(magic_tuple=lambda: ("triple", "one", ""))
         names = [cache._file_name(*one) for one in (("f4", processor), ("f8", processor))]

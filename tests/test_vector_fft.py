@@ -22,17 +22,27 @@ from vectors import (
     direct_dft,
     parts_of,
     random_rows,
+    run_on_lanes,
     transformed,
 )
 
 from kapre_ref._spectrum_plan import SpectrumPlan
 from kapre_ref.kernels import cpu
-from kapre_ref.kernels.cpu.bins import (
+from kapre_ref.kernels.cpu.emit.bins import (
     LAST_RADICES,
     last_pass_to_magnitudes,
     last_pass_to_spectrum,
 )
-from kapre_ref.kernels.cpu.fft_plan import (
+from kapre_ref.kernels.cpu.emit.gather import transpose_pieces
+from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes, vector_bytes
+from kapre_ref.kernels.cpu.emit.inverse_passes import (
+    undo_first_pass,
+    undo_inner_pass,
+    undo_last_pass,
+)
+from kapre_ref.kernels.cpu.emit.output import copy_rows, turn_strip
+from kapre_ref.kernels.cpu.emit.passes import FIRST_RADICES, RADICES, first_pass, inner_pass
+from kapre_ref.kernels.cpu.transform.plan import (
     MAX_N_FFT,
     factorize,
     is_served,
@@ -41,15 +51,6 @@ from kapre_ref.kernels.cpu.fft_plan import (
     samples_of_rows,
     tables_of,
 )
-from kapre_ref.kernels.cpu.gather import transpose_pieces
-from kapre_ref.kernels.cpu.inverse_passes import (
-    undo_first_pass,
-    undo_inner_pass,
-    undo_last_pass,
-)
-from kapre_ref.kernels.cpu.output import copy_rows, turn_strip
-from kapre_ref.kernels.cpu.passes import FIRST_RADICES, RADICES, first_pass, inner_pass
-from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
 
 SIZES = (
     *[n for n in range(2, 130) if factorize(n)],
@@ -63,11 +64,18 @@ def dtype(request):
     return np.dtype(request.param)
 
 
+@pytest.fixture(params=["compiled", "on lanes"])
+def way(request, monkeypatch):
+    if request.param == "on lanes":
+        run_on_lanes(monkeypatch, sys.modules[__name__])
+
+
 @pytest.fixture
 def tolerance(dtype):
     return BUTTERFLY_EPS * np.finfo(dtype).eps
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("radix", FIRST_RADICES)
 class TestFirstPass:
     def test_windows_and_transforms_samples_from_anywhere(self, radix, dtype, tolerance, rng):
@@ -91,6 +99,7 @@ class TestFirstPass:
 
 # Of an odd number of rows, the middle bin is not its own mirror image.
 @pytest.mark.parametrize("n", [1, 2, 3, 8])
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("radix", RADICES)
 class TestInnerPass:
     def test_merges_transforms(self, radix, n, dtype, tolerance, rng):
@@ -113,6 +122,7 @@ class TestInnerPass:
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 8])
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("radix", LAST_RADICES)
 class TestLastPass:
     def test_makes_magnitudes(self, radix, n, dtype, tolerance, rng):
@@ -152,6 +162,7 @@ def _merging(rng, radix, n, dtype):
     return x, rows, pass_twiddles((n, radix), dtype)[0]
 
 
+@pytest.mark.usefixtures("way")
 class TestLanes:
     def test_lanes_do_not_touch_each_other(self, dtype, rng):
         clean = random_rows(rng, 64, dtype)

@@ -7,7 +7,7 @@ from string import ascii_uppercase
 
 from llvmlite import binding
 
-from kapre_ref.kernels.cpu.vector import vector_bytes
+from kapre_ref.kernels.cpu.emit.intrinsics import vector_bytes
 
 LETTERS = ascii_uppercase  # what the tables call the machines, in the order of their records
 

@@ -7,11 +7,11 @@ from kapre_ref.kernels.cpu.delta import delta
 from kapre_ref.kernels.cpu.filterbanks import filterbank_spectrogram
 from kapre_ref.kernels.cpu.framing import energy, frame
 from kapre_ref.kernels.cpu.frequency_map import concatenate_frequency_map
-from kapre_ref.kernels.cpu.memory import asarray, empty
 from kapre_ref.kernels.cpu.mfcc import logmel_to_mfcc
 from kapre_ref.kernels.cpu.mu_law import mu_law_decoding, mu_law_encoding
 from kapre_ref.kernels.cpu.polar import magnitude, phase
-from kapre_ref.kernels.cpu.pool import operation
+from kapre_ref.kernels.cpu.runtime.memory import asarray, empty
+from kapre_ref.kernels.cpu.runtime.pool import operation
 from kapre_ref.kernels.cpu.spectrograms import stft_mag_phase, stft_magnitude
 from kapre_ref.kernels.cpu.stft import inverse_stft, stft
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kapre_ref._parts import parts_of
-from kapre_ref.kernels.cpu.strided import assign
+from kapre_ref.kernels.cpu.runtime.strided import assign
 
 
 def spec_augment(spectra, times, frequencies, mask_value, out):

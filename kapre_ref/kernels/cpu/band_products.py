@@ -8,15 +8,15 @@ but long frames, transposed, would not stay in L1.
 
 import numpy as np
 
-from kapre_ref.kernels.cpu.jit import kernel
-from kapre_ref.kernels.cpu.vector import vector_function
+from kapre_ref.kernels.cpu.emit.bands import sum_bands_of_two
+from kapre_ref.kernels.cpu.runtime.jit import kernel
 
 _CHAIN = 16  # vectors of bins that are summed one after the other; longer bands are cut to pieces
 
 
 @kernel
 def pair_tables(n_freq, lanes, firsts, counts, weights):
-    """Return the tables of `sum_pairs`.
+    """Return the tables of `sum_bands_by_twos`.
 
     They say how many vectors of bins each piece of a group has, at which byte of a frame each piece
     begins, the weights, and of how many pieces each band is the sum.
@@ -59,7 +59,7 @@ def pair_tables(n_freq, lanes, firsts, counts, weights):
 
 
 @kernel
-def sum_pairs(unit, n_vectors, starts, packed, numbers, firsts, counts, frames, bands):
+def sum_bands_by_twos(unit, n_vectors, starts, packed, numbers, firsts, counts, frames, bands):
     """Sum the bands of frames, two at a time."""
     n_freq, n_bands = frames.shape[1], bands.shape[1]
     frame_bytes, n_pieces = n_freq * bands.itemsize, 0
@@ -70,7 +70,7 @@ def sum_pairs(unit, n_vectors, starts, packed, numbers, firsts, counts, frames, 
     for i in range(0, bands.shape[0], 2):
         n = min(2, bands.shape[0] - i)  # one alone is its own neighbour
         some = bands[i : i + n] if are_whole else pieces
-        not_finite = sum_pair(
+        not_finite = sum_bands_of_two(
             unit,
             frames.ctypes.data + i * frame_bytes,
             frame_bytes * (n - 1),
@@ -120,80 +120,3 @@ def spoil_bands(frame, firsts, counts, bands):
     for band in range(bands.size):
         if lowest < firsts[band] or highest >= firsts[band] + counts[band]:
             bands[band] = np.nan
-
-
-@vector_function
-def sum_pair(
-    emitter,
-    frame,
-    frame_bytes,
-    n_freq,
-    counts,
-    firsts,
-    weights,
-    n_groups,
-    target,
-    target_bytes,
-    n_bands,
-):
-    """Sum the bands of two frames; return 1 if the first is not finite, plus 2 if the second."""
-    lanes, size = emitter.lanes, emitter.lanes // 2
-    weight = emitter.variable(weights)
-
-    def sum_group(group, store):
-        sums = [emitter.variable(emitter.constant(0)) for _ in range(lanes)]
-        with emitter.loop(emitter.load_index(counts + group * 4)) as i:
-            for band in range(size):
-                first = emitter.load_index(firsts + (group * size + band) * 4)
-                factor = emitter.load(weight.get() + band * emitter.bytes)
-                for place, total in (frame, sums[band]), (frame + frame_bytes, sums[size + band]):
-                    bins = emitter.load(place + first + i * emitter.bytes)
-                    total.set(emitter.multiply_add(bins, factor, total.get()))
-            weight.set(weight.get() + size * emitter.bytes)
-        totals = _sum_lanes(emitter, [total.get() for total in sums])
-        place = target + group * (emitter.bytes // 2)
-        for j in range(2):
-            own = emitter.shuffle(totals, totals, range(j * size, (j + 1) * size))
-            store(own, place + target_bytes * j)
-
-    n_whole = n_bands // size
-    with emitter.loop(n_whole) as group:
-        sum_group(group, emitter.store)
-    with emitter.loop(n_groups - n_whole):
-
-        def store_rest(sums, place):
-            whole = emitter.shuffle(sums, sums, [*range(size)] * 2)
-            emitter.store_first(whole, place, n_bands - n_whole * size)
-
-        sum_group(n_whole, store_rest)
-    # What is not finite is not 0 times 0. Two sums for a frame, so that none waits for the other.
-    checks = [[emitter.variable(emitter.constant(0)) for _ in range(2)] for _ in range(2)]
-
-    def check(at, ahead):
-        for j, pair in enumerate(checks):
-            for k, total in enumerate(pair):
-                place = frame + frame_bytes * j + at + k * emitter.bytes
-                if ahead:  # the next frames come into cache
-                    emitter.prefetch(place + frame_bytes * 2)
-                zeros = emitter.multiply_add(emitter.load(place), 0.0, total.get())
-                total.set(zeros)
-
-    with emitter.loop(n_freq // (2 * lanes)) as i:
-        check(i * (2 * emitter.bytes), ahead=True)
-    check(n_freq * emitter.itemsize - 2 * emitter.bytes, ahead=False)
-    flags = [emitter.any(emitter.compare("!=", a.get() + b.get(), 0.0)) for a, b in checks]
-    return flags[0] + flags[1] * 2
-
-
-def _sum_lanes(emitter, vectors):
-    """Add up the lanes of as many vectors as there are lanes: the sum of vector l is lane l."""
-    lanes = emitter.lanes
-    distance = 1
-    while distance < lanes:
-        of_second = [bool(lane & distance) * lanes for lane in range(lanes)]
-        own = [lane + second for lane, second in enumerate(of_second)]
-        other = [(lane ^ distance) + second for lane, second in enumerate(of_second)]
-        pairs = zip(vectors[::2], vectors[1::2], strict=True)
-        vectors = [emitter.shuffle(a, b, own) + emitter.shuffle(a, b, other) for a, b in pairs]
-        distance *= 2
-    return vectors[0]

@@ -1,20 +1,23 @@
 """Bands of spectra: sums over the few bins of each band, or a dense product if they are many."""
 
 import numpy as np
-from numba.core import config
 
-from kapre_ref._band_weights import bands_of
-from kapre_ref.kernels.cpu.band_products import pair_tables, spoil_bands, sum_pairs
-from kapre_ref.kernels.cpu.blocks import for_rows
-from kapre_ref.kernels.cpu.epilogues import any_is_long, sum_bands, sum_zeros
-from kapre_ref.kernels.cpu.gather import transpose_pieces
-from kapre_ref.kernels.cpu.jit import kernel
-from kapre_ref.kernels.cpu.memory import working_dtype
-from kapre_ref.kernels.cpu.output import turn_strip
-from kapre_ref.kernels.cpu.pool import run_slices
-from kapre_ref.kernels.cpu.products import multiply_plainly, product
-from kapre_ref.kernels.cpu.strided import contiguous
-from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
+from kapre_ref.kernels.cpu.band_products import pair_tables, spoil_bands, sum_bands_by_twos
+from kapre_ref.kernels.cpu.emit.bands import (
+    any_is_long,
+    sum_long_bands,
+    sum_short_bands,
+    sum_zeros,
+)
+from kapre_ref.kernels.cpu.emit.gather import transpose_pieces
+from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes, vector_bytes
+from kapre_ref.kernels.cpu.emit.output import turn_strip
+from kapre_ref.kernels.cpu.products import product
+from kapre_ref.kernels.cpu.runtime.blocks import for_rows
+from kapre_ref.kernels.cpu.runtime.jit import inlined, kernel
+from kapre_ref.kernels.cpu.runtime.memory import working_dtype
+from kapre_ref.kernels.cpu.runtime.pool import run_slices
+from kapre_ref.kernels.cpu.runtime.strided import contiguous
 
 _BIN_SECONDS = 2e-10
 _TILE = 16  # bins
@@ -29,36 +32,31 @@ def apply_filterbank(spectra, filterbank, out):
     elif out.size:
         dtype = working_dtype(out.dtype)
         weights = contiguous(filterbank, dtype)
-        if config.DISABLE_JIT:
-            sums = band_sums(bands_of(weights), dtype)
+        # Every call looks for the bands, since the filterbank may have been changed.
+        bands = _find_bands(weights, _most_weights(weights.shape))
+        if bands[0]:
+            multiply = product(weights, dtype, out.size // weights.shape[1])
         else:
-            # Every call looks for the bands, since the filterbank may have been changed.
-            bands = _find_bands(weights, _most_weights(weights.shape))
-            if bands[0]:
-                sums = product(weights, dtype, out.size // weights.shape[1])
-            else:
-                sums = _compiled_sums(len(weights), *bands[1:])
-        for_rows(sums, spectra, out, dtype, spectra.size * _BIN_SECONDS)
+            multiply = _sparse_product(len(weights), *bands[1:])
+        for_rows(multiply, spectra, out, dtype, spectra.size * _BIN_SECONDS)
 
 
 def _most_weights(shape):
     return int(_SPARSE * shape[0] * shape[1])
 
 
-def band_sums(bands, dtype):
+def band_product(bands, dtype):
     """Return a function that multiplies contiguous frames by a filterbank in the fastest way.
 
     Which way that is, the filterbank alone decides, so that a frame's bits do not depend on how
     many there are.
     """
-    if config.DISABLE_JIT:
-        return lambda frames, out: multiply_plainly(frames, _columns(bands, dtype), out)
     firsts, counts = bands.firsts.astype(np.int32), bands.counts.astype(np.int32)
-    return _compiled_sums(bands.n_freq, firsts, counts, bands.weights.astype(dtype))
+    return _sparse_product(bands.n_freq, firsts, counts, bands.weights.astype(dtype))
 
 
-def _compiled_sums(n_freq, firsts, counts, weights):
-    """Do the same for bands in writeable arrays, as compiled code returns them."""
+def _sparse_product(n_freq, firsts, counts, weights):
+    """Return what `band_product` does, of bands in arrays that may be written to."""
     n_bands, dtype = len(counts), weights.dtype
     if len(weights) > _most_weights((n_freq, n_bands)):
         matrix = np.zeros((n_freq, n_bands), dtype)
@@ -68,45 +66,35 @@ def _compiled_sums(n_freq, firsts, counts, weights):
     if n_freq * vector_bytes() > _TURNED_BYTES:
         tables = *pair_tables(n_freq, lanes, firsts, counts, weights), firsts, counts
 
-        def sum_slice(frames, out):
-            sum_pairs(unit, *tables, frames, out)
+        def multiply_slice(frames, out):
+            sum_bands_by_twos(unit, *tables, frames, out)
 
         granule = 2
     else:
         tables = firsts, counts, weights
 
-        def sum_slice(frames, out):
-            _sum_rows(unit, lanes, vector_bytes(), *tables, frames, out)
+        def multiply_slice(frames, out):
+            _sum_bands_in_blocks(unit, lanes, vector_bytes(), *tables, frames, out)
 
         granule = lanes
 
     for table in tables:  # which may be kept
         table.flags.writeable = False
 
-    def sum_rows(frames, out):
+    def multiply(frames, out):
         frames, out = frames.reshape(-1, n_freq), out.reshape(-1, n_bands)
 
         def run(start, stop):
-            sum_slice(frames[start:stop], out[start:stop])
+            multiply_slice(frames[start:stop], out[start:stop])
 
         run_slices(run, len(out), frames.size * _BIN_SECONDS, granule)
 
-    return sum_rows
-
-
-def _columns(bands, dtype):
-    """Yield the weights of one band after the other, with the zeros around them."""
-    place = 0
-    for first, count in zip(bands.firsts, bands.counts, strict=True):
-        column = np.zeros(bands.n_freq, dtype)
-        column[first : first + count] = bands.weights[place : place + count]
-        place += count
-        yield column
+    return multiply
 
 
 @kernel
 def _find_bands(weights, most):
-    """Return the same as `bands_of`, fast, or True and nothing of use if more than `most` weigh."""
+    """Return False and what `bands_of` finds, fast; or True if more than `most` weights count."""
     n_bands = weights.shape[1]
     firsts, counts = np.zeros(n_bands, np.int32), np.zeros(n_bands, np.int32)
     n_weights = _find_ends(weights, firsts, counts, most)
@@ -169,7 +157,7 @@ def _fill_matrix(firsts, counts, weights, matrix):
 
 
 @kernel
-def _sum_rows(unit, lanes, vector, firsts, counts, weights, frames, bands):
+def _sum_bands_in_blocks(unit, lanes, vector, firsts, counts, weights, frames, bands):
     n_freq, n_bands = frames.shape[1], bands.shape[1]
     n_tiles = n_freq // lanes
     table = np.empty((n_bands, 2), np.int32)
@@ -191,7 +179,7 @@ def _sum_rows(unit, lanes, vector, firsts, counts, weights, frames, bands):
         for lane in range(some.shape[0]):
             for k in range(n_straight, n_freq):
                 turned[k, lane] = some[lane, k]
-        sum_bands(
+        sum_bands_in_lanes(
             unit,
             are_long,
             turned.ctypes.data,
@@ -210,3 +198,15 @@ def _sum_rows(unit, lanes, vector, firsts, counts, weights, frames, bands):
                 result[band] = sums[band, lane]
             if zeros[lane] != 0:
                 spoil_bands(some[lane], firsts, counts, result)
+
+
+@inlined
+def sum_bands_in_lanes(unit, are_long, magnitudes, bands, weights, n_bands, target):
+    """Write the weighted sum of each band's bins, a vector each; the table holds their range.
+
+    The weights of all bands lie one after the other.
+    """
+    if are_long:
+        sum_long_bands(unit, magnitudes, bands, weights, n_bands, target)
+    else:
+        sum_short_bands(unit, magnitudes, bands, weights, n_bands, target)

@@ -6,13 +6,13 @@ from functools import lru_cache
 import numpy as np
 
 from kapre_ref._threads import get_num_threads
-from kapre_ref.kernels.cpu.blocks import for_blocks
-from kapre_ref.kernels.cpu.jit import as_input, inlined, kernel
 from kapre_ref.kernels.cpu.logarithm import split_log
-from kapre_ref.kernels.cpu.memory import working_dtype
-from kapre_ref.kernels.cpu.pool import run_slices
-from kapre_ref.kernels.cpu.scratch import scratch_array
-from kapre_ref.kernels.cpu.strided import assign, is_plain
+from kapre_ref.kernels.cpu.runtime.blocks import for_blocks
+from kapre_ref.kernels.cpu.runtime.jit import as_input, inlined, kernel
+from kapre_ref.kernels.cpu.runtime.memory import working_dtype
+from kapre_ref.kernels.cpu.runtime.pool import run_slices
+from kapre_ref.kernels.cpu.runtime.scratch import scratch_array
+from kapre_ref.kernels.cpu.runtime.strided import assign, is_plain
 
 _PEAK_SECONDS = 1e-10  # for each number
 _CONVERSION_SECONDS = 4e-10

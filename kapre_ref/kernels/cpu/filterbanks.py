@@ -1,8 +1,8 @@
 """Bands of spectra as these are made."""
 
-from kapre_ref.kernels.cpu import fallback
-from kapre_ref.kernels.cpu.fft_plan import is_served
-from kapre_ref.kernels.cpu.spectra import BANDS, fill
+from kapre_ref.kernels.cpu.transform import fallback
+from kapre_ref.kernels.cpu.transform.calls import BANDS, fill
+from kapre_ref.kernels.cpu.transform.plan import is_served
 
 
 def filterbank_spectrogram(signals, plan, scale, out):

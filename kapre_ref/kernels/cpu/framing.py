@@ -1,14 +1,14 @@
 """Frames copied and their energies summed, straight from the signal."""
 
 import numpy as np
-from numba.core import config
 
-from kapre_ref.kernels.cpu.blocks import for_items
-from kapre_ref.kernels.cpu.jit import inlined, kernel, summing_kernel
-from kapre_ref.kernels.cpu.memory import working_dtype
-from kapre_ref.kernels.cpu.pool import run_slices
-from kapre_ref.kernels.cpu.sums import SQUARES, TERMS, sum_pairwise
-from kapre_ref.kernels.cpu.vector import MAX_VECTOR_BYTES, vector_function
+from kapre_ref.kernels.cpu.emit.copies import stream_rows
+from kapre_ref.kernels.cpu.emit.intrinsics import MAX_VECTOR_BYTES
+from kapre_ref.kernels.cpu.emit.sums import SQUARES, TERMS, sum_pairwise
+from kapre_ref.kernels.cpu.runtime.blocks import for_items
+from kapre_ref.kernels.cpu.runtime.jit import inlined, kernel, summing_kernel
+from kapre_ref.kernels.cpu.runtime.memory import working_dtype
+from kapre_ref.kernels.cpu.runtime.pool import run_slices
 
 _BYTE_SECONDS = 1e-10  # of reading or writing one
 # A store reads the line that it changes, unless it goes past the caches. So do results that would
@@ -32,7 +32,7 @@ def frame(signals, hop_length, pad_value, out):
         frame_length, hop_length = frame_length * out.shape[3], hop_length * out.shape[3]
     word = np.dtype(f"u{out.itemsize}")  # whatever is only moved
     pad = np.array(pad_value, out.dtype).view(word)[()]
-    streams = out.nbytes >= _STREAMED_BYTES and not config.DISABLE_JIT
+    streams = out.nbytes >= _STREAMED_BYTES
     streams &= frame_length * out.itemsize >= _STREAMED_FRAME_BYTES
 
     def copy(samples, frames):
@@ -55,14 +55,13 @@ def energy(signals, frame_length, hop_length, pad_value, scale, out):
     with np.errstate(all="ignore"):
         pad_energy, scale = dtype.type(pad_value) ** 2, dtype.type(scale)
     parameters = frame_length, hop_length, pad_energy, scale
-    sum_slice = _sum_plainly if config.DISABLE_JIT else _sum_squares
 
     def measure(samples, energies):
         energies = energies.reshape(-1, out.shape[2])
         samples = samples.reshape(len(energies), -1)
 
         def run(start, stop):
-            sum_slice(samples, *parameters, energies, start, stop)
+            _sum_squares(samples, *parameters, energies, start, stop)
 
         n_bytes = energies.nbytes * frame_length
         run_slices(run, energies.size, n_bytes * _BYTE_SECONDS)
@@ -100,33 +99,6 @@ def _copy_frames(unit, streams, samples, hop_length, pad, frames, start, stop):
                 frame[j] = source[j]
             frame[source.size :] = pad
             index += 1
-
-
-@vector_function
-def stream_rows(emitter, source, stride, target, n_bytes, n_rows, line):
-    """Copy rows to one after the other, past the caches; a row is a vector or longer.
-
-    A store of the usual kind would let those that follow wait until its line is read. So the
-    vectors that two rows share are put together in `line`, room for three of them.
-    """
-    size, last = emitter.bytes, n_bytes - emitter.bytes
-    emitter.store(emitter.load(source), target)
-    with emitter.loop(n_rows) as row:
-        begin, place = source + row * stride, target + row * n_bytes
-        shared = emitter.beyond_multiple(place)
-        # The end of the row before lies in `line` already.
-        with emitter.loop(emitter.minimum(row, emitter.minimum(shared, 1))):
-            emitter.store(emitter.load(begin), line + size + shared)
-            emitter.stream(emitter.load(line + size), place - shared)
-        own = emitter.minimum(emitter.integer(size) - shared, shared * size)  # none if none shared
-        with emitter.loop((n_bytes - own) // size) as i:
-            at = own + i * size
-            emitter.stream(emitter.load(begin + at), place + at)
-        shared = emitter.beyond_multiple(place + n_bytes)
-        emitter.store(emitter.load(begin + last), line + shared)
-    end = (n_rows - 1) * n_bytes + last
-    emitter.store(emitter.load(source + (n_rows - 1) * stride + last), target + end)
-    emitter.drain()
 
 
 @kernel
@@ -210,14 +182,3 @@ def _add_many_hops(hops, n_hops, scale, totals):
     source, target, item = hops.ctypes.data, totals.ctypes.data, hops.itemsize
     for i in range(totals.size):
         sum_pairwise(scale, TERMS, source + i * item, n_hops, target + i * item)
-
-
-def _sum_plainly(samples, frame_length, hop_length, pad_energy, scale, energies, start, stop):
-    with np.errstate(all="ignore"):
-        for index in range(start, stop):
-            row, i = divmod(index, energies.shape[1])
-            frame = samples[row, i * hop_length : i * hop_length + frame_length]
-            energy = np.sum(frame * frame)
-            if len(frame) < frame_length:
-                energy += (frame_length - len(frame)) * pad_energy
-            energies[row, i] = energy * scale

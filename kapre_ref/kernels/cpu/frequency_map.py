@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kapre_ref.kernels.cpu.strided import assign
+from kapre_ref.kernels.cpu.runtime.strided import assign
 
 
 def concatenate_frequency_map(spectra, out):

@@ -4,6 +4,8 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
+from kapre_ref.kernels.cpu.emit.polynomials import LOGARITHM_32, LOGARITHM_64
+
 # Bits of sqrt(1/2): subtracted from a number's bits, they leave in the exponent's place the power
 # of two that brings the number nearest to 1.
 _SQRT_HALF_32 = np.int32(0x3F3504F3)
@@ -11,31 +13,8 @@ _SQRT_HALF_64 = np.int64(0x3FE6A09E667F3BCD)
 _FRACTION_32 = np.int32((1 << 23) - 1)
 _FRACTION_64 = np.int64((1 << 52) - 1)
 
-# (log(1 + f) - f + f**2 / 2) / f**3 for f from sqrt(1/2) - 1 to sqrt(2) - 1, a least-squares fit
-# at Chebyshev nodes; relative error of the logarithm 7e-9, a ninth of float32's rounding.
-COEFFICIENTS_32 = (
-    0.333333283662796,
-    -0.2500084638595581,
-    0.200014129281044,
-    -0.1662275195121765,
-    0.14197877049446106,
-    -0.13161605596542358,
-    0.1278633028268814,
-    -0.07660818845033646,
-)
-_C0, _C1, _C2, _C3, _C4, _C5, _C6, _C7 = map(np.float32, COEFFICIENTS_32)
-# (log((1 + s) / (1 - s)) / s - 2) / s**2 as a polynomial of s**2, fitted likewise for the same f,
-# s = f / (2 + f); relative error 3e-18, a fortieth of float64's rounding.
-COEFFICIENTS_64 = (
-    0.6666666666666736,
-    0.39999999999405056,
-    0.2857142874414296,
-    0.22222198418752243,
-    0.18183571408141674,
-    0.15313887403871063,
-    0.14797441743849363,
-)
-_D0, _D1, _D2, _D3, _D4, _D5, _D6 = COEFFICIENTS_64
+_C0, _C1, _C2, _C3, _C4, _C5, _C6, _C7 = map(np.float32, LOGARITHM_32)
+_D0, _D1, _D2, _D3, _D4, _D5, _D6 = LOGARITHM_64
 
 
 def split_log(x):

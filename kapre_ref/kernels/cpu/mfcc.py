@@ -1,9 +1,9 @@
 """Cepstral coefficients: a matrix product."""
 
 from kapre_ref._kept import kept
-from kapre_ref.kernels.cpu.blocks import for_rows
-from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.products import product, product_seconds
+from kapre_ref.kernels.cpu.runtime.blocks import for_rows
+from kapre_ref.kernels.cpu.runtime.memory import working_dtype
 
 
 def logmel_to_mfcc(log_mels, cosines, out):

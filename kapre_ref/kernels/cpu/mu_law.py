@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from kapre_ref._kept import kept
-from kapre_ref.kernels.cpu.blocks import for_blocks
-from kapre_ref.kernels.cpu.jit import as_input, inlined, kernel
 from kapre_ref.kernels.cpu.logarithm import split_log
-from kapre_ref.kernels.cpu.memory import working_dtype
+from kapre_ref.kernels.cpu.runtime.blocks import for_blocks
+from kapre_ref.kernels.cpu.runtime.jit import as_input, inlined, kernel
+from kapre_ref.kernels.cpu.runtime.memory import working_dtype
 
 _SAMPLE_SECONDS = 3e-10  # of encoding one, and of looking one up
 _FORMULA_SECONDS = 2e-9

@@ -6,35 +6,14 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from kapre_ref.kernels.cpu.blocks import for_blocks
-from kapre_ref.kernels.cpu.jit import kernel
+from kapre_ref.kernels.cpu.emit.polynomials import ARC_TANGENT_32, ARC_TANGENT_64
+from kapre_ref.kernels.cpu.runtime.blocks import for_blocks
+from kapre_ref.kernels.cpu.runtime.jit import kernel
 
 _MAGNITUDE_SECONDS = 6e-10
 _PHASE_SECONDS = 1e-9
 
-# (atan(z) / z - 1) / z**2 as a polynomial of z**2 for |z| up to tan(pi / 8), least-squares fits at
-# Chebyshev nodes; relative errors 7e-10 and 1.4e-18, far below the rounding of the dtypes.
-ARC_TANGENT_32 = (
-    -0.3333331457963144,
-    0.19998442085465307,
-    -0.1424306416369808,
-    0.10590773287375459,
-    -0.06071304110717024,
-)
 _A0, _A1, _A2, _A3, _A4 = map(np.float32, ARC_TANGENT_32)
-ARC_TANGENT_64 = (
-    -0.3333333333333319,
-    0.19999999999951815,
-    -0.14285714280044176,
-    0.1111111077676875,
-    -0.0909089758572816,
-    0.07692057446231296,
-    -0.06663075306250786,
-    0.05847696909687522,
-    -0.0503850261718077,
-    0.0380456191092891,
-    -0.017887857000404194,
-)
 _B0, _B1, _B2, _B3, _B4, _B5, _B6, _B7, _B8, _B9, _B10 = ARC_TANGENT_64
 
 # The bits of an exponent, and of the least and the largest power of two whose inverse is normal.

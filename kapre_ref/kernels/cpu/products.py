@@ -12,20 +12,17 @@ No long sum is one chain of additions, whose rounding errors would add up:
 """
 
 import numpy as np
-from numba.core import config
 
-from kapre_ref.kernels.cpu.jit import as_input, kernel
-from kapre_ref.kernels.cpu.pool import run_slices
-from kapre_ref.kernels.cpu.strided import contiguous
-from kapre_ref.kernels.cpu.vector import n_lanes, vector_functions
+from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes
+from kapre_ref.kernels.cpu.emit.panels import GROUPS, multiply_panel
+from kapre_ref.kernels.cpu.runtime.jit import as_input, kernel
+from kapre_ref.kernels.cpu.runtime.pool import run_slices
+from kapre_ref.kernels.cpu.runtime.strided import contiguous
 
 _TERM_SECONDS = 2e-11
-_CHAIN, _PANEL = 16, 128  # terms; the weights of a panel for two vectors of columns stay in L1
+_PANEL = 128  # terms, whose weights for two vectors of columns stay in L1
 _FRAMES = 48  # whose sums over panels are kept at a time
 _FEW = 32  # frames, with which each weight is used so seldom that packing takes longer
-# Frames at once beside one vector of columns, and beside two: as many sums as hide the latency of
-# an addition, and no more than 16 registers hold.
-_GROUPS = {1: 8, 2: 6}
 
 
 def product(weights, dtype, n_frames=None):
@@ -34,8 +31,6 @@ def product(weights, dtype, n_frames=None):
     For few frames, if it is known that they are, most of the matrix stays where it lies.
     """
     n_terms, n_columns = weights.shape
-    if config.DISABLE_JIT:
-        return lambda frames, out: multiply_plainly(frames, weights.T, out)
     lanes, unit = n_lanes(dtype), dtype.type(1)
     weights = contiguous(weights, dtype)
     n_unpacked = 0
@@ -54,7 +49,7 @@ def product(weights, dtype, n_frames=None):
             some = frames[start:stop], out[start:stop]
             _multiply(unit, lanes, weights, n_unpacked, packed, *some)
 
-        run_slices(run, len(out), product_seconds(frames.size, n_columns), _GROUPS[2])
+        run_slices(run, len(out), product_seconds(frames.size, n_columns), GROUPS[2])
 
     return multiply
 
@@ -62,14 +57,6 @@ def product(weights, dtype, n_frames=None):
 def product_seconds(n_numbers, n_columns):
     """Guess how long one thread takes for frames of so many numbers in all."""
     return n_numbers * n_columns * _TERM_SECONDS
-
-
-def multiply_plainly(frames, columns, out):
-    """Multiply frames by columns without a compiler; `columns` may be an iterator."""
-    with np.errstate(all="ignore"):  # as kernels do, which warn of nothing
-        for column, weights in enumerate(columns):
-            # NumPy sums the rows of this product one by one, in pairs of pairs of terms.
-            out[..., column] = np.sum(frames * weights.astype(frames.dtype), axis=-1)
 
 
 @kernel
@@ -151,50 +138,3 @@ def _multiply_panel(unit, lanes, weights, n_unpacked, packed, frames, first_term
             n_columns * item,
             n_columns - column,
         )
-
-
-@vector_functions(_GROUPS)
-def multiply_panel(
-    emitter,
-    n_vectors,
-    frames,
-    frame_bytes,
-    n_frames,
-    weights,
-    term_bytes,
-    n_terms,
-    target,
-    target_bytes,
-    n_columns,
-):
-    """Write the products of frames with one or two vectors of columns."""
-    at_once = _GROUPS[n_vectors]
-
-    def zeros():
-        return [
-            [emitter.variable(emitter.constant(0)) for _ in range(n_vectors)]
-            for _ in range(at_once)
-        ]
-
-    with emitter.loop((n_frames + (at_once - 1)) // at_once) as group:
-        # What is missing in the last group is its last frame once more.
-        numbers = [emitter.minimum(group * at_once + j, n_frames - 1) for j in range(at_once)]
-        rows = [frames + number * frame_bytes for number in numbers]
-        totals = zeros()
-        with emitter.loop((n_terms + (_CHAIN - 1)) // _CHAIN) as chain:
-            sums = zeros()
-            with emitter.loop(emitter.minimum(n_terms - chain * _CHAIN, _CHAIN)) as i:
-                term = chain * _CHAIN + i
-                place = weights + term * term_bytes
-                factors = [emitter.load(place + k * emitter.bytes) for k in range(n_vectors)]
-                for row, row_sums in zip(rows, sums, strict=True):
-                    x = emitter.broadcast(row + term * emitter.itemsize)
-                    for factor, total in zip(factors, row_sums, strict=True):
-                        total.set(emitter.multiply_add(x, factor, total.get()))
-            for row_totals, row_sums in zip(totals, sums, strict=True):
-                for total, part in zip(row_totals, row_sums, strict=True):
-                    total.set(total.get() + part.get())
-        for number, row_totals in zip(numbers, totals, strict=True):
-            for k, total in enumerate(row_totals):
-                place = target + number * target_bytes + k * emitter.bytes
-                emitter.store_first(total.get(), place, n_columns - k * emitter.lanes)

@@ -1,8 +1,8 @@
 """Magnitudes, and magnitudes with phases, of blocks of spectra as they are made."""
 
-from kapre_ref.kernels.cpu import fallback
-from kapre_ref.kernels.cpu.fft_plan import is_served
-from kapre_ref.kernels.cpu.spectra import MAGNITUDES, POLAR, fill
+from kapre_ref.kernels.cpu.transform import fallback
+from kapre_ref.kernels.cpu.transform.calls import MAGNITUDES, POLAR, fill
+from kapre_ref.kernels.cpu.transform.plan import is_served
 
 
 def stft_magnitude(signals, plan, scale, out):

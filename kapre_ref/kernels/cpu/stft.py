@@ -1,9 +1,9 @@
 """Fourier transforms of windowed frames, and back."""
 
-from kapre_ref.kernels.cpu import fallback
-from kapre_ref.kernels.cpu.fft_plan import is_served
-from kapre_ref.kernels.cpu.inverse import fill_signals
-from kapre_ref.kernels.cpu.spectra import SPECTRUM, fill
+from kapre_ref.kernels.cpu.transform import fallback
+from kapre_ref.kernels.cpu.transform.calls import SPECTRUM, fill
+from kapre_ref.kernels.cpu.transform.inverse import fill_signals
+from kapre_ref.kernels.cpu.transform.plan import is_served
 
 
 def stft(signals, plan, out):

@@ -2,20 +2,22 @@
 
 import math
 
-from kapre_ref.kernels.cpu.bins import are_extreme, scaled_magnitude, square
-from kapre_ref.kernels.cpu.butterflies import Complex
-from kapre_ref.kernels.cpu.jit import inlined
-from kapre_ref.kernels.cpu.logarithm import COEFFICIENTS_32, COEFFICIENTS_64
-from kapre_ref.kernels.cpu.polar import ARC_TANGENT_32, ARC_TANGENT_64
-from kapre_ref.kernels.cpu.sums import SumsInPairs
-from kapre_ref.kernels.cpu.vector import vector_function
+from kapre_ref.kernels.cpu.emit.bins import are_extreme, scaled_magnitude, square
+from kapre_ref.kernels.cpu.emit.butterflies import Complex
+from kapre_ref.kernels.cpu.emit.intrinsics import vector_function
+from kapre_ref.kernels.cpu.emit.polynomials import (
+    ARC_TANGENT_32,
+    ARC_TANGENT_64,
+    LOGARITHM_32,
+    LOGARITHM_64,
+)
 
 
 @vector_function
 def to_polar(emitter, rows, n_rows, magnitudes, phases, peak):
     """Write magnitudes and phases of rows, a vector each; raise `peak` to the largest squares."""
     largest = emitter.variable(emitter.load(peak))
-    with emitter.loop(n_rows) as i:
+    for i in emitter.loop(n_rows):
         z = _load_bin(emitter, rows, i)
         size = square(z)
         largest.set(emitter.larger(size, largest.get()))
@@ -32,7 +34,7 @@ def to_scaled_magnitudes(emitter, rows, n_rows, peak, plain, magnitudes):
     whatever the other frames of the block are.
     """
     extreme = are_extreme(emitter, emitter.load(peak))
-    with emitter.loop(n_rows) as i:
+    for i in emitter.loop(n_rows):
         place = i * emitter.bytes
         size = scaled_magnitude(emitter, _load_bin(emitter, rows, i))
         size = emitter.select(extreme, size, emitter.load(plain + place))
@@ -64,100 +66,6 @@ def _angle(emitter, z):
     return emitter.call("copysign", angle, z.im)
 
 
-_PIECE = 64  # bins of a band that are summed one after the other, in two sums
-
-
-@inlined
-def sum_bands(unit, are_long, magnitudes, bands, weights, n_bands, target):
-    """Write the weighted sum of each band's bins, a vector each; the table holds their range.
-
-    The weights of all bands lie one after the other.
-    """
-    if are_long:
-        sum_long_bands(unit, magnitudes, bands, weights, n_bands, target)
-    else:
-        sum_short_bands(unit, magnitudes, bands, weights, n_bands, target)
-
-
-@vector_function
-def any_is_long(emitter, bands, n_bands):
-    """Return whether there are bands of more than one piece."""
-    n_more = emitter.variable(emitter.integer(0))
-    with emitter.loop(n_bands) as band:
-        count = emitter.load_index(bands + band * 8 + 4)
-        n_more.set(n_more.get() + (count - emitter.minimum(count, _PIECE)))
-    return emitter.minimum(n_more.get(), 1)
-
-
-@vector_function
-def sum_short_bands(emitter, magnitudes, bands, weights, n_bands, target):
-    """Sum bands of one piece each."""
-    weight = emitter.variable(weights)
-    with emitter.loop(n_bands) as band:
-        first = emitter.load_index(bands + band * 8)
-        count = emitter.load_index(bands + band * 8 + 4)
-        total = _weighted_sum(emitter, magnitudes + first * emitter.bytes, weight.get(), count)
-        emitter.store(total, target + band * emitter.bytes)
-        weight.set(weight.get() + count * emitter.itemsize)
-
-
-@vector_function
-def sum_long_bands(emitter, magnitudes, bands, weights, n_bands, target):
-    """Sum bands piece by piece, the pieces in pairs, so that rounding errors do not add up."""
-    weight, pieces = emitter.variable(weights), SumsInPairs(emitter)
-    with emitter.loop(n_bands) as band:
-        first = emitter.load_index(bands + band * 8)
-        count = emitter.load_index(bands + band * 8 + 4)
-        bins = magnitudes + first * emitter.bytes
-        pieces.clear()
-        with emitter.loop((count + (_PIECE - 1)) // _PIECE) as i:
-            done = i * _PIECE
-            n = emitter.minimum(count - done, _PIECE)
-            place, factors = bins + done * emitter.bytes, weight.get() + done * emitter.itemsize
-            pieces.add(i, [_weighted_sum(emitter, place, factors, n)])
-        (total,) = pieces.total([emitter.constant(0)])
-        emitter.store(total, target + band * emitter.bytes)
-        weight.set(weight.get() + count * emitter.itemsize)
-
-
-def _weighted_sum(emitter, bins, weights, count):
-    # Two sums, so that an addition need not wait for the one before.
-    sums = [emitter.variable(emitter.constant(0)) for _ in range(2)]
-
-    def add(total, index):
-        factor = emitter.broadcast(weights + index * emitter.itemsize)
-        x = emitter.load(bins + index * emitter.bytes)
-        total.set(emitter.multiply_add(x, factor, total.get()))
-
-    with emitter.loop(count // 2) as i:
-        for half, total in enumerate(sums):
-            add(total, i * 2 + half)
-    with emitter.loop(count - count // 2 * 2):
-        add(sums[0], count - 1)
-    return sums[0].get() + sums[1].get()
-
-
-@vector_function
-def sum_zeros(emitter, rows, n_rows, target):
-    """Write the sum of rows times 0: NaN in the lanes where a row is NaN or infinite, else 0."""
-    sums = [emitter.variable(emitter.constant(0)) for _ in range(8)]  # none waits for another
-
-    def add(total, index):
-        row = emitter.load(rows + index * emitter.bytes)
-        total.set(emitter.multiply_add(row, 0.0, total.get()))
-
-    n_rounds = n_rows // len(sums)
-    with emitter.loop(n_rounds) as i:
-        for j, total in enumerate(sums):
-            add(total, i * len(sums) + j)
-    with emitter.loop(n_rows - n_rounds * len(sums)) as i:
-        add(sums[0], n_rows - 1 - i)
-    total, *others = [one.get() for one in sums]
-    for one in others:
-        total = total + one
-    emitter.store(total, target)
-
-
 @vector_function
 def decibels(emitter, rows, n_rows, scale, peaks):
     """Turn vectors into decibels in place, and write each lane's largest; NaN counts as that.
@@ -177,7 +85,7 @@ def decibels(emitter, rows, n_rows, scale, peaks):
         return emitter.select(emitter.compare("<=", x, smallest), least, logarithm(x))
 
     def turn(n, logarithm):
-        with emitter.loop(n) as i:
+        for i in emitter.loop(n):
             place = rows + i * emitter.bytes
             x = emitter.larger(smallest, emitter.load(place))  # x if it is NaN
             result = decibel(x, logarithm)
@@ -223,11 +131,11 @@ def _exponent_and_log(emitter, x):
     mantissa = emitter.from_bits(emitter.mask(shifted, (1 << bits) - 1) + pattern)
     f = mantissa - 1.0
     if emitter.itemsize == 4:
-        p = _polynomial(emitter, COEFFICIENTS_32, f)
+        p = _polynomial(emitter, LOGARITHM_32, f)
         return exponent, f + f * f * (p * f - 0.5)
     s = f / (f + 2.0)
     square = s * s
-    p = _polynomial(emitter, COEFFICIENTS_64, square)
+    p = _polynomial(emitter, LOGARITHM_64, square)
     return exponent, f - s * (f - square * p)
 
 

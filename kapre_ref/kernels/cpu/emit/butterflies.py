@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from kapre_ref._roots import cos_sin_of_turns
-from kapre_ref.kernels.cpu.vector import Value
+from kapre_ref.kernels.cpu.emit.language import Value
 
 
 class Complex(NamedTuple):

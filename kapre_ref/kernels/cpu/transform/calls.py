@@ -7,13 +7,13 @@ import numpy as np
 
 from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.decibel import limit_decibels
-from kapre_ref.kernels.cpu.fft_plan import tables_of
-from kapre_ref.kernels.cpu.jit import Addresses
-from kapre_ref.kernels.cpu.memory import working_dtype
-from kapre_ref.kernels.cpu.pool import run_slices
-from kapre_ref.kernels.cpu.scratch import scratch_address
-from kapre_ref.kernels.cpu.strided import assign
-from kapre_ref.kernels.cpu.transform import (
+from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes
+from kapre_ref.kernels.cpu.runtime.jit import Addresses
+from kapre_ref.kernels.cpu.runtime.memory import working_dtype
+from kapre_ref.kernels.cpu.runtime.pool import run_slices
+from kapre_ref.kernels.cpu.runtime.scratch import scratch_address
+from kapre_ref.kernels.cpu.runtime.strided import assign
+from kapre_ref.kernels.cpu.transform.forward import (
     BANDS,
     MAGNITUDES,
     POLAR,
@@ -21,7 +21,7 @@ from kapre_ref.kernels.cpu.transform import (
     Job,
     write_spectra,
 )
-from kapre_ref.kernels.cpu.vector import n_lanes
+from kapre_ref.kernels.cpu.transform.plan import tables_of
 
 __all__ = ["BANDS", "MAGNITUDES", "POLAR", "SPECTRUM", "fill"]
 

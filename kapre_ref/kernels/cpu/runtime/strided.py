@@ -3,14 +3,11 @@
 from functools import lru_cache
 
 import numpy as np
-from numba.core import config
 
 from kapre_ref._parts import parts_of
-from kapre_ref.kernels.cpu.gather import copy_numbers
-from kapre_ref.kernels.cpu.jit import Addresses, address_kernel, as_input, kernel
-from kapre_ref.kernels.cpu.scratch import scratch_array
-from kapre_ref.kernels.cpu.transpose import joined
-from kapre_ref.kernels.cpu.vector import vector_function
+from kapre_ref.kernels.cpu.emit.copies import copy_numbers, copy_run, gather_run
+from kapre_ref.kernels.cpu.runtime.jit import Addresses, address_kernel, as_input, kernel
+from kapre_ref.kernels.cpu.runtime.scratch import scratch_array
 
 # Bits are moved as floating-point numbers of the same size; complex128 is two of them.
 _UNITS = {4: np.float32(1), 8: np.float64(1), 16: np.float64(1)}
@@ -56,10 +53,7 @@ def assign(target, source):
 
 
 def _assign(target, source):
-    if config.DISABLE_JIT:
-        with np.errstate(all="ignore"):
-            target[...] = source
-    elif source.dtype == target.dtype:
+    if source.dtype == target.dtype:
         _move(target, source)
     elif (source.dtype, target.dtype) == (np.float16, np.float32):
         bits = source.view(np.uint16)
@@ -129,33 +123,6 @@ def _copy(unit, item, shape, source, source_strides, target, target_strides):
                     gather_run(unit, from_here, a[3], to_here, shape[3])
                 else:
                     copy_numbers(unit, from_here, a[3], to_here, b[3], shape[3])
-
-
-@vector_function
-def copy_run(emitter, source, target, n):
-    """Copy numbers that follow each other."""
-    n_vectors = n // emitter.lanes
-    with emitter.loop(n_vectors) as i:
-        emitter.store(emitter.load(source + i * emitter.bytes), target + i * emitter.bytes)
-    done = n_vectors * emitter.lanes
-    with emitter.loop(n - done) as i:
-        at = (done + i) * emitter.itemsize
-        emitter.store(emitter.load_number(source + at), target + at)
-
-
-@vector_function
-def gather_run(emitter, source, stride, target, n):
-    """Bring numbers together from places `stride` bytes apart, 16 bytes at a store."""
-    size = 16 // emitter.itemsize
-    n_groups = n // size
-    with emitter.loop(n_groups) as i:
-        place = source + i * (stride * size)
-        numbers = [emitter.load_part(place + stride * j, 1) for j in range(size)]
-        emitter.store(joined(emitter, numbers), target + i * 16)
-    done = n_groups * size
-    with emitter.loop(n - done) as i:
-        number = emitter.load_number(source + (done + i) * stride)
-        emitter.store(number, target + (done + i) * emitter.itemsize)
 
 
 @kernel

@@ -4,15 +4,15 @@ Numbers stand in the rows where they do there, but of bins that are real the hal
 others is doubled for its mirror image. Samples come out times N / 2, which the window makes good.
 """
 
-from kapre_ref.kernels.cpu.bins import LAST_RADICES
-from kapre_ref.kernels.cpu.butterflies import (
+from kapre_ref.kernels.cpu.emit.bins import LAST_RADICES
+from kapre_ref.kernels.cpu.emit.butterflies import (
     Complex,
     dft,
     idft_half_a_bin_up,
     idft_to_real,
 )
-from kapre_ref.kernels.cpu.passes import FIRST_RADICES, RADICES, load_factor
-from kapre_ref.kernels.cpu.vector import vector_function, vector_functions
+from kapre_ref.kernels.cpu.emit.intrinsics import vector_function, vector_functions
+from kapre_ref.kernels.cpu.emit.passes import FIRST_RADICES, RADICES, load_factor
 
 
 @vector_functions(LAST_RADICES)
@@ -33,13 +33,13 @@ def undo_last_pass(emitter, radix, spectrum, rows, n, twiddles):
 def undo_inner_pass(emitter, radix, rows, n_blocks, n, twiddles):
     """Part `n_blocks` transforms, which lie one after the other, into `radix` of `n` rows each."""
     size = n * radix
-    with emitter.loop(n_blocks) as block:
+    for block in emitter.loop(n_blocks):
         start = rows + block * (size * emitter.bytes)
 
-        def load_row(number):
+        def load_row(number, start=start):
             return emitter.load(start + number * emitter.bytes)
 
-        def load(number):
+        def load(number, load_row=load_row):
             return Complex(load_row(number), load_row(size - number))
 
         undo_merge(emitter, radix, load, load_row, n, twiddles, start)
@@ -52,7 +52,7 @@ def undo_first_pass(emitter, radix, rows, n, ahead):
     Meanwhile `ahead`, the next block's spectra, comes into cache: memory has time to deliver it
     while this block is computed.
     """
-    with emitter.loop(n) as i:
+    for i in emitter.loop(n):
         places = [rows + (i * radix + j) * emitter.bytes for j in range(radix)]
         x = [emitter.load(place) for place in places]
         for j in range(radix):
@@ -82,7 +82,7 @@ def undo_merge(emitter, radix, load, load_real, n, twiddles, rows):
     for j, x in enumerate(idft_to_real(bins, radix)):
         store(x, j, zero)
 
-    with emitter.loop((n - 1) // 2) as i:
+    for i in emitter.loop((n - 1) // 2):
         k = i + 1
         bins = []
         for q in range(radix):
@@ -100,7 +100,7 @@ def undo_merge(emitter, radix, load, load_real, n, twiddles, rows):
             if j < radix - j:
                 store_complex(y[j] * w, radix - j, k)
 
-    with emitter.loop(middle * 2 - n + 1):  # once if there is a bin n / 2
+    for _ in emitter.loop(middle * 2 - n + 1):  # once if there is a bin n / 2
         bins = [load(n * q + middle) for q in range(radix // 2)]
         if radix % 2:
             bins.append(load_real(n * (radix // 2) + middle))
@@ -168,16 +168,16 @@ def _add_terms(emitter, rows, order, window, hop, n_terms, n, pieces, ahead, add
     """Call `add` with each plane's sum of terms, and `put` with what is the last plane's first."""
     zero = emitter.constant(0)
     n_planes = (n_terms + (emitter.lanes - 1)) // emitter.lanes
-    with emitter.loop(n) as m:
+    for m in emitter.loop(n):
         place = pieces + m * emitter.bytes
         emitter.prefetch(ahead + m * emitter.bytes)
         over = emitter.variable(zero)
         # As many terms at a time as there are lanes reach the next plane, and no further.
-        with emitter.loop(n_planes) as plane:
+        for plane in emitter.loop(n_planes):
             first = plane * emitter.lanes
             count = emitter.minimum(n_terms - first, emitter.lanes)
             low, high = emitter.variable(zero), emitter.variable(zero)
-            with emitter.loop(count) as i:
+            for i in emitter.loop(count):
                 sample = (first + count - i - 1) * hop + m
                 term = _windowed(emitter, rows, order, window, sample)
                 high.set(_moved(emitter, low.get(), high.get()))
@@ -191,7 +191,7 @@ def _add_terms(emitter, rows, order, window, hop, n_terms, n, pieces, ahead, add
 def add_four_overlapping(emitter, rows, order, window, hop, n, pieces, plane_bytes, ahead):
     """Do the same for four terms, the usual number: without loops over them, nor sums of zeros."""
     zero = emitter.constant(0)
-    with emitter.loop(n) as m:
+    for m in emitter.loop(n):
         place = pieces + m * emitter.bytes
         emitter.prefetch(ahead + m * emitter.bytes)
         low, high = _windowed(emitter, rows, order, window, hop * 3 + m), zero

@@ -12,14 +12,14 @@ In the later half of the parts, j stands for j - R (samples count in a circle): 
 w^j are the conjugates of others, and half as many are loaded. Loads are what the passes wait for.
 """
 
-from kapre_ref.kernels.cpu.butterflies import (
+from kapre_ref.kernels.cpu.emit.butterflies import (
     Complex,
     dft,
     dft_half_a_bin_up,
     dft_of_real,
     dft_of_weighted,
 )
-from kapre_ref.kernels.cpu.vector import vector_functions
+from kapre_ref.kernels.cpu.emit.intrinsics import vector_functions
 
 RADICES = (8, 7, 5, 4, 3, 2)  # 16 complex vectors need more registers than there are
 FIRST_RADICES = (16, 13, 11, *RADICES)  # of real ones
@@ -34,7 +34,7 @@ def first_pass(emitter, radix, samples, offsets, window, target, n, ahead, step)
     Meanwhile the samples of the next block come into cache, from `ahead` on, `step` bytes at a
     time: memory has time to deliver them while this block is computed.
     """
-    with emitter.loop(n) as i:
+    for i in emitter.loop(n):
         values, weights = [], []
         for j in range(radix):
             index = i * radix + j
@@ -49,10 +49,10 @@ def first_pass(emitter, radix, samples, offsets, window, target, n, ahead, step)
 def inner_pass(emitter, radix, rows, n_blocks, n, twiddles):
     """Merge transforms of `n` rows, `n_blocks` times `radix`, which lie one after the other."""
     size = n * radix
-    with emitter.loop(n_blocks) as block:
+    for block in emitter.loop(n_blocks):
         start = rows + block * (size * emitter.bytes)
 
-        def store(bins):
+        def store(bins, start=start):
             store_bins(emitter, bins, start, size)
 
         merge(emitter, radix, start, n, twiddles, store)
@@ -71,7 +71,7 @@ def merge(emitter, radix, rows, n, twiddles, use):
     bins = dft_of_real([load(j, 0) for j in each])
     use([(n * q, z) for q, z in enumerate(bins)])
 
-    with emitter.loop((n - 1) // 2) as i:
+    for i in emitter.loop((n - 1) // 2):
         k = i + 1
         y = [Complex(load(j, k), load(j, n - k)) for j in each]
         for j in range(1, radix // 2 + 1):
@@ -89,7 +89,7 @@ def merge(emitter, radix, rows, n, twiddles, use):
         use(bins)
 
     middle = n // 2
-    with emitter.loop(middle * 2 - n + 1):  # once if there is a bin n / 2, which is real
+    for _ in emitter.loop(middle * 2 - n + 1):  # once if there is a bin n / 2, which is real
         y = [load(j, middle) for j in each]
         bins = dft_half_a_bin_up([-a if 2 * j > radix else a for j, a in enumerate(y)])
         use([(n * q + middle, z) for q, z in enumerate(bins)])

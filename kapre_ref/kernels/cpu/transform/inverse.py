@@ -9,15 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from kapre_ref._kept import kept
-from kapre_ref.kernels.cpu.fft_plan import (
-    factorize,
-    packed,
-    pass_twiddles,
-    places,
-    samples_of_rows,
-)
-from kapre_ref.kernels.cpu.gather import copy_numbers, fill_zeros, transpose_pieces
-from kapre_ref.kernels.cpu.inverse_passes import (
+from kapre_ref.kernels.cpu.emit.copies import copy_numbers, fill_zeros
+from kapre_ref.kernels.cpu.emit.gather import transpose_pieces
+from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes, vector_bytes
+from kapre_ref.kernels.cpu.emit.inverse_passes import (
     add_four_overlapping,
     add_many_overlapping,
     add_overlapping,
@@ -25,12 +20,18 @@ from kapre_ref.kernels.cpu.inverse_passes import (
     undo_inner_pass,
     undo_last_pass,
 )
-from kapre_ref.kernels.cpu.jit import Addresses, address_kernel, inlined
-from kapre_ref.kernels.cpu.output import STRIP_TILES
-from kapre_ref.kernels.cpu.pool import run_slices
-from kapre_ref.kernels.cpu.scratch import scratch_address
-from kapre_ref.kernels.cpu.transform import write_rows
-from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
+from kapre_ref.kernels.cpu.emit.output import STRIP_TILES
+from kapre_ref.kernels.cpu.runtime.jit import Addresses, address_kernel, inlined
+from kapre_ref.kernels.cpu.runtime.pool import run_slices
+from kapre_ref.kernels.cpu.runtime.scratch import scratch_address
+from kapre_ref.kernels.cpu.transform.forward import write_rows
+from kapre_ref.kernels.cpu.transform.plan import (
+    factorize,
+    packed,
+    pass_twiddles,
+    places,
+    samples_of_rows,
+)
 
 _MANY = 16  # planes of terms, whose rounding errors are summed too if there are more
 _STEP_SECONDS = 6e-11  # for each sample of a frame and halving of the transform

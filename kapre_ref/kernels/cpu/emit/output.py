@@ -1,7 +1,7 @@
 """The way out: vectors of one value of each frame become rows of one frame each."""
 
-from kapre_ref.kernels.cpu.transpose import group_size, load_transposed
-from kapre_ref.kernels.cpu.vector import vector_function
+from kapre_ref.kernels.cpu.emit.intrinsics import vector_function
+from kapre_ref.kernels.cpu.emit.transpose import group_size, load_transposed
 
 # Squares turned one after the other for the same few frames. Rows of the output may lie a multiple
 # of 4096 bytes apart, where the L1 cache has room for eight lines: so few are written at a time.
@@ -13,7 +13,7 @@ def turn_strip(emitter, values, n_tiles, target, row_bytes):
     """Transpose squares of vectors: value i of frame l goes to place i of row l."""
     size = group_size(emitter)
     for first in range(0, emitter.lanes, size):
-        with emitter.loop(n_tiles) as tile:
+        for tile in emitter.loop(n_tiles):
             square = values + tile * (emitter.lanes * emitter.bytes) + first * emitter.itemsize
             row = target + tile * emitter.bytes + row_bytes * first
             for i, vector in enumerate(load_transposed(emitter, square, emitter.bytes)):
@@ -25,9 +25,9 @@ def copy_rows(emitter, strip, strip_row_bytes, n_frames, n_values, target, row_b
     """Copy the first `n_values` of each row of a strip to rows of contiguous output."""
     n_vectors = n_values // emitter.lanes
     rest = n_values - n_vectors * emitter.lanes
-    with emitter.loop(n_frames) as frame:
+    for frame in emitter.loop(n_frames):
         source, place = strip + frame * strip_row_bytes, target + frame * row_bytes
-        with emitter.loop(n_vectors) as i:
+        for i in emitter.loop(n_vectors):
             emitter.store(emitter.load(source + i * emitter.bytes), place + i * emitter.bytes)
         tail = n_vectors * emitter.bytes
         emitter.store_first(emitter.load(source + tail), place + tail, rest)

@@ -1,6 +1,6 @@
 """Sums of numbers that lie side by side, of any length, whose rounding errors do not add up."""
 
-from kapre_ref.kernels.cpu.vector import vector_functions
+from kapre_ref.kernels.cpu.emit.intrinsics import vector_functions
 
 TERMS, SQUARES = 1, 2  # what is summed
 _SUMS, _ROUNDS = 8, 16  # vectors of partial sums, and numbers that each lane of them adds up
@@ -28,7 +28,8 @@ class SumsInPairs:
     def add(self, number, vectors):
         """Add the part of a number, from 0 on."""
         totals = [self._emitter.variable(x) for x in vectors]
-        with self._emitter.loop(self._emitter.trailing_zeros(number + 1)):  # sums of as many parts
+        n_equal = self._emitter.trailing_zeros(number + 1)  # sums of 1, 2, 4 ... parts
+        for _ in self._emitter.loop(n_equal):
             self._pop(totals)
         for total, offset in zip(totals, self._offsets, strict=True):
             self._emitter.store(total.get(), self._top.get() + offset)
@@ -37,7 +38,7 @@ class SumsInPairs:
     def total(self, vectors):
         """Return the sum of all parts and of as many vectors more."""
         totals = [self._emitter.variable(x) for x in vectors]
-        with self._emitter.loop((self._top.get() - self._stack) // self._size):
+        for _ in self._emitter.loop((self._top.get() - self._stack) // self._size):
             self._pop(totals)
         return [total.get() for total in totals]
 
@@ -57,7 +58,7 @@ def sum_pairwise(emitter, power, source, n, target):
     n_vectors = n // emitter.lanes
     n_rounds = n_vectors // _SUMS
     blocks = SumsInPairs(emitter)
-    with emitter.loop((n_rounds + (_ROUNDS - 1)) // _ROUNDS) as i:
+    for i in emitter.loop((n_rounds + (_ROUNDS - 1)) // _ROUNDS):
         first = i * _ROUNDS
         place = source + first * (_SUMS * emitter.bytes)
         n_here = emitter.minimum(n_rounds - first, _ROUNDS)
@@ -65,11 +66,11 @@ def sum_pairwise(emitter, power, source, n, target):
 
     rest = emitter.variable(emitter.constant(0))
     n_done = n_rounds * _SUMS
-    with emitter.loop(n_vectors - n_done) as i:
+    for i in emitter.loop(n_vectors - n_done):
         x = emitter.load(source + (n_done + i) * emitter.bytes)
         rest.set(_add(emitter, power, x, rest.get()))
     count = n - n_vectors * emitter.lanes
-    with emitter.loop(emitter.minimum(count, 1)):
+    for _ in emitter.loop(emitter.minimum(count, 1)):
         x = emitter.load_first(source + n_vectors * emitter.bytes, count)
         rest.set(_add(emitter, power, x, rest.get()))
     (total,) = blocks.total([rest.get()])
@@ -78,7 +79,7 @@ def sum_pairwise(emitter, power, source, n, target):
 
 def _sum_block(emitter, power, place, n_rounds):
     sums = [emitter.variable(emitter.constant(0)) for _ in range(_SUMS)]
-    with emitter.loop(n_rounds) as i:
+    for i in emitter.loop(n_rounds):
         for j, total in enumerate(sums):
             x = emitter.load(place + (i * _SUMS + j) * emitter.bytes)
             total.set(_add(emitter, power, x, total.get()))

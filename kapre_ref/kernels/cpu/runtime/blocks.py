@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from kapre_ref.kernels.cpu.jit import as_input
-from kapre_ref.kernels.cpu.pool import run_slices
-from kapre_ref.kernels.cpu.scratch import scratch_array
-from kapre_ref.kernels.cpu.strided import assign, contiguous, is_plain
+from kapre_ref.kernels.cpu.runtime.jit import as_input
+from kapre_ref.kernels.cpu.runtime.pool import run_slices
+from kapre_ref.kernels.cpu.runtime.scratch import scratch_array
+from kapre_ref.kernels.cpu.runtime.strided import assign, contiguous, is_plain
 
 # Made contiguous at a time: few enough for a usual L2 cache, so many that Python does not count.
 _BLOCK_BYTES = 1 << 19

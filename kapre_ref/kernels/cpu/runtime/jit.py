@@ -10,7 +10,6 @@ at every level. Small shared formulas are `inlined`.
 
 import hashlib
 import os
-import pickle
 import sys
 from contextlib import suppress
 from functools import lru_cache, wraps
@@ -19,10 +18,21 @@ from pathlib import Path
 import llvmlite
 import numba
 import numpy as np
-from numba.core import caching, compiler, config
-from numba.core.compiler_lock import global_compiler_lock
-from numba.core.serialize import dumps
 
+from kapre_ref.kernels.cpu.numba_private import (
+    KernelCache,
+    cache_folder,
+    compiler_lock,
+    cpu_key,
+    is_compiler_off,
+    keep_in,
+    kernel_from_bytes,
+    kernel_to_bytes,
+    may_be_kept,
+)
+
+_CPU_KERNELS = Path(__file__).resolve().parents[1]
+_PACKAGE = __package__.removesuffix("runtime")
 _OPTIONS = {
     "nogil": True,  # kernels run side by side in threads
     "error_model": "numpy",  # division by zero gives inf or NaN, and no branch
@@ -78,13 +88,13 @@ class Addresses:
 
 
 def _kernel(function, options):
-    if config.DISABLE_JIT:
+    if is_compiler_off():
         return np.errstate(all="ignore")(function)  # as compiled code, which warns of nothing
     if function.__closure__ is not None:
         raise TypeError(f"{function.__qualname__} closes over variables, which no cache knows of")
     dispatcher = numba.njit(**options)(function)
-    if function.__module__.rpartition(".")[0] == __package__:  # of the others no source is known
-        dispatcher._cache = _KernelCache(function)
+    if function.__module__.startswith(_PACKAGE):  # of the others no source is known
+        keep_in(dispatcher, _DiskCache(function))
     return dispatcher
 
 
@@ -100,7 +110,7 @@ def as_input(x):
     return view
 
 
-class _KernelCache(caching.NullCache):
+class _DiskCache(KernelCache):
     """Compiled code on disk, one file for each kernel and signature; it may fail, in silence.
 
     numba's own cache will not do: it raises where no folder is writable and where a file is cut
@@ -119,16 +129,15 @@ class _KernelCache(caching.NullCache):
             with suppress(Exception):  # whatever is wrong with a file, compiling is the answer
                 content = (folder / name).read_bytes()
                 if hashlib.sha256(content[32:]).digest() == content[:32]:
-                    parts = pickle.loads(content[32:])
-                    return compiler.CompileResult._rebuild(target_context, *parts)
+                    return kernel_from_bytes(content[32:], target_context)
         return None
 
     def save_overload(self, sig, data):
         """Save compiled code in the first folder that can be written, if there is one."""
-        if not _SOURCES or data.library.has_dynamic_globals or data.lifted:
+        if not (_SOURCES and may_be_kept(data)):
             return
         name = self._file_name(sig, data.codegen)
-        content = dumps(data._reduce())
+        content = kernel_to_bytes(data)
         content = hashlib.sha256(content).digest() + content
         for folder in _folders():
             with suppress(OSError):
@@ -144,7 +153,7 @@ class _KernelCache(caching.NullCache):
 
     def _file_name(self, sig, codegen):
         versions = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__)
-        key = repr((str(sig), codegen.magic_tuple(), versions, np.__version__))  # magic: the CPU
+        key = repr((str(sig), cpu_key(codegen), versions, np.__version__))
         digest = hashlib.sha256(key.encode()).hexdigest()[:16]
         return f"{self._name}-{_SOURCES}-{digest}.kernel"
 
@@ -168,7 +177,7 @@ def _folders():
     Beside an installed package comes last: what an installer has not put there it does not take
     away, and the folders that stay would be imported as an empty package.
     """
-    package = Path(__file__).resolve().parent
+    package = _CPU_KERNELS
     mine = f"kapre_ref-{hashlib.sha256(bytes(package)).hexdigest()[:16]}"
     folders = [package / "__pycache__"]
     with suppress(RuntimeError):  # a user without a home
@@ -176,13 +185,13 @@ def _folders():
         folders.append((Path(user) if user else Path.home() / ".cache") / mine)
     if {"site-packages", "dist-packages"} & set(package.parts):
         folders.reverse()
-    if config.CACHE_DIR:
-        folders.insert(0, Path(config.CACHE_DIR) / mine)
+    if cache_folder():
+        folders.insert(0, Path(cache_folder()) / mine)
     return folders
 
 
 def _digest_of_sources():
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    sources = sorted(_CPU_KERNELS.rglob("*.py"))
     return sources and hashlib.sha256(b"".join(map(Path.read_bytes, sources))).hexdigest()[:16]
 
 
@@ -193,7 +202,7 @@ _SOURCES = _digest_of_sources()
 if hasattr(os, "register_at_fork"):
     # A child forked while another thread compiles would wait for ever for numba's lock.
     os.register_at_fork(
-        before=global_compiler_lock.acquire,
-        after_in_parent=global_compiler_lock.release,
-        after_in_child=global_compiler_lock.release,
+        before=compiler_lock.acquire,
+        after_in_parent=compiler_lock.release,
+        after_in_child=compiler_lock.release,
     )

@@ -29,7 +29,7 @@ def load_transposed(emitter, row, row_bytes):
 def joined(emitter, parts):
     """Put vectors of equal lengths one after the other, as many as a power of two."""
     while len(parts) > 1:
-        n = 2 * parts[0].llvm.type.count
+        n = 2 * emitter.n_lanes_of(parts[0])
         pairs = zip(parts[::2], parts[1::2], strict=True)
         parts = [emitter.shuffle(a, b, range(n)) for a, b in pairs]
     return parts[0]

@@ -7,14 +7,14 @@ rows side by side and the others one by one, so a frame's bits depend on its pla
 import numpy as np
 
 from kapre_ref._kept import kept
-from kapre_ref.kernels.cpu.bands import band_sums
+from kapre_ref.kernels.cpu.bands import band_product
 from kapre_ref.kernels.cpu.decibel import limit_decibels, unlimited_decibels
-from kapre_ref.kernels.cpu.jit import as_input, kernel
-from kapre_ref.kernels.cpu.memory import working_dtype
 from kapre_ref.kernels.cpu.polar import magnitude, phase
-from kapre_ref.kernels.cpu.pool import run_slices
-from kapre_ref.kernels.cpu.scratch import scratch_array
-from kapre_ref.kernels.cpu.strided import assign, contiguous, is_plain
+from kapre_ref.kernels.cpu.runtime.jit import as_input, kernel
+from kapre_ref.kernels.cpu.runtime.memory import working_dtype
+from kapre_ref.kernels.cpu.runtime.pool import run_slices
+from kapre_ref.kernels.cpu.runtime.scratch import scratch_array
+from kapre_ref.kernels.cpu.runtime.strided import assign, contiguous, is_plain
 
 _BLOCK_BYTES = 1 << 18  # of samples: they and their spectra have room in the L2 cache
 _FEW_BYTES = 1 << 22  # of few frames: more of them than fit into that cache, for SciPy's vectors
@@ -61,12 +61,12 @@ def filterbank_spectrogram(signals, plan, scale, out):
     """Sum the bins of each band of each block's magnitudes."""
     if not out.size:  # then nothing is made for frames that do not exist
         return
-    sum_bands = _band_sums(plan, working_dtype(out.dtype))
+    multiply = _band_product(plan, working_dtype(out.dtype))
 
     def compute(spectra, bands):
         magnitudes = scratch_array("magnitudes", spectra.shape, bands.dtype)
         magnitude(spectra, magnitudes)
-        sum_bands(magnitudes, bands)
+        multiply(magnitudes, bands)
 
     _fill(signals, plan, scale, out, compute)
 
@@ -283,5 +283,5 @@ def _window(plan, dtype):
 
 
 @kept
-def _band_sums(plan, dtype):
-    return band_sums(plan.make_bands(dtype), dtype)
+def _band_product(plan, dtype):
+    return band_product(plan.make_bands(dtype), dtype)

@@ -1,8 +1,8 @@
 """The last pass: bins of the spectrum, or their magnitudes, written as they are made."""
 
-from kapre_ref.kernels.cpu.butterflies import Complex
-from kapre_ref.kernels.cpu.passes import RADICES, merge
-from kapre_ref.kernels.cpu.vector import vector_function, vector_functions
+from kapre_ref.kernels.cpu.emit.butterflies import Complex
+from kapre_ref.kernels.cpu.emit.intrinsics import vector_function, vector_functions
+from kapre_ref.kernels.cpu.emit.passes import RADICES, merge
 
 LAST_RADICES = (*RADICES, 1)  # 1 if the first pass has done all
 

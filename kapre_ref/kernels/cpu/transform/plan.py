@@ -1,17 +1,26 @@
 """Tables of a transform: radices, twiddle factors, and where everything stands in memory."""
 
+import os
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba.core import config
 
 from kapre_ref._kept import kept
 from kapre_ref._roots import cos_sin_of_turns
-from kapre_ref.kernels.cpu.jit import Addresses
-from kapre_ref.kernels.cpu.output import STRIP_TILES
-from kapre_ref.kernels.cpu.vector import n_lanes, vector_bytes
+from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes, vector_bytes
+from kapre_ref.kernels.cpu.emit.output import STRIP_TILES
+from kapre_ref.kernels.cpu.runtime.jit import Addresses
 
+
+def _scipy_is_asked_for():
+    choice = os.environ.get("KAPRE_REF_FFT") or "own"
+    if choice not in ("own", "scipy"):
+        raise ValueError(f"KAPRE_REF_FFT must be 'own' or 'scipy', got {choice!r}")
+    return choice == "scipy"
+
+
+_SCIPY_SERVES_ALL = _scipy_is_asked_for()
 # Beyond, a block's scratch memory would exceed 16 MB.
 MAX_N_FFT = 32768
 
@@ -87,9 +96,9 @@ def factorize(n):
 def is_served(n_fft):
     """Tell whether the vector transform serves a size; SciPy serves the others.
 
-    Without a compiler (NUMBA_DISABLE_JIT=1) SciPy serves all: there are no vectors to emit.
+    With KAPRE_REF_FFT=scipy, SciPy serves all: to compare, and for those who distrust ours.
     """
-    return not config.DISABLE_JIT and n_fft <= MAX_N_FFT and factorize(n_fft) is not None
+    return not _SCIPY_SERVES_ALL and n_fft <= MAX_N_FFT and factorize(n_fft) is not None
 
 
 def unit_roots(numerators, denominator, dtype):

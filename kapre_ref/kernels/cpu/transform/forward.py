@@ -2,29 +2,29 @@
 
 from typing import NamedTuple
 
-from kapre_ref.kernels.cpu.bins import (
+from kapre_ref.kernels.cpu.bands import sum_bands_in_lanes
+from kapre_ref.kernels.cpu.emit.bands import any_is_long
+from kapre_ref.kernels.cpu.emit.bins import (
     is_extreme,
     last_pass_to_magnitudes,
     last_pass_to_spectrum,
     start_peaks,
 )
-from kapre_ref.kernels.cpu.epilogues import (
-    any_is_long,
-    decibels,
-    sum_bands,
-    to_polar,
-    to_scaled_magnitudes,
-)
-from kapre_ref.kernels.cpu.gather import (
+from kapre_ref.kernels.cpu.emit.copies import (
     copy_numbers,
     fill_zeros,
     join_channel,
     part_channel,
-    transpose_pieces,
 )
-from kapre_ref.kernels.cpu.jit import address_kernel, inlined
-from kapre_ref.kernels.cpu.output import STRIP_TILES, copy_rows, turn_strip
-from kapre_ref.kernels.cpu.passes import first_pass, inner_pass
+from kapre_ref.kernels.cpu.emit.epilogues import (
+    decibels,
+    to_polar,
+    to_scaled_magnitudes,
+)
+from kapre_ref.kernels.cpu.emit.gather import transpose_pieces
+from kapre_ref.kernels.cpu.emit.output import STRIP_TILES, copy_rows, turn_strip
+from kapre_ref.kernels.cpu.emit.passes import first_pass, inner_pass
+from kapre_ref.kernels.cpu.runtime.jit import address_kernel, inlined
 
 MAGNITUDES, SPECTRUM, BANDS, POLAR = range(4)
 
@@ -84,7 +84,9 @@ def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block
         if job.result == POLAR:
             turn_to_polar(unit, lanes, item, plan, scratch)
         elif job.result == BANDS:
-            sum_bands(unit, are_long, rows, plan.bands, plan.band_weights, plan.n_bands, bands)
+            sum_bands_in_lanes(
+                unit, are_long, rows, plan.bands, plan.band_weights, plan.n_bands, bands
+            )
             finished, n_values = bands, plan.n_bands
         if job.scale:
             of_channel = (batch * job.n_channels + channel) * blocks_of_channel

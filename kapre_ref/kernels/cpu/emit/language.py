@@ -1,0 +1,80 @@
+"""The language of the functions in this wing: values, and the instructions that every emitter has.
+
+A function written in it takes an `emitter` and values, and says what is to be done by calling the
+emitter's methods. `llvm.LlvmEmitter` writes the instructions down for the compiler;
+`lanes.LaneEmitter` carries them out at once on NumPy arrays.
+"""
+
+from typing import Any, NamedTuple
+
+
+class Value(NamedTuple):
+    """A vector, a number or an address, with Python's operators; `raw` is known to its emitter."""
+
+    emitter: "Emitter"
+    raw: Any
+
+    def __add__(self, other):
+        """Add."""
+        return self.emitter.operate("add", self, other)
+
+    def __sub__(self, other):
+        """Subtract."""
+        return self.emitter.operate("sub", self, other)
+
+    def __mul__(self, other):
+        """Multiply."""
+        return self.emitter.operate("mul", self, other)
+
+    def __truediv__(self, other):
+        """Divide floating-point numbers."""
+        return self.emitter.operate("div", self, other)
+
+    def __floordiv__(self, other):
+        """Divide integers that are not negative."""
+        return self.emitter.operate("udiv", self, other)
+
+    def __neg__(self):
+        """Change the sign of a floating-point number."""
+        return self.emitter.negate(self)
+
+
+class Emitter:
+    """What both emitters share: instructions that are made of others.
+
+    `bytes` is the size of a vector, `itemsize` that of one of its numbers, `lanes` how many those
+    are. `value(x, like)` makes a Python number a value of the type of `like`.
+    """
+
+    bytes: int
+    itemsize: int
+    lanes: int
+
+    @property
+    def has_estimate(self):
+        """Whether there is an estimate of inverse square roots: AVX-512 has one."""
+        return self.bytes == 64
+
+    def multiply_add(self, a, b, c):
+        """Return a * b + c, in one instruction if there is one, even if a * b is used again."""
+        return self.call("fmuladd", a, self.value(b, a), c)
+
+    def larger(self, a, b):
+        """Return the larger of floating-point numbers, `b` if `a` is NaN; one instruction."""
+        return self.select(self.compare(">", a, b), a, b)
+
+    def beyond_multiple(self, address):
+        """Return how many bytes an address lies after a multiple of a vector's size."""
+        return self.mask(address, self.bytes - 1)
+
+    def broadcast(self, address):
+        """Load one number into all lanes."""
+        return self.spread(self.load_number(address))
+
+    def sum_of_lanes(self, x):
+        """Return the sum of a vector's lanes, as a number: in halves, halves of these and so on."""
+        n = self.lanes
+        while n > 1:
+            n //= 2
+            x = self.shuffle(x, x, range(n)) + self.shuffle(x, x, range(n, 2 * n))
+        return self.first_lane(x)

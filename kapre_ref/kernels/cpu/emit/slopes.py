@@ -1,0 +1,126 @@
+"""Slopes of groups of frames: weighted differences of the frames around each."""
+
+from kapre_ref.kernels.cpu.emit.intrinsics import vector_functions
+from kapre_ref.kernels.cpu.emit.sums import SumsInPairs
+
+CHAIN = 32  # terms that are added one after the other; the sums of chains are added in pairs
+
+
+AT_ONCE = 8  # frames; what they are summed from fills the registers of AVX-512
+
+
+STREAMED_TERMS = (1, 2, 3, 4)  # with so few, loading all of them for every frame is cheap
+
+
+@vector_functions((AT_ONCE, 1))
+def sum_slopes(emitter, n_at_once, source, width, n_groups, n_terms, weights, target):
+    """Write the slopes of groups of frames whose windows lie inside; windows are short.
+
+    The frames n before those of a group are the ones n - 1 before them but for the first, and those
+    after them likewise: so a term takes two loads for all of the group.
+    """
+
+    def sum_vectors(at, load):
+        return _sum_chain(_Window(emitter, n_at_once, at, load, width), weights, 0, n_terms)
+
+    _for_groups(emitter, n_at_once, source, width, n_groups, n_terms, target, sum_vectors)
+
+
+@vector_functions((AT_ONCE, 1))
+def sum_long_slopes(emitter, n_at_once, source, width, n_groups, n_terms, weights, target):
+    """Write the slopes of groups of frames whose windows lie inside, and are long.
+
+    The sums of chains are added in pairs, so that their rounding errors do not add up.
+    """
+    sums = SumsInPairs(emitter, n_at_once)
+
+    def sum_vectors(at, load):
+        window = _Window(emitter, n_at_once, at, load, width)
+        sums.clear()
+        for chain in emitter.loop((n_terms + (CHAIN - 1)) // CHAIN):
+            first = chain * CHAIN
+            n = emitter.minimum(n_terms - first, CHAIN)
+            sums.add(chain, _sum_chain(window, weights, first, n))
+        return sums.total([emitter.constant(0)] * n_at_once)
+
+    _for_groups(emitter, n_at_once, source, width, n_groups, n_terms, target, sum_vectors)
+
+
+class _Window:
+    """The frames equally far before and after those of a group, as vectors."""
+
+    def __init__(self, emitter, n_at_once, at, load, width):
+        self.emitter, self._at, self._load = emitter, at, load
+        self._row_bytes = width * emitter.itemsize
+        frames = [load(at + self._row_bytes * i) for i in range(n_at_once)]
+        self.nothing = [x * 0.0 for x in frames]  # NaN of what is not finite, which counts
+        self._before = [emitter.variable(x) for x in frames]
+        self._after = [emitter.variable(x) for x in frames]
+
+    def widen(self, n):
+        """Return the frames n before and those n after; they were n - 1 before and after."""
+        before, after = ([x.get() for x in side] for side in (self._before, self._after))
+        n_last = n + (len(before) - 1)
+        before = [self._load(self._at - self._row_bytes * n), *before[:-1]]
+        after = [*after[1:], self._load(self._at + self._row_bytes * n_last)]
+        for variable, x in zip(self._before + self._after, before + after, strict=True):
+            variable.set(x)
+        return zip(before, after, strict=True)
+
+
+def _sum_chain(window, weights, first, n_terms):
+    emitter = window.emitter
+    totals = [emitter.variable(x) for x in window.nothing]
+    for i in emitter.loop(n_terms):
+        n = i + first + 1
+        weight = emitter.broadcast(weights + n * emitter.itemsize)
+        for (before, after), total in zip(window.widen(n), totals, strict=True):
+            total.set(emitter.multiply_add(after - before, weight, total.get()))
+    return [total.get() for total in totals]
+
+
+def _for_groups(emitter, n_at_once, source, width, n_groups, n_terms, target, sum_vectors):
+    """Store what `sum_vectors` returns for each vector of each group's frames."""
+    row_bytes = width * emitter.itemsize
+    n_vectors = width // emitter.lanes
+    rest = width - n_vectors * emitter.lanes
+    for group in emitter.loop(n_groups):
+        first = source + group * row_bytes * n_at_once
+        place = target + group * row_bytes * n_at_once
+        ahead = row_bytes * (n_terms + n_at_once)  # what the next group lacks
+        for i in emitter.loop(n_vectors):
+            at = first + i * emitter.bytes
+            for x in range(n_at_once):
+                emitter.prefetch(at + ahead + row_bytes * x)
+            for x, total in enumerate(sum_vectors(at, emitter.load)):
+                emitter.store(total, place + i * emitter.bytes + row_bytes * x)
+        for _ in emitter.loop(emitter.minimum(rest, 1)):
+            at = n_vectors * emitter.bytes
+            totals = sum_vectors(first + at, lambda address: emitter.load_first(address, rest))
+            for x, total in enumerate(totals):
+                emitter.store_first(total, place + at + row_bytes * x, rest)
+
+
+@vector_functions(STREAMED_TERMS)
+def stream_slopes(emitter, n_terms, source, row_bytes, n_frames, weights, target):
+    """Write slopes past the caches. The frames are one stretch of numbers, a vector or longer."""
+    n_bytes = n_frames * row_bytes
+
+    def sum_vector(at):
+        total = emitter.load(at) * 0.0
+        for n in range(1, 1 + n_terms):
+            difference = emitter.load(at + row_bytes * n) - emitter.load(at - row_bytes * n)
+            weight = emitter.broadcast(weights + n * emitter.itemsize)
+            total = emitter.multiply_add(difference, weight, total)
+        return total
+
+    # Not all of the first vector and of the last is streamed: both are also stored as they lie.
+    last = n_bytes - emitter.bytes
+    skipped = emitter.integer(emitter.bytes) - emitter.beyond_multiple(target)
+    emitter.store(sum_vector(source), target)
+    for i in emitter.loop((n_bytes - skipped) // emitter.bytes):
+        at = skipped + i * emitter.bytes
+        emitter.prefetch(source + at + row_bytes * (n_terms + 2))
+        emitter.stream(sum_vector(source + at), target + at)
+    emitter.store(sum_vector(source + last), target + last)
+    emitter.drain()

@@ -1,0 +1,68 @@
+"""All that we use of numba beyond what its documentation promises, each use in a function.
+
+A new version of numba may change any of it. `tests/test_numba_private.py` has a test for each
+function, which says what breaks without it.
+"""
+
+import pickle
+
+from numba.core import caching, compiler, config
+from numba.core.compiler_lock import global_compiler_lock as compiler_lock
+from numba.core.registry import cpu_target
+from numba.core.serialize import dumps
+
+__all__ = [
+    "KernelCache",
+    "cache_folder",
+    "compiler_lock",
+    "cpu_features",
+    "cpu_key",
+    "is_compiler_off",
+    "keep_in",
+    "kernel_from_bytes",
+    "kernel_to_bytes",
+    "may_be_kept",
+]
+
+# The base of a cache of compiled code: numba calls its `load_overload` and `save_overload`.
+KernelCache = caching.NullCache
+
+
+def is_compiler_off():
+    """Tell whether functions stay Python: NUMBA_DISABLE_JIT=1."""
+    return bool(config.DISABLE_JIT)
+
+
+def cache_folder():
+    """Return the folder that NUMBA_CACHE_DIR names, or an empty string."""
+    return config.CACHE_DIR
+
+
+def cpu_features():
+    """Return the features of the CPU that numba compiles for, as LLVM names them: '+avx512f'."""
+    return cpu_target.target_context.codegen().magic_tuple()[2].split(",")
+
+
+def cpu_key(codegen):
+    """Return what machine code depends on besides its source: the CPU and its features."""
+    return codegen.magic_tuple()
+
+
+def keep_in(dispatcher, cache):
+    """Let a compiled function look for its machine code in a cache, and save it there."""
+    dispatcher._cache = cache
+
+
+def may_be_kept(compiled):
+    """Tell whether machine code is good for another process: it holds no address of this one."""
+    return not (compiled.library.has_dynamic_globals or compiled.lifted)
+
+
+def kernel_to_bytes(compiled):
+    """Return machine code, and what numba knows of it, as bytes."""
+    return dumps(compiled._reduce())
+
+
+def kernel_from_bytes(content, target_context):
+    """Return what `kernel_to_bytes` was given, ready to be called."""
+    return compiler.CompileResult._rebuild(target_context, *pickle.loads(content))

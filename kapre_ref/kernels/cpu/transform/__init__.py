@@ -1,0 +1,1 @@
+"""The Fourier transform of frames, there and back: plans, compiled kernels, their calls."""

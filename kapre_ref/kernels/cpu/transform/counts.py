@@ -1,0 +1,100 @@
+"""Counts of what the passes of a transform do, made by carrying them out on NumPy lanes.
+
+`python -m kapre_ref.kernels.cpu.transform.counts` prints the table of this folder's README.
+"""
+
+from collections import Counter
+
+import numpy as np
+
+from kapre_ref.kernels.cpu.emit.bins import last_pass_to_magnitudes
+from kapre_ref.kernels.cpu.emit.lanes import LaneEmitter
+from kapre_ref.kernels.cpu.emit.passes import first_pass, inner_pass
+from kapre_ref.kernels.cpu.transform.plan import factorize, pass_twiddles, samples_of_rows
+
+SIZES = (400, 512, 2048)
+COLUMNS = ("additions", "products", "roots", "loads", "broadcasts", "stores")
+_KINDS = {"add": "additions", "sub": "additions", "mul": "products", "sqrt": "roots"}
+_DTYPE, _WIDTH = np.dtype(np.float32), 32
+
+
+class CountingEmitter(LaneEmitter):
+    """Counts the instructions on vectors that it carries out.
+
+    A product and the addition after it count as two, though most CPUs do them in one instruction.
+    """
+
+    def __init__(self, dtype, width):
+        super().__init__(dtype, width)
+        self.counts = Counter()
+
+    def operate(self, name, a, b):
+        """Count an addition or a product of vectors, but none of addresses."""
+        if not isinstance(a.raw, int):
+            self.counts[_KINDS.get(name, name)] += 1
+        return super().operate(name, a, b)
+
+    def call(self, name, *arguments):
+        """Count a function of vectors; a fused product and addition count as both."""
+        self.counts[_KINDS.get(name, name)] += name != "fmuladd"
+        return super().call(name, *arguments)
+
+    def load(self, address):
+        """Count a load of a vector."""
+        self.counts["loads"] += 1
+        return super().load(address)
+
+    def broadcast(self, address):
+        """Count a load of one number into all lanes."""
+        self.counts["broadcasts"] += 1
+        return super().broadcast(address)
+
+    def store(self, x, address):
+        """Count a store."""
+        self.counts["stores"] += 1
+        super().store(x, address)
+
+
+def counts_of(n_fft):
+    """Return a list of (pass, counts of a block of frames), in the order of the passes."""
+    radices = factorize(n_fft)
+    rows = np.zeros((n_fft, _WIDTH // _DTYPE.itemsize), _DTYPE)
+    offsets = (samples_of_rows(radices) * _WIDTH).astype(np.int32)
+    window, peak = np.ones(n_fft, _DTYPE), np.ones_like(rows[0])
+    places = rows.ctypes.data, offsets.ctypes.data, window.ctypes.data
+    twiddles = pass_twiddles(radices, _DTYPE)
+    n = radices[0]
+    first = _count(first_pass, n, *places, rows.ctypes.data, n_fft // n, rows.ctypes.data, 0)
+    passes = [(f"first, {n}", first)]
+    for radix, table in zip(radices[1:-1], twiddles, strict=False):
+        n_blocks = n_fft // (n * radix)
+        one = _count(inner_pass, radix, rows.ctypes.data, n_blocks, n, table.ctypes.data)
+        passes.append((f"inner, {radix}", one))
+        n *= radix
+    table, target = twiddles[-1].ctypes.data, rows.ctypes.data
+    last = (radices[-1], rows.ctypes.data, n, table, target, target, peak.ctypes.data)
+    passes.append((f"last, {radices[-1]}", _count(last_pass_to_magnitudes, *last)))
+    return passes
+
+
+def _count(function, *arguments):
+    emitter = CountingEmitter(_DTYPE, _WIDTH)
+    function.on_lanes(_DTYPE.type(1), *arguments, emitter=emitter)
+    return emitter.counts
+
+
+def table():
+    """Return the counts of all passes as a table in Markdown."""
+    lines = [
+        f"| `n_fft` | pass, radix | {' | '.join(COLUMNS)} |",
+        "| --- | --- |" + " --- |" * len(COLUMNS),
+    ]
+    for n_fft in SIZES:
+        for name, counts in counts_of(n_fft):
+            cells = " | ".join(str(counts[column]) for column in COLUMNS)
+            lines.append(f"| {n_fft} | {name} | {cells} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table())

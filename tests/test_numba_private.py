@@ -1,0 +1,111 @@
+"""What breaks without each of the things that numba does not document; see `numba_private`."""
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numba
+import numpy as np
+from numba.core.registry import cpu_target
+
+from kapre_ref.kernels.cpu import numba_private
+
+
+@numba.njit
+def _twice(x):
+    return x + x
+
+
+def _compiled(function):
+    assert function(21) == 42
+    return next(iter(function.overloads.values()))
+
+
+def _run(code, **variables):
+    command = [sys.executable, "-c", f"from kapre_ref.kernels.cpu import numba_private\n{code}"]
+    process = subprocess.run(
+        command, env=os.environ | variables, capture_output=True, text=True, check=True
+    )
+    return process.stdout.strip()
+
+
+class TestNumbaPrivate:
+    def test_every_name_has_a_test(self):
+        named = {name.removeprefix("test_") for name in vars(type(self)) if "test_" in name}
+        assert set(map(str.lower, numba_private.__all__)) <= named
+
+    def test_is_compiler_off(self):
+        """Without it, NUMBA_DISABLE_JIT=1 would look for methods of compiled functions."""
+        code = "print(numba_private.is_compiler_off())"
+        assert _run(code, NUMBA_DISABLE_JIT="0") == "False"
+        assert _run(code, NUMBA_DISABLE_JIT="1") == "True"
+
+    def test_cache_folder(self, tmp_path):
+        """Without it, NUMBA_CACHE_DIR would not say where kernels are kept."""
+        code = "print(numba_private.cache_folder())"
+        assert _run(code, NUMBA_CACHE_DIR=str(tmp_path)) == str(tmp_path)
+        assert _run(code, NUMBA_CACHE_DIR="") == ""
+
+    def test_cpu_features(self):
+        """Without it, no vector would be wider than 16 bytes."""
+        code = "print('+avx' in numba_private.cpu_features())"
+        assert _run(code, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="+avx") == "True"
+        assert _run(code, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="") == "False"
+
+    def test_cpu_key(self):
+        """Without it, a kernel compiled for another CPU might be loaded, and end the process."""
+        code = """
+from numba.core.registry import cpu_target
+print(numba_private.cpu_key(cpu_target.target_context.codegen()))
+"""
+        keys = {_run(code, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES=x) for x in ("", "+avx")}
+        assert len(keys) == 2
+
+    def test_kernelcache(self):
+        """Without it, numba would not ask our cache before it compiles."""
+        asked = []
+
+        class Cache(numba_private.KernelCache):
+            def load_overload(self, sig, target_context):
+                asked.append("load")
+
+            def save_overload(self, sig, data):
+                asked.append("save")
+
+        function = numba.njit(_twice.py_func)
+        numba_private.keep_in(function, Cache())
+        assert function(21) == 42
+        assert asked == ["load", "save"]
+
+    # What sets the cache is tested with the cache.
+    test_keep_in = test_kernelcache
+
+    def test_may_be_kept(self):
+        """Without it, a kernel with an address of this process might be saved for others."""
+        assert numba_private.may_be_kept(_compiled(_twice))
+        for dynamic, lifted in ((True, ()), (False, ("loop",))):
+            library = SimpleNamespace(has_dynamic_globals=dynamic)
+            compiled = SimpleNamespace(library=library, lifted=lifted)
+            assert not numba_private.may_be_kept(compiled)
+
+    def test_kernel_to_bytes(self):
+        """Without both, every process would compile every kernel anew."""
+        content = numba_private.kernel_to_bytes(_compiled(_twice))
+        assert isinstance(content, bytes)
+        context = cpu_target.target_context
+        context.refresh()
+        again = numba_private.kernel_from_bytes(content, context)
+        assert again.signature == _compiled(_twice).signature
+        function = numba.njit(_twice.py_func)
+        function.add_overload(again)
+        function.disable_compile()
+        assert function(np.int64(4)) == 8
+
+    test_kernel_from_bytes = test_kernel_to_bytes
+
+    def test_compiler_lock(self):
+        """Without it, a child forked while another thread compiles would wait for ever."""
+        with numba_private.compiler_lock:
+            assert numba_private.compiler_lock.is_locked()
+        assert not numba_private.compiler_lock.is_locked()
