@@ -28,6 +28,10 @@ def set_num_threads(n: int | None) -> None:
     -----
     Results are the same bits whatever the number. Small inputs run in the calling thread.
 
+    Ctrl-C is answered within 0.3 s on any number of threads, and nothing of the call runs on. A
+    single transform by `scipy.fft` cannot be interrupted: one of more than ten million points, or
+    of a million with a large prime factor, delays the answer.
+
     Examples
     --------
     >>> set_num_threads(2)

@@ -1,5 +1,6 @@
 """Tables and pictures of the benchmarks show what a record says, cell by cell and bar by bar."""
 
+import copy
 import json
 import os
 import subprocess
@@ -120,7 +121,7 @@ FEATURES = ["8 x 30 s, float32, 1 thread", "machine", "kapre_ref, ms"]
 
 def cells(name, *records):
     """Return the cells of a table, row by row, without the line below its head."""
-    lines = tables._PARTS[name](list(records)).strip().splitlines()
+    lines = tables._ALL[name](list(records)).strip().splitlines()
     found = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return [found[0], *found[2:]]
 
@@ -195,6 +196,24 @@ class TestTables:
             ["seconds of a fresh process", "A", "B"],
             ["Python alone", "0.03", "0.05"],
             ["numpy", "-", "0.10"],
+        ]
+
+    def test_summary_is_of_the_widest_vectors_and_names_the_fastest_peer(self):
+        wide = copy.deepcopy(WIDE)
+        wide["speed"][0]["title"] = "log-mel 128, 2048/512"
+        wide["speed"][0]["peers"]["librosa"] = peer(80, 10.0, 8)
+        assert cells("summary", wide, NARROW_RECORD) == [
+            ["Fast 9000 (fast9), vectors of 64 bytes:"],
+            [
+                "8 x 30 s, float32, 1 thread",
+                "fresh result, ms",
+                "reused result, ms",
+                "fastest peer takes, times as long",
+                "librosa takes",
+            ],
+            ["---", "---", "---", "---", "---"],
+            ["log-mel of 128 bands, 2048/512", "8.0", "4.0", "3.0 (NumPy, SciPy)", "10.0"],
+            ["`mu_law_encoding` of 10 million samples", "6.0", "2.0", "2.2 (Kapre)", "-"],
         ]
 
     def test_about_says_what_each_machine_is(self):

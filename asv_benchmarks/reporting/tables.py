@@ -40,10 +40,10 @@ _ALSO = {"tf.signal": ("tf.signal, XLA",), "Kapre": ("Kapre, XLA",)}
 def with_tables(page, records, names=None):
     """Return a page with its marked parts replaced; it must have those named, all by default."""
     for name in _PARTS if names is None else names:
-        if name not in _PARTS:
+        if name not in _ALL:
             raise ValueError(f"there is no table '{name}'")
         pattern = re.compile(rf"(<!-- measured: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        text = "\n" + _PARTS[name](records).strip() + "\n\n"
+        text = "\n" + _ALL[name](records).strip() + "\n\n"
         page, count = pattern.subn(lambda found: found[1] + text + found[2], page)  # noqa: B023
         if count != 1:
             raise ValueError(f"the page must have one part '<!-- measured: {name} -->'")
@@ -188,6 +188,43 @@ def _startup(records):
     return _table(head, rows)
 
 
+_SUMMARY_TITLES = {
+    "`stft_magnitude`, 2048/512": "`stft_magnitude`, 2048/512",
+    "log-mel 128, 2048/512": "log-mel of 128 bands, 2048/512",
+    "log-mel 80, 512/160, one second": "log-mel of 80 bands, 512/160, one second alone",
+    "`inverse_stft`, 2048/512": "`inverse_stft`, 2048/512",
+    "`magnitude_to_decibel`": "`magnitude_to_decibel` of 10.6 million magnitudes",
+    "`mu_law_encoding`": "`mu_law_encoding` of 10 million samples",
+}
+_SUMMARY_PEERS = {**_FRESH_COLUMNS, "NumPy, SciPy, blocked": "NumPy, SciPy in blocks"}
+
+
+def _summary(records):
+    """Return the few rows that the front page shows, of the machine with the widest vectors."""
+    rows = []
+    for _, row in _side_by_side(records[:1], "features"):
+        if row["title"] in _SUMMARY_TITLES:
+            ours = (_milliseconds(row["ours"][way]["min"]) for way in ("fresh", "out"))
+            rows.append([_SUMMARY_TITLES[row["title"]], *ours, *_fastest_and_librosa(row)])
+    head = ["8 x 30 s, float32, 1 thread", "fresh result, ms", "reused result, ms"]
+    head += ["fastest peer takes, times as long", "librosa takes"]
+    return f"{machines.description(records[0]['about'])}:\n\n" + _table(head, rows)
+
+
+def _fastest_and_librosa(row):
+    """Return how many times as long the fastest peer takes, with its name, and librosa."""
+    found = {}
+    for name, head in _SUMMARY_PEERS.items():
+        labels = [label for label in (name, *_ALSO.get(name, ())) if label in row["peers"]]
+        if labels:
+            found[head] = min(row["peers"][label]["ratio"] for label in labels)
+    fastest = min(found, key=found.get, default=None)
+    if fastest is None:
+        return [_NONE, _NONE]
+    librosa = f"{found['librosa']:.1f}" if "librosa" in found else _NONE
+    return [f"{found[fastest]:.1f} ({fastest})", librosa]
+
+
 _PARTS = {
     "about": _about,
     "features": _features,
@@ -198,6 +235,7 @@ _PARTS = {
     "memory": _memory,
     "startup": _startup,
 }
+_ALL = {**_PARTS, "summary": _summary}  # which only the front page shows
 
 
 def _side_by_side(records, table):
