@@ -107,11 +107,35 @@ class TestLinks:
         return re.findall(r"\]\((.*?)\)", readme.text())
 
     def test_only_pictures_are_relative(self):
-        # A package index shows this page too and knows no file beside it. RELEASING.md says how
-        # the pictures get their absolute addresses.
+        # A package index shows this page too and knows no file beside it. So a release gives the
+        # pictures absolute addresses, by a command that RELEASING.md has.
         relative = [target for target in self.targets() if not target.startswith("https://")]
         assert relative == ["tests/data/recording.png", "asv_benchmarks/speed.png"]
         assert [target for target in relative if not (FOLDER / target).is_file()] == []
+
+    def test_release_makes_all_absolute(self):
+        (pattern, target) = re.search(
+            r'sed -i -E "s#(.*)#(.*)#"', document("RELEASING.md")
+        ).groups()
+        absolute = re.sub(pattern, target, readme.text())
+        assert len(re.findall(r"\]\(URL/vX.Y.Z/", absolute)) == 2
+        assert re.findall(r"\]\((?!URL/|https://)", absolute) == []
+
+    @pytest.mark.parametrize("name", ["README.md", ".github/CONTRIBUTING.md"])
+    def test_files_that_are_named_exist(self, name):
+        named = re.findall(r"`([\w./]+\.(?:md|py|png|flac|npz))`", (FOLDER / name).read_text())
+        assert len(named) >= 3
+        folders = (FOLDER, FOLDER / "kapre_ref", FOLDER / "asv_benchmarks")
+        assert [n for n in named if not any((folder / n).exists() for folder in folders)] == []
+
+
+def document(name):
+    return (FOLDER / ".github" / name).read_text(encoding="utf-8")
+
+
+def test_version_is_the_same_everywhere():
+    assert f"\nversion: {kr.__version__}\n" in document("CITATION.cff")
+    assert f"\n## {kr.__version__}" in document("CHANGELOG.md")
 
 
 def test_every_operation_is_in_the_table():
