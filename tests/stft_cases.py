@@ -1,5 +1,6 @@
 """What the tests of transforms share: sizes, the meaning of parameters, frames, direct sums."""
 
+import double_double
 import numpy as np
 from operation import FIRST, LAST, frames_of
 
@@ -42,7 +43,4 @@ def windowed_frames(signals, given):
 
 def direct_sum(frames, n_fft):
     """Return the sums that define the transform, term by term."""
-    n, k = np.arange(frames.shape[-1])[:, None], np.arange(n_fft // 2 + 1)
-    turns = (n * k % n_fft).astype(np.longdouble) / n_fft  # exact but for one division
-    angle = 8 * np.arctan(np.longdouble(1)) * turns
-    return frames @ (np.cos(angle) - 1j * np.sin(angle))
+    return double_double.direct_sum(frames, n_fft, n_fft // 2 + 1)

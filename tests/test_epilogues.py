@@ -1,11 +1,13 @@
 """What is made of bins in vectors: magnitudes, phases, bands and decibels."""
 
+import math
 import sys
 
 import numba
 import numpy as np
 import pytest
 from closeness import assert_close, peak_of
+from operation import double
 from vectors import DTYPES, aligned, as_complex, run_on_lanes
 
 from kapre_ref.kernels.cpu import bands as cpu_bands
@@ -104,7 +106,7 @@ class TestEpilogues:
         _sum_bands(dtype.type(1), bins.ctypes.data, *tables, got.ctypes.data)
         parts = np.split(weights, np.cumsum(widths)[:-1])
         expected = [
-            part.astype(np.longdouble) @ bins[2 * i : 2 * i + len(part)]
+            [math.fsum(column) for column in _products(part, bins[2 * i :]).T]
             for i, part in enumerate(parts)
         ]
         assert_close(got, np.array(expected), 2 * np.finfo(dtype).eps * peak_of(expected))
@@ -133,6 +135,11 @@ class TestEpilogues:
         scale, peaks = np.array([1e-5, 0, -50], dtype), np.zeros(lanes, dtype)
         _decibels(dtype.type(1), x.ctypes.data, len(x), scale.ctypes.data, peaks.ctypes.data)
         np.testing.assert_array_equal(peaks, [np.nan] + [0] * (lanes - 1))
+
+
+def _products(weights, bins):
+    """Multiply exactly if float32, else with an error that the sum does not make larger."""
+    return double(weights)[:, None] * double(bins[: len(weights)])
 
 
 @numba.njit

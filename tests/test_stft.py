@@ -75,7 +75,9 @@ class TestStft(TakesOut):
         frames = windowed_frames(wide(x)[:, None], filled_in(n_fft, **others))
         expected = direct_sum(frames, n_fft)[:, 0]
         assert_oracle_close(self.oracle(x, n_fft, **others), expected)
-        assert_close(self.precise(wide(x), n_fft=n_fft, **others), expected, 1e-15 * peak_of(x))
+        # On some systems long double is no wider than float64.
+        tolerance = max(1e-15, 16 * np.finfo(np.longdouble).eps) * peak_of(x)
+        assert_close(self.precise(wide(x), n_fft=n_fft, **others), expected, tolerance)
 
     @pytest.mark.parametrize("precision", ["float32", "float64"])
     def test_every_size(self, backend, precision, rng):

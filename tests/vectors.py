@@ -2,6 +2,7 @@
 
 from math import prod
 
+import double_double
 import numpy as np
 
 from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes
@@ -62,8 +63,5 @@ def as_complex(rows):
 
 
 def direct_dft(x):
-    """Sum over the first axis, in long double."""
-    n = len(x)
-    k = np.arange(n)
-    angles = 2 * np.arccos(np.longdouble(-1)) * (np.outer(k, k) % n) / n
-    return np.tensordot(np.cos(angles) - 1j * np.sin(angles), x, axes=1)
+    """Sum over the first axis, in more than double precision."""
+    return double_double.direct_sum(x.T, len(x), len(x)).T
