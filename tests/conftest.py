@@ -1,6 +1,7 @@
 """Backends, arrays in every arrangement of memory, and a seeded generator."""
 
 import os
+import random
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +95,29 @@ def pytest_configure(config):
             cupy.zeros(1).sum().item()
         except Exception as error:
             raise pytest.UsageError(f"KAPRE_REF_TEST_BACKENDS asks for a GPU: {error}") from error
+
+
+_N_CASES = 8  # of each test function that run by default
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest looks for the markers that -m names
+def pytest_collection_modifyitems(items):
+    """Mark one case of each test function `quick`, and all but a few of its cases `thorough`.
+
+    They are drawn at random, for neighbours in a grid are much alike, and always the same ones.
+    Of a test marked `slow`, no case is quick and one runs by default.
+    """
+    functions = {}
+    for item in items:
+        if not item.get_closest_marker("thorough"):
+            functions.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for name, cases in functions.items():
+        drawn = random.Random(name).sample(cases, len(cases))
+        is_slow = any(case.get_closest_marker("slow") for case in cases)
+        if not is_slow:
+            drawn[0].add_marker("quick")
+        for case in drawn[1 if is_slow else _N_CASES :]:
+            case.add_marker("thorough")
 
 
 def pytest_generate_tests(metafunc):

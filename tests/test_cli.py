@@ -209,6 +209,7 @@ sys.exit(cli.main(["features", "in", "--out", "out", "--plot"]))
 """
 
 
+@pytest.mark.slow
 class TestInterrupt:
     """A real signal to a real process, at a place that is the same each time."""
 

@@ -303,6 +303,7 @@ class TestCpuArrays:
         assert type(got) is np.ndarray
         assert (reached, cupy.transfers) == ([], {})
 
+    @pytest.mark.slow
     def test_cupy_is_never_imported(self):
         code = """
 import sys

@@ -71,6 +71,7 @@ def test_starts_by_its_path_from_anywhere(script, tmp_path):
 
 
 class TestReport:
+    @pytest.mark.slow
     def test_all_of_it(self, small, tmp_path):
         status, told, shown = run(tmp_path)
         assert told["errors"] == []

@@ -67,6 +67,7 @@ except TypeError:
         blocked = [name for name in HEAVY if name not in ("multiprocessing", "concurrent")]
         run(f"import sys; sys.modules.update(dict.fromkeys({blocked!r})); import kapre_ref")
 
+    @pytest.mark.slow
     def test_cost(self):
         best = {"numpy": float("inf"), "kapre_ref": float("inf")}
         for index in range(N_PAIRS):

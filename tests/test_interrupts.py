@@ -13,7 +13,10 @@ import kapre_ref as kr
 
 SCRIPT = Path(__file__).with_name("interrupted.py")
 SOON = 0.3  # seconds
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="signals of POSIX")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="signals of POSIX"),
+    pytest.mark.slow,
+]
 
 
 def run(*arguments):
@@ -44,6 +47,7 @@ def test_at_every_instruction_of_the_pool():
     assert int(run("everywhere", 3)) >= 200
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("n_threads", [1, 3])
 def test_hundreds_at_any_moment(n_threads):
     assert int(run("storm", n_threads)) >= 30
@@ -53,6 +57,7 @@ def test_the_end_waits_for_every_thread_of_a_call():
     assert run("last_slices", 3) == "none"
 
 
+@pytest.mark.thorough
 def test_processes_that_end_in_a_call():
     run("end", 2)  # compiled
     with ThreadPoolExecutor(4) as processes:

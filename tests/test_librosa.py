@@ -249,6 +249,7 @@ class TestFrame:
         assert_close(got, expected, FLOAT32_ROUNDING * peak_of(expected))  # its result is float32
 
 
+@pytest.mark.slow
 def test_mel_filterbanks_to_the_bit():
     draw = random.Random(0)
     for _ in range(1000):

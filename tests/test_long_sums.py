@@ -31,6 +31,7 @@ def exact_sum(x):
 
 
 class TestEnergy:
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_longest(self, kind, dtype):
@@ -76,6 +77,7 @@ class TestDelta:
         x = self._frames(kind, n_frames, data.draw(st.integers(1, 3)), dtype)
         self._assert_within_contract(x, half, mode)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_long_line(self, dtype):
         half = 1 << 13  # every frame is made of twice as many, which takes long enough

@@ -238,6 +238,7 @@ SWEEPS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SWEEPS)
 def test_peak_of_a_sweep(name):
     pytest.importorskip("resource", reason="this system does not tell peak memory")

@@ -206,6 +206,7 @@ class TestRoundTrip:
     def test_oracles_all_codes_of_many_channels(self, channels):
         self.check_oracles(channels, self.CODES[:channels])
 
+    @pytest.mark.slow
     def test_oracles_some_codes_of_every_number_of_channels(self, rng):
         chances = rng.random((65537, 6))
         for channels in range(1500, 65537):

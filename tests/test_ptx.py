@@ -31,6 +31,7 @@ from test_gpu_mixed import only
 
 import kapre_ref as kr
 
+pytestmark = pytest.mark.slow  # an interpreter of instructions
 SOURCES = Path(kr.__file__).parent / "kernels" / "gpu"
 
 

@@ -91,6 +91,7 @@ class TestThreads:
             assert not np.shares_memory(got, expected)  # else they would be alike in any case
             np.testing.assert_array_equal(bits(got), bits(expected), err_msg=f"{n_threads} threads")
 
+    @pytest.mark.slow
     def test_many_threads_at_once(self):
         kr.set_num_threads(3)
         samples, magnitudes = noise(1 << 20), noise(1 << 20)
@@ -231,6 +232,7 @@ def run(mode, *, package=PACKAGE, options=(), **environment):
     return result.stdout.strip()
 
 
+@pytest.mark.slow
 class TestProcesses:
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system knows no fork")
     @pytest.mark.parametrize(
@@ -276,6 +278,7 @@ def kernel_files(folder):
     return sorted(folder.rglob("*.kernel"))
 
 
+@pytest.mark.slow
 class TestCache:
     def test_serves_the_next_process(self, compiled_package):
         (path,) = kernel_files(compiled_package)

@@ -309,6 +309,7 @@ class TestTransform:
         np.testing.assert_array_equal(results[1][0], results[0][0])
         np.testing.assert_array_equal(results[1][1], results[0][1])
 
+    @pytest.mark.slow
     def test_nothing_outside_the_signal_is_read(self):
         # The page after the signal, and the one before it, may not be touched: whoever does, dies.
         if sys.platform != "linux":

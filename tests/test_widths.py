@@ -13,6 +13,7 @@ import kapre_ref as kr
 SCRIPT = Path(__file__).with_name("narrow.py")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_bytes", NARROW)
 def test_narrow_vectors_compute_what_the_oracles_do(n_bytes):
     result = subprocess.run(
