@@ -323,7 +323,8 @@ class TestEmitted:
         code = next(v for k, v in _inner_pass.inspect_llvm().items() if dtype.name in str(k[0]))
         body = re.search(r"define internal [^\n]*inner_pass_8.*?\n}", code, re.DOTALL)[0]
         vector = f"<{n_lanes(dtype)} x {'float' if dtype.itemsize == 4 else 'double'}>"
-        arithmetic = re.findall(r"(?:f(?:add|sub|mul|neg) |call )[^\n]*", body)
+        # Some versions of LLVM count the rounds of a loop by a call on an integer.
+        arithmetic = re.findall(r"(?:f(?:add|sub|mul|neg) |call (?!i64 ))[^\n]*", body)
         assert len(arithmetic) >= 50
         assert [line for line in arithmetic if f" {vector} " not in line] == []
 
