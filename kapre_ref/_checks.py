@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _FLOATS = ("float16", "float32", "float64")
 _COMPLEX = ("complex64", "complex128")
-_MOST = 2**31 - 1  # of anything counted; products of two such still fit 64 bits
-LEAST_RANGE = 65504.0  # of float16; each dtype holds such numbers
+_MOST = 2**31 - 1  # the limit for every count: a product of two still fits 64 bits
+LEAST_RANGE = 65504.0  # the largest float16: every dtype can hold it
 _CURES = {
     "MaskedArray": "fill it first, with {name}.filled(value)",
     "matrix": "pass numpy.asarray({name})",

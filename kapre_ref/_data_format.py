@@ -55,7 +55,7 @@ def validate_data_format_str(data_format: str) -> None:
 
 
 def check_data_format(name: str, data_format: str) -> None:
-    """Do the same under the name of the argument at hand."""
+    """Check a data format; `name` is the argument that the message mentions."""
     check_choice(name, data_format, (CH_FIRST_STR, CH_LAST_STR, CH_DEFAULT_STR))
 
 

@@ -23,8 +23,8 @@ Ts = TypeVarTuple("Ts")
 
 _VARIABLE = "KAPRE_REF_KEEP_BYTES"
 _DEFAULT = 1 << 26
-_MAX_TABLE_BYTES = 1 << 26  # of all tables together
-_MIN_BYTES = 256  # of a table and what Python needs for it
+_MAX_TABLE_BYTES = 1 << 26  # the limit for all tables together
+_MIN_BYTES = 256  # what a table takes at least, with the objects of Python around it
 
 _lock = threading.RLock()
 _tables: deque[tuple[dict[Any, Any], Any, int, Callable[[], object] | None]] = deque()
@@ -169,7 +169,7 @@ def bytes_of(value: Any) -> int:
         return int(value.nbytes) + _MIN_BYTES
     if isinstance(value, tuple | list):
         return _MIN_BYTES + sum(map(bytes_of, value))
-    closure = getattr(value, "__closure__", None)  # of a function that uses tables
+    closure = getattr(value, "__closure__", None)  # a function may hold tables there
     if closure:
         return _MIN_BYTES + sum(bytes_of(cell.cell_contents) for cell in closure)
     return _MIN_BYTES
@@ -186,7 +186,7 @@ class _Loan(weakref.ref[Any]):
     memory: NDArray[np.uint8]
 
 
-_loans: dict[int, _Loan] = {}  # of results that are alive and of spare ones, by the memory's id
+_loans: dict[int, _Loan] = {}  # for living results and spare memory, by the memory's id
 _spare: deque[_Loan] = deque()
 
 

@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_ENTRIES = 512  # of a whole turn
+_ENTRIES = 512  # table entries in a whole turn
 _TURN = "6.283185307179586476925286766559005768394338798750"
 
 

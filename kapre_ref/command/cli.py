@@ -237,7 +237,7 @@ def _feature(arguments: argparse.Namespace) -> Feature:
         if arguments.sample_rate is not None:
             check_positive("sample_rate", arguments.sample_rate)
         with warnings.catch_warnings():
-            if arguments.sample_rate is None:  # what depends on it shows with each recording
+            if arguments.sample_rate is None:  # such errors show with each recording
                 warnings.simplefilter("ignore")
             feature.check(arguments.sample_rate)
     except (ValueError, TypeError, NotImplementedError, RuntimeError) as error:

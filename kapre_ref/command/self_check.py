@@ -336,7 +336,7 @@ def _timed(
     for _ in range(1 + N_REPETITIONS):
         fresh = {"rng": np.random.default_rng(options["rng"])} if "rng" in options else {}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of overflows and empty bands, which are not at issue
+            warnings.simplefilter("ignore")  # overflows and empty bands are not at issue here
             started = time.perf_counter()
             result = function(*arrays, **{**options, **fresh})
             wait()

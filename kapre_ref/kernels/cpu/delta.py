@@ -66,7 +66,7 @@ def _sum_differences(frames, weights, n_terms, streams, nothing, mirror, slopes,
     while n_terms > CHAIN << n_levels:
         n_levels += 1
     sums = np.empty((n_levels, width), slopes.dtype)
-    index = start  # of all frames of all rows
+    index = start  # counts the frames of all rows
     while index < stop:
         row, t = divmod(index, n_frames)
         n_inside = min(n_frames - n_terms - t, stop - index) if t >= n_terms else 0
@@ -95,7 +95,7 @@ def _sum_differences(frames, weights, n_terms, streams, nothing, mirror, slopes,
 def _sum_at_edge(frames, row, t, weights, n_terms, nothing, mirror, sums, slope):
     here, depth = frames[row, t], 0
     for j in range(slope.size):
-        slope[j] = here[j] * weights[0]  # what is not finite counts even times 0
+        slope[j] = here[j] * weights[0]  # NaN and infinity must count, even times 0
     # The sums of chains are added in pairs, pairs of pairs and so on: those that have no partner
     # yet are `slope`, then sums[0], sums[1] ..., `depth` of them.
     for first in range(1, 1 + n_terms, CHAIN):

@@ -10,7 +10,7 @@ from kapre_ref.kernels.cpu.runtime.jit import inlined, kernel, summing_kernel
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
 from kapre_ref.kernels.cpu.runtime.pool import run_slices
 
-_BYTE_SECONDS = 1e-10  # of reading or writing one
+_BYTE_SECONDS = 1e-10  # the time to read or write a byte
 # A store reads the line that it changes, unless it goes past the caches. So do results that would
 # not stay in them anyway; frames must be long enough to be whole lines for the most part.
 _STREAMED_BYTES, _STREAMED_FRAME_BYTES = 1 << 25, 1 << 9
@@ -77,7 +77,7 @@ def _copy_frames(unit, streams, samples, hop_length, pad, frames, start, stop):
     n_frames, frame_length = frames.shape[1:]
     item, n_samples = samples.itemsize, samples.shape[1]
     line = np.empty(3 * MAX_VECTOR_BYTES, np.uint8)
-    index = start  # of all frames of all rows
+    index = start  # counts the frames of all rows
     while index < stop:
         row, i = divmod(index, n_frames)
         at = i * hop_length

@@ -10,9 +10,9 @@ from kapre_ref.kernels.cpu.runtime.blocks import for_blocks
 from kapre_ref.kernels.cpu.runtime.jit import as_input, inlined, kernel
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
 
-_SAMPLE_SECONDS = 3e-10  # of encoding one, and of looking one up
+_SAMPLE_SECONDS = 3e-10  # the time to encode a sample, or to look one up
 _FORMULA_SECONDS = 2e-9
-_NOT_A_CODE = np.int32(np.iinfo(np.int32).min)  # what x86 converts NaN and infinity to
+_NOT_A_CODE = np.int32(np.iinfo(np.int32).min)  # x86 converts NaN and infinity to it
 # Codes compared with the table's size, then looked up while in L1: so few that memory is read and
 # written at the same time.
 _CODES_AT_ONCE = 1 << 10

@@ -131,7 +131,7 @@ def dft_of_real(x):
 
 
 def dft_of_weighted(x, weights):
-    """Do the same for products of `x` and `weights`.
+    """Return the bins 0 to N // 2 of the products of `x` and `weights`, as `dft_of_real` does.
 
     Half of the products go into the first additions, unrounded.
     """
@@ -226,7 +226,10 @@ def idft_to_real(bins, n):
 
 
 def idft_half_a_bin_up(bins, n):
-    """Do the same for bins k + 1/2, see `dft_half_a_bin_up`; return numbers and their factors."""
+    """Return the n real numbers of the bins that `dft_half_a_bin_up` gives, times n / 2.
+
+    Each is returned as a number and a factor that is still to be applied.
+    """
     if n % 2:
         x = _idft_to_odd_real([bins[-1], *(z.conjugate() for z in bins[-2::-1])])
         return [(a, -1 if i % 2 else 1) for i, a in enumerate(x)]

@@ -15,7 +15,7 @@ _BLOCK_BYTES = 1 << 19
 # the loop's scalar remainder, and with it every bit, do not depend on how the work is sliced.
 _GRANULE = 1 << 10
 _ROWS = 16  # a multiple of what kernels take at once
-_COPY_SECONDS = 5e-10  # of making an item contiguous, or scattering it
+_COPY_SECONDS = 5e-10  # the time to make an item contiguous, or to scatter it
 
 
 def for_blocks(function, inputs, out, dtypes, seconds_per_item):
@@ -107,7 +107,7 @@ def for_items(function, x, out, dtype):
 
 
 def for_rows(function, x, out, dtype, seconds):
-    """Do the same for spectrograms whose frames have nothing to do with each other.
+    """Call `function(x, out)` as `for_items` does, for frames that are independent of each other.
 
     What is copied are blocks of frames then, on several threads if `seconds`, the time of all on
     one, are not 0.

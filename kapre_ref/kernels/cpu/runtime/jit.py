@@ -50,7 +50,7 @@ def kernel(function):
 
 
 def summing_kernel(function):
-    """Do the same for sums whose terms may be added in any order, as vectors of partial sums."""
+    """Compile a kernel whose sums may be added in any order, as vectors of partial sums."""
     return _kernel(function, _OPTIONS | {"fastmath": _OPTIONS["fastmath"] | {"reassoc"}})
 
 
@@ -93,7 +93,7 @@ def _kernel(function, options):
     if function.__closure__ is not None:
         raise TypeError(f"{function.__qualname__} closes over variables, which no cache knows of")
     dispatcher = numba.njit(**options)(function)
-    if function.__module__.startswith(_PACKAGE):  # of the others no source is known
+    if function.__module__.startswith(_PACKAGE):  # the digest knows no other sources
         keep_in(dispatcher, _DiskCache(function))
     return dispatcher
 
