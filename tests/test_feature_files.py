@@ -130,6 +130,7 @@ class TestOutputs:
         features(tmp_path / "a.wav", "--out", tmp_path / "o.npy", "--quiet")
         assert capsys.readouterr() == ("", "")
 
+    @pytest.mark.slow
     def test_any_file_name(self, tmp_path, capsys):
         names = ["$x_1$.wav", "\u97f3\u697d.wav", "a b\n.wav", "x" * 250 + ".wav", "a.b.c.wav"]
         if sys.platform == "linux":

@@ -111,6 +111,7 @@ class TestDelta:
 
 class TestInverse:
     # The float64 reference adds up one after the other, and says nothing of complex128.
+    @pytest.mark.slow
     @settings(max_examples=25, deadline=None)
     @given(
         st.sampled_from([256, 300, 2042, 2048, 4096]),  # 2042 is SciPy's

@@ -89,6 +89,7 @@ class TestPicture:
         assert abs(shown_time - time) < 0.02
         assert abs(row - expected_row) < 0.03 * len(frequencies)
 
+    @pytest.mark.slow
     def test_each_panel_shows_its_channel(self, drawn, tmp_path):
         places = ((0.3, 400), (0.6, 1000), (0.8, 3000))
         sound = np.stack([burst(22050, *place) for place in places], axis=1)
