@@ -12,7 +12,7 @@ from vectors import DTYPES, aligned, as_complex, run_on_lanes
 
 from kapre_ref.kernels.cpu import bands as cpu_bands
 from kapre_ref.kernels.cpu.bands import sum_bands_in_lanes
-from kapre_ref.kernels.cpu.emit.bands import any_is_long
+from kapre_ref.kernels.cpu.emit.bands import Bands, any_is_long
 from kapre_ref.kernels.cpu.emit.bins import (
     is_extreme,
     last_pass_to_magnitudes,
@@ -24,6 +24,7 @@ from kapre_ref.kernels.cpu.emit.epilogues import (
     to_scaled_magnitudes,
 )
 from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes
+from kapre_ref.kernels.cpu.emit.passes import Parts
 
 
 @pytest.fixture(params=DTYPES)
@@ -144,9 +145,10 @@ def _products(weights, bins):
 
 @numba.njit
 def _magnitudes(unit, radix, rows, n, twiddles, spectrum, magnitudes, peak):
-    last_pass_to_magnitudes(unit, radix, rows, n, twiddles, magnitudes, magnitudes, peak)
+    parts = Parts(rows, n, twiddles)
+    last_pass_to_magnitudes(unit, radix, parts, magnitudes, magnitudes, peak)
     if is_extreme(unit, peak):
-        last_pass_to_spectrum(unit, radix, rows, n, twiddles, spectrum, spectrum)
+        last_pass_to_spectrum(unit, radix, parts, spectrum, spectrum)
         n_rows = radix * n // 2 + 1
         to_scaled_magnitudes(unit, spectrum, n_rows, peak, magnitudes, magnitudes)
 
@@ -159,9 +161,10 @@ def _to_polar(unit, rows, n_rows, magnitudes, phases, peak):
 
 
 @numba.njit
-def _sum_bands(unit, magnitudes, bands, weights, n_bands, target):
-    are_long = any_is_long(unit, bands, n_bands)
-    sum_bands_in_lanes(unit, are_long, magnitudes, bands, weights, n_bands, target)
+def _sum_bands(unit, magnitudes, ranges, weights, n_bands, target):
+    bands = Bands(n_bands, ranges, weights)
+    are_long = any_is_long(unit, bands)
+    sum_bands_in_lanes(unit, are_long, magnitudes, bands, target)
 
 
 @numba.njit

@@ -42,8 +42,16 @@ from kapre_ref.kernels.cpu.emit.inverse_passes import (
     undo_inner_pass,
     undo_last_pass,
 )
+from kapre_ref.kernels.cpu.emit.language import Strided
 from kapre_ref.kernels.cpu.emit.output import copy_rows, turn_strip
-from kapre_ref.kernels.cpu.emit.passes import FIRST_RADICES, RADICES, first_pass, inner_pass
+from kapre_ref.kernels.cpu.emit.passes import (
+    FIRST_RADICES,
+    RADICES,
+    Parts,
+    Samples,
+    first_pass,
+    inner_pass,
+)
 from kapre_ref.kernels.cpu.transform.plan import (
     MAX_N_FFT,
     factorize,
@@ -381,7 +389,8 @@ def _copy(unit, strip, strip_row_bytes, n_frames, n_values, target, row_bytes):
 
 @numba.njit
 def _first_pass(unit, radix, samples, offsets, window, target, n, ahead, step):
-    first_pass(unit, radix, samples, offsets, window, target, n, ahead, step)
+    place = Samples(samples, offsets, window)
+    first_pass(unit, radix, place, target, n, Strided(ahead, step))
 
 
 @numba.njit
@@ -391,27 +400,27 @@ def _undo_first_pass(unit, radix, rows, n):
 
 @numba.njit
 def _inner_pass(unit, radix, rows, n_blocks, n, twiddles):
-    inner_pass(unit, radix, rows, n_blocks, n, twiddles)
+    inner_pass(unit, radix, Parts(rows, n, twiddles), n_blocks)
 
 
 @numba.njit
 def _undo_inner_pass(unit, radix, rows, n_blocks, n, twiddles):
-    undo_inner_pass(unit, radix, rows, n_blocks, n, twiddles)
+    undo_inner_pass(unit, radix, Parts(rows, n, twiddles), n_blocks)
 
 
 @numba.njit
 def _last_pass_to_magnitudes(unit, radix, rows, n, twiddles, target, peak):
-    last_pass_to_magnitudes(unit, radix, rows, n, twiddles, target, target, peak)
+    last_pass_to_magnitudes(unit, radix, Parts(rows, n, twiddles), target, target, peak)
 
 
 @numba.njit
 def _last_pass_to_spectrum(unit, radix, rows, n, twiddles, target):
-    last_pass_to_spectrum(unit, radix, rows, n, twiddles, target, target)
+    last_pass_to_spectrum(unit, radix, Parts(rows, n, twiddles), target, target)
 
 
 @numba.njit
 def _undo_last_pass(unit, radix, spectrum, rows, n, twiddles):
-    undo_last_pass(unit, radix, spectrum, rows, n, twiddles)
+    undo_last_pass(unit, radix, spectrum, Parts(rows, n, twiddles))
 
 
 _GUARDED = """

@@ -6,21 +6,29 @@ lanes; these are in turn added up as one vector. That takes more arithmetic than
 but long frames, transposed, would not stay in L1.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-from kapre_ref.kernels.cpu.emit.bands import sum_bands_of_two
+from kapre_ref.kernels.cpu.emit.bands import PackedBands, sum_bands_of_two
+from kapre_ref.kernels.cpu.emit.language import Strided
 from kapre_ref.kernels.cpu.runtime.jit import kernel
 
 _CHAIN = 16  # vectors of bins that are summed one after the other; longer bands are cut to pieces
 
 
+class PairTables(NamedTuple):
+    """What `sum_bands_by_twos` takes of a filterbank: arrays."""
+
+    n_vectors: np.ndarray  # of bins, that each piece of a group has
+    starts: np.ndarray  # the byte of a frame at which each piece begins
+    packed: np.ndarray  # weights
+    numbers: np.ndarray  # of pieces whose sum each band is
+
+
 @kernel
 def pair_tables(n_freq, lanes, firsts, counts, weights):
-    """Return the tables of `sum_bands_by_twos`.
-
-    They say how many vectors of bins each piece of a group has, at which byte of a frame each piece
-    begins, the weights, and of how many pieces each band is the sum.
-    """
+    """Cut long bands to pieces, and pack the weights of groups of them."""
     size, longest = lanes // 2, min(_CHAIN * lanes, n_freq // lanes * lanes)
     numbers, n_pieces = np.empty(counts.size, np.int32), 0
     for band in range(counts.size):
@@ -55,34 +63,31 @@ def pair_tables(n_freq, lanes, firsts, counts, weights):
                 if lane == lanes:
                     target, lane = target + size * lanes, 0
         place += n_vectors[group] * size * lanes
-    return n_vectors, starts, packed, numbers
+    return PairTables(n_vectors, starts, packed, numbers)
 
 
 @kernel
-def sum_bands_by_twos(unit, n_vectors, starts, packed, numbers, firsts, counts, frames, bands):
+def sum_bands_by_twos(unit, tables, firsts, counts, frames, bands):
     """Sum the bands of frames, two at a time."""
     n_freq, n_bands = frames.shape[1], bands.shape[1]
-    frame_bytes, n_pieces = n_freq * bands.itemsize, 0
+    numbers, frame_bytes, n_pieces = tables.numbers, n_freq * bands.itemsize, 0
     for band in range(n_bands):
         n_pieces += numbers[band]
     are_whole = n_pieces == n_bands
+    packed = PackedBands(
+        n=n_pieces,
+        n_groups=tables.n_vectors.size,
+        counts=tables.n_vectors.ctypes.data,
+        firsts=tables.starts.ctypes.data,
+        weights=tables.packed.ctypes.data,
+    )
     pieces = np.empty((2, 0 if are_whole else n_pieces), bands.dtype)
     for i in range(0, bands.shape[0], 2):
         n = min(2, bands.shape[0] - i)  # one alone is its own neighbour
         some = bands[i : i + n] if are_whole else pieces
-        not_finite = sum_bands_of_two(
-            unit,
-            frames.ctypes.data + i * frame_bytes,
-            frame_bytes * (n - 1),
-            n_freq,
-            n_vectors.ctypes.data,
-            starts.ctypes.data,
-            packed.ctypes.data,
-            n_vectors.size,
-            some.ctypes.data,
-            n_pieces * bands.itemsize * (n - 1),
-            n_pieces,
-        )
+        pair = Strided(frames.ctypes.data + i * frame_bytes, frame_bytes * (n - 1))
+        target = Strided(some.ctypes.data, n_pieces * bands.itemsize * (n - 1))
+        not_finite = sum_bands_of_two(unit, pair, n_freq, packed, target)
         for j in range(n):
             if not are_whole:
                 _join_pieces(pieces[j], numbers, bands[i + j])

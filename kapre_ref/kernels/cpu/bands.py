@@ -4,13 +4,14 @@ import numpy as np
 
 from kapre_ref.kernels.cpu.band_products import pair_tables, spoil_bands, sum_bands_by_twos
 from kapre_ref.kernels.cpu.emit.bands import (
+    Bands,
     any_is_long,
     sum_long_bands,
     sum_short_bands,
     sum_zeros,
 )
 from kapre_ref.kernels.cpu.emit.gather import transpose_pieces
-from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes, vector_bytes
+from kapre_ref.kernels.cpu.emit.intrinsics import lanes_of, n_lanes, vector_bytes
 from kapre_ref.kernels.cpu.emit.output import turn_strip
 from kapre_ref.kernels.cpu.products import product
 from kapre_ref.kernels.cpu.runtime.blocks import for_rows
@@ -64,17 +65,18 @@ def _sparse_product(n_freq, firsts, counts, weights):
         return product(matrix, dtype)
     lanes, unit = n_lanes(dtype), dtype.type(1)
     if n_freq * vector_bytes() > _TURNED_BYTES:
-        tables = *pair_tables(n_freq, lanes, firsts, counts, weights), firsts, counts
+        pairs = pair_tables(n_freq, lanes, firsts, counts, weights)
+        tables = *pairs, firsts, counts
 
         def multiply_slice(frames, out):
-            sum_bands_by_twos(unit, *tables, frames, out)
+            sum_bands_by_twos(unit, pairs, firsts, counts, frames, out)
 
         granule = 2
     else:
         tables = firsts, counts, weights
 
         def multiply_slice(frames, out):
-            _sum_bands_in_blocks(unit, lanes, vector_bytes(), *tables, frames, out)
+            _sum_bands_in_blocks(unit, *tables, frames, out)
 
         granule = lanes
 
@@ -157,12 +159,12 @@ def _fill_matrix(firsts, counts, weights, matrix):
 
 
 @kernel
-def _sum_bands_in_blocks(unit, lanes, vector, firsts, counts, weights, frames, bands):
-    n_freq, n_bands = frames.shape[1], bands.shape[1]
-    n_tiles = n_freq // lanes
-    table = np.empty((n_bands, 2), np.int32)
-    table[:, 0], table[:, 1] = firsts, counts
-    are_long = any_is_long(unit, table.ctypes.data, n_bands)
+def _sum_bands_in_blocks(unit, firsts, counts, weights, frames, bands):
+    n_freq, n_bands, lanes = frames.shape[1], bands.shape[1], lanes_of(unit)
+    n_tiles, vector = n_freq // lanes, lanes * bands.itemsize
+    ranges = np.empty((n_bands, 2), np.int32)
+    ranges[:, 0], ranges[:, 1] = firsts, counts
+    are_long = any_is_long(unit, Bands(n_bands, ranges.ctypes.data, weights.ctypes.data))
     turned = np.zeros((n_freq, lanes), bands.dtype)
     sums = np.empty((-(-n_bands // lanes) * lanes, lanes), bands.dtype)
     zeros = np.empty(lanes, bands.dtype)
@@ -179,15 +181,9 @@ def _sum_bands_in_blocks(unit, lanes, vector, firsts, counts, weights, frames, b
         for lane in range(some.shape[0]):
             for k in range(n_straight, n_freq):
                 turned[k, lane] = some[lane, k]
-        sum_bands_in_lanes(
-            unit,
-            are_long,
-            turned.ctypes.data,
-            table.ctypes.data,
-            weights.ctypes.data,
-            n_bands,
-            sums.ctypes.data,
-        )
+        # Taken here, since numba frees an array after the last line that names it.
+        table = Bands(n_bands, ranges.ctypes.data, weights.ctypes.data)
+        sum_bands_in_lanes(unit, are_long, turned.ctypes.data, table, sums.ctypes.data)
         sum_zeros(unit, turned.ctypes.data, n_freq, zeros.ctypes.data)
         target = bands.ctypes.data + first * n_bands * bands.itemsize
         row_bytes = n_bands * bands.itemsize
@@ -201,12 +197,9 @@ def _sum_bands_in_blocks(unit, lanes, vector, firsts, counts, weights, frames, b
 
 
 @inlined
-def sum_bands_in_lanes(unit, are_long, magnitudes, bands, weights, n_bands, target):
-    """Write the weighted sum of each band's bins, a vector each; the table holds their range.
-
-    The weights of all bands lie one after the other.
-    """
+def sum_bands_in_lanes(unit, are_long, magnitudes, bands, target):
+    """Write the weighted sum of each band's bins, a vector each."""
     if are_long:
-        sum_long_bands(unit, magnitudes, bands, weights, n_bands, target)
+        sum_long_bands(unit, magnitudes, bands, target)
     else:
-        sum_short_bands(unit, magnitudes, bands, weights, n_bands, target)
+        sum_short_bands(unit, magnitudes, bands, target)

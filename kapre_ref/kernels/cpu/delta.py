@@ -1,5 +1,7 @@
 """Deltas: weighted differences of the frames around each frame, a few frames at a time."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from kapre_ref.kernels.cpu.emit.intrinsics import MAX_VECTOR_BYTES
@@ -7,6 +9,8 @@ from kapre_ref.kernels.cpu.emit.slopes import (
     AT_ONCE,
     CHAIN,
     STREAMED_TERMS,
+    Frames,
+    Terms,
     stream_slopes,
     sum_long_slopes,
     sum_slopes,
@@ -22,6 +26,17 @@ _TERM_SECONDS = 7e-11
 _STREAMED_BYTES = 1 << 23
 # By what the index of a mirrored frame differs from `reflect`; frames outside may also be zero.
 _MIRRORS = {"symmetric": 1, "reflect": 0, "constant": -1}
+
+
+class _Window(NamedTuple):
+    """What a slope is made of: weights of the frames n after and n before, from n = 0 on.
+
+    Frames outside are mirrored, see `_MIRRORS`, or `nothing`, a frame of zeros.
+    """
+
+    weights: np.ndarray
+    nothing: np.ndarray
+    mirror: int
 
 
 def delta(spectra, win_length, mode, out):
@@ -44,14 +59,14 @@ def delta(spectra, win_length, mode, out):
     nothing = as_input(np.zeros(width, dtype))
     streams = out.nbytes >= _STREAMED_BYTES and n_terms in STREAMED_TERMS
     streams &= width * dtype.itemsize >= MAX_VECTOR_BYTES
-    constants = weights, n_terms, streams, nothing, _MIRRORS[mode]
+    window = _Window(weights, nothing, _MIRRORS[mode])
 
     def differentiate(frames, slopes):
         frames = frames.reshape(-1, n_frames, width)
         slopes = slopes.reshape(-1, n_frames, width)
 
         def run(start, stop):
-            _sum_differences(frames, *constants, slopes, start, stop)
+            _sum_differences(frames, window, streams, slopes, start, stop)
 
         run_slices(run, len(slopes) * n_frames, slopes.size * (1 + n_terms) * _TERM_SECONDS)
 
@@ -59,9 +74,11 @@ def delta(spectra, win_length, mode, out):
 
 
 @kernel
-def _sum_differences(frames, weights, n_terms, streams, nothing, mirror, slopes, start, stop):
+def _sum_differences(frames, window, streams, slopes, start, stop):
     n_frames, width = slopes.shape[1:]
-    unit, row_bytes = weights[0], width * slopes.itemsize
+    unit, row_bytes = window.weights[0], width * slopes.itemsize
+    n_terms = window.weights.size - 1
+    terms = Terms(n_terms, window.weights.ctypes.data)
     n_levels = 0
     while n_terms > CHAIN << n_levels:
         n_levels += 1
@@ -71,28 +88,31 @@ def _sum_differences(frames, weights, n_terms, streams, nothing, mirror, slopes,
         row, t = divmod(index, n_frames)
         n_inside = min(n_frames - n_terms - t, stop - index) if t >= n_terms else 0
         if n_inside > 0:
-            place, table = index * row_bytes, weights.ctypes.data
-            source, target = frames.ctypes.data + place, slopes.ctypes.data + place
+            source = frames.ctypes.data + index * row_bytes
+            target = slopes.ctypes.data + index * row_bytes
             if streams:
-                stream_slopes(unit, n_terms, source, row_bytes, n_inside, table, target)
+                inside = Frames(source, target, width)
+                stream_slopes(unit, n_terms, inside, n_inside, terms.weights)
             else:
                 n_groups = n_inside // AT_ONCE
                 done = n_groups * AT_ONCE
                 for part in range(2):
                     n_at_once, n = (AT_ONCE, n_groups) if part == 0 else (1, n_inside - done)
+                    inside = Frames(source, target, width)
                     if n_terms <= CHAIN:
-                        sum_slopes(unit, n_at_once, source, width, n, n_terms, table, target)
+                        sum_slopes(unit, n_at_once, inside, n, terms)
                     else:
-                        sum_long_slopes(unit, n_at_once, source, width, n, n_terms, table, target)
+                        sum_long_slopes(unit, n_at_once, inside, n, terms)
                     source, target = source + done * row_bytes, target + done * row_bytes
             index += n_inside
         else:
-            _sum_at_edge(frames, row, t, weights, n_terms, nothing, mirror, sums, slopes[row, t])
+            _sum_at_edge(frames, row, t, window, sums, slopes[row, t])
             index += 1
 
 
 @kernel
-def _sum_at_edge(frames, row, t, weights, n_terms, nothing, mirror, sums, slope):
+def _sum_at_edge(frames, row, t, window, sums, slope):
+    weights, n_terms = window.weights, window.weights.size - 1
     here, depth = frames[row, t], 0
     for j in range(slope.size):
         slope[j] = here[j] * weights[0]  # NaN and infinity must count, even times 0
@@ -103,8 +123,8 @@ def _sum_at_edge(frames, row, t, weights, n_terms, nothing, mirror, sums, slope)
         if first > 1:
             total[:] = 0
         for n in range(first, min(first + CHAIN, 1 + n_terms)):
-            before = _frame(frames, row, t - n, mirror, nothing)
-            after = _frame(frames, row, t + n, mirror, nothing)
+            before = _frame(frames, row, t - n, window)
+            after = _frame(frames, row, t + n, window)
             for j in range(total.size):
                 total[j] += weights[n] * (after[j] - before[j])
         n_equal = 1 + first // CHAIN  # chains so far, then halves of them
@@ -124,9 +144,9 @@ def _add(total, part):
 
 
 @inlined
-def _frame(frames, row, t, mirror, nothing):
-    n_frames = frames.shape[1]
+def _frame(frames, row, t, window):
+    n_frames, mirror = frames.shape[1], window.mirror
     if mirror >= 0:
         t = -t - mirror if t < 0 else t
         t = 2 * n_frames - 2 + mirror - t if t >= n_frames else t
-    return frames[row, t] if 0 <= t < n_frames else nothing
+    return frames[row, t] if 0 <= t < n_frames else window.nothing

@@ -11,10 +11,13 @@ No long sum is one chain of additions, whose rounding errors would add up:
     all panels             in pairs, pairs of pairs, and so on
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes
-from kapre_ref.kernels.cpu.emit.panels import GROUPS, multiply_panel
+from kapre_ref.kernels.cpu.emit.intrinsics import lanes_of, n_lanes
+from kapre_ref.kernels.cpu.emit.language import Strided
+from kapre_ref.kernels.cpu.emit.panels import GROUPS, Shape, multiply_panel
 from kapre_ref.kernels.cpu.runtime.jit import as_input, kernel
 from kapre_ref.kernels.cpu.runtime.pool import run_slices
 from kapre_ref.kernels.cpu.runtime.strided import contiguous
@@ -23,6 +26,14 @@ _TERM_SECONDS = 2e-11
 _PANEL = 128  # terms, whose weights for two vectors of columns stay in L1
 _FRAMES = 48  # whose sums over panels are kept at a time
 _FEW = 32  # frames, with which each weight is used so seldom that packing takes longer
+
+
+class _Matrix(NamedTuple):
+    """A matrix of which the columns from `n_unpacked` on are packed: arrays."""
+
+    weights: np.ndarray  # (n_terms, n_columns), or no terms if all is packed
+    n_unpacked: int
+    packed: np.ndarray
 
 
 def product(weights, dtype, n_frames=None):
@@ -41,13 +52,13 @@ def product(weights, dtype, n_frames=None):
     packed.flags.writeable = False
     if not n_unpacked:
         weights = as_input(np.empty((0, n_columns), dtype))  # a view would keep the matrix alive
+    matrix = _Matrix(weights, n_unpacked, packed)
 
     def multiply(frames, out):
         frames, out = frames.reshape(-1, n_terms), out.reshape(-1, n_columns)
 
         def run(start, stop):
-            some = frames[start:stop], out[start:stop]
-            _multiply(unit, lanes, weights, n_unpacked, packed, *some)
+            _multiply(unit, matrix, frames[start:stop], out[start:stop])
 
         run_slices(run, len(out), product_seconds(frames.size, n_columns), GROUPS[2])
 
@@ -74,7 +85,7 @@ def _pack_columns(weights, lanes, n_unpacked, packed):
 
 
 @kernel
-def _multiply(unit, lanes, weights, n_unpacked, packed, frames, out):
+def _multiply(unit, matrix, frames, out):
     n_terms, n_columns = frames.shape[1], out.shape[1]
     n_panels = max(1, -(-n_terms // _PANEL))
     n_levels = 0
@@ -84,13 +95,13 @@ def _multiply(unit, lanes, weights, n_unpacked, packed, frames, out):
     for first in range(0, out.shape[0], _FRAMES):
         some, results = frames[first : first + _FRAMES], out[first : first + _FRAMES]
         if n_panels == 1:
-            _multiply_panel(unit, lanes, weights, n_unpacked, packed, some, 0, results)
+            _multiply_panel(unit, matrix, some, 0, results)
             continue
         # After an even number of panels the last two sums are of as many panels each.
         depth = 0
         for panel in range(n_panels):
             term = panel * _PANEL
-            _multiply_panel(unit, lanes, weights, n_unpacked, packed, some, term, sums[depth])
+            _multiply_panel(unit, matrix, some, term, sums[depth])
             n_done = panel + 1
             while n_done % 2 == 0:
                 _add(sums[depth - 1], sums[depth])
@@ -112,29 +123,21 @@ def _add(total, part):
 
 
 @kernel
-def _multiply_panel(unit, lanes, weights, n_unpacked, packed, frames, first_term, out):
+def _multiply_panel(unit, matrix, frames, first_term, out):
     n_terms, n_columns = frames.shape[1], out.shape[1]
-    item = out.itemsize
+    lanes, item = lanes_of(unit), out.itemsize
+    source = Strided(frames.ctypes.data + first_term * item, n_terms * item)
     count = min(_PANEL, n_terms - first_term)
     for column in range(0, n_columns, 2 * lanes):
         n_vectors = 1 if n_columns - column <= lanes else 2
-        if column < n_unpacked:
-            place = weights.ctypes.data + (first_term * n_columns + column) * item
+        if column < matrix.n_unpacked:
+            place = matrix.weights.ctypes.data + (first_term * n_columns + column) * item
             term_bytes = n_columns * item
         else:
             term_bytes = n_vectors * lanes * item
-            place = (column - n_unpacked) * n_terms * item + first_term * term_bytes
-            place += packed.ctypes.data
-        multiply_panel(
-            unit,
-            n_vectors,
-            frames.ctypes.data + first_term * item,
-            n_terms * item,
-            frames.shape[0],
-            place,
-            term_bytes,
-            count,
-            out.ctypes.data + column * item,
-            n_columns * item,
-            n_columns - column,
-        )
+            place = (column - matrix.n_unpacked) * n_terms * item + first_term * term_bytes
+            place += matrix.packed.ctypes.data
+        weights = Strided(place, term_bytes)
+        target = Strided(out.ctypes.data + column * item, n_columns * item)
+        shape = Shape(frames.shape[0], count, n_columns - column)
+        multiply_panel(unit, n_vectors, source, weights, target, shape)

@@ -74,6 +74,9 @@ the precision:
 >>> bool((x == 10).all())
 True
 
+Integers that belong together come as a group, so that none is taken for another: a parameter such
+as `parts: Parts` takes a NamedTuple, which the kernel makes, and is one of values here.
+
 Step 3: a small transform
 -------------------------
 Butterflies take and return values, and touch no memory. Each lane is a frame of its own:
@@ -92,15 +95,13 @@ A pass loads rows, calls a butterfly, and stores bins. A row is a vector: sample
 k, of all frames of a block. `passes` says which row holds what. Two transforms of 2 samples become
 one of 4:
 
->>> from kapre_ref.kernels.cpu.emit.passes import inner_pass
+>>> from kapre_ref.kernels.cpu.emit.passes import Parts, inner_pass
 >>> rows = np.empty((4, 8), np.float32)
 >>> even, odd = np.array([1, 3]), np.array([2, 4])  # the samples 1, 2, 3, 4 of every frame
 >>> rows[:] = np.concatenate([np.fft.rfft(even).real, np.fft.rfft(odd).real])[:, None]
 >>> twiddles = np.empty(0, np.float32)  # only bins between the first and the middle one are turned
->>> _ = inner_pass.on_lanes(
-...     np.float32(1), 2, rows.ctypes.data, 1, 2, twiddles.ctypes.data,
-...     emitter=LaneEmitter(np.float32, 32),
-... )
+>>> parts = Parts(rows.ctypes.data, n=2, twiddles=twiddles.ctypes.data)
+>>> _ = inner_pass.on_lanes(np.float32(1), 2, parts, 1, emitter=LaneEmitter(np.float32, 32))
 >>> rows[:, 0]  # Re X0, Re X1, Re X2, Im X1
 array([10., -2., -2.,  2.], dtype=float32)
 

@@ -1,40 +1,64 @@
 """Weighted sums of bins: of frames in lanes, and of two frames as they lie in memory."""
 
+from typing import NamedTuple
+
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_function
+from kapre_ref.kernels.cpu.emit.language import Strided, Value
 from kapre_ref.kernels.cpu.emit.sums import SumsInPairs
 
 _PIECE = 64  # bins of a band that are summed one after the other, in two sums
 
 
+class Bands(NamedTuple):
+    """Of each band the first bin and their number, and the weights of all, one after the other."""
+
+    n: Value
+    ranges: Value  # the address of pairs of int32
+    weights: Value  # an address
+
+
+class PackedBands(NamedTuple):
+    """Tables of addresses and numbers, made by `band_products.pair_tables`.
+
+    Bands are summed in groups of half as many as a vector has lanes.
+    """
+
+    n: Value
+    n_groups: Value
+    counts: Value  # vectors of bins, of each group
+    firsts: Value  # the byte of a frame at which each band begins
+    weights: Value
+
+
 @vector_function
-def any_is_long(emitter, bands, n_bands):
+def any_is_long(emitter, bands: Bands):
     """Return whether there are bands of more than one piece."""
     n_more = emitter.variable(emitter.integer(0))
-    for band in emitter.loop(n_bands):
-        count = emitter.load_index(bands + band * 8 + 4)
+    for band in emitter.loop(bands.n):
+        count = emitter.load_index(bands.ranges + band * 8 + 4)
         n_more.set(n_more.get() + (count - emitter.minimum(count, _PIECE)))
     return emitter.minimum(n_more.get(), 1)
 
 
 @vector_function
-def sum_short_bands(emitter, magnitudes, bands, weights, n_bands, target):
+def sum_short_bands(emitter, magnitudes, bands: Bands, target):
     """Sum bands of one piece each."""
-    weight = emitter.variable(weights)
-    for band in emitter.loop(n_bands):
-        first = emitter.load_index(bands + band * 8)
-        count = emitter.load_index(bands + band * 8 + 4)
+    weight = emitter.variable(bands.weights)
+    for band in emitter.loop(bands.n):
+        first = emitter.load_index(bands.ranges + band * 8)
+        count = emitter.load_index(bands.ranges + band * 8 + 4)
         total = _weighted_sum(emitter, magnitudes + first * emitter.bytes, weight.get(), count)
         emitter.store(total, target + band * emitter.bytes)
         weight.set(weight.get() + count * emitter.itemsize)
 
 
 @vector_function
-def sum_long_bands(emitter, magnitudes, bands, weights, n_bands, target):
+def sum_long_bands(emitter, magnitudes, bands: Bands, target):
     """Sum bands piece by piece, the pieces in pairs, so that rounding errors do not add up."""
-    weight, pieces = emitter.variable(weights), SumsInPairs(emitter)
-    for band in emitter.loop(n_bands):
-        first = emitter.load_index(bands + band * 8)
-        count = emitter.load_index(bands + band * 8 + 4)
+    weight, pieces = emitter.variable(bands.weights), SumsInPairs(emitter)
+    for band in emitter.loop(bands.n):
+        first = emitter.load_index(bands.ranges + band * 8)
+        count = emitter.load_index(bands.ranges + band * 8 + 4)
         bins = magnitudes + first * emitter.bytes
         pieces.clear()
         for i in emitter.loop((count + (_PIECE - 1)) // _PIECE):
@@ -86,62 +110,64 @@ def sum_zeros(emitter, rows, n_rows, target):
 
 
 @vector_function
-def sum_bands_of_two(
-    emitter,
-    frame,
-    frame_bytes,
-    n_freq,
-    counts,
-    firsts,
-    weights,
-    n_groups,
-    target,
-    target_bytes,
-    n_bands,
-):
+def sum_bands_of_two(emitter, frames: Strided, n_freq, bands: PackedBands, target: Strided):
     """Sum the bands of two frames; return 1 if the first is not finite, plus 2 if the second."""
-    lanes, size = emitter.lanes, emitter.lanes // 2
-    weight = emitter.variable(weights)
+    size = emitter.lanes // 2
+    weight = emitter.variable(bands.weights)
 
     def sum_group(group, store):
-        sums = [emitter.variable(emitter.constant(0)) for _ in range(lanes)]
-        for i in emitter.loop(emitter.load_index(counts + group * 4)):
-            for band in range(size):
-                first = emitter.load_index(firsts + (group * size + band) * 4)
-                factor = emitter.load(weight.get() + band * emitter.bytes)
-                for place, total in (frame, sums[band]), (frame + frame_bytes, sums[size + band]):
-                    bins = emitter.load(place + first + i * emitter.bytes)
-                    total.set(emitter.multiply_add(bins, factor, total.get()))
-            weight.set(weight.get() + size * emitter.bytes)
-        totals = _sum_lanes(emitter, [total.get() for total in sums])
-        place = target + group * (emitter.bytes // 2)
+        totals = _sum_group(emitter, frames, bands, group, weight)
+        place = target.at + group * (emitter.bytes // 2)
         for j in range(2):
             own = emitter.shuffle(totals, totals, range(j * size, (j + 1) * size))
-            store(own, place + target_bytes * j)
+            store(own, place + target.stride * j)
 
-    n_whole = n_bands // size
+    n_whole = bands.n // size
     for group in emitter.loop(n_whole):
         sum_group(group, emitter.store)
-    for _ in emitter.loop(n_groups - n_whole):
+    for _ in emitter.loop(bands.n_groups - n_whole):
 
         def store_rest(sums, place):
             whole = emitter.shuffle(sums, sums, [*range(size)] * 2)
-            emitter.store_first(whole, place, n_bands - n_whole * size)
+            emitter.store_first(whole, place, bands.n - n_whole * size)
 
         sum_group(n_whole, store_rest)
+    return _are_not_finite(emitter, frames, n_freq)
+
+
+def _sum_group(emitter, frames, bands, group, weight):
+    """Return the sums of a group's bands of the first frame, then of the second, as a vector.
+
+    `weight` is where their weights begin, and then where those of the next group do.
+    """
+    lanes, size = emitter.lanes, emitter.lanes // 2
+    sums = [emitter.variable(emitter.constant(0)) for _ in range(lanes)]
+    for i in emitter.loop(emitter.load_index(bands.counts + group * 4)):
+        for band in range(size):
+            first = emitter.load_index(bands.firsts + (group * size + band) * 4)
+            factor = emitter.load(weight.get() + band * emitter.bytes)
+            for j, total in enumerate((sums[band], sums[size + band])):
+                bins = emitter.load(frames.place(j) + first + i * emitter.bytes)
+                total.set(emitter.multiply_add(bins, factor, total.get()))
+        weight.set(weight.get() + size * emitter.bytes)
+    return _sum_lanes(emitter, [total.get() for total in sums])
+
+
+def _are_not_finite(emitter, frames, n_freq):
+    """Return 1 if the first of two frames is not finite, plus 2 if the second is not."""
     # What is not finite is not 0 times 0. Two sums for a frame, so that none waits for the other.
     checks = [[emitter.variable(emitter.constant(0)) for _ in range(2)] for _ in range(2)]
 
     def check(at, ahead):
         for j, pair in enumerate(checks):
             for k, total in enumerate(pair):
-                place = frame + frame_bytes * j + at + k * emitter.bytes
+                place = frames.place(j) + at + k * emitter.bytes
                 if ahead:  # the next frames come into cache
-                    emitter.prefetch(place + frame_bytes * 2)
+                    emitter.prefetch(place + frames.stride * 2)
                 zeros = emitter.multiply_add(emitter.load(place), 0.0, total.get())
                 total.set(zeros)
 
-    for i in emitter.loop(n_freq // (2 * lanes)):
+    for i in emitter.loop(n_freq // (2 * emitter.lanes)):
         check(i * (2 * emitter.bytes), ahead=True)
     check(n_freq * emitter.itemsize - 2 * emitter.bytes, ahead=False)
     flags = [emitter.any(emitter.compare("!=", a.get() + b.get(), 0.0)) for a, b in checks]

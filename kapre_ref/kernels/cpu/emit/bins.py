@@ -2,16 +2,16 @@
 
 from kapre_ref.kernels.cpu.emit.butterflies import Complex
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_function, vector_functions
-from kapre_ref.kernels.cpu.emit.passes import RADICES, merge
+from kapre_ref.kernels.cpu.emit.passes import RADICES, Parts, merge
 
 LAST_RADICES = (*RADICES, 1)  # 1 if the first pass has done all
 
 
 @vector_functions(LAST_RADICES)
-def last_pass_to_magnitudes(emitter, radix, rows, n, twiddles, target, ahead, peak):
+def last_pass_to_magnitudes(emitter, radix, parts: Parts, target, ahead, peak):
     """Write the magnitude of each bin, a vector; raise `peak` to the largest squares.
 
-    `target` may be `rows`: the magnitudes of some bins take places that these had.
+    `target` may be the rows of the parts: the magnitudes of some bins take places that these had.
 
     Meanwhile `ahead`, where the result will be written, comes into cache.
     """
@@ -26,12 +26,12 @@ def last_pass_to_magnitudes(emitter, radix, rows, n, twiddles, target, ahead, pe
             root = _second_sqrt(emitter, size) if i % 2 else emitter.call("sqrt", size)
             emitter.store(root, target + place)
 
-    merge(emitter, radix, rows, n, twiddles, write)
+    merge(emitter, radix, parts, write)
     emitter.store(largest.get(), peak)
 
 
 @vector_functions(LAST_RADICES)
-def last_pass_to_spectrum(emitter, radix, rows, n, twiddles, target, ahead):
+def last_pass_to_spectrum(emitter, radix, parts: Parts, target, ahead):
     """Write each bin: a vector of real parts, then one of imaginary parts."""
 
     def write(bins):
@@ -43,7 +43,7 @@ def last_pass_to_spectrum(emitter, radix, rows, n, twiddles, target, ahead):
             emitter.store(re, target + place)
             emitter.store(im, target + place + emitter.bytes)
 
-    merge(emitter, radix, rows, n, twiddles, write)
+    merge(emitter, radix, parts, write)
 
 
 def square(z):

@@ -1,16 +1,20 @@
 """Functions of this wing made callable from kernels: as machine code, or on NumPy lanes.
 
 Such a function takes addresses and counts as integers, so that one compilation serves arrays of any
-layout, writeable or not. The type of its first argument says in which precision it works.
+layout, writeable or not. The type of its first argument says in which precision it works. Integers
+that belong together come as a group: a parameter whose annotation is a NamedTuple class takes a
+tuple of that class, which the kernel makes, and is one of values where the function is emitted.
 """
 
 import inspect
 from functools import lru_cache, partial
+from itertools import islice
 
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
+from numba.np.numpy_support import as_dtype
 
 from kapre_ref.kernels.cpu.emit.lanes import LaneEmitter
 from kapre_ref.kernels.cpu.emit.llvm import written
@@ -38,6 +42,39 @@ def n_lanes(dtype):
     return vector_bytes() // np.dtype(dtype).itemsize
 
 
+def _constant(compute):
+    """Make f(unit), for use in kernels, of `compute(dtype)`: a number that the compiler knows."""
+
+    def on_lanes(unit):
+        return compute(unit.dtype)
+
+    if is_compiler_off():
+        return on_lanes
+
+    def declare(typing_context, unit):
+        def generate(context, builder, signature, arguments):
+            return ir.Constant(_I64, compute(as_dtype(unit)))
+
+        return types.int64(unit), generate
+
+    declare.__name__ = compute.__name__
+    function = intrinsic(declare)
+    function.on_lanes = on_lanes
+    return function
+
+
+@_constant
+def lanes_of(dtype):
+    """Return how many numbers of the type of `unit` a vector holds."""
+    return n_lanes(dtype)
+
+
+@_constant
+def item_of(dtype):
+    """Return the bytes of a number of the type of `unit`."""
+    return dtype.itemsize
+
+
 def vector_function(emit):
     """Make f(unit, *integers), for use in kernels, of `emit(emitter, *integers)`.
 
@@ -48,15 +85,18 @@ def vector_function(emit):
     """
     if is_compiler_off():
         return _on_lanes(emit, 0)
-    names = list(inspect.signature(emit).parameters)[1:]
+    kinds = _kinds_of(emit, 1)
+    emit_flat = partial(_emit_flat, emit, (), kinds)
 
     def generate(context, builder, signature, arguments):
         real = context.get_value_type(signature.args[0])
+        integers = _flat(context, builder, signature.args[1:], arguments[1:])
         name = f"kapre_ref.{emit.__name__}"
-        function = written(builder.module, name, emit, len(names), real, vector_bytes())
-        return builder.call(function, arguments[1:])
+        n = len(integers)
+        function = written(builder.module, name, emit_flat, n, real, vector_bytes())
+        return builder.call(function, integers)
 
-    return _intrinsic(emit, names, generate, 0)
+    return _intrinsic(emit, 0, generate)
 
 
 def vector_functions(keys):
@@ -69,10 +109,11 @@ def vector_functions(keys):
     def decorate(emit):
         if is_compiler_off():
             return _on_lanes(emit, 1)
-        names = list(inspect.signature(emit).parameters)[1:]
+        kinds = _kinds_of(emit, 2)
 
         def generate(context, builder, signature, arguments):
             real = context.get_value_type(signature.args[0])
+            integers = _flat(context, builder, signature.args[2:], arguments[2:])
             with builder.goto_entry_block():
                 place = builder.alloca(_I64)
             otherwise = builder.append_basic_block()
@@ -82,24 +123,49 @@ def vector_functions(keys):
                 block = builder.append_basic_block()
                 switch.add_case(ir.Constant(_I64, key), block)
                 builder.position_at_end(block)
-                emit_key = partial(_emit_key, emit, key)
+                emit_flat = partial(_emit_flat, emit, (key,), kinds)
                 name = f"kapre_ref.{emit.__name__}_{key}"
-                n_integers = len(names) - 1
-                function = written(builder.module, name, emit_key, n_integers, real, vector_bytes())
-                builder.store(builder.call(function, arguments[2:]), place)
+                n = len(integers)
+                function = written(builder.module, name, emit_flat, n, real, vector_bytes())
+                builder.store(builder.call(function, integers), place)
                 builder.branch(done)
             builder.position_at_end(otherwise)
             builder.unreachable()
             builder.position_at_end(done)
             return builder.load(place, typ=_I64)
 
-        return _intrinsic(emit, names, generate, 1)
+        return _intrinsic(emit, 1, generate)
 
     return decorate
 
 
-def _emit_key(emit, key, emitter, *integers):
-    return emit(emitter, key, *integers)
+def _kinds_of(emit, n_before):
+    """Return the class of each parameter that is a group, int of others, without the first ones."""
+    parameters = [*inspect.signature(emit).parameters.values()][n_before:]
+    kinds = [parameter.annotation for parameter in parameters]
+    return [int if kind is inspect.Parameter.empty else kind for kind in kinds]
+
+
+def _flat(context, builder, kinds, values):
+    """Return the integers of an intrinsic's arguments, those of a group one after the other."""
+    integers = []
+    for kind, value in zip(kinds, values, strict=True):
+        if isinstance(kind, types.BaseTuple):
+            for i, member in enumerate(kind):
+                one = builder.extract_value(value, i)
+                integers.append(context.cast(builder, one, member, types.int64))
+        else:
+            integers.append(value)
+    return integers
+
+
+def _emit_flat(emit, keys, kinds, emitter, *integers):
+    """Call `emit` with what `_flat` returned, made groups again."""
+    rest = iter(integers)
+    arguments = [
+        next(rest) if kind is int else kind(*islice(rest, len(kind._fields))) for kind in kinds
+    ]
+    return emit(emitter, *keys, *arguments)
 
 
 def _on_lanes(emit, n_keys):
@@ -108,18 +174,30 @@ def _on_lanes(emit, n_keys):
     def on_lanes(unit, *arguments, emitter=None):
         if emitter is None:
             emitter = LaneEmitter(unit.dtype, vector_bytes())
-        keys = arguments[:n_keys]
-        integers = [emitter.integer(x) for x in arguments[n_keys:]]
-        result = emit(emitter, *keys, *integers)
+        values = [
+            type(x)(*map(emitter.integer, x)) if isinstance(x, tuple) else emitter.integer(x)
+            for x in arguments[n_keys:]
+        ]
+        result = emit(emitter, *arguments[:n_keys], *values)
         return 0 if result is None else result.raw
 
     on_lanes.on_lanes, on_lanes.emit = on_lanes, emit
     return on_lanes
 
 
-def _intrinsic(emit, names, generate, n_keys):
+def _intrinsic(emit, n_keys, generate):
+    names = [*inspect.signature(emit).parameters][1:]
+    kinds = [int] * n_keys + _kinds_of(emit, 1 + n_keys)
+
     def declare(typing_context, unit, *arguments):
-        return types.int64(unit, *[types.int64] * len(names)), generate
+        for name, kind, given in zip(names, kinds, arguments, strict=True):
+            if kind is not int and getattr(given, "instance_class", None) is not kind:
+                raise TypeError(f"{emit.__name__}: {name} is a {kind.__name__}, got {given}")
+        expected = [
+            types.int64 if kind is int else given
+            for kind, given in zip(kinds, arguments, strict=True)
+        ]
+        return types.int64(unit, *expected), generate
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter(name, kind) for name in ("typing_context", "unit", *names)]

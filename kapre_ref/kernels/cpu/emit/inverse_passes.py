@@ -2,7 +2,20 @@
 
 Numbers stand in the rows where they do there, but of bins that are real the halves: so none of the
 others is doubled for its mirror image. Samples come out times N / 2, which the window makes good.
+
+Overlapping frames are added before they are transposed. A piece is the `hop` samples from the first
+one of a frame on: sample m of piece p is the sum of the samples q hop + m of the frames p - q. With
+4 lanes, and two frames that overlap, the frames a b c d of a block make the pieces of a lane each
+
+    a0 b0 c0 d0    the samples m of frames 0 to 3 (q = 0)
+     0 a1 b1 c1    the samples hop + m, moved by a lane (q = 1)
+
+and d1, which was moved out at the end, is the first lane of the next block's pieces. Sums that
+later blocks add to are kept in planes: a plane has a row for each sample of a piece, whose lanes
+are the pieces of one block.
 """
+
+from typing import NamedTuple
 
 from kapre_ref.kernels.cpu.emit.bins import LAST_RADICES
 from kapre_ref.kernels.cpu.emit.butterflies import (
@@ -12,11 +25,39 @@ from kapre_ref.kernels.cpu.emit.butterflies import (
     idft_to_real,
 )
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_function, vector_functions
-from kapre_ref.kernels.cpu.emit.passes import FIRST_RADICES, RADICES, load_factor
+from kapre_ref.kernels.cpu.emit.language import Value
+from kapre_ref.kernels.cpu.emit.passes import (
+    FIRST_RADICES,
+    RADICES,
+    Parts,
+    Samples,
+    load_factor,
+)
+
+
+class Overlap(NamedTuple):
+    """The samples that are added up: of `n_terms` frames, `hop` samples apart, `n` side by side."""
+
+    hop: Value
+    n_terms: Value
+    n: Value
+
+
+class Planes(NamedTuple):
+    """Sums of frames so far, one plane after the other.
+
+    In the first plane, from `at` on, the pieces of this block will be, finished. The others, a
+    `stride` of bytes apart, hold what blocks so far gave to the pieces of this block, of the next
+    one, and so on; they are moved up by one. What additions lose is kept `lost` bytes further on.
+    """
+
+    at: Value
+    stride: Value
+    lost: Value
 
 
 @vector_functions(LAST_RADICES)
-def undo_last_pass(emitter, radix, spectrum, rows, n, twiddles):
+def undo_last_pass(emitter, radix, spectrum, parts: Parts):
     """Part a spectrum into those of every `radix`-th sample; its bins are pairs of vectors."""
 
     def load(number):
@@ -26,15 +67,15 @@ def undo_last_pass(emitter, radix, spectrum, rows, n, twiddles):
     def load_half(number):
         return load(number).re * 0.5
 
-    undo_merge(emitter, radix, load, load_half, n, twiddles, rows)
+    undo_merge(emitter, radix, load, load_half, parts)
 
 
 @vector_functions(RADICES)
-def undo_inner_pass(emitter, radix, rows, n_blocks, n, twiddles):
-    """Part `n_blocks` transforms, which lie one after the other, into `radix` of `n` rows each."""
-    size = n * radix
+def undo_inner_pass(emitter, radix, parts: Parts, n_blocks):
+    """Part `n_blocks` transforms, which lie one after the other, into `radix` parts each."""
+    size = parts.n * radix
     for block in emitter.loop(n_blocks):
-        start = rows + block * (size * emitter.bytes)
+        start = parts.rows + block * (size * emitter.bytes)
 
         def load_row(number, start=start):
             return emitter.load(start + number * emitter.bytes)
@@ -42,7 +83,7 @@ def undo_inner_pass(emitter, radix, rows, n_blocks, n, twiddles):
         def load(number, load_row=load_row):
             return Complex(load_row(number), load_row(size - number))
 
-        undo_merge(emitter, radix, load, load_row, n, twiddles, start)
+        undo_merge(emitter, radix, load, load_row, parts._replace(rows=start))
 
 
 @vector_functions(FIRST_RADICES)
@@ -62,11 +103,12 @@ def undo_first_pass(emitter, radix, rows, n, ahead):
             emitter.store(sample, place)
 
 
-def undo_merge(emitter, radix, load, load_real, n, twiddles, rows):
-    """Part a transform into `radix` of `n` rows, which lie one after the other; see `merge`.
+def undo_merge(emitter, radix, load, load_real, parts):
+    """Part a transform into `radix` others; see `merge`.
 
     `load` is called with the number of a bin, `load_real` with that of a real one.
     """
+    rows, n, twiddles = parts
     zero, middle = emitter.integer(0), n // 2
 
     def store(x, j, k):
@@ -109,64 +151,59 @@ def undo_merge(emitter, radix, load, load_real, n, twiddles, rows):
 
 
 @vector_function
-def add_overlapping(emitter, rows, order, window, hop, n_terms, n, pieces, plane_bytes, ahead):
-    """Add up what a block's frames have in common: a piece is the `hop` samples from a frame on.
+def add_overlapping(emitter, samples: Samples, overlap: Overlap, planes: Planes, ahead):
+    """Add up what a block's frames have in common, and finish the pieces of the block.
 
-    Sample m of piece p is the sum of the samples q hop + m of frames p - q. So sample m of all
-    pieces is a sum of `n_terms` vectors, windowed, each moved by q lanes; lanes moved out at the
-    end belong to later blocks. Moving the sum lane by lane while q falls to 0 takes one shuffle
-    for each end, and adds the frames in their order.
+    Each sample of all pieces is a sum of vectors, each moved by as many lanes as its frame lies
+    before the piece. Moving the sum lane by lane while that number falls to 0 takes one shuffle for
+    each end, and adds the frames in their order.
 
-    `pieces` are planes of `n` vectors: in the first the pieces of this block will be, finished. The
-    others hold what blocks so far gave to the pieces of this block, the next one, and so on, and
-    are moved up by one. `order` says where the vector of each sample of a frame stands.
     Meanwhile `ahead`, where the pieces will be written, comes into cache.
     """
 
     def add(place, plane, total):
-        at = place + plane * plane_bytes
-        emitter.store(emitter.load(at + plane_bytes) + total, at)
+        at = place + plane * planes.stride
+        emitter.store(emitter.load(at + planes.stride) + total, at)
 
     def put(total, place, n_planes):
-        emitter.store(total, place + n_planes * plane_bytes)
+        emitter.store(total, place + n_planes * planes.stride)
 
-    _add_terms(emitter, rows, order, window, hop, n_terms, n, pieces, ahead, add, put)
+    _add_terms(emitter, samples, overlap, planes.at, ahead, add, put)
 
 
 @vector_function
-def add_many_overlapping(
-    emitter, rows, order, window, hop, n_terms, n, pieces, plane_bytes, lost, ahead
-):
-    """Do the same for so many terms that their rounding errors would add up.
+def add_many_overlapping(emitter, samples: Samples, overlap: Overlap, planes: Planes, ahead):
+    """Add up what frames have in common if so many overlap that rounding errors would add up.
 
-    What every addition loses is summed in planes of its own, `lost` bytes behind the others, and
-    added to the pieces of this block in the end.
+    What every addition loses is summed in planes of its own, and added to the pieces in the end.
     """
-    zero = emitter.constant(0)
+    zero, lost = emitter.constant(0), planes.lost
 
     def add(place, plane, total):
-        at = place + plane * plane_bytes
-        earlier = emitter.load(at + plane_bytes)
+        at = place + plane * planes.stride
+        earlier = emitter.load(at + planes.stride)
         result = earlier + total
         added = result - earlier
         error = (earlier - (result - added)) + (total - added)
         emitter.store(result, at)
-        emitter.store(emitter.load(at + plane_bytes + lost) + error, at + lost)
+        emitter.store(emitter.load(at + planes.stride + lost) + error, at + lost)
 
     def put(total, place, n_planes):
-        emitter.store(total, place + n_planes * plane_bytes)
-        emitter.store(zero, place + n_planes * plane_bytes + lost)
+        last = place + n_planes * planes.stride
+        emitter.store(total, last)
+        emitter.store(zero, last + lost)
         error, result = emitter.load(place + lost), emitter.load(place)
         # Infinite results have lost NaN.
         error = emitter.select(emitter.compare("!=", error, error), zero, error)
         emitter.store(result + error, place)
 
-    _add_terms(emitter, rows, order, window, hop, n_terms, n, pieces, ahead, add, put)
+    _add_terms(emitter, samples, overlap, planes.at, ahead, add, put)
 
 
-def _add_terms(emitter, rows, order, window, hop, n_terms, n, pieces, ahead, add, put):
+def _add_terms(emitter, samples, overlap, pieces, ahead, add, put):
     """Call `add` with each plane's sum of terms, and `put` with what is the last plane's first."""
     zero = emitter.constant(0)
+    hop, n_terms, n = overlap
     n_planes = (n_terms + (emitter.lanes - 1)) // emitter.lanes
     for m in emitter.loop(n):
         place = pieces + m * emitter.bytes
@@ -178,8 +215,7 @@ def _add_terms(emitter, rows, order, window, hop, n_terms, n, pieces, ahead, add
             count = emitter.minimum(n_terms - first, emitter.lanes)
             low, high = emitter.variable(zero), emitter.variable(zero)
             for i in emitter.loop(count):
-                sample = (first + count - i - 1) * hop + m
-                term = _windowed(emitter, rows, order, window, sample)
+                term = _windowed(emitter, samples, (first + count - i - 1) * hop + m)
                 high.set(_moved(emitter, low.get(), high.get()))
                 low.set(_moved(emitter, zero, low.get()) + term)
             add(place, plane, over.get() + low.get())
@@ -188,24 +224,24 @@ def _add_terms(emitter, rows, order, window, hop, n_terms, n, pieces, ahead, add
 
 
 @vector_function
-def add_four_overlapping(emitter, rows, order, window, hop, n, pieces, plane_bytes, ahead):
-    """Do the same for four terms, the usual number: without loops over them, nor sums of zeros."""
-    zero = emitter.constant(0)
-    for m in emitter.loop(n):
-        place = pieces + m * emitter.bytes
+def add_four_overlapping(emitter, samples: Samples, overlap: Overlap, planes: Planes, ahead):
+    """Add up what four frames have in common, the usual number: without loops over them."""
+    zero, hop = emitter.constant(0), overlap.hop
+    for m in emitter.loop(overlap.n):
+        place = planes.at + m * emitter.bytes
         emitter.prefetch(ahead + m * emitter.bytes)
-        low, high = _windowed(emitter, rows, order, window, hop * 3 + m), zero
+        low, high = _windowed(emitter, samples, hop * 3 + m), zero
         for q in (2, 1, 0):
             high = _moved(emitter, low, high)
-            term = _windowed(emitter, rows, order, window, hop * q + m)
+            term = _windowed(emitter, samples, hop * q + m)
             low = _moved(emitter, zero, low) + term
-        emitter.store(emitter.load(place + plane_bytes) + low, place)
-        emitter.store(high, place + plane_bytes)
+        emitter.store(emitter.load(place + planes.stride) + low, place)
+        emitter.store(high, place + planes.stride)
 
 
-def _windowed(emitter, rows, order, window, sample):
-    row = emitter.load(rows + emitter.load_index(order + sample * 4))
-    return row * emitter.broadcast(window + sample * emitter.itemsize)
+def _windowed(emitter, samples, number):
+    row = emitter.load(samples.rows + emitter.load_index(samples.offsets + number * 4))
+    return row * emitter.broadcast(samples.window + number * emitter.itemsize)
 
 
 def _moved(emitter, before, x):

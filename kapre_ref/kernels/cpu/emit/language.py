@@ -39,6 +39,17 @@ class Value(NamedTuple):
         return self.emitter.negate(self)
 
 
+class Strided(NamedTuple):
+    """Where things of one size lie: the address of the first, and bytes from each to the next."""
+
+    at: Value
+    stride: Value
+
+    def place(self, number):
+        """Return the address of the one with a number, in emitted code."""
+        return self.at + self.stride * number
+
+
 class Emitter:
     """What both emitters share: instructions that are made of others.
 

@@ -1,6 +1,9 @@
 """Products of frames with one or two vectors of columns."""
 
+from typing import NamedTuple
+
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_functions
+from kapre_ref.kernels.cpu.emit.language import Strided, Value
 
 _CHAIN = 16  # terms that are added one after the other
 
@@ -10,21 +13,22 @@ _CHAIN = 16  # terms that are added one after the other
 GROUPS = {1: 8, 2: 6}
 
 
+class Shape(NamedTuple):
+    """How many frames, terms and columns a product of matrices has."""
+
+    n_frames: Value
+    n_terms: Value
+    n_columns: Value
+
+
 @vector_functions(GROUPS)
 def multiply_panel(
-    emitter,
-    n_vectors,
-    frames,
-    frame_bytes,
-    n_frames,
-    weights,
-    term_bytes,
-    n_terms,
-    target,
-    target_bytes,
-    n_columns,
+    emitter, n_vectors, frames: Strided, weights: Strided, target: Strided, shape: Shape
 ):
-    """Write the products of frames with one or two vectors of columns."""
+    """Write the products of frames with one or two vectors of columns.
+
+    The weights of one term are a stride apart from those of the next.
+    """
     at_once = GROUPS[n_vectors]
 
     def zeros():
@@ -33,16 +37,16 @@ def multiply_panel(
             for _ in range(at_once)
         ]
 
-    for group in emitter.loop((n_frames + (at_once - 1)) // at_once):
+    for group in emitter.loop((shape.n_frames + (at_once - 1)) // at_once):
         # What is missing in the last group is its last frame once more.
-        numbers = [emitter.minimum(group * at_once + j, n_frames - 1) for j in range(at_once)]
-        rows = [frames + number * frame_bytes for number in numbers]
+        numbers = [emitter.minimum(group * at_once + j, shape.n_frames - 1) for j in range(at_once)]
+        rows = [frames.place(number) for number in numbers]
         totals = zeros()
-        for chain in emitter.loop((n_terms + (_CHAIN - 1)) // _CHAIN):
+        for chain in emitter.loop((shape.n_terms + (_CHAIN - 1)) // _CHAIN):
             sums = zeros()
-            for i in emitter.loop(emitter.minimum(n_terms - chain * _CHAIN, _CHAIN)):
+            for i in emitter.loop(emitter.minimum(shape.n_terms - chain * _CHAIN, _CHAIN)):
                 term = chain * _CHAIN + i
-                place = weights + term * term_bytes
+                place = weights.place(term)
                 factors = [emitter.load(place + k * emitter.bytes) for k in range(n_vectors)]
                 for row, row_sums in zip(rows, sums, strict=True):
                     x = emitter.broadcast(row + term * emitter.itemsize)
@@ -53,5 +57,5 @@ def multiply_panel(
                     total.set(total.get() + part.get())
         for number, row_totals in zip(numbers, totals, strict=True):
             for k, total in enumerate(row_totals):
-                place = target + number * target_bytes + k * emitter.bytes
-                emitter.store_first(total.get(), place, n_columns - k * emitter.lanes)
+                place = target.place(number) + k * emitter.bytes
+                emitter.store_first(total.get(), place, shape.n_columns - k * emitter.lanes)

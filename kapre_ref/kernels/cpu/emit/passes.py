@@ -12,6 +12,8 @@ In the later half of the parts, j stands for j - R (samples count in a circle): 
 w^j are the conjugates of others, and half as many are loaded. Loads are what the passes wait for.
 """
 
+from typing import NamedTuple
+
 from kapre_ref.kernels.cpu.emit.butterflies import (
     Complex,
     dft,
@@ -20,49 +22,69 @@ from kapre_ref.kernels.cpu.emit.butterflies import (
     dft_of_weighted,
 )
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_functions
+from kapre_ref.kernels.cpu.emit.language import Strided, Value
 
 RADICES = (8, 7, 5, 4, 3, 2)  # 16 complex vectors need more registers than there are
 FIRST_RADICES = (16, 13, 11, *RADICES)  # of real ones
 
 
+class Samples(NamedTuple):
+    """The samples of a block's frames: number i is the row `offsets[i]` bytes from `rows` on.
+
+    In the frames it counts `window[i]` times. The three are addresses.
+    """
+
+    rows: Value
+    offsets: Value
+    window: Value
+
+
+class Parts(NamedTuple):
+    """Transforms of `n` rows each, one after the other, and what turns them as they are merged."""
+
+    rows: Value
+    n: Value
+    twiddles: Value
+
+
 @vector_functions(FIRST_RADICES)
-def first_pass(emitter, radix, samples, offsets, window, target, n, ahead, step):
+def first_pass(emitter, radix, samples: Samples, target, n, ahead: Strided):
     """Transform `n` times `radix` samples, windowed, into rows that lie one after the other.
 
-    `offsets` says where the rows of samples stand; it and `window` are in the order of use.
-
-    Meanwhile the samples of the next block come into cache, from `ahead` on, `step` bytes at a
-    time: memory has time to deliver them while this block is computed.
+    Meanwhile the samples of the next block come into cache, a line for each row from `ahead` on:
+    memory has time to deliver them while this block is computed.
     """
     for i in emitter.loop(n):
         values, weights = [], []
         for j in range(radix):
             index = i * radix + j
-            emitter.prefetch(ahead + index * step)
-            values.append(emitter.load(samples + emitter.load_index(offsets + index * 4)))
-            weights.append(emitter.broadcast(window + index * emitter.itemsize))
+            emitter.prefetch(ahead.place(index))
+            offset = emitter.load_index(samples.offsets + index * 4)
+            values.append(emitter.load(samples.rows + offset))
+            weights.append(emitter.broadcast(samples.window + index * emitter.itemsize))
         bins = list(enumerate(dft_of_weighted(values, weights)))
         store_bins(emitter, bins, target + i * (radix * emitter.bytes), emitter.integer(radix))
 
 
 @vector_functions(RADICES)
-def inner_pass(emitter, radix, rows, n_blocks, n, twiddles):
-    """Merge transforms of `n` rows, `n_blocks` times `radix`, which lie one after the other."""
-    size = n * radix
+def inner_pass(emitter, radix, parts: Parts, n_blocks):
+    """Merge transforms, `n_blocks` times `radix`, which lie one after the other."""
+    size = parts.n * radix
     for block in emitter.loop(n_blocks):
-        start = rows + block * (size * emitter.bytes)
+        start = parts.rows + block * (size * emitter.bytes)
 
         def store(bins, start=start):
             store_bins(emitter, bins, start, size)
 
-        merge(emitter, radix, start, n, twiddles, store)
+        merge(emitter, radix, parts._replace(rows=start), store)
 
 
-def merge(emitter, radix, rows, n, twiddles, use):
-    """Merge `radix` transforms of `n` rows, which lie one after the other.
+def merge(emitter, radix, parts, use):
+    """Merge `radix` transforms.
 
     `use` is called with lists of (number, bin): as each butterfly makes them, up to the last bin.
     """
+    rows, n, twiddles = parts
 
     def load(j, k):
         return emitter.load(rows + (n * j + k) * emitter.bytes)

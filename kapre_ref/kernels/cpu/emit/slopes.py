@@ -1,6 +1,9 @@
 """Slopes of groups of frames: weighted differences of the frames around each."""
 
+from typing import NamedTuple
+
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_functions
+from kapre_ref.kernels.cpu.emit.language import Value
 from kapre_ref.kernels.cpu.emit.sums import SumsInPairs
 
 CHAIN = 32  # terms that are added one after the other; the sums of chains are added in pairs
@@ -12,8 +15,23 @@ AT_ONCE = 8  # frames; what they are summed from fills the registers of AVX-512
 STREAMED_TERMS = (1, 2, 3, 4)  # with so few, loading all of them for every frame is cheap
 
 
+class Frames(NamedTuple):
+    """Frames of `width` numbers, one after the other, and as many slopes: two addresses."""
+
+    source: Value
+    target: Value
+    width: Value
+
+
+class Terms(NamedTuple):
+    """The weights of the differences between frames n after and n before, n from 1 to `n`."""
+
+    n: Value
+    weights: Value  # the address of the one for n = 0, which is not used
+
+
 @vector_functions((AT_ONCE, 1))
-def sum_slopes(emitter, n_at_once, source, width, n_groups, n_terms, weights, target):
+def sum_slopes(emitter, n_at_once, frames: Frames, n_groups, terms: Terms):
     """Write the slopes of groups of frames whose windows lie inside; windows are short.
 
     The frames n before those of a group are the ones n - 1 before them but for the first, and those
@@ -21,13 +39,14 @@ def sum_slopes(emitter, n_at_once, source, width, n_groups, n_terms, weights, ta
     """
 
     def sum_vectors(at, load):
-        return _sum_chain(_Window(emitter, n_at_once, at, load, width), weights, 0, n_terms)
+        window = _Window(emitter, n_at_once, at, load, frames.width)
+        return _sum_chain(window, terms.weights, 0, terms.n)
 
-    _for_groups(emitter, n_at_once, source, width, n_groups, n_terms, target, sum_vectors)
+    _for_groups(emitter, n_at_once, frames, n_groups, terms.n, sum_vectors)
 
 
 @vector_functions((AT_ONCE, 1))
-def sum_long_slopes(emitter, n_at_once, source, width, n_groups, n_terms, weights, target):
+def sum_long_slopes(emitter, n_at_once, frames: Frames, n_groups, terms: Terms):
     """Write the slopes of groups of frames whose windows lie inside, and are long.
 
     The sums of chains are added in pairs, so that their rounding errors do not add up.
@@ -35,15 +54,15 @@ def sum_long_slopes(emitter, n_at_once, source, width, n_groups, n_terms, weight
     sums = SumsInPairs(emitter, n_at_once)
 
     def sum_vectors(at, load):
-        window = _Window(emitter, n_at_once, at, load, width)
+        window = _Window(emitter, n_at_once, at, load, frames.width)
         sums.clear()
-        for chain in emitter.loop((n_terms + (CHAIN - 1)) // CHAIN):
+        for chain in emitter.loop((terms.n + (CHAIN - 1)) // CHAIN):
             first = chain * CHAIN
-            n = emitter.minimum(n_terms - first, CHAIN)
-            sums.add(chain, _sum_chain(window, weights, first, n))
+            n = emitter.minimum(terms.n - first, CHAIN)
+            sums.add(chain, _sum_chain(window, terms.weights, first, n))
         return sums.total([emitter.constant(0)] * n_at_once)
 
-    _for_groups(emitter, n_at_once, source, width, n_groups, n_terms, target, sum_vectors)
+    _for_groups(emitter, n_at_once, frames, n_groups, terms.n, sum_vectors)
 
 
 class _Window:
@@ -79,8 +98,9 @@ def _sum_chain(window, weights, first, n_terms):
     return [total.get() for total in totals]
 
 
-def _for_groups(emitter, n_at_once, source, width, n_groups, n_terms, target, sum_vectors):
+def _for_groups(emitter, n_at_once, frames, n_groups, n_terms, sum_vectors):
     """Store what `sum_vectors` returns for each vector of each group's frames."""
+    source, target, width = frames
     row_bytes = width * emitter.itemsize
     n_vectors = width // emitter.lanes
     rest = width - n_vectors * emitter.lanes
@@ -102,8 +122,10 @@ def _for_groups(emitter, n_at_once, source, width, n_groups, n_terms, target, su
 
 
 @vector_functions(STREAMED_TERMS)
-def stream_slopes(emitter, n_terms, source, row_bytes, n_frames, weights, target):
+def stream_slopes(emitter, n_terms, frames: Frames, n_frames, weights):
     """Write slopes past the caches. The frames are one stretch of numbers, a vector or longer."""
+    source, target, width = frames
+    row_bytes = width * emitter.itemsize
     n_bytes = n_frames * row_bytes
 
     def sum_vector(at):

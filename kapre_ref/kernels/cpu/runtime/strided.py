@@ -6,6 +6,7 @@ import numpy as np
 
 from kapre_ref._parts import parts_of
 from kapre_ref.kernels.cpu.emit.copies import copy_numbers, copy_run, gather_run
+from kapre_ref.kernels.cpu.emit.intrinsics import item_of
 from kapre_ref.kernels.cpu.runtime.jit import Addresses, address_kernel, as_input, kernel
 from kapre_ref.kernels.cpu.runtime.scratch import scratch_array
 
@@ -83,7 +84,7 @@ def _move(target, source):
     shape, source_strides, target_strides = loops
     addresses = Addresses()
     from_here, to_here = addresses.of(source), addresses.of(target)
-    _copy(addresses, unit, unit.itemsize, shape, from_here, source_strides, to_here, target_strides)
+    _copy(addresses, unit, shape, from_here, source_strides, to_here, target_strides)
 
 
 @lru_cache(maxsize=256)
@@ -110,8 +111,8 @@ def _loops(shape, itemsize, source_strides, target_strides):
 
 
 @address_kernel
-def _copy(unit, item, shape, source, source_strides, target, target_strides):
-    a, b = source_strides, target_strides
+def _copy(unit, shape, source, source_strides, target, target_strides):
+    item, a, b = item_of(unit), source_strides, target_strides
     for i in range(shape[0]):
         for j in range(shape[1]):
             for k in range(shape[2]):

@@ -82,8 +82,7 @@ def _run(result, signals, plan, n_padded, scale, out, dtype):
     The signal starts `n_padded` samples after its first frame.
     """
     batch, n_channels, n_samples = signals.shape
-    n_frames, item = out.shape[2], dtype.itemsize
-    lanes = n_lanes(dtype)
+    n_frames, lanes = out.shape[2], n_lanes(dtype)
     tables = tables_of(plan, dtype)
     blocks_of_channel = -(-n_frames // lanes)
     peaks, scale_address, peaks_address = None, 0, 0
@@ -111,7 +110,7 @@ def _run(result, signals, plan, n_padded, scale, out, dtype):
 
     def run(start, stop):
         scratch = scratch_address(tables.scratch_bytes)
-        write_spectra(addresses, unit, lanes, item, tables.plan, job, scratch, start, stop)
+        write_spectra(addresses, unit, tables.plan, job, scratch, start, stop)
 
     n_blocks = batch * n_channels * blocks_of_channel
     run_slices(run, n_blocks, n_blocks * lanes * _frame_seconds(plan))

@@ -9,7 +9,8 @@ import numpy as np
 
 from kapre_ref.kernels.cpu.emit.bins import last_pass_to_magnitudes
 from kapre_ref.kernels.cpu.emit.lanes import LaneEmitter
-from kapre_ref.kernels.cpu.emit.passes import first_pass, inner_pass
+from kapre_ref.kernels.cpu.emit.language import Strided
+from kapre_ref.kernels.cpu.emit.passes import Parts, Samples, first_pass, inner_pass
 from kapre_ref.kernels.cpu.transform.plan import factorize, pass_twiddles, samples_of_rows
 
 SIZES = (400, 512, 2048)
@@ -61,18 +62,19 @@ def counts_of(n_fft):
     rows = np.zeros((n_fft, _WIDTH // _DTYPE.itemsize), _DTYPE)
     offsets = (samples_of_rows(radices) * _WIDTH).astype(np.int32)
     window, peak = np.ones(n_fft, _DTYPE), np.ones_like(rows[0])
-    places = rows.ctypes.data, offsets.ctypes.data, window.ctypes.data
+    samples = Samples(rows.ctypes.data, offsets.ctypes.data, window.ctypes.data)
     twiddles = pass_twiddles(radices, _DTYPE)
     n = radices[0]
-    first = _count(first_pass, n, *places, rows.ctypes.data, n_fft // n, rows.ctypes.data, 0)
+    place = rows.ctypes.data
+    first = _count(first_pass, n, samples, place, n_fft // n, Strided(place, 0))
     passes = [(f"first, {n}", first)]
     for radix, table in zip(radices[1:-1], twiddles, strict=False):
         n_blocks = n_fft // (n * radix)
-        one = _count(inner_pass, radix, rows.ctypes.data, n_blocks, n, table.ctypes.data)
+        one = _count(inner_pass, radix, Parts(place, n, table.ctypes.data), n_blocks)
         passes.append((f"inner, {radix}", one))
         n *= radix
-    table, target = twiddles[-1].ctypes.data, rows.ctypes.data
-    last = (radices[-1], rows.ctypes.data, n, table, target, target, peak.ctypes.data)
+    parts = Parts(place, n, twiddles[-1].ctypes.data)
+    last = radices[-1], parts, place, place, peak.ctypes.data
     passes.append((f"last, {radices[-1]}", _count(last_pass_to_magnitudes, *last)))
     return passes
 

@@ -22,9 +22,12 @@ from kapre_ref.kernels.cpu.emit.epilogues import (
     to_scaled_magnitudes,
 )
 from kapre_ref.kernels.cpu.emit.gather import transpose_pieces
+from kapre_ref.kernels.cpu.emit.intrinsics import item_of, lanes_of
+from kapre_ref.kernels.cpu.emit.language import Strided
 from kapre_ref.kernels.cpu.emit.output import STRIP_TILES, copy_rows, turn_strip
-from kapre_ref.kernels.cpu.emit.passes import first_pass, inner_pass
+from kapre_ref.kernels.cpu.emit.passes import Parts, Samples, first_pass, inner_pass
 from kapre_ref.kernels.cpu.runtime.jit import address_kernel, inlined
+from kapre_ref.kernels.cpu.transform.plan import Scratch
 
 MAGNITUDES, SPECTRUM, BANDS, POLAR = range(4)
 
@@ -45,109 +48,120 @@ class Job(NamedTuple):
     peaks: int  # of each block's frames
 
 
+class Block(NamedTuple):
+    """Where a block of frames lies; the first three are addresses."""
+
+    signal: int  # the first sample of its channel
+    target: int  # the first result of its first frame
+    peaks: int
+    first_frame: int
+    n_frames: int
+
+
+class Values(NamedTuple):
+    """`n` values of each frame of a block, from an address on: a vector each, or a pair of them."""
+
+    at: int
+    n: int
+    n_numbers: int  # of a value: 2 of a complex one
+
+
+class Target(NamedTuple):
+    """Where values go: the address of the first one, and bytes to the next frame and value."""
+
+    at: int
+    stride: int
+    value_stride: int
+
+
 @address_kernel
-def write_spectra(unit, lanes, item, plan, job, scratch, first_block, last_block):
+def write_spectra(unit, plan, job, scratch, first_block, last_block):
     """Serve some of the blocks, each of as many frames of one channel as a vector has lanes."""
-    vector = lanes * item
-    values, rows, bands = scratch + plan.at_values, scratch + plan.at_rows, scratch + plan.at_bands
-    blocks_of_channel = -(-job.n_frames // lanes)
-    silence = scratch + plan.at_samples + plan.n_tiles * lanes * plan.sample_row_bytes
-    fill_zeros(unit, silence, plan.n_pieces)  # what `offsets` points to outside the frames
-    are_long = any_is_long(unit, plan.bands, plan.n_bands)
-    # One channel after the other, but all of one time where they lie side by side in the result.
-    side_by_side = job.out_strides[1] < job.out_strides[2]
+    room = addresses_in(scratch, plan.places)
+    n_rows = plan.pieces.n_tiles * lanes_of(unit)
+    silence = room.samples + n_rows * plan.pieces.row_bytes
+    fill_zeros(unit, silence, plan.pieces.n)  # what `offsets` points to outside the frames
+    are_long = any_is_long(unit, plan.bands)
     for index in range(first_block, last_block):
-        if side_by_side:
-            number, channel = index // job.n_channels, index % job.n_channels
-            batch, block = number // blocks_of_channel, number % blocks_of_channel
-        else:
-            number, block = index // blocks_of_channel, index % blocks_of_channel
-            batch, channel = number // job.n_channels, number % job.n_channels
-        first_frame = block * lanes
-        signal = job.signal + batch * job.signal_strides[0] + channel * job.signal_strides[1]
-        target = (
-            job.out
-            + batch * job.out_strides[0]
-            + channel * job.out_strides[1]
-            + first_frame * job.out_strides[2]
-        )
-        gather(unit, lanes, item, plan, job, signal, first_frame, scratch)
-        n_gathered = (first_frame + plan.n_pieces - 1) * plan.hop_length + plan.n_tiles * lanes
-        next_samples = signal + (n_gathered - job.n_padded) * job.signal_strides[2]
-        step = lanes * plan.hop_length * job.signal_strides[2] // plan.n_fft
-        finished, n_values = rows, plan.n_freq
-        if job.result == SPECTRUM:
-            finished = values
-        n_frames = min(lanes, job.n_frames - first_frame)
-        start_peaks(unit, scratch + plan.at_peak, n_frames)
-        transform(unit, lanes, item, plan, job.result, scratch, next_samples, step, target)
-        if job.result == POLAR:
-            turn_to_polar(unit, lanes, item, plan, scratch)
-        elif job.result == BANDS:
-            sum_bands_in_lanes(
-                unit, are_long, rows, plan.bands, plan.band_weights, plan.n_bands, bands
-            )
-            finished, n_values = bands, plan.n_bands
-        if job.scale:
-            of_channel = (batch * job.n_channels + channel) * blocks_of_channel
-            decibels(unit, finished, n_values, job.scale, job.peaks + (of_channel + block) * vector)
-        n_written = 1 + (job.result == POLAR)
-        for i in range(n_written):
-            write_rows(
-                unit,
-                lanes,
-                item,
-                finished + i * n_values * vector,
-                n_values,
-                1 + (job.result == SPECTRUM),
-                scratch + plan.at_strip,
-                n_frames,
-                target + i * job.n_channels * job.out_strides[1],
-                job.out_strides[2],
-                job.out_strides[3],
-            )
+        block = block_of(unit, job, index)
+        gather(unit, plan, job, block, room)
+        transform(unit, plan, job, block, room)
+        values = finish(unit, plan, job, block, room, are_long)
+        write_block(unit, job, block, room, values)
 
 
 @inlined
-def gather(unit, lanes, item, plan, job, signal, first_frame, scratch):
+def addresses_in(scratch, places):
+    """Return the addresses of the regions of scratch memory."""
+    return Scratch(
+        samples=scratch + places.samples,
+        rows=scratch + places.rows,
+        values=scratch + places.values,
+        bands=scratch + places.bands,
+        strip=scratch + places.strip,
+        stage=scratch + places.stage,
+        peak=scratch + places.peak,
+        plain=scratch + places.plain,
+    )
+
+
+@inlined
+def block_of(unit, job, index):
+    """Find a block of a number.
+
+    Blocks of one channel follow each other, but all channels of one time do if they lie side by
+    side in the result.
+    """
+    lanes = lanes_of(unit)
+    blocks_of_channel = -(-job.n_frames // lanes)
+    if job.out_strides[1] < job.out_strides[2]:
+        number, channel = index // job.n_channels, index % job.n_channels
+        batch, block = number // blocks_of_channel, number % blocks_of_channel
+    else:
+        number, block = index // blocks_of_channel, index % blocks_of_channel
+        batch, channel = number // job.n_channels, number % job.n_channels
+    first_frame = block * lanes
+    of_channel = (batch * job.n_channels + channel) * blocks_of_channel
+    target = job.out + batch * job.out_strides[0] + channel * job.out_strides[1]
+    return Block(
+        signal=job.signal + batch * job.signal_strides[0] + channel * job.signal_strides[1],
+        target=target + first_frame * job.out_strides[2],
+        peaks=job.peaks + (of_channel + block) * lanes * item_of(unit),
+        first_frame=first_frame,
+        n_frames=min(lanes, job.n_frames - first_frame),
+    )
+
+
+@inlined
+def gather(unit, plan, job, block, room):
     """Transpose the samples of a block, from where they are if all are there and neighbours."""
-    samples, stage = scratch + plan.at_samples, scratch + plan.at_stage
-    sample_stride = job.signal_strides[2]
-    first = first_frame * plan.hop_length - job.n_padded
-    span = (plan.n_pieces - 1) * plan.hop_length + plan.n_tiles * lanes
-    source, stride = signal + first * sample_stride, plan.hop_length * sample_stride
+    pieces, item, sample_stride = plan.pieces, item_of(unit), job.signal_strides[2]
+    n_read = pieces.n_tiles * lanes_of(unit)
+    first = block.first_frame * plan.hop_length - job.n_padded
+    span = (pieces.n - 1) * plan.hop_length + n_read
+    source, stride = block.signal + first * sample_stride, plan.hop_length * sample_stride
     if sample_stride != item or first < 0 or first + span > job.n_samples:
         # Pieces that follow each other are copied at once, others one by one.
-        length, n_copies, source = span, 1, stage
+        length, n_copies, source = span, 1, room.stage
         stride = plan.hop_length * item
-        if plan.piece_length < plan.hop_length:
-            length, n_copies = plan.n_tiles * lanes, plan.n_pieces
+        if pieces.length < plan.hop_length:
+            length, n_copies = n_read, pieces.n
             stride = length * item
         for i in range(n_copies):
             start = first + i * plan.hop_length
-            stage_samples(
-                unit,
-                lanes,
-                item,
-                signal,
-                sample_stride,
-                job.n_samples,
-                start,
-                length,
-                stage + i * stride,
-            )
-    row_bytes = plan.sample_row_bytes
-    transpose_pieces(unit, source, stride, plan.n_pieces, plan.n_tiles, samples, row_bytes)
+            stage_samples(unit, job, block, start, length, room.stage + i * stride)
+    transpose_pieces(unit, source, stride, pieces.n, pieces.n_tiles, room.samples, pieces.row_bytes)
 
 
 @inlined
-def stage_samples(unit, lanes, item, signal, stride, n_samples, first, n, target):
+def stage_samples(unit, job, block, first, n, target):
     """Copy samples from `first` on, zeros where there are none."""
+    lanes, item, stride = lanes_of(unit), item_of(unit), job.signal_strides[2]
     n_before = min(max(-first, 0), n)
-    stop = max(min(n_samples - first, n), n_before)
+    stop = max(min(job.n_samples - first, n), n_before)
     fill_zeros(unit, target, n_before)
-    source, place, count = signal + (first + n_before) * stride, n_before * item, stop - n_before
-    done = 0
+    source, place = block.signal + (first + n_before) * stride, n_before * item
+    count, done = stop - n_before, 0
     if stride == 2 * item and count > 0:
         done = (count - 1) // lanes * lanes
         join_channel(unit, source, target + place, done // lanes)
@@ -157,108 +171,138 @@ def stage_samples(unit, lanes, item, signal, stride, n_samples, first, n, target
 
 
 @inlined
-def transform(unit, lanes, item, plan, result, scratch, next_samples, step, ahead):
-    """Make spectra in `values`, or magnitudes in `rows`, of a block of frames.
-
-    One part of the rows after the other goes through all passes but the last while it is in the L1
-    cache.
-
-    What is needed next comes into cache meanwhile: the samples of the next block of frames, one
-    cache line every `step` bytes, and `ahead`, where the result will be written.
-    """
-    samples, rows = scratch + plan.at_samples, scratch + plan.at_rows
-    values, peak = scratch + plan.at_values, scratch + plan.at_peak
-    radix, last_radix = plan.radices & 31, plan.last_radix
-    n = plan.n_fft // last_radix
-    are_magnitudes = result in (MAGNITUDES, BANDS)
+def transform(unit, plan, job, block, room):
+    """Make spectra in `room.values`, or magnitudes in `room.rows`, of a block of frames."""
+    are_magnitudes = job.result in (MAGNITUDES, BANDS)
     are_plain = are_magnitudes
+    start_peaks(unit, room.peak, block.n_frames)
     while True:
-        twiddles = plan.twiddles
-        for j in range(last_radix):
-            part, first = rows + j * n * lanes * item, j * n
-            first_pass(
-                unit,
-                radix,
-                samples,
-                plan.offsets + first * 4,
-                plan.window + first * item,
-                part,
-                n // radix,
-                next_samples + first * step,
-                step,
-            )
-            twiddles = inner_passes(unit, plan.radices >> 5, item, part, radix, n, plan.twiddles)
+        parts = transform_parts(unit, plan, job, block, room)
+        # Meanwhile what the last pass is given as well, where the result goes, comes into cache.
         if not are_plain:
-            last_pass_to_spectrum(unit, last_radix, rows, n, twiddles, values, ahead)
+            last_pass_to_spectrum(unit, plan.last_radix, parts, room.values, block.target)
             if are_magnitudes:
-                plain = scratch + plan.at_plain
-                to_scaled_magnitudes(unit, values, plan.n_freq, peak, plain, rows)
+                to_scaled_magnitudes(
+                    unit, room.values, plan.n_freq, room.peak, room.plain, room.rows
+                )
             return
-        last_pass_to_magnitudes(unit, last_radix, rows, n, twiddles, rows, ahead, peak)
-        if not is_extreme(unit, peak):
+        last_pass_to_magnitudes(unit, plan.last_radix, parts, room.rows, block.target, room.peak)
+        if not is_extreme(unit, room.peak):
             return
         # Once more, since magnitudes were written over what they were made of.
-        copy_numbers(unit, rows, item, scratch + plan.at_plain, item, plan.n_freq * lanes)
+        item, n = item_of(unit), plan.n_freq * lanes_of(unit)
+        copy_numbers(unit, room.rows, item, room.plain, item, n)
         are_plain = False
 
 
 @inlined
-def inner_passes(unit, radices, item, rows, n, n_rows, twiddles):
+def transform_parts(unit, plan, job, block, room):
+    """Do all passes but the last: of one part after the other, while its rows are in the L1 cache.
+
+    The samples of the next block come into cache meanwhile.
+    """
+    lanes, item, sample_stride = lanes_of(unit), item_of(unit), job.signal_strides[2]
+    pieces = plan.pieces
+    n_gathered = (block.first_frame + pieces.n - 1) * plan.hop_length + pieces.n_tiles * lanes
+    next_samples = block.signal + (n_gathered - job.n_padded) * sample_stride
+    step = lanes * plan.hop_length * sample_stride // plan.n_fft
+    radix, n, twiddles = plan.radices & 31, plan.n_fft // plan.last_radix, plan.twiddles
+    for j in range(plan.last_radix):
+        part, first = room.rows + j * n * lanes * item, j * n
+        samples = Samples(room.samples, plan.offsets + first * 4, plan.window + first * item)
+        ahead = Strided(next_samples + first * step, step)
+        first_pass(unit, radix, samples, part, n // radix, ahead)
+        twiddles = inner_passes(unit, plan.radices >> 5, part, radix, n, plan.twiddles)
+    return Parts(room.rows, n, twiddles)
+
+
+@inlined
+def inner_passes(unit, radices, rows, n, n_rows, twiddles):
     """Merge transforms of `n` rows in place until there is one of `n_rows`."""
     while n < n_rows:
         radix = radices & 31
-        inner_pass(unit, radix, rows, n_rows // (n * radix), n, twiddles)
-        twiddles += (n - 1) // 2 * (radix // 2) * 2 * item
+        inner_pass(unit, radix, Parts(rows, n, twiddles), n_rows // (n * radix))
+        twiddles += (n - 1) // 2 * (radix // 2) * 2 * item_of(unit)
         n *= radix
         radices >>= 5
     return twiddles
 
 
 @inlined
-def turn_to_polar(unit, lanes, item, plan, scratch):
-    """Turn spectra into magnitudes and phases, written over the rows that they were made of."""
-    spectra, magnitudes = scratch + plan.at_values, scratch + plan.at_rows
-    peak = scratch + plan.at_peak
-    phases = magnitudes + plan.n_freq * lanes * item
-    to_polar(unit, spectra, plan.n_freq, magnitudes, phases, peak)
-    if is_extreme(unit, peak):
-        to_scaled_magnitudes(unit, spectra, plan.n_freq, peak, magnitudes, magnitudes)
+def finish(unit, plan, job, block, room, are_long):
+    """Turn a block's spectra or magnitudes into what is asked for; return where it is."""
+    finished, n = room.rows, plan.n_freq
+    if job.result == SPECTRUM:
+        finished = room.values
+    elif job.result == POLAR:
+        turn_to_polar(unit, plan, room)
+    elif job.result == BANDS:
+        sum_bands_in_lanes(unit, are_long, room.rows, plan.bands, room.bands)
+        finished, n = room.bands, plan.bands.n
+    if job.scale:
+        decibels(unit, finished, n, job.scale, block.peaks)
+    return Values(finished, n, 1 + (job.result == SPECTRUM))
 
 
 @inlined
-def write_rows(
-    unit, lanes, item, values, n_values, n_numbers, strip, n_frames, target, stride, value_stride
-):
-    """Turn `n_values` vectors, or pairs of vectors, into rows of one frame each."""
-    vector = lanes * item
-    strip_row = STRIP_TILES * vector
-    n, done = n_values * n_numbers, 0
+def turn_to_polar(unit, plan, room):
+    """Turn spectra into magnitudes and phases, written over the rows that they were made of."""
+    phases = room.rows + plan.n_freq * lanes_of(unit) * item_of(unit)
+    to_polar(unit, room.values, plan.n_freq, room.rows, phases, room.peak)
+    if is_extreme(unit, room.peak):
+        to_scaled_magnitudes(unit, room.values, plan.n_freq, room.peak, room.rows, room.rows)
+
+
+@inlined
+def write_block(unit, job, block, room, values):
+    """Write the values of a block, and phases if they follow, to their channels."""
+    n_bytes = values.n * lanes_of(unit) * item_of(unit)
+    for i in range(1 + (job.result == POLAR)):
+        part = Values(values.at + i * n_bytes, values.n, values.n_numbers)
+        place = block.target + i * job.n_channels * job.out_strides[1]
+        target = Target(place, job.out_strides[2], job.out_strides[3])
+        write_rows(unit, part, room.strip, block.n_frames, target)
+
+
+@inlined
+def write_rows(unit, values, strip, n_frames, target):
+    """Turn vectors of values into rows of one frame each, a strip of tiles at a time."""
+    lanes, item = lanes_of(unit), item_of(unit)
+    strip_row = STRIP_TILES * lanes * item
+    is_contiguous = target.value_stride == values.n_numbers * item
+    n, done = values.n * values.n_numbers, 0
     while done < n:
         count = min(STRIP_TILES * lanes, n - done)
-        source, place = values + done * vector, target + done * item
-        is_contiguous = value_stride == n_numbers * item
+        source, place = values.at + done * lanes * item, target.at + done * item
         if is_contiguous and n_frames == lanes and count >= lanes:
             count -= count % lanes
-            turn_strip(unit, source, count // lanes, place, stride)
+            turn_strip(unit, source, count // lanes, place, target.stride)
         else:
             turn_strip(unit, source, -(-count // lanes), strip, strip_row)
             if is_contiguous:
-                copy_rows(unit, strip, strip_row, n_frames, count, place, stride)
+                copy_rows(unit, strip, strip_row, n_frames, count, place, target.stride)
             else:
-                place = target + done // n_numbers * value_stride
-                parted = 0
-                if n_numbers == 1 and value_stride == 2 * item:
-                    parted = count // lanes * lanes
-                for frame in range(n_frames):
-                    row, column = strip + frame * strip_row, place + frame * stride
-                    part_channel(unit, row, column, parted // lanes)
-                    for part in range(n_numbers):
-                        copy_numbers(
-                            unit,
-                            row + (parted + part) * item,
-                            n_numbers * item,
-                            column + parted * value_stride + part * item,
-                            value_stride,
-                            count // n_numbers - parted,
-                        )
+                place = target.at + done // values.n_numbers * target.value_stride
+                some = Values(strip, count // values.n_numbers, values.n_numbers)
+                scatter_rows(
+                    unit, some, n_frames, Target(place, target.stride, target.value_stride)
+                )
         done += count
+
+
+@inlined
+def scatter_rows(unit, values, n_frames, target):
+    """Copy the values of a strip, which has a row for each frame, to places that are apart."""
+    lanes, item, stride = lanes_of(unit), item_of(unit), target.value_stride
+    n_parted = 0
+    if values.n_numbers == 1 and stride == 2 * item:  # one of two channels side by side
+        n_parted = values.n // lanes * lanes
+    n_left = values.n - n_parted
+    for frame in range(n_frames):
+        row = values.at + frame * STRIP_TILES * lanes * item
+        column = target.at + frame * target.stride
+        part_channel(unit, row, column, n_parted // lanes)
+        for part in range(values.n_numbers):
+            source = row + (n_parted + part) * item
+            place = column + n_parted * stride + part * item
+            copy_numbers(unit, source, values.n_numbers * item, place, stride, n_left)

@@ -11,8 +11,10 @@ import numpy as np
 from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.emit.copies import copy_numbers, fill_zeros
 from kapre_ref.kernels.cpu.emit.gather import transpose_pieces
-from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes, vector_bytes
+from kapre_ref.kernels.cpu.emit.intrinsics import item_of, lanes_of, n_lanes, vector_bytes
 from kapre_ref.kernels.cpu.emit.inverse_passes import (
+    Overlap,
+    Planes,
     add_four_overlapping,
     add_many_overlapping,
     add_overlapping,
@@ -21,10 +23,11 @@ from kapre_ref.kernels.cpu.emit.inverse_passes import (
     undo_last_pass,
 )
 from kapre_ref.kernels.cpu.emit.output import STRIP_TILES
+from kapre_ref.kernels.cpu.emit.passes import Parts, Samples
 from kapre_ref.kernels.cpu.runtime.jit import Addresses, address_kernel, inlined
 from kapre_ref.kernels.cpu.runtime.pool import run_slices
 from kapre_ref.kernels.cpu.runtime.scratch import scratch_address
-from kapre_ref.kernels.cpu.transform.forward import write_rows
+from kapre_ref.kernels.cpu.transform.forward import Target, Values, write_rows
 from kapre_ref.kernels.cpu.transform.plan import (
     factorize,
     packed,
@@ -37,24 +40,30 @@ _MANY = 16  # planes of terms, whose rounding errors are summed too if there are
 _STEP_SECONDS = 6e-11  # for each sample of a frame and halving of the transform
 
 
+class InverseScratch(NamedTuple):
+    """The regions of scratch memory: their sizes, where they start in it, or their addresses."""
+
+    values: int
+    rows: int
+    stage: int
+    pieces: int
+    strip: int
+    lost: int  # what the sums of pieces lose; see `add_many_overlapping`
+
+
 class InversePlan(NamedTuple):
-    """What the kernel must know of a transform; as in `fft_plan.FftPlan`."""
+    """What the kernel must know of a transform; tables are addresses."""
 
     n_fft: int
     n_freq: int
-    radices: int  # the last pass forward is the first one back
+    radices: int  # five bits a pass; the last one forward is the first one back, and lowest
     twiddles: int
     order: int  # in which row, in bytes, each sample comes out
-    at_values: int
-    at_rows: int
-    at_stage: int
-    at_pieces: int
-    at_strip: int
-    lost: int  # bytes from the pieces to what their sums lose; see `add_many_overlapping`
+    places: InverseScratch
 
 
 class InverseJob(NamedTuple):
-    """One call: where arrays lie, strides in bytes."""
+    """One call: where arrays lie, strides in bytes, and the pieces of each channel."""
 
     spectra: int
     spectra_strides: tuple  # of batch, channel, frame and frequency
@@ -64,110 +73,97 @@ class InverseJob(NamedTuple):
     n_frames: int
     hop_length: int
     window: int
-    n_used: int  # samples of a frame that count
+    n_overlaps: int  # frames that reach into another one
+    n_pieces: int
+    piece_length: int  # samples
+    last_length: int  # of the last piece of a frame
+
+
+class Channel(NamedTuple):
+    """The addresses of a channel's first frame and of its first sample."""
+
+    spectra: int
+    signal: int
 
 
 @address_kernel
-def write_signals(unit, lanes, item, plan, job, scratch, first_block, last_block):
+def write_signals(unit, plan, job, scratch, first_block, last_block):
     """Serve the pieces of the signals from the first frame of some blocks to that of the next."""
-    vector = lanes * item
-    values, rows = scratch + plan.at_values, scratch + plan.at_rows
-    stage, strip = scratch + plan.at_stage, scratch + plan.at_strip
-    pieces = scratch + plan.at_pieces
-    piece_length = min(job.hop_length, job.n_used)
-    n_overlaps = -(-job.n_used // job.hop_length) - 1
-    last_length = job.n_used - n_overlaps * piece_length
-    plane = piece_length * vector
-    piece_stride = job.hop_length * job.out_strides[2]
-    blocks_of_channel = -(-job.n_frames // lanes)
+    room = addresses_in(scratch, plan.places)
+    blocks_of_channel = -(-job.n_frames // lanes_of(unit))
     block = first_block
     while block < last_block:
         number = block // blocks_of_channel
-        batch = number // job.n_channels
-        channel = number - batch * job.n_channels
-        source = job.spectra + batch * job.spectra_strides[0] + channel * job.spectra_strides[1]
-        target = job.out + batch * job.out_strides[0] + channel * job.out_strides[1]
         start = block - number * blocks_of_channel
         block = min(last_block, (number + 1) * blocks_of_channel)
         stop = block - number * blocks_of_channel
-        n_pieces = job.n_frames + n_overlaps
-        if stop == blocks_of_channel:
-            stop = -(-n_pieces // lanes)  # the last frames may reach into a block without any
-        # Blocks before the first one reach into its pieces; their own are another share's.
-        first = max(start - -(-n_overlaps // lanes), 0)
-        n_planes = 1 + -(-(n_overlaps + 1) // lanes)
-        fill_zeros(unit, pieces, n_planes * piece_length * lanes)
-        if n_overlaps >= _MANY * lanes:
-            fill_zeros(unit, pieces + plan.lost, n_planes * piece_length * lanes)
-        for i in range(first, stop):
-            n_frames = min(max(job.n_frames - i * lanes, 0), lanes)
-            if n_frames:
-                spectra = source + i * lanes * job.spectra_strides[2]
-                gather_spectra(unit, lanes, item, plan, job, spectra, n_frames, values, stage)
-                ahead = spectra + lanes * job.spectra_strides[2]
-                transform_back(unit, item, plan, values, vector, rows, ahead)
-            else:
-                fill_zeros(unit, rows, plan.n_fft * lanes)
-
-            place = target + i * lanes * piece_stride
-            # The earliest frame of a piece ends within it: the samples after that have a term less.
-            for part in range(2):
-                at = part * last_length
-                add_pieces(
-                    unit,
-                    lanes,
-                    rows,
-                    plan.order + at * 4,
-                    job.window + at * item,
-                    piece_length,
-                    n_overlaps + 1 - part,
-                    last_length + part * (piece_length - 2 * last_length),
-                    pieces + at * vector,
-                    plane,
-                    plan.lost,
-                    place + at * vector,
-                )
-
-            # All pieces are of one length, but for the last one of a channel.
-            n_whole = min(lanes, n_pieces - 1 - i * lanes)
-            n_parts = 0
-            if i >= start:
-                n_parts = 1 + (n_whole < lanes)
-            for part in range(n_parts):
-                at, n, length = 0, n_whole, piece_length
-                if part == 1:
-                    at, n, length = n_whole, 1, last_length
-                write_rows(
-                    unit,
-                    lanes,
-                    item,
-                    pieces + at * item,
-                    length,
-                    1,
-                    strip,
-                    n,
-                    place + at * piece_stride,
-                    piece_stride,
-                    job.out_strides[2],
-                )
+        if stop == blocks_of_channel:  # the last frames may reach into a block without any
+            stop = -(-job.n_pieces // lanes_of(unit))
+        write_stretch(unit, plan, job, channel_of(job, number), room, start, stop)
 
 
 @inlined
-def add_pieces(unit, lanes, rows, order, window, hop, n_terms, n, pieces, plane, lost, ahead):
-    """Choose how to add up: as many terms as there are lanes reach the next plane at most."""
-    if n_terms == 4 and lanes >= 4:
-        add_four_overlapping(unit, rows, order, window, hop, n, pieces, plane, ahead)
-    elif n_terms > _MANY * lanes:
-        add_many_overlapping(unit, rows, order, window, hop, n_terms, n, pieces, plane, lost, ahead)
-    else:
-        add_overlapping(unit, rows, order, window, hop, n_terms, n, pieces, plane, ahead)
+def addresses_in(scratch, places):
+    """Return the addresses of the regions of scratch memory."""
+    return InverseScratch(
+        values=scratch + places.values,
+        rows=scratch + places.rows,
+        stage=scratch + places.stage,
+        pieces=scratch + places.pieces,
+        strip=scratch + places.strip,
+        lost=scratch + places.lost,
+    )
 
 
 @inlined
-def gather_spectra(unit, lanes, item, plan, job, spectra, n_frames, values, stage):
+def channel_of(job, number):
+    """Find a channel, counted through the whole batch."""
+    batch = number // job.n_channels
+    channel = number - batch * job.n_channels
+    return Channel(
+        spectra=job.spectra + batch * job.spectra_strides[0] + channel * job.spectra_strides[1],
+        signal=job.out + batch * job.out_strides[0] + channel * job.out_strides[1],
+    )
+
+
+@inlined
+def write_stretch(unit, plan, job, channel, room, start, stop):
+    """Write the pieces of a channel's blocks from `start` to the one before `stop`."""
+    lanes = lanes_of(unit)
+    clear_planes(unit, job, room)
+    # Blocks before the first one reach into its pieces; their own are another share's.
+    first = max(start - -(-job.n_overlaps // lanes), 0)
+    for i in range(first, stop):
+        n_frames = min(max(job.n_frames - i * lanes, 0), lanes)
+        spectra = channel.spectra + i * lanes * job.spectra_strides[2]
+        if n_frames:
+            gather_spectra(unit, plan, job, spectra, n_frames, room)
+            ahead = spectra + lanes * job.spectra_strides[2]
+            transform_back(unit, plan, room, ahead)
+        else:
+            fill_zeros(unit, room.rows, plan.n_fft * lanes)
+        target = channel.signal + i * lanes * job.hop_length * job.out_strides[2]
+        add_frames(unit, plan, job, room, target)
+        if i >= start:
+            write_pieces(unit, job, room, target, job.n_pieces - 1 - i * lanes)
+
+
+@inlined
+def clear_planes(unit, job, room):
+    """Begin the sums of pieces anew."""
+    lanes = lanes_of(unit)
+    n_planes = 1 + -(-(job.n_overlaps + 1) // lanes)
+    n = n_planes * job.piece_length * lanes
+    fill_zeros(unit, room.pieces, n)
+    if job.n_overlaps >= _MANY * lanes:
+        fill_zeros(unit, room.lost, n)
+
+
+@inlined
+def gather_spectra(unit, plan, job, spectra, n_frames, room):
     """Transpose a block's spectra, from where they are if they are contiguous and all there."""
-    vector = lanes * item
-    n_numbers = 2 * plan.n_freq
+    lanes, item = lanes_of(unit), item_of(unit)
+    vector, n_numbers = lanes * item, 2 * plan.n_freq
     n_tiles = n_numbers // lanes
     stage_row = (n_tiles + 1) * vector
     stride, value_stride = job.spectra_strides[2], job.spectra_strides[3]
@@ -179,44 +175,85 @@ def gather_spectra(unit, lanes, item, plan, job, spectra, n_frames, values, stag
     n_left = plan.n_freq - first_value
     for i in range(n_frames):
         for part in range(2):
-            copy_numbers(
-                unit,
-                spectra + i * stride + first_value * value_stride + part * item,
-                value_stride,
-                stage + i * stage_row + part * item,
-                2 * item,
-                n_left,
-            )
+            source = spectra + i * stride + first_value * value_stride + part * item
+            place = room.stage + i * stage_row + part * item
+            copy_numbers(unit, source, value_stride, place, 2 * item, n_left)
     # Lanes without a frame are zeros: their sums reach the last pieces.
     for i in range(n_frames, lanes):
-        fill_zeros(unit, stage + i * stage_row, n_numbers)
+        fill_zeros(unit, room.stage + i * stage_row, n_numbers)
     if n_straight:
-        transpose_pieces(unit, spectra, stride, lanes, n_straight, values, vector)
-    done = n_straight * lanes * vector
+        transpose_pieces(unit, spectra, stride, lanes, n_straight, room.values, vector)
+    rest = room.values + n_straight * lanes * vector
     n_staged = -(-2 * n_left // lanes)
-    transpose_pieces(unit, stage, stage_row, lanes, n_staged, values + done, vector)
+    transpose_pieces(unit, room.stage, stage_row, lanes, n_staged, rest, vector)
 
 
 @inlined
-def transform_back(unit, item, plan, values, vector, rows, ahead):
+def transform_back(unit, plan, room, ahead):
     """Transform spectra to samples: one pass over all rows, then one part of them after the other.
 
     The imaginary parts of the first bin, and of the one that is its own mirror image, do not count.
+    Meanwhile `ahead`, the next block's spectra, comes into cache.
     """
+    item, vector = item_of(unit), lanes_of(unit) * item_of(unit)
     radix = plan.radices & 31
     n_part = plan.n_fft // radix
-    undo_last_pass(unit, radix, values, rows, n_part, plan.twiddles)
+    undo_last_pass(unit, radix, room.values, Parts(room.rows, n_part, plan.twiddles))
     first_twiddles = plan.twiddles + (n_part - 1) // 2 * (radix // 2) * 2 * item
     for j in range(radix):
-        part, n = rows + j * n_part * vector, n_part
+        part, n = room.rows + j * n_part * vector, n_part
         radices, twiddles = plan.radices >> 5, first_twiddles
         while n > radices & 31:
             inner_radix = radices & 31
             n //= inner_radix
-            undo_inner_pass(unit, inner_radix, part, n_part // (n * inner_radix), n, twiddles)
+            parts = Parts(part, n, twiddles)
+            undo_inner_pass(unit, inner_radix, parts, n_part // (n * inner_radix))
             twiddles += (n - 1) // 2 * (inner_radix // 2) * 2 * item
             radices >>= 5
         undo_first_pass(unit, n, part, n_part // n, ahead + j * n_part * vector)
+
+
+@inlined
+def add_frames(unit, plan, job, room, target):
+    """Add up a block's frames; meanwhile `target`, where their pieces go, comes into cache."""
+    item, vector = item_of(unit), lanes_of(unit) * item_of(unit)
+    # The earliest frame of a piece ends within it: the samples after that have a term less.
+    for part in range(2):
+        at, n = 0, job.last_length
+        if part == 1:
+            at, n = job.last_length, job.piece_length - job.last_length
+        samples = Samples(room.rows, plan.order + at * 4, job.window + at * item)
+        overlap = Overlap(job.piece_length, job.n_overlaps + 1 - part, n)
+        lost = room.lost - room.pieces
+        planes = Planes(room.pieces + at * vector, job.piece_length * vector, lost)
+        add_pieces(unit, samples, overlap, planes, target + at * vector)
+
+
+@inlined
+def add_pieces(unit, samples, overlap, planes, ahead):
+    """Choose how to add up: as many terms as there are lanes reach the next plane at most."""
+    lanes = lanes_of(unit)
+    if overlap.n_terms == 4 and lanes >= 4:
+        add_four_overlapping(unit, samples, overlap, planes, ahead)
+    elif overlap.n_terms > _MANY * lanes:
+        add_many_overlapping(unit, samples, overlap, planes, ahead)
+    else:
+        add_overlapping(unit, samples, overlap, planes, ahead)
+
+
+@inlined
+def write_pieces(unit, job, room, target, n_before_last):
+    """Write the finished pieces of a block; all but the last one of a channel are of one length."""
+    lanes, item = lanes_of(unit), item_of(unit)
+    stride = job.hop_length * job.out_strides[2]
+    n_whole = min(lanes, n_before_last)
+    for part in range(1 + (n_whole < lanes)):
+        at, n, length = 0, n_whole, job.piece_length
+        if part == 1:
+            at, n, length = n_whole, 1, job.last_length
+        values = Values(room.pieces + at * item, length, 1)
+        place = Target(target + at * stride, stride, job.out_strides[2])
+        write_rows(unit, values, room.strip, n, place)
 
 
 @kept
@@ -225,45 +262,47 @@ def _tables_of(n_fft, dtype):
     lanes, vector = n_lanes(dtype), vector_bytes()
     n_freq = n_fft // 2 + 1
     radices = factorize(n_fft)
-    arrays = [
-        np.concatenate(pass_twiddles(radices, dtype)[::-1]),
-        (np.argsort(samples_of_rows(radices)) * vector).astype(np.int32),
-    ]
-    n_numbers = (2 * n_freq // lanes + 2) * lanes
-    starts, n_bytes = places(
-        [
-            n_numbers * vector,
-            n_fft * vector,
-            n_numbers * vector,
-            # Two planes are of at most n_fft vectors, all others together of n_fft / lanes.
-            (2 * n_fft + n_fft // lanes + lanes) * vector,
-            (STRIP_TILES * lanes + 1) * vector,
-            2 * n_fft // lanes * vector,  # for planes of a sixteenth of a frame at most
-        ]
-    )
-    *starts, lost = starts
     addresses = Addresses()
-    tables = [addresses.of(array) for array in arrays]
-    lost -= starts[3]
-    plan = InversePlan(n_fft, n_freq, packed(radices[::-1]), *tables, *starts, lost)
+    order = np.argsort(samples_of_rows(radices)) * vector
+    n_numbers = (2 * n_freq // lanes + 2) * lanes
+    sizes = InverseScratch(
+        values=n_numbers * vector,
+        rows=n_fft * vector,
+        stage=n_numbers * vector,
+        # Two planes are of at most n_fft vectors, all others together of n_fft / lanes.
+        pieces=(2 * n_fft + n_fft // lanes + lanes) * vector,
+        strip=(STRIP_TILES * lanes + 1) * vector,
+        lost=2 * n_fft // lanes * vector,  # for planes of a sixteenth of a frame at most
+    )
+    starts, n_bytes = places(sizes)
+    plan = InversePlan(
+        n_fft=n_fft,
+        n_freq=n_freq,
+        radices=packed(radices[::-1]),
+        twiddles=addresses.of(np.concatenate(pass_twiddles(radices, dtype)[::-1])),
+        order=addresses.of(order.astype(np.int32)),
+        places=InverseScratch(*starts),
+    )
     return plan, n_bytes, addresses
 
 
 def fill_signals(spectra, n_fft, hop_length, window, out):
     """Transform complex spectra back and add their frames up in `out`."""
-    n_used = min(len(window), n_fft)
+    n_used = min(len(window), n_fft)  # samples of a frame that count
     if hop_length > n_used or len(window) > n_fft:
         out[...] = 0  # no frame reaches some samples
     if not spectra.size:
         out[...] = 0
         return
     dtype = out.dtype
-    lanes, item = n_lanes(dtype), dtype.itemsize
+    lanes = n_lanes(dtype)
     plan, n_bytes, of_tables = _tables_of(n_fft, dtype)
     addresses = Addresses(of_tables)
     weights = np.zeros(n_fft + 1, dtype)
     weights[:n_used] = window[:n_used] * (2 / n_fft)  # see `inverse_passes`
     batch, n_channels, n_frames, _ = spectra.shape
+    piece_length = min(hop_length, n_used)
+    n_overlaps = -(-n_used // hop_length) - 1
     job = InverseJob(
         spectra=addresses.of(spectra),
         spectra_strides=spectra.strides,
@@ -273,13 +312,16 @@ def fill_signals(spectra, n_fft, hop_length, window, out):
         n_frames=n_frames,
         hop_length=hop_length,
         window=addresses.of(weights),
-        n_used=n_used,
+        n_overlaps=n_overlaps,
+        n_pieces=n_frames + n_overlaps,
+        piece_length=piece_length,
+        last_length=n_used - n_overlaps * piece_length,
     )
     unit = dtype.type(1)
 
     def run(start, stop):
         scratch = scratch_address(n_bytes)
-        write_signals(addresses, unit, lanes, item, plan, job, scratch, start, stop)
+        write_signals(addresses, unit, plan, job, scratch, start, stop)
 
     n_blocks = batch * n_channels * -(-n_frames // lanes)
     run_slices(run, n_blocks, n_blocks * lanes * _STEP_SECONDS * n_fft * np.log2(n_fft))

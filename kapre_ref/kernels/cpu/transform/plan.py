@@ -8,6 +8,7 @@ import numpy as np
 
 from kapre_ref._kept import kept
 from kapre_ref._roots import cos_sin_of_turns
+from kapre_ref.kernels.cpu.emit.bands import Bands
 from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes, vector_bytes
 from kapre_ref.kernels.cpu.emit.output import STRIP_TILES
 from kapre_ref.kernels.cpu.runtime.jit import Addresses
@@ -25,35 +26,42 @@ _SCIPY_SERVES_ALL = _scipy_is_asked_for()
 MAX_N_FFT = 32768
 
 
-class FftPlan(NamedTuple):
-    """What a kernel must know of a transform: lengths, places in scratch memory, and tables.
+class Scratch(NamedTuple):
+    """The regions of scratch memory: their sizes, where they start in it, or their addresses."""
 
-    Lengths are in numbers unless they end in `_bytes`, places in bytes, tables are addresses.
-    """
+    samples: int  # rows of pieces of the signal, and a row of zeros
+    rows: int
+    values: int
+    bands: int
+    strip: int
+    stage: int
+    peak: int
+    plain: int  # magnitudes, while those of some frames are made once more
+
+
+class Pieces(NamedTuple):
+    """How the signal is cut into pieces, see `emit.gather`, and what a block of frames takes."""
+
+    length: int  # samples of a piece that count
+    n: int
+    n_tiles: int  # vectors of samples read of each
+    row_bytes: int  # of a sample of all pieces
+
+
+class FftPlan(NamedTuple):
+    """What a kernel must know of a transform; tables are addresses."""
 
     n_fft: int
     n_freq: int
     radices: int  # five bits a pass, the first lowest
     last_radix: int
     hop_length: int
-    piece_length: int  # samples of a piece of the signal
-    n_pieces: int
-    n_tiles: int  # vectors of samples read of each piece
-    sample_row_bytes: int
-    at_samples: int
-    at_rows: int
-    at_values: int
-    at_bands: int
-    at_strip: int
-    at_stage: int
-    at_peak: int
-    at_plain: int
+    pieces: Pieces
+    places: Scratch
     offsets: int
     window: int
     twiddles: int
-    n_bands: int
-    bands: int
-    band_weights: int
+    bands: Bands
 
 
 class Tables(NamedTuple):
@@ -145,74 +153,84 @@ def samples_of_rows(radices):
     return samples
 
 
-def _band_table(bands):
-    """Return each band's first bin and their number, and the weights of all bands in one array."""
-    # An empty band takes one bin times 0, so that NaN gets into it as into the others.
-    is_empty = bands.counts == 0
-    table = np.stack([bands.firsts, bands.counts + is_empty], axis=1).astype(np.int32)
-    ends = np.cumsum(bands.counts)
-    return table, np.insert(bands.weights, ends[is_empty], 0)
-
-
 @kept
 def tables_of(plan, dtype):
     """Return the tables of a SpectrumPlan for one floating-point dtype."""
-    lanes, item = n_lanes(dtype), dtype.itemsize
-    n_fft, n_freq = plan.n_fft, plan.n_fft // 2 + 1
-    radices = factorize(n_fft)
-    window = np.zeros(n_fft, dtype)
-    n_used = min(plan.win_length, n_fft)
-    window[:n_used] = plan.window()
-
-    # The rows of pieces, and after them a row of zeros.
-    piece_length = min(plan.hop_length, n_used)
-    in_group = 16 // item
-    n_shifts = (n_used - 1) // piece_length
-    n_pieces = -(-(lanes + n_shifts) // in_group) * in_group
-    n_tiles = -(-piece_length // lanes)
-    sample_row_bytes = n_pieces * item
-    n_sample_rows = n_tiles * lanes
-
-    samples = samples_of_rows(radices)
-    offsets = samples % piece_length * sample_row_bytes + samples // piece_length * item
-    offsets[samples >= n_used] = n_sample_rows * sample_row_bytes
-    arrays = [
-        offsets.astype(np.int32),
-        window[samples],
-        np.concatenate(pass_twiddles(radices, dtype)),
-    ]
-    if plan.make_bands is not None:
-        arrays += _band_table(plan.make_bands(dtype))
-    n_bands = plan.n_bands or 0
-
-    overlap = plan.hop_length < n_used
-    n_staged = n_pieces * (piece_length if overlap else n_tiles * lanes) + n_tiles * lanes
-    sizes = [
-        (n_sample_rows + 1) * sample_row_bytes + vector_bytes(),
-        2 * n_freq * vector_bytes(),  # magnitudes and phases take more than n_fft
-        (2 * n_freq + 2 * lanes) * vector_bytes(),
-        (n_bands + lanes) * vector_bytes(),
-        (STRIP_TILES * lanes + 1) * vector_bytes(),
-        n_staged * item,
-        vector_bytes(),
-        n_freq * vector_bytes(),  # magnitudes, while those of some frames are made once more
-    ]
-    starts, n_bytes = places(sizes)
-    held = Addresses()
-    addresses = [held.of(array) for array in arrays] + [0, 0]
+    radices = factorize(plan.n_fft)
+    pieces = _pieces_of(plan, dtype)
+    places_of, scratch_bytes = scratch_layout(plan, pieces, dtype)
+    offsets, window = gather_tables(plan, pieces, radices, dtype)
+    addresses = Addresses()
     numbers = FftPlan(
-        n_fft,
-        n_freq,
-        packed(radices),
-        radices[-1],
-        plan.hop_length,
-        piece_length,
-        n_pieces,
-        n_tiles,
-        sample_row_bytes,
-        *starts,
-        *addresses[:3],
-        n_bands,
-        *addresses[3:5],
+        n_fft=plan.n_fft,
+        n_freq=plan.n_freq,
+        radices=packed(radices),
+        last_radix=radices[-1],
+        hop_length=plan.hop_length,
+        pieces=pieces,
+        places=places_of,
+        offsets=addresses.of(offsets),
+        window=addresses.of(window),
+        twiddles=addresses.of(np.concatenate(pass_twiddles(radices, dtype))),
+        bands=band_tables(plan, dtype, addresses),
     )
-    return Tables(numbers, n_bytes, held)
+    return Tables(numbers, scratch_bytes, addresses)
+
+
+def _n_used(plan):
+    return min(plan.win_length, plan.n_fft)  # samples of a frame
+
+
+def _pieces_of(plan, dtype):
+    lanes, in_group = n_lanes(dtype), 16 // dtype.itemsize
+    length = min(plan.hop_length, _n_used(plan))
+    n_shifts = (_n_used(plan) - 1) // length
+    n = -(-(lanes + n_shifts) // in_group) * in_group
+    return Pieces(length=length, n=n, n_tiles=-(-length // lanes), row_bytes=n * dtype.itemsize)
+
+
+def gather_tables(plan, pieces, radices, dtype):
+    """Return where the row of each sample of a frame begins, and its weight, in the order of use.
+
+    Samples beyond the window are read from the row of zeros, which lies behind all pieces.
+    """
+    window = np.zeros(plan.n_fft, dtype)
+    window[: _n_used(plan)] = plan.window()
+    samples = samples_of_rows(radices)
+    offsets = samples % pieces.length * pieces.row_bytes
+    offsets += samples // pieces.length * dtype.itemsize
+    offsets[samples >= _n_used(plan)] = pieces.n_tiles * n_lanes(dtype) * pieces.row_bytes
+    return offsets.astype(np.int32), window[samples]
+
+
+def scratch_layout(plan, pieces, dtype):
+    """Return where the regions of scratch memory start, and the bytes of all."""
+    lanes, vector, item = n_lanes(dtype), vector_bytes(), dtype.itemsize
+    n_read = pieces.n_tiles * lanes  # of each piece
+    overlap = plan.hop_length < _n_used(plan)
+    n_staged = pieces.n * (pieces.length if overlap else n_read) + n_read
+    sizes = Scratch(
+        samples=(n_read + 1) * pieces.row_bytes + vector,
+        rows=2 * plan.n_freq * vector,  # magnitudes and phases take more than n_fft
+        values=(2 * plan.n_freq + 2 * lanes) * vector,
+        bands=((plan.n_bands or 0) + lanes) * vector,
+        strip=(STRIP_TILES * lanes + 1) * vector,
+        stage=n_staged * item,
+        peak=vector,
+        plain=plan.n_freq * vector,
+    )
+    starts, n_bytes = places(sizes)
+    return Scratch(*starts), n_bytes
+
+
+def band_tables(plan, dtype, addresses):
+    """Return the bands of a plan, if it has any, as `emit.bands` takes them."""
+    if plan.make_bands is None:
+        return Bands(n=0, ranges=0, weights=0)
+    bands = plan.make_bands(dtype)
+    # An empty band takes one bin times 0, so that NaN gets into it as into the others.
+    is_empty = bands.counts == 0
+    ranges = np.stack([bands.firsts, bands.counts + is_empty], axis=1).astype(np.int32)
+    ends = np.cumsum(bands.counts)
+    weights = np.insert(bands.weights, ends[is_empty], 0)
+    return Bands(n=plan.n_bands, ranges=addresses.of(ranges), weights=addresses.of(weights))
