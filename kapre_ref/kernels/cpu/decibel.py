@@ -2,6 +2,7 @@
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,7 +35,7 @@ _OCTAVE = {
 def magnitude_to_decibel(x, scale, out):
     """Convert item by item, so that the second pass finds an item in cache; `out` may be `x`."""
     dtype = working_dtype(out.dtype)
-    scalars = _scalars(scale, dtype, out.dtype)
+    numbers = _scale_of(scale, dtype, out.dtype)
     size = math.prod(x.shape[1:])
     straight = is_plain(x, dtype) and is_plain(out, dtype)
     if not size:
@@ -42,13 +43,13 @@ def magnitude_to_decibel(x, scale, out):
     if size <= _ROW or (
         (straight or size <= _COPIED_ITEM) and len(x) >= _ITEMS_PER_THREAD * get_num_threads()
     ):
-        _convert_items(x, out, size, dtype, scalars)
+        _convert_items(x, out, size, dtype, numbers)
     else:
         for item, result in zip(x, out, strict=True):
-            _convert_blocks(item, result, dtype, scalars)
+            _convert_blocks(item, result, dtype, numbers)
 
 
-def _convert_items(x, out, size, dtype, scalars):
+def _convert_items(x, out, size, dtype, scale):
     """Give each thread items of its own: several at a time if they are short."""
     step = max(1, _ROW // size)
 
@@ -65,14 +66,14 @@ def _convert_items(x, out, size, dtype, scalars):
                 assign(converted, items)
                 rows = as_input(converted)
             rows, outcome = rows.reshape(shape), converted.reshape(shape)
-            _convert(rows, _peaks_of(rows), outcome, *scalars)
+            _convert(rows, _peaks_of(rows), outcome, scale)
             if not straight:
                 assign(results, converted)
 
     run_slices(run, len(x), x.size * (_PEAK_SECONDS + _CONVERSION_SECONDS))
 
 
-def _convert_blocks(item, result, dtype, scalars):
+def _convert_blocks(item, result, dtype, scale):
     """Share a long item among threads, and copy no more than blocks of it."""
     peaks = []
 
@@ -80,7 +81,7 @@ def _convert_blocks(item, result, dtype, scalars):
         peaks.append(_peaks_of(stretch[None]))
 
     def convert(stretch, converted):
-        _convert(stretch[None], peak, converted[None], *scalars)
+        _convert(stretch[None], peak, converted[None], scale)
 
     for_blocks(find, [item], None, [dtype], _PEAK_SECONDS)
     peak = np.concatenate(peaks).max(keepdims=True)  # NaN if one is
@@ -91,8 +92,8 @@ def unlimited_decibels(x, scale):
     """Convert contiguous numbers in place, whatever their range; return the peak, NaN if one is."""
     rows = x.reshape(1, -1)
     magnitudes = as_input(rows)
-    scalars = _scalars(scale._replace(dynamic_range=math.inf), x.dtype, x.dtype)
-    _convert(magnitudes, _peaks_of(magnitudes), rows, *scalars)
+    unlimited = scale._replace(dynamic_range=math.inf)
+    _convert(magnitudes, _peaks_of(magnitudes), rows, _scale_of(unlimited, x.dtype, x.dtype))
     return rows.max()
 
 
@@ -118,15 +119,39 @@ def limit_decibels(out, peaks, scale):
     run_slices(run, out.shape[2], out.size * _LIMIT_SECONDS)
 
 
+class _Scale(NamedTuple):
+    """What `_convert` must know of decibels, in the dtype that it computes in."""
+
+    amin: np.floating
+    smallest: np.floating  # normal number, 2 ** exponent
+    exponent: np.floating
+    octave: np.floating
+    octave_rest: np.floating
+    neper: np.floating
+    zero: np.floating  # decibels of the reference before it is taken off
+    floor: np.floating  # decibels of `amin`
+    dynamic_range: np.floating
+    to_half: bool  # whether results are rounded to float16 later
+
+
 @lru_cache(maxsize=64)
-def _scalars(scale, dtype, rounded):
-    """Return what `_convert` takes after the arrays; `rounded` is the dtype of what comes of it."""
+def _scale_of(scale, dtype, rounded):
+    """Return the scale of a computation in `dtype`, of which the results become `rounded`."""
     zero = 10 * math.log10(max(scale.amin, scale.ref_value))
-    floor = 10 * math.log10(scale.amin) - zero
-    limits = np.finfo(dtype)
-    in_dtype = [min(scale.amin, float(limits.max)), 2.0**limits.minexp, limits.minexp]
-    in_dtype += [*_OCTAVE[dtype.itemsize], _NEPER, zero, floor, rounded.type(scale.dynamic_range)]
-    return *map(dtype.type, in_dtype), rounded.itemsize == 2
+    limits, (octave, octave_rest) = np.finfo(dtype), _OCTAVE[dtype.itemsize]
+    number = dtype.type
+    return _Scale(
+        amin=number(min(scale.amin, float(limits.max))),
+        smallest=number(2.0**limits.minexp),
+        exponent=number(limits.minexp),
+        octave=number(octave),
+        octave_rest=number(octave_rest),
+        neper=number(_NEPER),
+        zero=number(zero),
+        floor=number(10 * math.log10(scale.amin) - zero),
+        dynamic_range=number(rounded.type(scale.dynamic_range)),
+        to_half=rounded.itemsize == 2,
+    )
 
 
 def _peaks_of(rows):
@@ -155,36 +180,14 @@ def _find_peaks(rows, no_sign, infinity, nan, peaks):
 
 
 @kernel
-def _convert(
-    x,
-    peaks,
-    out,
-    amin,
-    smallest,
-    exponent,
-    octave,
-    octave_rest,
-    neper,
-    zero,
-    floor,
-    dynamic_range,
-    to_half,
-):
+def _convert(x, peaks, out, scale):
     tile = np.empty(_TILE, out.dtype)
     for i in range(peaks.size):
         peak = peaks[i]
         if not peak < np.inf:  # infinite or NaN, and so is the whole item
             out[i] = peak
             continue
-        highest = lowest = floor
-        if peak > amin:
-            # The logarithm may be larger for a number that is smaller: nothing exceeds the peak's.
-            is_subnormal = peak < smallest
-            n, r = split_log(peak / smallest if is_subnormal else peak)
-            n = n + exponent if is_subnormal else n
-            highest = n * octave + (n * octave_rest + (r * neper - zero))
-            lowest = _as_rounded(_as_rounded(highest, to_half) - dynamic_range, to_half)
-            lowest = floor if lowest < floor else lowest
+        lowest, highest = _limits(peak, scale)
         for start in range(0, out.shape[1], _TILE):
             source = x[i, start : start + _TILE]
             result = out[i, start : start + _TILE]
@@ -193,21 +196,44 @@ def _convert(
                 for j in range(source.size):
                     tile[j] = source[j]
                 source = tile[: source.size]
-            if amin >= smallest:
-                for j in range(result.size):
-                    n, r = split_log(source[j] if source[j] > amin else amin)
-                    decibel = n * octave + (n * octave_rest + (r * neper - zero))
-                    decibel = decibel if decibel < highest else highest
-                    result[j] = decibel if decibel > lowest else lowest
-            else:
-                for j in range(result.size):
-                    subnormal = source[j] < smallest
-                    n, r = split_log(source[j] / smallest if subnormal else source[j])
-                    n = n + exponent if subnormal else n
-                    decibel = n * octave + (n * octave_rest + (r * neper - zero))
-                    decibel = decibel if decibel < highest else highest
-                    decibel = decibel if decibel > lowest else lowest
-                    result[j] = decibel if source[j] > amin else lowest
+            _convert_tile(source, result, lowest, highest, scale)
+
+
+@inlined
+def _limits(peak, scale):
+    """Return the smallest and the largest result for an item with some peak."""
+    highest = lowest = scale.floor
+    if peak > scale.amin:
+        # The logarithm may be larger for a number that is smaller: nothing exceeds the peak's.
+        is_subnormal = peak < scale.smallest
+        n, r = split_log(peak / scale.smallest if is_subnormal else peak)
+        n = n + scale.exponent if is_subnormal else n
+        highest = n * scale.octave + (n * scale.octave_rest + (r * scale.neper - scale.zero))
+        lowest = _as_rounded(highest, scale.to_half) - scale.dynamic_range
+        lowest = _as_rounded(lowest, scale.to_half)
+        lowest = scale.floor if lowest < scale.floor else lowest
+    return lowest, highest
+
+
+@inlined
+def _convert_tile(source, result, lowest, highest, scale):
+    amin, smallest, exponent = scale.amin, scale.smallest, scale.exponent
+    octave, octave_rest, neper, zero = scale.octave, scale.octave_rest, scale.neper, scale.zero
+    if amin >= smallest:
+        for j in range(result.size):
+            n, r = split_log(source[j] if source[j] > amin else amin)
+            decibel = n * octave + (n * octave_rest + (r * neper - zero))
+            decibel = decibel if decibel < highest else highest
+            result[j] = decibel if decibel > lowest else lowest
+    else:
+        for j in range(result.size):
+            subnormal = source[j] < smallest
+            n, r = split_log(source[j] / smallest if subnormal else source[j])
+            n = n + exponent if subnormal else n
+            decibel = n * octave + (n * octave_rest + (r * neper - zero))
+            decibel = decibel if decibel < highest else highest
+            decibel = decibel if decibel > lowest else lowest
+            result[j] = decibel if source[j] > amin else lowest
 
 
 @inlined

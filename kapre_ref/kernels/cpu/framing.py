@@ -1,5 +1,7 @@
 """Frames copied and their energies summed, straight from the signal."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from kapre_ref.kernels.cpu.emit.copies import stream_rows
@@ -40,11 +42,28 @@ def frame(signals, hop_length, pad_value, out):
         samples = samples.view(word).reshape(len(frames), -1)
 
         def run(start, stop):
-            _copy_frames(_UNIT, streams, samples, hop_length, pad, frames, start, stop)
+            _copy_frames(streams, samples, hop_length, pad, frames, start, stop)
 
         run_slices(run, len(frames) * n_frames, frames.nbytes * _BYTE_SECONDS)
 
     for_items(copy, signals, out, out.dtype)
+
+
+class _Framing(NamedTuple):
+    """How frames lie in a signal, and what their sums of squares are made of."""
+
+    frame_length: int
+    hop_length: int
+    pad_energy: np.floating  # of a sample that is missing
+    scale: np.floating  # by which a sum becomes an energy
+
+
+class _Hops(NamedTuple):
+    """How a frame is cut: into `n` hops of a length, and the first `rest` samples of one more."""
+
+    length: int
+    n: int
+    rest: int
 
 
 def energy(signals, frame_length, hop_length, pad_value, scale, out):
@@ -54,14 +73,14 @@ def energy(signals, frame_length, hop_length, pad_value, scale, out):
     dtype = working_dtype(out.dtype)
     with np.errstate(all="ignore"):
         pad_energy, scale = dtype.type(pad_value) ** 2, dtype.type(scale)
-    parameters = frame_length, hop_length, pad_energy, scale
+    framing = _Framing(frame_length, hop_length, pad_energy, scale)
 
     def measure(samples, energies):
         energies = energies.reshape(-1, out.shape[2])
         samples = samples.reshape(len(energies), -1)
 
         def run(start, stop):
-            _sum_squares(samples, *parameters, energies, start, stop)
+            _sum_squares(samples, framing, energies, start, stop)
 
         n_bytes = energies.nbytes * frame_length
         run_slices(run, energies.size, n_bytes * _BYTE_SECONDS)
@@ -73,7 +92,7 @@ _UNIT = np.float32(1)  # bits are moved as vectors of these
 
 
 @kernel
-def _copy_frames(unit, streams, samples, hop_length, pad, frames, start, stop):
+def _copy_frames(streams, samples, hop_length, pad, frames, start, stop):
     n_frames, frame_length = frames.shape[1:]
     item, n_samples = samples.itemsize, samples.shape[1]
     line = np.empty(3 * MAX_VECTOR_BYTES, np.uint8)
@@ -84,7 +103,7 @@ def _copy_frames(unit, streams, samples, hop_length, pad, frames, start, stop):
         n_whole = min((n_samples - at - frame_length) // hop_length + 1, n_frames - i, stop - index)
         if streams and n_whole > 0:
             stream_rows(
-                unit,
+                _UNIT,
                 samples.ctypes.data + (row * n_samples + at) * item,
                 hop_length * item,
                 frames.ctypes.data + index * frame_length * item,
@@ -102,11 +121,12 @@ def _copy_frames(unit, streams, samples, hop_length, pad, frames, start, stop):
 
 
 @kernel
-def _sum_squares(samples, frame_length, hop_length, pad_energy, scale, energies, start, stop):
-    # Frames overlap: each hop is squared and summed once. A frame is `n_hops` of them and the first
-    # `rest` samples of one more.
+def _sum_squares(samples, framing, energies, start, stop):
+    # Frames overlap: each hop is squared and summed once.
+    frame_length, hop_length, pad_energy, scale = framing
     n_hops = frame_length // hop_length
     rest = frame_length - n_hops * hop_length
+    cut = _Hops(hop_length, n_hops, rest)
     n_at_once = min(_FRAMES_AT_ONCE, stop - start)
     hops = np.empty(n_at_once + n_hops, energies.dtype)
     rests = np.empty(n_at_once + n_hops, energies.dtype)
@@ -117,9 +137,9 @@ def _sum_squares(samples, frame_length, hop_length, pad_energy, scale, energies,
         index += n
         signal, results = samples[row], energies[row, first : first + n]
         if max(rest, hop_length - rest if n_hops else 0) > _FEW:
-            _square_long_hops(signal, first, hop_length, rest, n_hops, scale, hops, rests, n)
+            _square_long_hops(signal, first, cut, scale, hops, rests, n)
         else:
-            _square_hops(signal, first, hop_length, rest, n_hops, scale, hops, rests, n)
+            _square_hops(signal, first, cut, scale, hops, rests, n)
         if n_hops > _FEW:
             _add_many_hops(hops, n_hops, scale, results)
         else:
@@ -133,7 +153,8 @@ def _sum_squares(samples, frame_length, hop_length, pad_energy, scale, energies,
 
 
 @summing_kernel
-def _square_hops(samples, first, hop_length, rest, n_hops, scale, hops, rests, n):
+def _square_hops(samples, first, cut, scale, hops, rests, n):
+    hop_length, n_hops, rest = cut
     for i in range(n + n_hops):
         at = (first + i) * hop_length
         rests[i] = _energy(samples[at : at + rest], scale)
@@ -150,7 +171,8 @@ def _energy(samples, scale):
 
 
 @kernel
-def _square_long_hops(samples, first, hop_length, rest, n_hops, scale, hops, rests, n):
+def _square_long_hops(samples, first, cut, scale, hops, rests, n):
+    hop_length, n_hops, rest = cut
     item, source = samples.itemsize, samples.ctypes.data
     of_hops, of_rests = hops.ctypes.data, rests.ctypes.data
     for i in range(n + n_hops):

@@ -51,39 +51,34 @@ def run_slices(function, n_items, seconds, granule=1):
         if n_items:
             function(0, n_items)
         return
+    slices = _slices_of(n_items, n_threads, seconds, granule)
+    if n_threads > 1:
+        _run_together(function, slices, n_threads - 1)
+        return
+    while slices:
+        function(*slices.popleft())
+        _stay_away_from_the_end()
+
+
+def _slices_of(n_items, n_threads, seconds, granule):
+    """Return (start, stop) of slices that take neither too long nor too short a time."""
+    n_granules = -(-n_items // granule)
     n_slices = min(n_threads * _SLICES_PER_THREAD, int(seconds / _MIN_SLICE_SECONDS))
     n_slices = min(n_granules, max(n_slices, int(seconds / MAX_SLICE_SECONDS) + 1))
     edges = [granule * (n_granules * i // n_slices) for i in range(n_slices)] + [n_items]
-    slices = deque(pairwise(edges))
-    if n_threads == 1:
-        while slices:
-            function(*slices.popleft())
-            _stay_away_from_the_end()
-        return
+    return deque(pairwise(edges))
 
+
+def _run_together(function, slices, n_helpers):
+    """Call a function for all slices, on this thread and on as many helpers as come in time."""
     begun, errors = [], []
-
-    def work():
-        _state.inside = True
-        try:
-            while True:
-                try:
-                    start, stop = slices.popleft()
-                except IndexError:
-                    return
-                function(start, stop)
-                _stay_away_from_the_end()
-        except _Ending:
-            slices.clear()
-        finally:
-            _state.inside = False
 
     def help_out():
         ended = threading.Lock()
         ended.acquire()
         begun.append(ended)  # before it takes a slice, so that the caller knows of every one taken
         try:
-            work()
+            _work(function, slices)
         except BaseException as error:
             errors.append(error)
         finally:
@@ -93,8 +88,8 @@ def run_slices(function, n_items, seconds, granule=1):
     # Twice, for a signal that comes just as the first of the two begins.
     try:
         try:
-            _start_helpers(help_out, min(n_threads, n_slices) - 1)
-            work()
+            _start_helpers(help_out, min(n_helpers, len(slices) - 1))
+            _work(function, slices)
         finally:
             _join(slices, begun)
     finally:
@@ -102,6 +97,23 @@ def run_slices(function, n_items, seconds, granule=1):
     _stay_away_from_the_end()
     if errors:
         _raise(errors)
+
+
+def _work(function, slices):
+    """Take slices until none is left."""
+    _state.inside = True
+    try:
+        while True:
+            try:
+                start, stop = slices.popleft()
+            except IndexError:
+                return
+            function(start, stop)
+            _stay_away_from_the_end()
+    except _Ending:
+        slices.clear()
+    finally:
+        _state.inside = False
 
 
 def _raise(errors):
