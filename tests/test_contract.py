@@ -231,7 +231,27 @@ def _exported(folder):
     raise AssertionError(f"kernels/{folder} has no __all__")
 
 
+# It hands on to CuPy what a launch takes.
+_MANY_ARGUMENTS = {("fused.py", "_launch")}
+
+
 class TestKernels:
+    @pytest.mark.parametrize(
+        "path", sorted((PACKAGE / "kernels").rglob("*.py")), ids=lambda path: path.stem
+    )
+    def test_functions_are_short_and_take_few_arguments(self, path):
+        functions = ast.walk(ast.parse(path.read_text()))
+        for function in (node for node in functions if isinstance(node, ast.FunctionDef)):
+            parts = function.args
+            n_arguments = len(parts.posonlyargs + parts.args + parts.kwonlyargs)
+            if (path.name, function.name) not in _MANY_ARGUMENTS:
+                assert n_arguments <= 7, function.name
+            has_docstring = ast.get_docstring(function) is not None
+            first = function.body[0]
+            n_of_docstring = (first.end_lineno - first.lineno + 1) * has_docstring
+            n_lines = function.end_lineno - function.lineno + 1 - n_of_docstring
+            assert n_lines <= 50, function.name
+
     @pytest.mark.parametrize("folder", ["cpu", "gpu"])
     def test_names(self, folder):
         assert sorted(_exported(folder)) == sorted(KERNEL_NAMES)
