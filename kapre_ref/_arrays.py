@@ -86,7 +86,7 @@ def in_library_of(constant: NDArray[Any], like: NDArray[Any] | None) -> NDArray[
     if like is None:
         return constant
     check_array("like", like)
-    return kernels_for(like).asarray(constant, like)  # type: ignore[no-any-return]
+    return kernels_for(like).asarray(constant, like)
 
 
 def result_array(
@@ -98,6 +98,6 @@ def result_array(
 ) -> NDArray[Any]:
     """Return `out` once it is checked, else a fresh array in the library of `x`."""
     if out is None:
-        return kernels_for(x).empty(shape, native_dtype(dtype), x)  # type: ignore[no-any-return]
+        return kernels_for(x).empty(shape, native_dtype(dtype), x)
     check_out(out, shape, native_dtype(dtype), x, *more_inputs)
     return out

@@ -12,6 +12,7 @@ from kapre_ref._arrays import checked_once, real_dtype, silent
 from kapre_ref._checks import check_flag, check_integer, check_positive
 from kapre_ref._data_format import CH_FIRST_STR, in_layout
 from kapre_ref._decibel import DecibelScale, rounded_decibels_reference
+from kapre_ref._dispatch import kernels_for
 from kapre_ref._filterbanks import (
     C1_HZ,
     apply_filterbank_reference,
@@ -27,7 +28,7 @@ from kapre_ref._filterbanks import (
     filterbank_mel_reference,
 )
 from kapre_ref._polar import magnitude_reference
-from kapre_ref._spectrograms import check_decibel, run_spectrogram, spectra_reference
+from kapre_ref._spectrograms import check_decibel, spectra_reference, spectrogram_arrays
 from kapre_ref._spectrum_plan import SpectrumPlan, stft_plan
 
 if TYPE_CHECKING:
@@ -141,7 +142,9 @@ def melspectrogram(
     plan = mel_plan(*stft_parameters, *mel_parameters)
     scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
     formats = (input_data_format, output_data_format)
-    return run_spectrogram("filterbank_spectrogram", x, plan, scale, formats, out)
+    signals, result, out = spectrogram_arrays(x, plan, scale, formats, out)
+    kernels_for(x).filterbank_spectrogram(signals, plan, scale, result)
+    return out
 
 
 @silent
@@ -284,7 +287,9 @@ def log_frequency_spectrogram(
     plan = log_plan(*stft_parameters, *log_parameters)
     scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
     formats = (input_data_format, output_data_format)
-    return run_spectrogram("filterbank_spectrogram", x, plan, scale, formats, out)
+    signals, result, out = spectrogram_arrays(x, plan, scale, formats, out)
+    kernels_for(x).filterbank_spectrogram(signals, plan, scale, result)
+    return out
 
 
 @silent

@@ -232,7 +232,7 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], *inputs: A
         raise TypeError(f"out must have dtype {dtype} (that of the result), got {out.dtype}")
     if not out.flags.c_contiguous:
         raise ValueError(f"out must be C-contiguous, got strides {out.strides}")
-    if not getattr(out.flags, "writeable", True):
+    if library_of(out) == "numpy" and not out.flags.writeable:  # CuPy has no read-only arrays
         raise ValueError("out must be writeable, got a read-only array")
     if any(_may_overlap(out, x) for x in inputs):
         raise ValueError("out must not overlap the input, got an array that shares its memory")

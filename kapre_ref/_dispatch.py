@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
-_KERNELS = {"numpy": "kapre_ref.kernels.cpu", "cupy": "kapre_ref.kernels.gpu"}
+    from kapre_ref.kernels.contract import Kernels
 
 
 def library_of(x: Any) -> str | None:
@@ -29,9 +26,18 @@ def library_of(x: Any) -> str | None:
     return None
 
 
-def kernels_for(x: Any) -> ModuleType:
-    """Return the package of kernels for the library of `x`, imported on its first use."""
+def kernels_for(x: Any) -> Kernels:
+    """Return the package of kernels for the library of `x`, imported on its first use.
+
+    Each is typed as what the contract asks for, so a type checker proves here that it offers it.
+    """
     library = library_of(x)
     assert library is not None, "an array is checked before its kernels are looked up"
-    # Not looked up in sys.modules: another thread may be half-way through the first import.
-    return import_module(_KERNELS[library])
+    # Imported again by each call, which waits if another thread is half-way through the first one.
+    if library == "cupy":
+        import kapre_ref.kernels.gpu as gpu_kernels
+
+        return gpu_kernels
+    import kapre_ref.kernels.cpu as cpu_kernels
+
+    return cpu_kernels

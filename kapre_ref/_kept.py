@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections import deque
 from functools import wraps
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 import numpy as np
@@ -169,9 +170,8 @@ def bytes_of(value: Any) -> int:
         return int(value.nbytes) + _MIN_BYTES
     if isinstance(value, tuple | list):
         return _MIN_BYTES + sum(map(bytes_of, value))
-    closure = getattr(value, "__closure__", None)  # a function may hold tables there
-    if closure:
-        return _MIN_BYTES + sum(bytes_of(cell.cell_contents) for cell in closure)
+    if isinstance(value, FunctionType) and value.__closure__:  # a function may hold tables there
+        return _MIN_BYTES + sum(bytes_of(cell.cell_contents) for cell in value.__closure__)
     return _MIN_BYTES
 
 

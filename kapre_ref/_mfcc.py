@@ -12,7 +12,7 @@ from kapre_ref._checks import check_floating, check_integer
 from kapre_ref._data_format import check_data_format, in_layout, layout_shape, spectrogram_view
 from kapre_ref._dispatch import kernels_for
 from kapre_ref._kept import kept
-from kapre_ref._spectrograms import check_decibel, run_spectrogram
+from kapre_ref._spectrograms import check_decibel, spectrogram_arrays
 from kapre_ref._spectrum_plan import check_signals
 
 if TYPE_CHECKING:
@@ -210,8 +210,8 @@ def mfcc(
     # Decibels of float16 would be rounded to a sixteenth of one before they are summed.
     wide = x.astype(np.float32) if x.dtype.itemsize == 2 else x
     formats = (input_data_format, output_data_format)
-    decibels = run_spectrogram("filterbank_spectrogram", wide, plan, scale, formats)
-    log_mels = spectrogram_view("x", decibels, output_data_format)
+    wide_signals, log_mels, _ = spectrogram_arrays(wide, plan, scale, formats)
+    kernels_for(x).filterbank_spectrogram(wide_signals, plan, scale, log_mels)
     mfccs = spectrogram_view("out", out, output_data_format)
     kernels_for(x).logmel_to_mfcc(log_mels, Cosines(log_mels.shape[3], n_mfccs), mfccs)
     return out

@@ -118,7 +118,9 @@ def stft_magnitude(
     plan = stft_plan(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
     formats = (input_data_format, output_data_format)
-    return run_spectrogram("stft_magnitude", x, plan, scale, formats, out)
+    signals, result, out = spectrogram_arrays(x, plan, scale, formats, out)
+    kernels_for(x).stft_magnitude(signals, plan, scale, result)
+    return out
 
 
 @silent
@@ -231,7 +233,9 @@ def stft_mag_phase(
     formats = (input_data_format, output_data_format)
     check_signal("x", x)
     check_ndim("x", x, (3,), "(batch, time, channel) / (batch, channel, time)")
-    return run_spectrogram("stft_mag_phase", x, plan, scale, formats, out, channel_factor=2)
+    signals, result, out = spectrogram_arrays(x, plan, scale, formats, out, channel_factor=2)
+    kernels_for(x).stft_mag_phase(signals, plan, scale, result)
+    return out
 
 
 @silent
@@ -272,16 +276,18 @@ def check_decibel(
     return check_decibel_scale(db_ref_value, db_amin, db_dynamic_range, prefix="db_")
 
 
-def run_spectrogram(
-    kernel: str,
+def spectrogram_arrays(
     x: NDArray[Any],
     plan: SpectrumPlan,
     scale: DecibelScale | None,
     formats: tuple[str, str],
     out: NDArray[Any] | None = None,
     channel_factor: int = 1,
-) -> NDArray[Any]:
-    """Check the signal, make room for the result and run one of the fused kernels."""
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Check the signal, and make room for the result unless there is.
+
+    Return the signal and the result as a kernel takes them, and the result as the caller does.
+    """
     input_data_format, output_data_format = formats
     check_data_format("output_data_format", output_data_format)
     signals = check_signals(x, input_data_format)
@@ -298,8 +304,7 @@ def run_spectrogram(
     result = spectrogram_view("out", out, output_data_format)
     if out.size and plan.n_empty_bands:
         warn_of_empty_bands(plan.n_empty_bands, n_bands, plan.n_freq)
-    getattr(kernels_for(x), kernel)(signals, plan, scale, result)
-    return out
+    return signals, result, out
 
 
 @silent

@@ -12,6 +12,7 @@ import pytest
 
 import kapre_ref as kr
 from kapre_ref import backend
+from kapre_ref.kernels import contract, cpu
 
 PACKAGE = Path(kr.__file__).parent
 
@@ -206,8 +207,8 @@ class TestSignatures:
             assert parameter.annotation is not inspect.Parameter.empty, parameter.name
 
 
-def _arguments_of(folder, name):
-    """Read the parameters of a kernel in the file that its package takes it from."""
+def _parameters_of(folder, name):
+    """Read the parameters of a kernel in the file that its package takes it from: CuPy is rare."""
     init = ast.parse((PACKAGE / "kernels" / folder / "__init__.py").read_text())
     (module,) = {
         node.module
@@ -220,7 +221,17 @@ def _arguments_of(folder, name):
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.FunctionDef) and node.name == name
     )
+    assert function.args.posonlyargs == function.args.kwonlyargs == function.args.defaults == []
+    assert function.args.vararg is function.args.kwarg is None
     return [argument.arg for argument in function.args.args]
+
+
+# What the typed page asks of a backend: {kernel: its parameters}.
+PROTOCOL = {
+    name: list(inspect.signature(method).parameters)[1:]
+    for name, method in vars(contract.Kernels).items()
+    if inspect.isfunction(method) and not name.startswith("_")
+}
 
 
 def _exported(folder):
@@ -252,21 +263,34 @@ class TestKernels:
             n_lines = function.end_lineno - function.lineno + 1 - n_of_docstring
             assert n_lines <= 50, function.name
 
+    def test_contract_has_a_kernel_for_each_operation(self):
+        assert list(PROTOCOL) == sorted(KERNEL_NAMES)
+
     @pytest.mark.parametrize("folder", ["cpu", "gpu"])
     def test_names(self, folder):
-        assert sorted(_exported(folder)) == sorted(KERNEL_NAMES)
-
-    def test_cpu_module_has_them(self):
-        cpu = importlib.import_module("kapre_ref.kernels.cpu")
-        assert [name for name in cpu.__all__ if not callable(getattr(cpu, name, None))] == []
+        assert _exported(folder) == list(PROTOCOL)
 
     @pytest.mark.parametrize("name", sorted(KERNEL_NAMES))
-    def test_same_parameters(self, name):
-        assert _arguments_of("cpu", name) == _arguments_of("gpu", name)
+    @pytest.mark.parametrize("folder", ["cpu", "gpu"])
+    def test_parameters_are_those_of_the_contract(self, folder, name):
+        assert _parameters_of(folder, name) == PROTOCOL[name]
+
+    @pytest.mark.parametrize("name", sorted(KERNEL_NAMES))
+    def test_cpu_kernel_has_them_when_it_is_called(self, name):
+        assert list(inspect.signature(getattr(cpu, name)).parameters) == PROTOCOL[name]
 
     @pytest.mark.parametrize("name", sorted(KERNEL_NAMES - {"asarray", "empty"}))
     def test_result_comes_last(self, name):
-        assert _arguments_of("cpu", name)[-1] == "out"
+        assert PROTOCOL[name][-1] == "out"
+
+    @pytest.mark.parametrize("name", sorted(KERNEL_NAMES))
+    def test_contract_describes_every_array(self, name):
+        method = getattr(contract.Kernels, name)
+        assert inspect.getdoc(method).split("\n")[0].endswith(".")
+        arrays = ("Array", "Real", "Complex", "NDArray")
+        for parameter in list(inspect.signature(method).parameters.values())[1:]:
+            if parameter.annotation.startswith(arrays) and parameter.name != "like":
+                assert re.search(rf"\b{parameter.name}\b", method.__doc__), parameter.name
 
     def test_topics_have_their_stem_in_both(self):
         front = {path.stem.removeprefix("_") for path in PACKAGE.glob("_*.py")}
@@ -353,8 +377,15 @@ def _modules(folder):
 
 
 def _imported(path, top_level_only=False):
-    """Name the modules that a file imports, and for `from a import b` also a.b."""
+    """Name the modules that a file imports, and for `from a import b` also a.b.
+
+    What a type checker alone reads, under `if TYPE_CHECKING`, is never imported.
+    """
     tree = ast.parse(path.read_text())
+    for node in tree.body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            assert not node.orelse
+            node.body = []
     nodes = tree.body if top_level_only else list(ast.walk(tree))
     names = set()
     for node in nodes:
@@ -433,7 +464,8 @@ class TestDependencies:
         ids=lambda path: f"{path.parent.name}/{path.name}",
     )
     def test_front_files_and_command_import_no_kernel(self, path):
-        imported = _imported(path)
+        # The dispatch does when an array comes, and nowhere else.
+        imported = _imported(path, top_level_only=path.stem == "_dispatch")
         found = {
             name
             for package in ("kapre_ref.kernels", "numba", "cupy", "kapre", "tensorflow", "librosa")
@@ -441,10 +473,10 @@ class TestDependencies:
         }
         assert found == set()
 
-    @pytest.mark.parametrize("stem", ["_checks", "_dispatch"])
-    def test_base_imports_no_topic(self, stem):
+    @pytest.mark.parametrize(("stem", "used"), [("_checks", "_dispatch"), ("_dispatch", "kernels")])
+    def test_base_imports_no_topic(self, stem, used):
         ours = _inside(_imported(PACKAGE / f"{stem}.py"), "kapre_ref")
-        assert {name.split(".")[1] for name in ours} <= {"_dispatch"}
+        assert {name.split(".")[1] for name in ours} == {used}
 
     @pytest.mark.parametrize("name", sorted(WITH_ORACLE))
     def test_oracle_calls_only_oracles(self, name):

@@ -1,0 +1,239 @@
+"""What a package of kernels offers: `kapre_ref.kernels.cpu` and `kapre_ref.kernels.gpu` do.
+
+Nothing here runs. A type checker compares both packages with `Kernels` where `_dispatch` returns
+them. A third backend is a module with these functions and a branch in `_dispatch.kernels_for`.
+
+**Who checks.** The public function has checked every argument: kinds, values, shapes, that `out`
+may be written, that all arrays are of one library and on one device. A kernel checks nothing.
+One exception: the GPU kernels refuse an array that is not aligned to its elements, with ValueError,
+since such an access would end all work of the process on that GPU. The CPU kernels take it.
+
+**Inputs** have this machine's byte order and otherwise any layout: transposed, reversed, broadcast,
+read-only, not contiguous. A kernel never writes to them. Any length may be 0.
+
+**Results.** A kernel fills all of `out`, its last argument, and returns None. `out` is either
+C-contiguous in the order of axes given here, or a view of a C-contiguous array whose channels are
+last: its axis 1 is then the one with the smallest strides.
+
+**Aliases.** `out` shares no memory with an input. Only `magnitude_to_decibel` allows that `out` is
+`x` itself. Two inputs may share memory.
+
+**Who rounds.** The kernel: it computes in the working precision, float32 for float16 and else the
+dtype of its input, and rounds to the dtype of `out` once, at the end. Scalars come as Python
+numbers; the kernel rounds them to the working precision. Nothing warns of overflow or of NaN.
+
+**Same bits.** An item's result does not depend on the batch or on the number of threads. On a GPU
+it may where cuBLAS or cuFFT computes, which choose by shape how they add: in `apply_filterbank`,
+`logmel_to_mfcc` and `inverse_stft`, and in spectrograms that no kernel of ours serves.
+
+**When it is done.** A CPU kernel has ended on all threads when it returns, or raises. A GPU kernel
+is then under way in the current stream of the device of its first array.
+
+**What may be kept.** `plan`, `scale` and `cosines` are hashable, so a backend may keep tables of
+them, with `kapre_ref._kept.kept`. Arrays may change between calls: nothing of them may be kept.
+
+Shapes are written with these words: batch, channel, time (samples), n_frames, frame_length
+(samples), n_freq (bins, `n_fft // 2 + 1`), n_bands.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from kapre_ref._decibel import DecibelScale
+    from kapre_ref._mfcc import Cosines
+    from kapre_ref._spectrum_plan import SpectrumPlan
+
+# Of the backend's own library; a type checker knows NumPy's alone.
+Array: TypeAlias = "NDArray[Any]"
+Real: TypeAlias = "NDArray[np.floating[Any]]"  # float16, float32 or float64
+Complex: TypeAlias = "NDArray[np.complexfloating[Any, Any]]"  # complex64 or complex128
+
+
+class Kernels(Protocol):
+    """The functions of a backend, in the order of their names."""
+
+    def apply_filterbank(self, spectra: Real, filterbank: Real, out: Real) -> None:
+        """Write ``spectra @ filterbank``, summed in the working precision of `out`.
+
+        spectra (batch, channel, n_frames, n_freq); filterbank (n_freq, n_bands), of any floating
+        dtype, which the kernel converts; out (batch, channel, n_frames, n_bands), dtype of spectra.
+        Where n_freq is 0, `out` becomes 0. NaN and infinity count even times a weight of 0.
+        """
+
+    def asarray(self, constant: Array, like: Array) -> Array:
+        """Return a NumPy array in the library of `like`, on its device.
+
+        constant: NumPy, any shape and dtype. The CPU returns it as it is, not a copy.
+        """
+
+    def channel_swap(
+        self, x: Array, order: NDArray[np.integer[Any]], axis: int, out: Array
+    ) -> None:
+        """Copy channel ``order[i]`` of `x` to channel `i` of `out`.
+
+        x of 3 or 4 axes in the caller's layout, any dtype, bits are moved; order (channel,), a
+        NumPy array on every backend; axis: that of the channels; out like x, C-contiguous.
+        """
+
+    def concatenate_frequency_map(self, spectra: Real, out: Real) -> None:
+        """Copy all channels, and fill the last one of `out` with 0 at the lowest bin to 1.
+
+        spectra (batch, channel, n_frames, n_freq); out (batch, channel + 1, n_frames, n_freq), same
+        dtype. The map is computed in float64 and rounded once.
+        """
+
+    def delta(self, spectra: Real, win_length: int, mode: str, out: Real) -> None:
+        """Write the slope of each bin along time, summed and divided in the working precision.
+
+        spectra and out (batch, channel, n_frames, n_freq), same dtype; win_length: odd, 3 or more;
+        mode: 'symmetric', 'reflect' or 'constant', in lower case, with frames enough to mirror.
+        """
+
+    def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any], like: Array) -> Array:
+        """Return a C-contiguous array, not initialised, in the library of `like`, on its device.
+
+        dtype: of this machine's byte order. The CPU may return a view of memory that was a
+        result's before; that result has ended.
+        """
+
+    def energy(
+        self,
+        signals: Real,
+        frame_length: int,
+        hop_length: int,
+        pad_value: float,
+        scale: float,
+        out: Real,
+    ) -> None:
+        """Write ``scale * sum(frame ** 2)``, squared and summed in the working precision.
+
+        signals (batch, channel, time); out (batch, channel, n_frames), same dtype. Frames may lie
+        apart (hop_length > frame_length). Samples past the end have the value `pad_value`.
+        """
+
+    def filterbank_spectrogram(
+        self, signals: Real, plan: SpectrumPlan, scale: DecibelScale | None, out: Real
+    ) -> None:
+        """Write the bands of each frame's magnitudes, in decibels if there is a scale.
+
+        signals (batch, channel, time); plan with `make_bands`; out (batch, channel, n_frames,
+        n_bands), same dtype. Spectra, sums and logarithms are in the working precision. The limit
+        of decibels is set as in `magnitude_to_decibel`.
+        """
+
+    def frame(self, signals: Real, hop_length: int, pad_value: float, out: Real) -> None:
+        """Copy every frame; bits are moved, nothing is rounded but `pad_value`.
+
+        signals (batch, channel, time); out (batch, channel, n_frames, frame_length), same dtype.
+        Samples past the end have the value `pad_value`.
+        """
+
+    def inverse_stft(
+        self,
+        spectra: Complex,
+        n_fft: int,
+        hop_length: int,
+        window: NDArray[np.float64],
+        out: Real,
+    ) -> None:
+        """Transform frames back, multiply them by the window, and add them up where they overlap.
+
+        spectra (batch, channel, n_frames, n_freq), complex64 or complex128; window (win_length,), a
+        NumPy array on every backend, of which n_fft samples count; out (batch, channel, time),
+        float32 or float64, as precise as spectra. Samples that no frame reaches become 0.
+
+        On the CPU, imaginary parts of bin 0 and of bin n_fft / 2 do not count; cuFFT promises
+        nothing of them.
+        """
+
+    def logmel_to_mfcc(self, log_mels: Real, cosines: Cosines, out: Real) -> None:
+        """Write ``log_mels @ cosines.matrix()``, summed in the working precision of `out`.
+
+        log_mels (batch, channel, n_frames, n_mels), dtype of out, or float32 for an `out` of
+        float16; out (batch, channel, n_frames, n_mfccs).
+        """
+
+    def magnitude(self, x: Real | Complex, out: Real) -> None:
+        """Write absolute values; no square of a complex number overflows or vanishes between.
+
+        x of any shape; out likewise, C-contiguous, of the dtype of x or of its parts. An infinite
+        part gives infinity, even beside NaN.
+        """
+
+    def magnitude_to_decibel(self, x: Real, scale: DecibelScale, out: Real) -> None:
+        """Write ``10 log10(max(x, amin) / max(ref_value, amin))``, limited from below.
+
+        x (batch, ...), 2 axes or more; out likewise, same dtype, C-contiguous; it may be `x`.
+        An item is ``x[i]``. Its limit is its peak less the dynamic range, both and their
+        difference in the dtype of `out`: the limit holds there to the bit. NaN poisons its item.
+        `scale.dynamic_range` is finite. The GPU counts subnormal float32 magnitudes as 0.
+        """
+
+    def mu_law_decoding(
+        self, signal_mu: Array, quantization_channels: int, out: NDArray[np.float32]
+    ) -> None:
+        """Write the samples of codes, computed in float64 and rounded once.
+
+        signal_mu of any shape, integer or floating, also fractional and outside the codes; out
+        likewise, float32, C-contiguous.
+        """
+
+    def mu_law_encoding(
+        self, signal: Real, quantization_channels: int, out: NDArray[np.int32]
+    ) -> None:
+        """Write codes, computed in the working precision and cut off toward zero.
+
+        signal of any shape; out likewise, int32, C-contiguous. NaN, infinity and what overflows
+        give -2147483648.
+        """
+
+    def phase(self, x: Real | Complex, out: Real) -> None:
+        """Write angles from -pi to pi, computed in the working precision; signs of zeros count.
+
+        x of any shape; out likewise, C-contiguous, of the dtype of x or of its parts.
+        """
+
+    def spec_augment(
+        self,
+        spectra: Real,
+        times: NDArray[np.bool_],
+        frequencies: NDArray[np.bool_],
+        mask_value: float,
+        out: Real,
+    ) -> None:
+        """Copy, with `mask_value` wherever one of the two masks is True; bits are moved.
+
+        spectra and out (batch, channel, n_frames, n_freq), same dtype; times (batch, n_frames) and
+        frequencies (batch, n_freq), NumPy arrays on every backend.
+        """
+
+    def stft(self, signals: Real, plan: SpectrumPlan, out: Complex) -> None:
+        """Write the spectra of windowed frames.
+
+        signals (batch, channel, time); out (batch, channel, n_frames, n_freq), complex128 for
+        float64, else complex64. `plan.n_padded` zeros stand in front of the signal, and as many
+        behind it as the frames need. A window longer than n_fft is cut off.
+        """
+
+    def stft_mag_phase(
+        self, signals: Real, plan: SpectrumPlan, scale: DecibelScale | None, out: Real
+    ) -> None:
+        """Write magnitudes, in decibels if there is a scale, and phases behind them.
+
+        signals (batch, channel, time); out (batch, 2 channel, n_frames, n_freq), same dtype:
+        magnitudes in the first half of the channels, phases in the second, which no scale concerns.
+        """
+
+    def stft_magnitude(
+        self, signals: Real, plan: SpectrumPlan, scale: DecibelScale | None, out: Real
+    ) -> None:
+        """Write magnitudes, in decibels if there is a scale.
+
+        signals (batch, channel, time); out (batch, channel, n_frames, n_freq), same dtype. The
+        limit of decibels is set as in `magnitude_to_decibel`.
+        """
