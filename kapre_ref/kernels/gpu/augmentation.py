@@ -3,13 +3,27 @@
 The masks are drawn anew on the host for each call, so a CUDA graph cannot repeat spec_augment.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import cupy
 
 from kapre_ref.kernels.gpu.memory import on_device
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 @on_device
-def spec_augment(spectra, times, frequencies, mask_value, out):
+def spec_augment(
+    spectra: cupy.ndarray,
+    times: NDArray[np.bool_],
+    frequencies: NDArray[np.bool_],
+    mask_value: float,
+    out: cupy.ndarray,
+) -> None:
     """Select the mask's value or the bin in one pass."""
     times, frequencies = cupy.asarray(times), cupy.asarray(frequencies)
     covered = times[:, None, :, None] | frequencies[:, None, None, :]
@@ -17,7 +31,9 @@ def spec_augment(spectra, times, frequencies, mask_value, out):
 
 
 @on_device
-def channel_swap(x, order, axis, out):
+def channel_swap(
+    x: cupy.ndarray, order: NDArray[np.integer[Any]], axis: int, out: cupy.ndarray
+) -> None:
     """Copy channel by channel: there are few, and their order need not be on the device."""
     before = (slice(None),) * axis
     for to, channel in enumerate(order):

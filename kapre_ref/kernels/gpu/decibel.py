@@ -1,7 +1,10 @@
 """Decibels: two passes, for the peak of an item must be known before its floor."""
 
+from __future__ import annotations
+
 import math
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import cupy
 import numpy as np
@@ -9,12 +12,15 @@ import numpy as np
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, int64, kernel, pack_width, wrapped
 from kapre_ref.kernels.gpu.memory import on_device, working_dtype
 
+if TYPE_CHECKING:
+    from kapre_ref._decibel import DecibelScale
+
 _STEMS = ("packs", "decibel")
 _THREADS, _ELEMENTS = 256, 16 * 256  # of a block, as in decibel.cu
 
 
 @on_device
-def magnitude_to_decibel(x, scale, out):
+def magnitude_to_decibel(x: cupy.ndarray, scale: DecibelScale, out: cupy.ndarray) -> None:
     """Run two kernels in float32; in float64, expressions."""
     if not x.size:
         return

@@ -1,5 +1,7 @@
 """Deltas: a weighted sum of shifted slices of the padded frames."""
 
+from __future__ import annotations
+
 import cupy
 import numpy as np
 
@@ -7,7 +9,7 @@ from kapre_ref.kernels.gpu.memory import kept_on_device, on_device, resident, wo
 
 
 @on_device
-def delta(spectra, win_length, mode, out):
+def delta(spectra: cupy.ndarray, win_length: int, mode: str, out: cupy.ndarray) -> None:
     """Gather the frames with their mirrored margins, then add up the differences."""
     half, n_frames = win_length // 2, spectra.shape[2]
     if not n_frames:
@@ -27,12 +29,12 @@ def delta(spectra, win_length, mode, out):
 
 
 @kept_on_device
-def _padded_indices(n_frames, half, mode, device_id):
+def _padded_indices(n_frames: int, half: int, mode: str, device_id: int) -> cupy.ndarray:
     """Return the frames with their margins: these are worked out on the host, once."""
-    return resident(np.pad(np.arange(n_frames), half, mode))
+    return resident(np.pad(np.arange(n_frames), half, mode))  # type: ignore[call-overload]
 
 
-def _weighted(padded, half, n_frames, first, end):
+def _weighted(padded: cupy.ndarray, half: int, n_frames: int, first: int, end: int) -> cupy.ndarray:
     """Add up n (after - before) for first <= n < end, by halves, which keeps errors small."""
     if end - first == 1:
         after = padded[:, :, half + first : half + first + n_frames]

@@ -1,5 +1,7 @@
 """Frames and their energies, read where they lie in the signals."""
 
+from __future__ import annotations
+
 from functools import lru_cache
 
 import cupy
@@ -37,7 +39,7 @@ def framed(signals, n_before, n_frames, frame_length, hop_length, pad_value=0):
 
 
 @on_device
-def frame(signals, hop_length, pad_value, out):
+def frame(signals: cupy.ndarray, hop_length: int, pad_value: float, out: cupy.ndarray) -> None:
     """Copy words of the samples' size."""
     if not out.size:
         return
@@ -49,7 +51,14 @@ def frame(signals, hop_length, pad_value, out):
 
 
 @on_device
-def energy(signals, frame_length, hop_length, pad_value, scale, out):
+def energy(
+    signals: cupy.ndarray,
+    frame_length: int,
+    hop_length: int,
+    pad_value: float,
+    scale: float,
+    out: cupy.ndarray,
+) -> None:
     """Square and add up."""
     if not out.size:
         return

@@ -1,6 +1,9 @@
 """The device that a kernel runs on, room for results, and the precision they are computed in."""
 
+from __future__ import annotations
+
 from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import cupy
 import numpy as np
@@ -8,8 +11,18 @@ import numpy as np
 from kapre_ref._band_weights import filterbank_of
 from kapre_ref._kept import kept_until
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def on_device(kernel):
+    from numpy.typing import NDArray
+
+    from kapre_ref._spectrum_plan import SpectrumPlan
+
+
+Kernel = TypeVar("Kernel", bound="Callable[..., None]")
+
+
+def on_device(kernel: Kernel) -> Kernel:
     """Run a kernel on the device of its first array, whatever the current device is.
 
     Its last argument is `out`. Both must suit their elements: a misaligned access would end all
@@ -17,7 +30,7 @@ def on_device(kernel):
     """
 
     @wraps(kernel)
-    def run(x, *arguments):
+    def run(x: cupy.ndarray, *arguments: Any) -> None:
         for name, array in (("x", x), ("out", arguments[-1])):
             if array.data.ptr % array.itemsize:
                 raise ValueError(
@@ -25,27 +38,27 @@ def on_device(kernel):
                     f"element, got address {array.data.ptr:#x}"
                 )
         with x.device:
-            return kernel(x, *arguments)
+            kernel(x, *arguments)
 
-    return run
+    return cast("Kernel", run)
 
 
-def empty(shape, dtype, like):
+def empty(shape: tuple[int, ...], dtype: np.dtype[Any], like: cupy.ndarray) -> cupy.ndarray:
     """Return an uninitialised array on the device of `like`."""
     with like.device:
         return cupy.empty(shape, dtype)
 
 
-def asarray(constant, like):
+def asarray(constant: NDArray[Any], like: cupy.ndarray) -> cupy.ndarray:
     """Copy a NumPy array to the device of `like`."""
     with like.device:
         return cupy.asarray(constant)
 
 
-_in_use = set()  # devices that tables were copied to
+_in_use: set[int] = set()  # devices that tables were copied to
 
 
-def resident(constant):
+def resident(constant: NDArray[Any]) -> cupy.ndarray:
     """Copy a NumPy array to the current device, to be kept there and used in any stream.
 
     It waits for the copy, once and for all: other streams would not.
@@ -56,7 +69,7 @@ def resident(constant):
     return copied
 
 
-def _wait():
+def _wait() -> None:
     """Wait for all kernels: CuPy gives memory to the next array while they may still read it."""
     for number in tuple(_in_use):
         with cupy.cuda.Device(number) as device:
@@ -67,12 +80,16 @@ kept_on_device = kept_until(_wait)  # for functions that return what `resident` 
 
 
 @kept_on_device
-def on_device_as(plan, field, dtype, device_id):
+def on_device_as(
+    plan: SpectrumPlan, field: str, dtype: np.dtype[Any], device_id: int
+) -> cupy.ndarray:
     """Return an array of a plan on the current device, copied once for each dtype and device."""
-    array = plan.window() if field == "window" else filterbank_of(plan.make_bands(dtype))
-    return resident(array.astype(dtype))
+    if field == "window":
+        return resident(plan.window().astype(dtype))
+    assert plan.make_bands is not None, "plans with a filterbank have bands"
+    return resident(filterbank_of(plan.make_bands(dtype)).astype(dtype))
 
 
-def working_dtype(dtype):
+def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype to compute in: float32 for float16, else the same."""
     return np.promote_types(dtype, np.float32)

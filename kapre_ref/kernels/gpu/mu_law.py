@@ -1,7 +1,10 @@
 """Mu-law companding in float32, as Kapre computes it, or in float64 for float64 samples."""
 
+from __future__ import annotations
+
 import math
 from functools import lru_cache
+from typing import Any
 
 import cupy
 import numpy as np
@@ -27,7 +30,7 @@ _TYPES = {
 
 
 @on_device
-def mu_law_encoding(signal, quantization_channels, out):
+def mu_law_encoding(signal: cupy.ndarray, quantization_channels: int, out: cupy.ndarray) -> None:
     """Run a kernel in float32; in float64, expressions."""
     mu = quantization_channels - 1
     if signal.dtype != np.float64:
@@ -40,7 +43,7 @@ def mu_law_encoding(signal, quantization_channels, out):
 
 
 @on_device
-def mu_law_decoding(signal_mu, quantization_channels, out):
+def mu_law_decoding(signal_mu: cupy.ndarray, quantization_channels: int, out: cupy.ndarray) -> None:
     """Look codes up; for codes in float64, expressions."""
     mu = quantization_channels - 1
     if signal_mu.dtype == np.float16:
@@ -56,20 +59,22 @@ def mu_law_decoding(signal_mu, quantization_channels, out):
 
 
 @lru_cache(maxsize=64)
-def _encoding_scalars(mu):
+def _encoding_scalars(mu: int) -> tuple[np.float32, ...]:
     log1p_mu = np.float32(math.log1p(mu))
     return np.float32(mu), log1p_mu, 1 / log1p_mu
 
 
 @kept_on_device
-def _decoding_arguments(mu, device_id):
+def _decoding_arguments(mu: int, device_id: int) -> tuple[Any, ...]:
     """Return mu, its logarithm, and what each code stands for."""
     compressed = 2 * (np.arange(mu + 1) / mu) - 1
     samples = np.sign(compressed) * np.expm1(np.abs(compressed) * np.log1p(mu)) / mu
     return np.float64(mu), np.float64(math.log1p(mu)), resident(samples.astype(np.float32))
 
 
-def _launch(name, template, x, out, others):
+def _launch(
+    name: str, template: str, x: cupy.ndarray, out: cupy.ndarray, others: tuple[Any, ...]
+) -> None:
     if not x.size:
         return
     x = cupy.ascontiguousarray(x)

@@ -1,5 +1,9 @@
 """Magnitudes, magnitudes with phases, and bands: fused, or made of the spectra of a whole batch."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import cupy
 
 from kapre_ref.kernels.gpu import fused
@@ -7,9 +11,15 @@ from kapre_ref.kernels.gpu.decibel import magnitude_to_decibel
 from kapre_ref.kernels.gpu.memory import on_device, on_device_as, working_dtype
 from kapre_ref.kernels.gpu.stft import spectra_of
 
+if TYPE_CHECKING:
+    from kapre_ref._decibel import DecibelScale
+    from kapre_ref._spectrum_plan import SpectrumPlan
+
 
 @on_device
-def stft_magnitude(signals, plan, scale, out):
+def stft_magnitude(
+    signals: cupy.ndarray, plan: SpectrumPlan, scale: DecibelScale | None, out: cupy.ndarray
+) -> None:
     """Write magnitudes, in decibels if there is a scale."""
     if not out.size:
         return
@@ -20,7 +30,9 @@ def stft_magnitude(signals, plan, scale, out):
 
 
 @on_device
-def filterbank_spectrogram(signals, plan, scale, out):
+def filterbank_spectrogram(
+    signals: cupy.ndarray, plan: SpectrumPlan, scale: DecibelScale | None, out: cupy.ndarray
+) -> None:
     """Write magnitudes through the filterbank, in decibels if there is a scale."""
     if not out.size:
         return
@@ -32,7 +44,9 @@ def filterbank_spectrogram(signals, plan, scale, out):
 
 
 @on_device
-def stft_mag_phase(signals, plan, scale, out):
+def stft_mag_phase(
+    signals: cupy.ndarray, plan: SpectrumPlan, scale: DecibelScale | None, out: cupy.ndarray
+) -> None:
     """Write magnitudes to the first half of the channels and phases to the second."""
     if not out.size:
         return
@@ -42,7 +56,7 @@ def stft_mag_phase(signals, plan, scale, out):
     out[:, n_channels:] = cupy.arctan2(spectra.imag, spectra.real)
 
 
-def write(values, scale, out):
+def write(values: cupy.ndarray, scale: DecibelScale | None, out: cupy.ndarray) -> None:
     """Round values to their place, as decibels if there is a scale."""
     if scale is None:
         out[...] = values

@@ -1,6 +1,9 @@
 """Transforms of windowed frames: fused for even n_fft of small primes, else through cuFFT."""
 
+from __future__ import annotations
+
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import cupy
 import numpy as np
@@ -16,11 +19,16 @@ from kapre_ref.kernels.gpu.memory import (
     working_dtype,
 )
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from kapre_ref._spectrum_plan import SpectrumPlan
+
 _OVERLAP_ADD_THREADS = 256  # as in overlap_add.cu
 _OVERLAP_ADD_SAMPLES = 2048  # of a block, about
 
 
-def spectra_of(signals, plan, n_frames):
+def spectra_of(signals: cupy.ndarray, plan: SpectrumPlan, n_frames: int) -> cupy.ndarray:
     """Return the spectra, (batch, channel, n_frames, n_freq), in the working precision."""
     dtype = working_dtype(signals.dtype)
     if fused.can_fuse(plan, signals.dtype):
@@ -35,7 +43,7 @@ def spectra_of(signals, plan, n_frames):
 
 
 @on_device
-def stft(signals, plan, out):
+def stft(signals: cupy.ndarray, plan: SpectrumPlan, out: cupy.ndarray) -> None:
     """Write the spectra to their place."""
     if not out.size:
         return
@@ -46,7 +54,13 @@ def stft(signals, plan, out):
 
 
 @on_device
-def inverse_stft(spectra, n_fft, hop_length, window, out):
+def inverse_stft(
+    spectra: cupy.ndarray,
+    n_fft: int,
+    hop_length: int,
+    window: NDArray[np.float64],
+    out: cupy.ndarray,
+) -> None:
     """Transform back through cuFFT, then gather each sample from the frames that cover it."""
     if not spectra.size or not out.size:
         out[...] = 0
