@@ -26,10 +26,10 @@ BLOCKS = "BLOCKS = N < 1024 ? 6 : 4;"
 STORE = "if (live) row[k] = magnitude;"
 ROUND = "        float scale = 1.0f;\n"
 # Ask the L2 for the samples that the block's next round adds.
-PREFETCH = """        if (signal.stride == 1 && round + 1 < rounds) {
-            const i64 next = ((i64)tile * rounds + round + 1) * S::FRAMES * hop_length + S::N -
-                             hop_length - n_padded;
-            const i64 end = min(next + S::FRAMES * hop_length, n_samples);
+PREFETCH = """        if (signal.stride == 1 && left > 1) {
+            const i64 next = (index - group + S::FRAMES) * task.hop_length + S::N -
+                             task.hop_length - task.n_padded;
+            const i64 end = min(next + S::FRAMES * task.hop_length, task.n_samples);
             for (i64 i = max(next, (i64)0) + 32 * threadIdx.x; i < end; i += 32 * S::THREADS)
                 asm volatile("prefetch.global.L2 [%0];" ::"l"(signal.samples + i));
         }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cupy
 import numpy as np
 
-from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, int64, kernel, pack_width, wrapped
+from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, pack_width
 from kapre_ref.kernels.gpu.memory import on_device, working_dtype
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def magnitude_to_decibel(x: cupy.ndarray, scale: DecibelScale, out: cupy.ndarray
     direct = out.dtype == np.float32 and out.flags.c_contiguous and out.data.ptr != x.data.ptr
     result = out if direct else cupy.empty(out.shape, np.float32)
     peaks = cupy.zeros(len(x), np.uint32)
-    function, grid, scalars = _launch("to_decibels", scale, len(x), x.size, *_where(x, result))
-    function(grid, (_THREADS,), (x, result, peaks, *scalars))
+    function, grid, task = _launch("to_decibels", scale, len(x), x.size, *_where(x, result))
+    function(grid, (_THREADS,), (x, result, peaks, task))
     raise_to_floor(result, peaks, scale, out.dtype)
     if result is not out:
         out[...] = result
@@ -44,11 +44,9 @@ def raise_to_floor(values, peaks, scale, dtype):
     They will be rounded to `dtype`, in which the limit must hold.
     """
     n_items = len(values)
-    function, grid, scalars = _launch(
-        "raise_to_floor", scale, n_items, values.size, *_where(values)
-    )
+    function, grid, task = _launch("raise_to_floor", scale, n_items, values.size, *_where(values))
     limit = np.float32(dtype.type(scale.dynamic_range)), np.int32(dtype.itemsize == 2)
-    function(grid, (_THREADS,), (values, peaks, *scalars, *limit))
+    function(grid, (_THREADS,), (values, peaks, task, *limit))
 
 
 @lru_cache(maxsize=64)
@@ -77,14 +75,14 @@ def _where(*arrays):
 
 @lru_cache(maxsize=512)
 def _launch(name, scale, n_items, size, width, device_id):
-    """Return a kernel, its grid, and all arguments behind the arrays."""
+    """Return a kernel, its grid, and the argument behind the arrays."""
     length = size // n_items
     n_runs = -(-length // _ELEMENTS)  # of an item
     assert n_items * n_runs <= MAX_BLOCKS, "more items than a grid has blocks"
     least, zero = constants(scale)
     function = kernel(_STEMS, f"kapre::{name}<{width}>", device_id)
-    scalars = *int64(length), np.int32(n_runs), zero, least
-    return function, (n_items * n_runs,), wrapped(scalars)
+    task = make_task("decibel", item_length=length, runs=n_runs, zero=zero, least=least)
+    return function, (n_items * n_runs,), task
 
 
 def _float64(x, scale, out):

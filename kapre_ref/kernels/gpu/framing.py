@@ -7,7 +7,7 @@ from functools import lru_cache
 import cupy
 import numpy as np
 
-from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, in_elements, int64, kernel
+from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of
 from kapre_ref.kernels.gpu.memory import on_device
 
 _STEMS = ("sums", "framing")
@@ -45,9 +45,9 @@ def frame(signals: cupy.ndarray, hop_length: int, pad_value: float, out: cupy.nd
         return
     word, dtype = _WORDS[out.itemsize]
     pad_word = np.full((), pad_value, out.dtype).view(dtype)[()]
-    grid, scalars = _launch(*_layout(signals, out), out.shape[3], hop_length)
+    grid, task = _launch(*_layout(signals, out), out.shape[3], hop_length)
     function = kernel(_STEMS, f"kapre::frame<{word}>", signals.device.id)
-    function(grid, (32, _WARPS), (signals, out, *scalars[:-2], pad_word, *scalars[-2:]))
+    function(grid, (32, _WARPS), (signals, out, task, pad_word))
 
 
 @on_device
@@ -66,11 +66,10 @@ def energy(
     if out.dtype == np.float16:
         signals, result = signals.astype(np.float32), cupy.empty(out.shape, np.float32)
     real = result.dtype.type
-    grid, scalars = _launch(*_layout(signals, result), frame_length, hop_length)
+    grid, task = _launch(*_layout(signals, result), frame_length, hop_length)
     word = "double" if real is np.float64 else "float"
     function = kernel(_STEMS, f"kapre::energy<{word}>", signals.device.id)
-    weights = real(pad_value), real(scale)
-    function(grid, (32, _WARPS), (signals, result, *scalars[:-2], *weights, *scalars[-2:]))
+    function(grid, (32, _WARPS), (signals, result, task, real(pad_value), real(scale)))
     if result is not out:
         out[...] = result
 
@@ -81,20 +80,23 @@ def _layout(signals, out):
 
 @lru_cache(maxsize=512)
 def _launch(shape, strides, out_shape, out_strides, itemsize, frame_length, hop_length):
-    """Work out a grid and all arguments between the arrays and the last two."""
+    """Return a grid, and all that a launch is told of shapes and strides."""
     batch, n_channels, n_samples = shape
     n_frames = out_shape[2]
     n_tiles = -(-n_frames // _FRAMES)
     assert batch * n_channels * n_tiles <= MAX_BLOCKS, "a terabyte at least"
-    scalars = (
-        np.int32(n_channels),
-        *int64(n_samples),
-        *in_elements(strides, itemsize),
-        np.int32(frame_length),
-        np.int32(hop_length),
-        *int64(n_frames),
-        *in_elements(out_strides, itemsize),
-        np.int32(_FRAMES),
-        np.int32(n_tiles),
+    out_axes = ("batch", "channel", "frame", "sample")
+    task = make_task(
+        "framing",
+        n_samples=n_samples,
+        **strides_of("x", ("batch", "channel", "time"), strides, itemsize),
+        n_frames=n_frames,
+        # Energies have no axis of samples.
+        **strides_of("out", out_axes, (*out_strides, 0)[:4], itemsize),
+        n_channels=n_channels,
+        frame_length=frame_length,
+        hop_length=hop_length,
+        frames_per_block=_FRAMES,
+        tiles=n_tiles,
     )
-    return (batch * n_channels * n_tiles,), scalars
+    return (batch * n_channels * n_tiles,), task

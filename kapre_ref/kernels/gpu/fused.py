@@ -14,7 +14,7 @@ from kapre_ref.kernels.gpu.decibel import (
     magnitude_to_decibel,
     raise_to_floor,
 )
-from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, in_elements, int64, kernel, wrapped
+from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of
 from kapre_ref.kernels.gpu.memory import kept_on_device, resident, working_dtype
 from kapre_ref.kernels.gpu.radices import radices_for
 
@@ -25,6 +25,7 @@ _SHAPES = {256: (16, 128), 512: (16, 128), 1024: (32, 128), 2048: (32, 128), 409
 # them than four times what an H100 holds at a time.
 _MANY_BLOCKS = 4 * 4 * 132
 _MAX_ROUNDS = 8
+_LINE = 128  # bytes of a line of the L1
 
 
 def can_fuse(plan, dtype):
@@ -59,15 +60,15 @@ def _run(signals, plan, scale, output, out, rounded=None):
     key = signals.shape, signals.strides, out.shape, out.strides
     launch = _launch(plan, dtype, scale, output, *key)
     windows = _windows(plan, dtype, device_id)
-    twiddles, roots = _tables(plan.n_fft, dtype, device_id)
-    bands = weights = peaks = windows  # not read unless the output needs them
+    tables = _tables(plan.n_fft, dtype, device_id)
+    filterbank = peaks = windows  # not touched unless the output needs them
     if output == "Bands":
-        bands, weights = _bands(plan, dtype, device_id)
+        filterbank = _filterbank(plan, dtype, device_id)
     if scale is not None:
         peaks = cupy.zeros(out.shape[0], np.uint32)
-    arrays = signals, windows, twiddles, roots, out, bands, weights, peaks
+    arrays = signals, windows, tables, filterbank, out, peaks
     function = kernel((*_STEMS, launch.stem), launch.name, device_id)
-    function(launch.grid, launch.block, arrays + launch.scalars)
+    function(launch.grid, launch.block, (*arrays, launch.task))
     if scale is not None:
         raise_to_floor(out, peaks, scale, rounded)
 
@@ -100,7 +101,7 @@ class _Launch(NamedTuple):
     name: str
     grid: tuple
     block: tuple
-    scalars: tuple
+    task: object  # `Task` of frames.cu
 
 
 @lru_cache(maxsize=512)
@@ -120,22 +121,24 @@ def _launch(plan, dtype, scale, output, shape, strides, out_shape, out_strides):
     n_tiles = -(-n_turns // n_rounds)
     assert batch * n_channels * n_tiles <= MAX_BLOCKS, "a terabyte at least"
     least, zero = (0, 0) if scale is None else constants(scale)
-    scalars = (
-        np.int32(n_channels),
-        *int64(n_samples),
-        *in_elements(strides, dtype.itemsize),
-        *int64(plan.n_padded, plan.hop_length),
-        np.int32(min(plan.win_length, plan.n_fft)),
-        *int64(n_frames),
-        *in_elements(out_strides, itemsize),
-        np.int32(out_shape[3] if output == "Bands" else 0),
-        np.float32(least),
-        np.float32(zero),
-        np.int32(n_tiles),
-        np.int32(n_rounds),
+    task = make_task(
+        "frames",
+        n_samples=n_samples,
+        **strides_of("x", ("batch", "channel", "time"), strides, dtype.itemsize),
+        n_padded=plan.n_padded,
+        hop_length=plan.hop_length,
+        n_frames=n_frames,
+        **strides_of("out", ("batch", "channel", "frame", "bin"), out_strides, itemsize),
+        n_channels=n_channels,
+        length=min(plan.win_length, plan.n_fft),
+        n_bands=out_shape[3] if output == "Bands" else 0,
+        tiles=n_tiles,
+        rounds=n_rounds,
+        least=least,
+        zero=zero,
     )
     grid = (batch * n_channels * n_tiles,)
-    return _Launch(divided.stem, name, grid, (divided.n_threads,), wrapped(scalars))
+    return _Launch(divided.stem, name, grid, (divided.n_threads,), task)
 
 
 @kept_on_device
@@ -148,19 +151,20 @@ def _windows(plan, dtype, device_id):
 
 @kept_on_device
 def _tables(n_fft, dtype, device_id):
-    """Return twiddle factors, and exp(-2 pi i k / n_fft) up to a quarter turn."""
+    """Return twiddle factors, then exp(-2 pi i k / n_fft) up to a quarter turn, in a new line."""
     m = n_fft // 2
     if _shape(n_fft, dtype).stem == "stft":
         n_points, n_roots = _SHAPES[n_fft][0], m // 2
-        twiddles = _products(m // n_points, n_points)  # of lane and column
+        passes = ((m // n_points, n_points),)  # lanes and columns
     else:
         first, second, third, *_ = radices_for(n_fft, dtype.itemsize)
         passes = ((second, first), (third, first * second))[: 1 + (third > 1)]
         n_roots = m // 2 + 1
-        twiddles = np.concatenate([_products(*one).ravel() for one in passes])
     pair = np.result_type(dtype, np.complex64)
-    tables = twiddles, _roots(np.arange(n_roots), n_fft)
-    return tuple(resident(table.astype(pair)) for table in tables)
+    twiddles = np.concatenate([_products(*one).ravel() for one in passes])
+    unused = np.zeros(-twiddles.size % (_LINE // pair.itemsize))
+    roots = _roots(np.arange(n_roots), n_fft)
+    return resident(np.concatenate([twiddles, unused, roots]).astype(pair))
 
 
 def _products(n_rows, n_columns):
@@ -174,8 +178,8 @@ def _roots(k, n):
 
 
 @kept_on_device
-def _bands(plan, dtype, device_id):
-    """Return first bin and number of bins of each band, and the weights, (bin of band, band)."""
+def _filterbank(plan, dtype, device_id):
+    """Return bytes: the first bin and the number of bins of each band; then (bin, band) weights."""
     filterbank = filterbank_of(plan.make_bands(dtype))  # (n_freq, n_bands)
     covered = filterbank != 0
     # A band without weights still reads one bin: 0 times NaN is NaN, as in a matrix product.
@@ -184,4 +188,5 @@ def _bands(plan, dtype, device_id):
     count = len(covered) - covered[::-1].argmax(axis=0) - first
     rows = np.minimum(first + np.arange(count.max())[:, None], len(covered) - 1)
     weights = np.take_along_axis(filterbank, rows, axis=0)  # (width, n_bands)
-    return resident(np.stack([first, count], axis=1).astype(np.int32)), resident(weights)
+    bands = np.stack([first, count], axis=1).astype(np.int32)
+    return resident(np.frombuffer(bands.tobytes() + weights.tobytes(), np.uint8))

@@ -1,5 +1,6 @@
 """Kernels of our own CUDA source: compiled when first used on a device, then kept."""
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 _FOLDER = Path(__file__).with_name("cuda")
 # Square roots good to 1 ulp take a third of the instructions of exactly rounded ones.
 _OPTIONS = ("-std=c++17", "--prec-sqrt=false")
+_C_TYPES = {"i64": np.int64, "int": np.int32, "float": np.float32}
 MAX_BLOCKS = 2**31 - 1  # of gridDim.x
 
 
@@ -30,19 +32,42 @@ def kernel(stems, name, device_id):
     return module.get_function(name)
 
 
-def int64(*values):
-    """Return numbers as CUDA's 64-bit integers: scalars are handed over byte by byte."""
-    return tuple(np.int64(value) for value in values)
+@cache
+def task_dtype(stem):
+    """Return the dtype of `Task` in a CUDA source, which alone defines it.
+
+    Its members are numbers, so NumPy aligns them as C++ does.
+    """
+    body = re.search(r"struct Task \{(.*?)\};", sources((stem,)), re.DOTALL)[1]
+    declarations = re.sub("//.*", "", body).split(";")[:-1]
+    fields = []
+    for declaration in declarations:
+        kind, names = declaration.split(maxsplit=1)
+        fields += [(member.strip(), _C_TYPES[kind]) for member in names.split(",")]
+    return np.dtype(fields, align=True)
 
 
-def wrapped(scalars):
-    """Return NumPy scalars as CuPy hands them to a kernel: done once, it costs no launch 1.3 us."""
-    return tuple(cupy.cuda.function.CNumpyArray(np.array(scalar)) for scalar in scalars)
+def make_task(stem, **members):
+    """Return `Task` of a CUDA source as CuPy hands it to a kernel, by value.
+
+    CuPy copies the bytes of a NumPy array of one element: "Custom user types" in its guide to
+    kernels. It would wrap the array in a CNumpyArray at each launch, which takes 10 us and more; a
+    CNumpyArray that is made before, as here, goes through as it is.
+    """
+    dtype = task_dtype(stem)
+    if members.keys() != set(dtype.names):
+        raise TypeError(f"members {sorted(members)} are not {sorted(dtype.names)}")
+    value = np.array(tuple(members[name] for name in dtype.names), dtype)
+    return cupy.cuda.function.CNumpyArray(value)
 
 
-def in_elements(strides, itemsize):
-    """Return strides in elements; they are whole, for CuPy has no arrays of parts of records."""
-    return tuple(np.int64(stride // itemsize) for stride in strides)
+def strides_of(name, axes, strides, itemsize):
+    """Return members for the strides of an array, by axis, in elements.
+
+    They are whole numbers, for CuPy has no arrays of parts of records.
+    """
+    pairs = zip(axes, strides, strict=True)
+    return {f"{name}_{axis}_stride": stride // itemsize for axis, stride in pairs}
 
 
 def pack_width(n, *arrays):

@@ -10,7 +10,7 @@ import numpy as np
 
 from kapre_ref.kernels.gpu import fused
 from kapre_ref.kernels.gpu.framing import framed
-from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, in_elements, int64, kernel
+from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of
 from kapre_ref.kernels.gpu.memory import (
     kept_on_device,
     on_device,
@@ -69,33 +69,39 @@ def inverse_stft(
     frames = cupy.fft.irfft(spectra, n_fft, norm="forward")
     frames = cupy.ascontiguousarray(frames)  # (batch, channel, n_frames, n_fft)
     window = _inverse_window(window[:n_fft].tobytes(), n_fft, out.dtype, out.device.id)
-    strides = in_elements(out.strides, out.itemsize)
     sizes = frames.shape[2], n_fft, hop_length, window.size
-    grid, scalars = _overlap_add(out.shape, strides, *sizes)
+    grid, task = _overlap_add(out.shape, out.strides, out.itemsize, *sizes)
     real = "double" if out.dtype == np.float64 else "float"
     function = kernel(("sums", "overlap_add"), f"kapre::overlap_add<{real}>", out.device.id)
-    function(grid, (_OVERLAP_ADD_THREADS,), (frames, window, out, *scalars))
+    function(grid, (_OVERLAP_ADD_THREADS,), (frames, window, out, task))
 
 
 @lru_cache(maxsize=512)
-def _overlap_add(shape, strides, n_frames, n_fft, hop_length, frame_length):
-    """Work out a grid, and all arguments behind the arrays."""
+def _overlap_add(shape, strides, itemsize, n_frames, n_fft, hop_length, frame_length):
+    """Return a grid, and all that a launch is told of shapes and strides."""
     batch, n_channels, n_samples = shape
     hops = max(1, _OVERLAP_ADD_SAMPLES // hop_length)
     parts = -(-hop_length // _OVERLAP_ADD_SAMPLES)
     tile_length = hops * hop_length if parts == 1 else _OVERLAP_ADD_SAMPLES
     n_tiles = -(-n_samples // (hops * hop_length)) * parts
     assert batch * n_channels * n_tiles <= MAX_BLOCKS, "a terabyte at least"
-    lengths = n_fft, hop_length, *divmod(frame_length - 1, hop_length)
-    scalars = (
-        np.int32(n_channels),
-        *int64(n_frames),
-        *(np.int32(length) for length in lengths),
-        *int64(n_samples),
-        *strides,
-        *(np.int32(number) for number in (n_tiles, tile_length, hops, parts)),
+    whole, rest = divmod(frame_length - 1, hop_length)
+    task = make_task(
+        "overlap_add",
+        n_frames=n_frames,
+        n_samples=n_samples,
+        **strides_of("out", ("batch", "channel", "time"), strides, itemsize),
+        n_channels=n_channels,
+        n_fft=n_fft,
+        hop_length=hop_length,
+        whole=whole,
+        rest=rest,
+        tiles=n_tiles,
+        tile_length=tile_length,
+        hops=hops,
+        parts=parts,
     )
-    return (batch * n_channels * n_tiles,), scalars
+    return (batch * n_channels * n_tiles,), task
 
 
 @kept_on_device

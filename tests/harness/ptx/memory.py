@@ -47,12 +47,17 @@ def _load(instruction, operands):
 
 def _load_parameter(instruction, operands):
     (dtype,) = instruction.dtypes
-    put = operands.target(instruction.operands[0], dtype)
+    puts = [operands.target(part, dtype) for part in _parts(instruction.operands[0])]
+    _check_width(instruction, len(puts))
     name, _, offset = instruction.operands[1].strip("[]").partition("+")
     offset = int(offset or 0)
+    if offset % (dtype.itemsize * len(puts)):
+        raise PtxError(f"misaligned: {instruction.text}")
 
     def load(machine, active):
-        put(machine, active, np.frombuffer(machine.arguments[name], dtype, 1, offset)[0])
+        values = np.frombuffer(machine.arguments[name], dtype, len(puts), offset)
+        for put, value in zip(puts, values, strict=True):
+            put(machine, active, value)
 
     return load
 

@@ -14,13 +14,6 @@
 
 namespace kapre {
 
-// Numbers that are not negative sort as their bits do, those of inf and NaN come last.
-__device__ __forceinline__ unsigned bits(float value) {
-    return __float_as_uint(value);
-}
-__device__ __forceinline__ unsigned long long bits(double value) {
-    return __double_as_longlong(value);
-}
 __device__ __forceinline__ float square_root(float value) {
     return sqrtf(value);
 }
@@ -34,11 +27,8 @@ struct Settings {
     int t;                   // this lane, of those that share a frame
     C* slot;                 // shared memory, room for the bins of a frame
     Real<C>* words;          // the same, at a bank that no other frame of the warp begins in
-    i64 stride;              // of bins or bands in the result, elements
-    const int2* bands;       // of each band, its first bin and how many it has
-    const Real<C>* weights;  // (bin of the band, band): neighbouring lanes read neighbours
-    int n_bands;
-    Real<C> least, zero;  // decibels of amin, and what 10 log10 gives at 0 dB
+    const int2* filterbank;
+    const Task& task;
 };
 
 template <class S, class V>
@@ -85,7 +75,7 @@ struct StridedBins : Output<S, typename S::Complex> {
         S::sync();  // all bins have been put
         if (live)
             for (int k = settings.t; k <= S::N / 2; k += S::T)
-                row[k * settings.stride] = settings.slot[k];
+                row[k * settings.task.out_bin_stride] = settings.slot[k];
     }
 };
 
@@ -138,11 +128,11 @@ struct StridedMagnitudes : Magnitudes<S> {
         if constexpr (DECIBEL) {
             value = value <= 0 ? 0 : value;  // weights may be negative; NaN stays
             peak = max(peak, bits(value));
-            value = 10.0f * log10f(value) - settings.zero;
+            value = 10.0f * log10f(value) - settings.task.zero;
             // NaN stays. The logarithm of 0 is -inf, also where amin underflows.
-            value = value < settings.least ? settings.least : value;
+            value = value < settings.task.least ? settings.task.least : value;
         }
-        if (live) row[place * settings.stride] = value;
+        if (live) row[place * settings.task.out_bin_stride] = value;
     }
     // Let the item know its peak; a NaN wins.
     __device__ __forceinline__ void publish(unsigned* item_peak) {
@@ -162,11 +152,13 @@ struct Bands : StridedMagnitudes<S, DECIBEL> {
         : StridedMagnitudes<S, DECIBEL>(settings) {}
     __device__ __forceinline__ void end() {
         const Settings<C>& s = this->settings;
+        const int n_bands = s.task.n_bands;
+        const Real<C>* matrix = reinterpret_cast<const Real<C>*>(s.filterbank + n_bands);
         S::sync();  // all magnitudes have been put
-        for (int band = s.t; band < s.n_bands; band += S::T) {
-            const int2 bins = s.bands[band];
+        for (int band = s.t; band < n_bands; band += S::T) {
+            const int2 bins = s.filterbank[band];
             const Real<C>* magnitudes = s.words + bins.x;
-            const Real<C>* weights = s.weights + band;
+            const Real<C>* weights = matrix + band;
             Real<C> sums[4] = {0, 0, 0, 0};  // chains of additions that do not wait
             int i = 0;
             // No further: bands are narrow, and a longer code would mostly be passed over.
@@ -175,12 +167,12 @@ struct Bands : StridedMagnitudes<S, DECIBEL> {
 #pragma unroll
                 for (int part = 0; part < 4; ++part) {
                     sums[part] += *weights * magnitudes[i + part];
-                    weights += s.n_bands;
+                    weights += n_bands;
                 }
 #pragma unroll 1
             for (; i < bins.y; ++i) {
                 sums[0] += *weights * magnitudes[i];
-                weights += s.n_bands;
+                weights += n_bands;
             }
             this->finish(band, (sums[0] + sums[1]) + (sums[2] + sums[3]));
         }

@@ -24,17 +24,25 @@ namespace kapre {
 constexpr int DECIBEL_THREADS = 256;
 constexpr int DECIBEL_ELEMENTS = 16 * DECIBEL_THREADS;  // of a block
 
+// What a launch is told besides its arrays. The host fills in these fields by name: launch.py reads
+// the structure here.
+struct Task {
+    i64 item_length;    // elements
+    int runs;           // blocks of an item
+    float zero, least;  // what 10 log10 gives at 0 dB, and the decibels of amin
+};
+
 // x, out    (items, item_length), contiguous, apart from each other
 // peaks     (items,) bits of the largest magnitude of each item, 0 at least; 0 before
-// zero      what 10 log10 gives at 0 dB
-// least     the decibels of amin
 // grid      `runs` blocks for each item
 template <int WIDTH>
 __global__ void __launch_bounds__(DECIBEL_THREADS)
     to_decibels(const float* __restrict__ x, float* __restrict__ out, unsigned* __restrict__ peaks,
-                i64 item_length, int runs, float zero, float least) {
+                const __grid_constant__ Task task) {
+    const i64 item_length = task.item_length;
     __shared__ unsigned warp_peaks[DECIBEL_THREADS / 32];
-    const i64 item = blockIdx.x / runs, first = (i64)(blockIdx.x % runs) * DECIBEL_ELEMENTS;
+    const i64 item = blockIdx.x / task.runs;
+    const i64 first = (i64)(blockIdx.x % task.runs) * DECIBEL_ELEMENTS;
     const i64 end = min(first + DECIBEL_ELEMENTS, item_length);
     x += item * item_length;
     out += item * item_length;
@@ -47,8 +55,8 @@ __global__ void __launch_bounds__(DECIBEL_THREADS)
             const float value = from.element[j] <= 0.0f ? 0.0f : from.element[j];  // NaN stays
             // The bits of positive floats sort as the floats do; NaN comes after all, so it wins.
             peak = max(peak, __float_as_uint(value));
-            const float decibel = 10.0f * log10f(value) - zero;
-            to.element[j] = decibel < least ? least : decibel;
+            const float decibel = 10.0f * log10f(value) - task.zero;
+            to.element[j] = decibel < task.least ? task.least : decibel;
         }
         store(out + i, to);
     }
@@ -74,18 +82,21 @@ __device__ __forceinline__ float as_half(float x) {
 }
 
 // values    (items, item_length) decibels, contiguous
-// peaks, zero, least  as above; range in dB
+// peaks     (items,) bits of the largest magnitude of each item
+// range     dB
 // to_half   1 if the values will be rounded to float16: the limit is to hold then
 // grid      `runs` blocks for each item
 template <int WIDTH>
 __global__ void __launch_bounds__(DECIBEL_THREADS)
-    raise_to_floor(float* values, const unsigned* peaks, i64 item_length, int runs, float zero,
-                   float least, float range, int to_half) {
-    const i64 item = blockIdx.x / runs, first = (i64)(blockIdx.x % runs) * DECIBEL_ELEMENTS;
-    float highest = 10.0f * log10f(__uint_as_float(peaks[item])) - zero;
-    highest = highest < least ? least : highest;
+    raise_to_floor(float* values, const unsigned* peaks, const __grid_constant__ Task task,
+                   float range, int to_half) {
+    const i64 item_length = task.item_length;
+    const i64 item = blockIdx.x / task.runs;
+    const i64 first = (i64)(blockIdx.x % task.runs) * DECIBEL_ELEMENTS;
+    float highest = 10.0f * log10f(__uint_as_float(peaks[item])) - task.zero;
+    highest = highest < task.least ? task.least : highest;
     const float floor = to_half ? as_half(as_half(highest) - range) : highest - range;
-    if (floor < least - 1e-3f) return;  // nothing lies below `least`, but for rounding
+    if (floor < task.least - 1e-3f) return;  // nothing lies below `least`, but for rounding
     const i64 end = min(first + DECIBEL_ELEMENTS, item_length);
     values += item * item_length;
     for (i64 i = first + WIDTH * threadIdx.x; i < end; i += WIDTH * DECIBEL_THREADS) {

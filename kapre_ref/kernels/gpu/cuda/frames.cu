@@ -3,6 +3,19 @@
 
 namespace kapre {
 
+// What a launch is told besides its arrays. The host fills in these fields by name: launch.py reads
+// the structure here. Strides are in elements.
+struct Task {
+    i64 n_samples, x_batch_stride, x_channel_stride, x_time_stride;
+    i64 n_padded, hop_length, n_frames;  // n_padded: zeros in front of the signal
+    i64 out_batch_stride, out_channel_stride, out_frame_stride, out_bin_stride;
+    int n_channels;
+    int length;         // of a frame: the samples that the window covers, at most N
+    int n_bands;        // 0 unless the result is bands
+    int tiles, rounds;  // blocks of a row of the batch; times that a block takes FRAMES frames
+    float least, zero;  // decibels of amin, and what 10 log10 gives at 0 dB
+};
+
 template <int N_>
 struct Shape {
     typedef float2 Complex;
@@ -13,6 +26,7 @@ struct Shape {
     static constexpr int COLUMNS = E / T;                           // of the exchange, for a lane
     static constexpr int ROW = E + 1;                               // of it, one point unused
     static constexpr int SLOT = T * ROW;                            // of a frame in the exchange
+    static constexpr int TWIDDLES = M;                              // of a table, before the roots
     static constexpr int WARPS = N >= 4096 ? 2 : 4;                 // of a block
     static constexpr int THREADS = 32 * WARPS;
     static constexpr int FRAMES = THREADS / T;       // of a block, at a time
@@ -35,6 +49,34 @@ struct Shape {
         return value;
     }
 };
+
+// Numbers that are not negative sort as their bits do, those of inf and NaN come last.
+__device__ __forceinline__ unsigned bits(float value) {
+    return __float_as_uint(value);
+}
+__device__ __forceinline__ unsigned long long bits(double value) {
+    return __double_as_longlong(value);
+}
+
+// Squares leave the range of their type long before magnitudes do: of float32, for magnitudes above
+// 2^64, and below 2^-63 all are lost; of float64, above 2^512 and below 2^-511. A frame whose
+// largest square is above MOST, or below LEAST, is done again, scaled by DOWN or UP.
+template <class R>
+struct Range;
+template <>
+struct Range<float> {
+    static constexpr float MOST = 0x1p120f, LEAST = 0x1p-80f, DOWN = 0x1p-70f, UP = 0x1p70f;
+};
+template <>
+struct Range<double> {
+    static constexpr double MOST = 0x1p1000, LEAST = 0x1p-900, DOWN = 0x1p-600, UP = 0x1p600;
+};
+
+// Return the inverse of 1, DOWN or UP; a division would take registers that are dear.
+template <class R>
+__device__ __forceinline__ R inverse(R scale) {
+    return scale > 1 ? Range<R>::DOWN : scale < 1 ? Range<R>::UP : 1;
+}
 
 // The row of a batch, one channel of one item, that a block works on.
 template <class Sample>

@@ -15,71 +15,81 @@ namespace kapre {
 
 constexpr int FRAMING_WARPS = 8;
 
-// Where a block of a grid with `tiles` blocks for each channel of each item works.
+// What a launch is told besides its arrays. The host fills in these fields by name: launch.py reads
+// the structure here. Strides are in elements; `energy` has one value a frame, and no use for the
+// stride of samples.
+struct Task {
+    i64 n_samples, x_batch_stride, x_channel_stride, x_time_stride;
+    i64 n_frames, out_batch_stride, out_channel_stride, out_frame_stride, out_sample_stride;
+    int n_channels, frame_length, hop_length;
+    int frames_per_block, tiles;  // tiles: blocks of a channel of an item
+};
+
+// Where a block works.
 struct Place {
-    i64 item, channel, tile;
-    __device__ __forceinline__ Place(int n_channels, int tiles) {
-        const unsigned row = blockIdx.x / tiles;
-        tile = blockIdx.x % tiles;
-        item = row / n_channels;
-        channel = row % n_channels;
+    i64 item, channel, first, last;  // frames from the first on, before the last
+    __device__ __forceinline__ Place(const Task& task) {
+        const unsigned row = blockIdx.x / task.tiles;
+        item = row / task.n_channels;
+        channel = row % task.n_channels;
+        first = (i64)(blockIdx.x % task.tiles) * task.frames_per_block;
+        last = min(first + task.frames_per_block, task.n_frames);
     }
 };
 
-// x         (batch, channel, time), out (batch, channel, frame, sample); strides in elements
-// n_samples of x; what lies behind them is pad_value
+// x         (batch, channel, time)
+// out       (batch, channel, frame, sample)
+// pad_value what lies behind the samples of x
 // grid      `tiles` blocks for each channel of each item, each for frames_per_block frames
 // block     32 by FRAMING_WARPS
 template <class Word>
 __global__ void __launch_bounds__(32 * FRAMING_WARPS)
-    frame(const Word* __restrict__ x, Word* __restrict__ out, int n_channels, i64 n_samples,
-          i64 x_batch_stride, i64 x_channel_stride, i64 x_time_stride, int frame_length,
-          int hop_length, i64 n_frames, i64 out_batch_stride, i64 out_channel_stride,
-          i64 out_frame_stride, i64 out_sample_stride, Word pad_value, int frames_per_block,
-          int tiles) {
-    const Place place(n_channels, tiles);
-    const Word* signal = x + place.item * x_batch_stride + place.channel * x_channel_stride;
-    Word* frames = out + place.item * out_batch_stride + place.channel * out_channel_stride;
-    const i64 first = place.tile * frames_per_block;
-    const i64 last = min(first + frames_per_block, n_frames);
-    for (i64 index = first + threadIdx.y; index < last; index += FRAMING_WARPS) {
-        const i64 start = index * hop_length;
-        const int inside = (int)min(n_samples - start, (i64)frame_length);
-        const Word* from = signal + (start + threadIdx.x) * x_time_stride;
-        Word* to = frames + index * out_frame_stride + threadIdx.x * out_sample_stride;
+    frame(const Word* __restrict__ x, Word* __restrict__ out, const Task task,
+          Word pad_value) {
+    const Place place(task);
+    const Word* signal =
+        x + place.item * task.x_batch_stride + place.channel * task.x_channel_stride;
+    Word* frames =
+        out + place.item * task.out_batch_stride + place.channel * task.out_channel_stride;
+    for (i64 index = place.first + threadIdx.y; index < place.last; index += FRAMING_WARPS) {
+        const i64 start = index * task.hop_length;
+        const int inside = (int)min(task.n_samples - start, (i64)task.frame_length);
+        const Word* from = signal + (start + threadIdx.x) * task.x_time_stride;
+        Word* to =
+            frames + index * task.out_frame_stride + threadIdx.x * task.out_sample_stride;
         int i = threadIdx.x;
 #pragma unroll 4
         for (; i < inside; i += 32) {
             *to = *from;
-            from += 32 * x_time_stride;
-            to += 32 * out_sample_stride;
+            from += 32 * task.x_time_stride;
+            to += 32 * task.out_sample_stride;
         }
 #pragma unroll 1
-        for (; i < frame_length; i += 32) {
+        for (; i < task.frame_length; i += 32) {
             *to = pad_value;
-            to += 32 * out_sample_stride;
+            to += 32 * task.out_sample_stride;
         }
     }
 }
 
-// out       (batch, channel, frame)
-// scale     that of the squares' sum
-// otherwise as above
+// x         (batch, channel, time)
+// out       (batch, channel, frame): the sum of the squares of each frame, times `scale`
+// pad_value what lies behind the samples of x
+// grid      `tiles` blocks for each channel of each item, each for frames_per_block frames
+// block     32 by FRAMING_WARPS
 template <class Real>
 __global__ void __launch_bounds__(32 * FRAMING_WARPS)
-    energy(const Real* __restrict__ x, Real* __restrict__ out, int n_channels, i64 n_samples,
-           i64 x_batch_stride, i64 x_channel_stride, i64 x_time_stride, int frame_length,
-           int hop_length, i64 n_frames, i64 out_batch_stride, i64 out_channel_stride,
-           i64 out_frame_stride, Real pad_value, Real scale, int frames_per_block, int tiles) {
-    const Place place(n_channels, tiles);
-    const Real* signal = x + place.item * x_batch_stride + place.channel * x_channel_stride;
-    Real* energies = out + place.item * out_batch_stride + place.channel * out_channel_stride;
-    const i64 first = place.tile * frames_per_block;
-    const i64 last = min(first + frames_per_block, n_frames);
-    for (i64 index = first + threadIdx.y; index < last; index += FRAMING_WARPS) {
-        const i64 start = index * hop_length;
-        const int inside = (int)min(n_samples - start, (i64)frame_length);
-        const Real* from = signal + (start + threadIdx.x) * x_time_stride;
+    energy(const Real* __restrict__ x, Real* __restrict__ out, const Task task,
+           Real pad_value, Real scale) {
+    const Place place(task);
+    const Real* signal =
+        x + place.item * task.x_batch_stride + place.channel * task.x_channel_stride;
+    Real* energies =
+        out + place.item * task.out_batch_stride + place.channel * task.out_channel_stride;
+    for (i64 index = place.first + threadIdx.y; index < place.last; index += FRAMING_WARPS) {
+        const i64 start = index * task.hop_length;
+        const int inside = (int)min(task.n_samples - start, (i64)task.frame_length);
+        const Real* from = signal + (start + threadIdx.x) * task.x_time_stride;
         LongSum<Real> squares;
         int i = threadIdx.x;
         for (; i + 7 * 32 < inside; i += 8 * 32) {
@@ -87,7 +97,7 @@ __global__ void __launch_bounds__(32 * FRAMING_WARPS)
 #pragma unroll
             for (int j = 0; j < 8; ++j) {
                 part += *from * *from;
-                from += 32 * x_time_stride;
+                from += 32 * task.x_time_stride;
             }
             squares.add(part);
         }
@@ -95,14 +105,14 @@ __global__ void __launch_bounds__(32 * FRAMING_WARPS)
 #pragma unroll 1
         for (; i < inside; i += 32) {
             sum += *from * *from;
-            from += 32 * x_time_stride;
+            from += 32 * task.x_time_stride;
         }
         squares.add(sum);
         sum = squares.sum;
 #pragma unroll
         for (int d = 16; d; d >>= 1) sum += __shfl_xor_sync(0xffffffffu, sum, d);
-        sum += (Real)(frame_length - inside) * (pad_value * pad_value);
-        if (threadIdx.x == 0) energies[index * out_frame_stride] = sum * scale;
+        sum += (Real)(task.frame_length - inside) * (pad_value * pad_value);
+        if (threadIdx.x == 0) energies[index * task.out_frame_stride] = sum * scale;
     }
 }
 

@@ -82,6 +82,8 @@ struct Mixed {
     static constexpr int BLOCK = padded(R1 * R2, R1, BANKS);
     static constexpr int SLOT = padded(larger(larger(T * ROW, R3* BLOCK), M + 1), T, BANKS);
     static constexpr int SHARED = FRAMES * SLOT;
+    // Twiddle factors of a table, filled up to whole lines of 128 bytes; behind them lie the roots.
+    static constexpr int TWIDDLES = padded(R1 * R2 + (R3 > 1) * M, 0, BANKS);
     // Slots of neighbouring frames begin 2T real numbers apart; so many more, and it is T.
     static __device__ __forceinline__ constexpr int first_bank(int group) {
         return padded(0, -group * T, 2 * BANKS);
@@ -209,38 +211,14 @@ __device__ __forceinline__ void split_pairs(const C* slot, const C* roots, int t
     }
 }
 
-// Where squares leave the range of their type, as in stft.cu: a frame whose largest square is above
-// MOST, or below LEAST, is done again, scaled by DOWN or UP. Squares of float64 are lost for
-// magnitudes above 2^512 and below 2^-511.
-template <class R>
-struct Range;
-template <>
-struct Range<float> {
-    static constexpr unsigned MOST = 0x7b800000u, LEAST = 0x17800000u;  // bits of 2^120, 2^-80
-    static constexpr float DOWN = 8.4703294725430034e-22f, UP = 1.1805916207174113e21f;  // 2^-+70
-};
-template <>
-struct Range<double> {
-    // Bits of 2^1000 and 2^-900; 2^-600 and 2^600.
-    static constexpr unsigned long long MOST = 0x7e70000000000000ull, LEAST = 0x07b0000000000000ull;
-    static constexpr double DOWN = 2.4099198651028841e-181, UP = 4.1495155688809930e180;
-};
-
-// Of 1 and of the two powers of two; a division would take registers that are dear.
-template <class R>
-__device__ __forceinline__ R inverse(R scale) {
-    return scale > 1 ? Range<R>::DOWN : scale < 1 ? Range<R>::UP : 1;
-}
-
-// What to scale a frame by: 1, nearly always. Each frame decides alone; beyond a warp, its threads
-// meet in shared memory if one of the block has squares that are out of bounds. Silence is right as
-// it is, and so are frames that do not exist.
+// Return what to scale a frame by, as range_correction() of stft.cu. Beyond a warp, the threads of
+// a frame meet in shared memory if one of the block has squares that are out of bounds.
 template <class S, class Bits, class R>
 __device__ __forceinline__ R correction(Bits largest_square, const Signal<R>& signal, i64 start,
                                         bool live, int group, int t) {
     typedef Range<R> Limits;
-    const bool large = largest_square > Limits::MOST;
-    const bool small = live && largest_square < Limits::LEAST;
+    const bool large = largest_square > bits(Limits::MOST);
+    const bool small = live && largest_square < bits(Limits::LEAST);
     if constexpr (S::IN_WARP) {
         const unsigned lanes = 0xffffffffu >> (32 - S::T) << threadIdx.x % 32 / S::T * S::T;
         const unsigned too_large = __ballot_sync(S::MASK, large);
@@ -260,24 +238,21 @@ __device__ __forceinline__ R correction(Bits largest_square, const Signal<R>& si
         atomicMax(&largest[group], largest_square);
         if (small && has_sound<S>(signal, start, live, t)) atomicMax(&sounding[group], 1u);
         S::sync();
-        if (largest[group] > Limits::MOST) return Limits::DOWN;
-        return largest[group] < Limits::LEAST && sounding[group] ? Limits::UP : 1;
+        if (largest[group] > bits(Limits::MOST)) return Limits::DOWN;
+        return largest[group] < bits(Limits::LEAST) && sounding[group] ? Limits::UP : 1;
     }
 }
 
-// x, windows, roots, out, ... grid: as of stft(); roots up to M / 2, with it
-// twiddles (R2, R1) of exp(-2 pi i r c / (R1 R2)), then (R3, R1 R2) of exp(-2 pi i r c / M)
+// tables    (R2, R1) of exp(-2 pi i r c / (R1 R2)), then (R3, R1 R2) of exp(-2 pi i r c / M); from
+//           TWIDDLES on, exp(-2 pi i k / N) for k <= M / 2
+// All other arguments and the grid are as those of stft() in stft.cu.
 template <class Output>
 __global__ void __launch_bounds__(Output::Shape::THREADS,
                                   Output::Shape::blocks(Output::IN_SHARED))
     mixed(const Real<typename Output::C>* __restrict__ x, const typename Output::C* windows,
-          const typename Output::C* twiddles, const typename Output::C* roots,
-          typename Output::Value* __restrict__ out, const int2* __restrict__ bands,
-          const Real<typename Output::C>* __restrict__ weights, unsigned* __restrict__ peaks,
-          int n_channels, i64 n_samples, i64 x_batch_stride, i64 x_channel_stride,
-          i64 x_time_stride, i64 n_padded, i64 hop_length, int length, i64 n_frames,
-          i64 out_batch_stride, i64 out_channel_stride, i64 out_frame_stride, i64 out_bin_stride,
-          int n_bands, float least, float zero, int tiles, int rounds) {
+          const typename Output::C* tables, const int2* __restrict__ filterbank,
+          typename Output::Value* __restrict__ out, unsigned* __restrict__ peaks,
+          const Task task) {
     typedef typename Output::Shape S;
     typedef typename Output::C C;
     __shared__ C exchange[S::SHARED];
@@ -288,38 +263,42 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
     C* slot = exchange + group * S::SLOT;
     Real<C>* words = reinterpret_cast<Real<C>*>(slot) + S::first_bank(group);
 
-    const unsigned row = blockIdx.x / tiles, tile = blockIdx.x % tiles;
-    const i64 channel = row % n_channels, item = row / n_channels;
-    const Signal<Real<C>> signal = {x + item * x_batch_stride + channel * x_channel_stride,
-                                    x_time_stride, n_samples, length};
-    const Settings<C> settings = {t,       slot,    words,         out_bin_stride, bands,
-                                  weights, n_bands, (Real<C>)least, (Real<C>)zero};
+    const unsigned row = blockIdx.x / task.tiles, tile = blockIdx.x % task.tiles;
+    const i64 channel = row % task.n_channels, item = row / task.n_channels;
+    const Signal<Real<C>> signal = {
+        x + item * task.x_batch_stride + channel * task.x_channel_stride, task.x_time_stride,
+        task.n_samples, task.length};
+    const Settings<C> settings = {t, slot, words, filterbank, task};
     Output output(settings);
-    typename Output::Value* rows = out + item * out_batch_stride + channel * out_channel_stride;
+    typename Output::Value* rows =
+        out + item * task.out_batch_stride + channel * task.out_channel_stride;
 
     Real<C> scale = 1;
     bool again = false;  // whether the frame has been found too loud or too faint
-    for (int round = 0; round < rounds;) {
-        const i64 first = ((i64)tile * rounds + round) * S::FRAMES;
-        if (first >= n_frames) break;
+    i64 first = (i64)tile * task.rounds * S::FRAMES;
+    for (int left = task.rounds; left;) {
+        if (first >= task.n_frames) break;
         // Where much depends on t, it is better found anew than kept from frame to frame.
         if (S::R3 > 1 || S::WARPS < 5) asm volatile("" : "+r"(t));
-        output.live = first + group < n_frames;
+        output.live = first + group < task.n_frames;
         if (S::IN_WARP && !S::any(output.live)) break;
-        output.row = rows + (first + group) * out_frame_stride;
-        const i64 start = (first + group) * hop_length - n_padded;
+        const i64 start = (first + group) * task.hop_length - task.n_padded;
         C v[S::POINTS];
         gather<S>(v, signal, start, output.live, t);
         apply_window<S>(v, windows, scale, t);
-        transform<S>(v, slot, twiddles, t);
-        split_pairs<S>(slot, roots, t, inverse(scale), output);
+        transform<S>(v, slot, tables, t);
+        int t_of_bins = t;  // likewise
+        if (Output::IN_SHARED) asm volatile("" : "+r"(t_of_bins));
+        output.row = rows + (first + group) * task.out_frame_stride;
+        split_pairs<S>(slot, tables + S::TWIDDLES, t_of_bins, inverse(scale), output);
         if (Output::SQUARES && !again) {
             scale = correction<S>(output.largest_square, signal, start, output.live, group, t);
             again = S::any(scale != 1);
             if (again) continue;
         }
         output.end();
-        ++round;
+        --left;
+        first += S::FRAMES;
         scale = 1;
         again = false;
     }

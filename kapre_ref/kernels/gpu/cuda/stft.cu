@@ -54,7 +54,7 @@ __device__ __forceinline__ void transform(float2* v, float2* slot, const float2*
 // Make bins k and M - k of the real spectrum of each Z[k] and Z[M - k], and hand them to `output`.
 // The table of windows is halved, which is exact, and spares the two halvings here.
 template <class S, class Output>
-__device__ __forceinline__ void split(const float2* v, const float2* __restrict__ roots, int t,
+__device__ __forceinline__ void split(const float2* v, const float2* roots, int t,
                                       Output& output) {
     const int lane = threadIdx.x & 31;
     const int partner = (lane & ~(S::T - 1)) | ((S::T - t) & (S::T - 1));
@@ -84,44 +84,42 @@ __device__ __forceinline__ void split(const float2* v, const float2* __restrict_
     }
 }
 
-// Squares of float32 leave its range for magnitudes above 2^64, and lose all those below 2^-63. A
-// frame whose largest square is out of bounds is done again, scaled by this power of two; others
-// get 1. Each frame of a warp decides alone: a NaN beside it must not cost a frame its precision.
-// Silence is right as it is, and so are frames that do not exist. The bits of floats that are not
-// negative sort as the floats do; inf and NaN come last.
+// Return what to scale a frame by: 1, nearly always. A frame whose largest square is out of bounds
+// is done again with another scale. Each frame of a warp decides alone: a NaN beside it must not
+// cost a frame its precision. Silence is right as it is, and so are frames that do not exist.
 template <class S>
 __device__ __forceinline__ float range_correction(unsigned largest_square,
                                                   const Signal<float>& signal, i64 start, bool live,
                                                   int t) {
-    const unsigned most = 0x7b800000u, least = 0x17800000u;  // bits of 2^120 and 2^-80
+    typedef Range<float> Limits;
     const unsigned lanes = (0xffffffffu >> (32 - S::T))
                            << (threadIdx.x % 32 / S::T * S::T);  // of the frame
-    const unsigned too_large = __ballot_sync(0xffffffffu, largest_square > most);
-    const unsigned too_small = __ballot_sync(0xffffffffu, live && largest_square < least);
+    const unsigned too_large = __ballot_sync(0xffffffffu, largest_square > bits(Limits::MOST));
+    const bool small = live && largest_square < bits(Limits::LEAST);
+    const unsigned too_small = __ballot_sync(0xffffffffu, small);
     const bool faint = (too_small & lanes) == lanes;
     unsigned sounding = 0;
     if (__any_sync(0xffffffffu, faint))
         sounding = __ballot_sync(0xffffffffu, faint && has_sound<S>(signal, start, live, t));
-    if (too_large & lanes) return 8.4703294725430034e-22f;  // 2^-70
-    return sounding & lanes ? 1.1805916207174113e21f : 1.0f;  // 2^70
+    if (too_large & lanes) return Limits::DOWN;
+    return sounding & lanes ? Limits::UP : 1;
 }
 
-// x         signals (batch, channel, time); strides of it and of `out` are in elements
-// windows   M pairs of half the window, zeros behind it; twiddles (T, E) and roots M / 2: see above
+// x         signals (batch, channel, time)
+// windows   M pairs of half the window, zeros behind it
+// tables    (T, E) of exp(-2 pi i r c / M); from TWIDDLES on, exp(-2 pi i k / N) for k < M / 2
+// filterbank  of each band, its first bin and how many it has; then the weights, (bin of the band,
+//           band), so that neighbouring lanes read neighbours; not read unless the result is bands
 // out       (batch, channel, frame, bin or band)
-// bands, weights, n_bands, least, zero: see Settings; unused where an output does without them
-// peaks     (batch,) bits of the largest magnitude of each item, 0 before the launch; likewise
+// peaks     (batch,) bits of the largest magnitude of each item, 0 before the launch; not touched
+//           unless the result is in decibels
 // grid      a block for `rounds` times FRAMES neighbouring frames of a row, `tiles` for each row
 template <class Output>
 __global__ void __launch_bounds__(Output::Shape::THREADS,
                                   Output::Shape::BLOCKS + Output::BLOCKS_MORE)
-    stft(const float* __restrict__ x, const float2* windows, const float2* twiddles,
-         const float2* __restrict__ roots, typename Output::Value* __restrict__ out,
-         const int2* __restrict__ bands, const float* __restrict__ weights,
-         unsigned* __restrict__ peaks, int n_channels, i64 n_samples, i64 x_batch_stride,
-         i64 x_channel_stride, i64 x_time_stride, i64 n_padded, i64 hop_length, int length,
-         i64 n_frames, i64 out_batch_stride, i64 out_channel_stride, i64 out_frame_stride,
-         i64 out_bin_stride, int n_bands, float least, float zero, int tiles, int rounds) {
+    stft(const float* __restrict__ x, const float2* windows, const float2* tables,
+         const int2* __restrict__ filterbank, typename Output::Value* __restrict__ out,
+         unsigned* __restrict__ peaks, const Task task) {
     typedef typename Output::Shape S;
     __shared__ float2 exchange[S::FRAMES * S::SLOT];
     const int group = threadIdx.x / S::T;
@@ -129,31 +127,31 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
     float2* slot = exchange + group * S::SLOT;
     float* words = reinterpret_cast<float*>(slot) + S::first_bank(group);
 
-    const unsigned row = blockIdx.x / tiles, tile = blockIdx.x % tiles;
-    const i64 item = row / n_channels, channel = row % n_channels;
-    const Signal<float> signal = {x + item * x_batch_stride + channel * x_channel_stride,
-                                  x_time_stride, n_samples, length};
-    const Settings<float2> settings = {t,       slot, words, out_bin_stride, bands, weights,
-                                       n_bands, least, zero};
+    const unsigned row = blockIdx.x / task.tiles, tile = blockIdx.x % task.tiles;
+    const i64 item = row / task.n_channels, channel = row % task.n_channels;
+    const Signal<float> signal = {x + item * task.x_batch_stride + channel * task.x_channel_stride,
+                                  task.x_time_stride, task.n_samples, task.length};
+    const Settings<float2> settings = {t, slot, words, filterbank, task};
     Output output(settings);
-    typename Output::Value* rows = out + item * out_batch_stride + channel * out_channel_stride;
+    typename Output::Value* rows =
+        out + item * task.out_batch_stride + channel * task.out_channel_stride;
 
-    for (int round = 0; round < rounds; ++round) {
-        const i64 index = ((i64)tile * rounds + round) * S::FRAMES + group;
-        output.live = index < n_frames;
-        output.row = rows + index * out_frame_stride;
+    i64 index = (i64)tile * task.rounds * S::FRAMES + group;
+    for (int left = task.rounds; left; --left, index += S::FRAMES) {
+        output.live = index < task.n_frames;
         if (!__any_sync(0xffffffffu, output.live)) break;
         if (!S::forgets_often(Output::IN_SHARED)) asm volatile("" : "+r"(t));
-        const i64 start = index * hop_length - n_padded;
+        const i64 start = index * task.hop_length - task.n_padded;
         float scale = 1.0f;
         for (bool again = false;;) {
             float2 v[S::E];
             if (S::forgets_often(Output::IN_SHARED)) asm volatile("" : "+r"(t));
             load<S>(v, signal, start, output.live, words, t);
             apply_window<S>(v, windows, scale, t);
-            transform<S>(v, slot, twiddles, t);
-            output.begin(1.0f / scale);
-            split<S>(v, roots, t, output);
+            transform<S>(v, slot, tables, t);
+            output.row = rows + index * task.out_frame_stride;
+            output.begin(again ? inverse(scale) : 1);
+            split<S>(v, tables + S::TWIDDLES, t, output);
             if (!Output::SQUARES || again) break;
             scale = range_correction<S>(output.largest_square, signal, start, output.live, t);
             again = __any_sync(0xffffffffu, scale != 1.0f);
