@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
 )
 SOURCES = {
     path.stem: path.read_text()
-    for path in (Path(kapre_ref.__file__).parent / "kernels" / "gpu" / "cuda").glob("*.cu")
+    for path in (Path(kapre_ref.__file__).parent / "kernels" / "gpu" / "cuda").glob("*.cu*")
 }
 # Every kernel, and whatever the fused transforms may make of their bins.
 PARTS = [

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import fake_cupy
@@ -14,13 +15,7 @@ from ptx.module import installed
 import kapre_ref
 
 FOLDER = Path(kapre_ref.__file__).parent / "kernels" / "gpu" / "cuda"
-# Sources that define `Task`, and what they need.
-SOURCES = {
-    "frames": ("dft", "frames"),
-    "decibel": ("packs", "decibel"),
-    "framing": ("sums", "framing"),
-    "overlap_add": ("sums", "overlap_add"),
-}
+STEMS = ("stft", "mixed", "decibel", "framing", "overlap_add")  # of the files with a `Task`
 
 
 @pytest.fixture(params=["g++", "NVRTC"])
@@ -37,7 +32,7 @@ def cupy(request):
 
 
 class TestLayout:
-    @pytest.mark.parametrize("stem", SOURCES)
+    @pytest.mark.parametrize("stem", STEMS)
     def test_same_size_and_offsets(self, cupy, stem):
         from kapre_ref.kernels.gpu import launch
 
@@ -46,7 +41,7 @@ class TestLayout:
         offsets = ", ".join(f"__builtin_offsetof(kapre::Task, {name})" for name in dtype.names)
         sizes = ", ".join(f"sizeof(kapre::Task::{name})" for name in dtype.names)
         n = len(dtype.names)
-        code = launch.sources(SOURCES[stem]) + (
+        code = launch.source(stem) + (
             "\n__global__ void layout(int* out) {\n"
             f"    const int found[] = {{{offsets}, {sizes}, sizeof(kapre::Task)}};\n"
             f"    for (int i = 0; i < {2 * n + 1}; ++i) out[i] = found[i];\n}}\n"
@@ -58,14 +53,14 @@ class TestLayout:
         expected = [offset for _, offset in fields] + [kind.itemsize for kind, _ in fields]
         assert out.get().tolist() == [*expected, dtype.itemsize]
 
-    @pytest.mark.parametrize("stem", SOURCES)
+    @pytest.mark.parametrize("stem", STEMS)
     def test_arrives_by_value(self, cupy, stem):
         from kapre_ref.kernels.gpu import launch
 
         dtype = launch.task_dtype(stem)
         members = {name: i + 1 for i, name in enumerate(dtype.names)}
         values = ", ".join(f"(double)task.{name}" for name in members)
-        code = launch.sources(SOURCES[stem]) + (
+        code = launch.source(stem) + (
             "\n__global__ void told(double* out, const kapre::Task task, int last) {\n"
             f"    const double values[] = {{{values}, (double)last}};\n"
             f"    for (int i = 0; i < {len(members) + 1}; ++i) out[i] = values[i];\n}}\n"
@@ -103,3 +98,34 @@ class TestMembers:
                 counts[name] = arguments.count(",") + 1
         assert counts.keys() >= {"stft", "mixed", "frame", "to_decibels", "overlap_add"}
         assert max(counts.values()) <= 7
+
+
+class TestIncludes:
+    """A file says what it needs, and the text that CuPy gets has all of it, once."""
+
+    @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.cu")), ids=lambda path: path.name)
+    def test_all_of_it_once(self, path):
+        with fake_cupy.installed():
+            from kapre_ref.kernels.gpu.launch import source
+
+            code = source(path.stem)
+        assert "#include" not in code
+        assert "#pragma once" not in code
+        needed, todo = set(), [path]
+        while todo:
+            for name in re.findall(r'#include "(.*)"', todo.pop().read_text()):
+                if name not in needed:
+                    needed.add(name)
+                    todo.append(FOLDER / name)
+        assert needed
+        for header in FOLDER.glob("*.cuh"):
+            first_line = header.read_text().splitlines()[0]
+            assert code.count(first_line) == (header.name in needed), header.name
+
+    @pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
+    @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.cu*")), ids=lambda path: path.name)
+    def test_each_file_compiles_alone(self, path):
+        header = Path(__file__).parent / "cuda_on_cpu" / "cuda.hpp"
+        options = ("-std=c++17", "-fsyntax-only", "-w", "-x", "c++", "-include", str(header))
+        command = ("g++", *options, str(path))
+        assert subprocess.run(command, check=False).returncode == 0

@@ -4,6 +4,7 @@ import inspect
 import re
 from pathlib import Path
 
+import fake_cupy
 import pytest
 from harness.cuda_on_cpu import nvrtc
 
@@ -14,7 +15,6 @@ REPORT = Path(__file__).resolve().parent.parent / "asv_benchmarks" / "gpu"
 # As launch.py gives them, and what CuPy adds.
 OPTIONS = ("-std=c++17", "--prec-sqrt=false", "-ftz=true")
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100")  # Turing, Ampere, Hopper, Blackwell
-STFT = ("dft", "frames", "bins", "stft")
 OUTPUTS = ("Magnitudes<S>", "Bins<S>", "StridedBins<S>", "StridedMagnitudes<S, false>")
 OUTPUTS += ("StridedMagnitudes<S, true>", "Bands<S, false>", "Bands<S, true>")
 # n_fft: registers of a thread for magnitudes, other plain outputs and strided ones, bytes of shared
@@ -29,27 +29,30 @@ BUDGETS = {
     4096: (255, 255, 255, 34 * 1024),
 }
 OTHERS = {
-    ("packs", "decibel"): [f"{k}<{w}>" for k in ("to_decibels", "raise_to_floor") for w in (1, 4)],
-    ("packs", "mu_law"): [
+    "decibel": [f"{k}<{w}>" for k in ("to_decibels", "raise_to_floor") for w in (1, 4)],
+    "mu_law": [
         "mu_law_encoding<1>",
         "mu_law_encoding<4>",
         *(f"mu_law_decoding<{code}, 4>" for code in ("unsigned char", "int", "long long", "float")),
     ],
-    ("sums", "framing"): [
+    "framing": [
         *(f"frame<unsigned {word}>" for word in ("short", "int", "long long")),
         "energy<float>",
         "energy<double>",
     ],
-    ("sums", "overlap_add"): ["overlap_add<float>", "overlap_add<double>"],
+    "overlap_add": ["overlap_add<float>", "overlap_add<double>"],
 }
 
 
-def compiled(architecture, stems, names):
+def compiled(architecture, stem, names):
     try:
         nvrtc.library()
     except OSError:
         pytest.skip("needs NVRTC: the extra gputest")
-    code = "\n".join((FOLDER / "cuda" / f"{stem}.cu").read_text() for stem in stems)
+    with fake_cupy.installed():
+        from kapre_ref.kernels.gpu.launch import source
+
+        code = source(stem)
     return nvrtc.compile_for(architecture, code, [f"kapre::{name}" for name in names], OPTIONS)
 
 
@@ -73,7 +76,7 @@ class TestCompiles:
     def test_stft(self, architecture, n_fft):
         magnitudes, plain, strided, shared = BUDGETS[n_fft]
         names = [kernel_name(n_fft, output) for output in OUTPUTS]
-        for name, needs in compiled(architecture, STFT, names).items():
+        for name, needs in compiled(architecture, "stft", names).items():
             most = (
                 magnitudes if "::Magnitudes<" in name else strided if "Strided" in name else plain
             )
@@ -82,9 +85,9 @@ class TestCompiles:
             assert needs.stack <= most_spilled(architecture), name
 
     @pytest.mark.parametrize("architecture", ARCHITECTURES)
-    @pytest.mark.parametrize("stems", OTHERS)
-    def test_others(self, architecture, stems):
-        for name, needs in compiled(architecture, stems, OTHERS[stems]).items():
+    @pytest.mark.parametrize("stem", OTHERS)
+    def test_others(self, architecture, stem):
+        for name, needs in compiled(architecture, stem, OTHERS[stem]).items():
             # Up to 40, six blocks of 256 threads share the 65,536 registers of a multiprocessor:
             # enough to keep the memory busy. Turing has room for four blocks anyway. For Blackwell
             # the compilers of CUDA 12.8 to 13.0 take up to 48, five blocks; 13.1 and newer do not.
@@ -96,7 +99,7 @@ class TestCompiles:
 
     def test_a_mistake_is_told(self):
         with pytest.raises(nvrtc.CompileError, match='no member "nothing"'):
-            compiled("sm_90", ("packs",), ["nothing<1>"])
+            compiled("sm_90", "mu_law", ["nothing<1>"])
 
 
 class TestCupy:

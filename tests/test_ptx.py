@@ -332,7 +332,7 @@ class TestCoverage:
         ],
     )
     def test_every_output(self, launched, shape, has_decibel):
-        outputs = derived((SOURCES / "cuda" / "bins.cu").read_text(), "Output")
+        outputs = derived((SOURCES / "cuda" / "bins.cuh").read_text(), "Output")
         assert len(outputs) >= 5
         assert {output for (output,) in self.matching(shape, launched)} == set(outputs)
         ending = shape.removesuffix(".*") + ".*, (true|false)>>"

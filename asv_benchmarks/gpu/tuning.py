@@ -71,8 +71,8 @@ def use(edits, rounds):
     """Let the launch code compile edited sources from now on."""
     from kapre_ref.kernels.gpu import fused, launch
 
-    read = launch.sources
-    launch._source = lambda stems: edited(read(stems), edits)
+    read = launch.source
+    launch._source = lambda stem: edited(read(stem), edits)
     for cached in (launch.kernel, fused._launch):
         cached.cache_clear()
     fused._MAX_ROUNDS = rounds

@@ -15,7 +15,6 @@ from kapre_ref.kernels.gpu.memory import on_device, working_dtype
 if TYPE_CHECKING:
     from kapre_ref._decibel import DecibelScale
 
-_STEMS = ("packs", "decibel")
 _THREADS, _ELEMENTS = 256, 16 * 256  # of a block, as in decibel.cu
 
 
@@ -80,7 +79,7 @@ def _launch(name, scale, n_items, size, width, device_id):
     n_runs = -(-length // _ELEMENTS)  # of an item
     assert n_items * n_runs <= MAX_BLOCKS, "more items than a grid has blocks"
     least, zero = constants(scale)
-    function = kernel(_STEMS, f"kapre::{name}<{width}>", device_id)
+    function = kernel("decibel", f"kapre::{name}<{width}>", device_id)
     task = make_task("decibel", item_length=length, runs=n_runs, zero=zero, least=least)
     return function, (n_items * n_runs,), task
 

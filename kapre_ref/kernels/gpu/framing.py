@@ -10,7 +10,6 @@ import numpy as np
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of
 from kapre_ref.kernels.gpu.memory import on_device
 
-_STEMS = ("sums", "framing")
 _WARPS = 8  # of a block, as in framing.cu
 _FRAMES = 4 * _WARPS  # that a block takes, so that its warps share what frames have in common
 _WORDS = {
@@ -46,7 +45,7 @@ def frame(signals: cupy.ndarray, hop_length: int, pad_value: float, out: cupy.nd
     word, dtype = _WORDS[out.itemsize]
     pad_word = np.full((), pad_value, out.dtype).view(dtype)[()]
     grid, task = _launch(*_layout(signals, out), out.shape[3], hop_length)
-    function = kernel(_STEMS, f"kapre::frame<{word}>", signals.device.id)
+    function = kernel("framing", f"kapre::frame<{word}>", signals.device.id)
     function(grid, (32, _WARPS), (signals, out, task, pad_word))
 
 
@@ -68,7 +67,7 @@ def energy(
     real = result.dtype.type
     grid, task = _launch(*_layout(signals, result), frame_length, hop_length)
     word = "double" if real is np.float64 else "float"
-    function = kernel(_STEMS, f"kapre::energy<{word}>", signals.device.id)
+    function = kernel("framing", f"kapre::energy<{word}>", signals.device.id)
     function(grid, (32, _WARPS), (signals, result, task, real(pad_value), real(scale)))
     if result is not out:
         out[...] = result

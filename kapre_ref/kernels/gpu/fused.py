@@ -18,8 +18,7 @@ from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_
 from kapre_ref.kernels.gpu.memory import kept_on_device, resident, working_dtype
 from kapre_ref.kernels.gpu.radices import radices_for
 
-_STEMS = ("dft", "frames", "bins")
-# n_fft: points in a lane's registers, threads of a block; as `Shape` in frames.cu has them.
+# n_fft: points in a lane's registers, threads of a block; as `Shape` in frames.cuh has them.
 _SHAPES = {256: (16, 128), 512: (16, 128), 1024: (32, 128), 2048: (32, 128), 4096: (64, 64)}
 # Blocks take several rounds of frames, whose overlaps are then in the L1, once there are more of
 # them than four times what an H100 holds at a time.
@@ -67,7 +66,7 @@ def _run(signals, plan, scale, output, out, rounded=None):
     if scale is not None:
         peaks = cupy.zeros(out.shape[0], np.uint32)
     arrays = signals, windows, tables, filterbank, out, peaks
-    function = kernel((*_STEMS, launch.stem), launch.name, device_id)
+    function = kernel(launch.stem, launch.name, device_id)
     function(launch.grid, launch.block, (*arrays, launch.task))
     if scale is not None:
         raise_to_floor(out, peaks, scale, rounded)
@@ -101,7 +100,7 @@ class _Launch(NamedTuple):
     name: str
     grid: tuple
     block: tuple
-    task: object  # `Task` of frames.cu
+    task: object  # `Task` of frames.cuh
 
 
 @lru_cache(maxsize=512)
@@ -122,7 +121,7 @@ def _launch(plan, dtype, scale, output, shape, strides, out_shape, out_strides):
     assert batch * n_channels * n_tiles <= MAX_BLOCKS, "a terabyte at least"
     least, zero = (0, 0) if scale is None else constants(scale)
     task = make_task(
-        "frames",
+        divided.stem,
         n_samples=n_samples,
         **strides_of("x", ("batch", "channel", "time"), strides, dtype.itemsize),
         n_padded=plan.n_padded,

@@ -11,34 +11,48 @@ _FOLDER = Path(__file__).with_name("cuda")
 # Square roots good to 1 ulp take a third of the instructions of exactly rounded ones.
 _OPTIONS = ("-std=c++17", "--prec-sqrt=false")
 _C_TYPES = {"i64": np.int64, "int": np.int32, "float": np.float32}
+_INCLUDE = re.compile(r'^#include "(\w+\.cuh)"\n', re.MULTILINE)
 MAX_BLOCKS = 2**31 - 1  # of gridDim.x
 
 
-def sources(stems):
-    """Return the text of these stems' files."""
-    return "\n".join((_FOLDER / f"{stem}.cu").read_text(encoding="utf-8") for stem in stems)
+def source(stem):
+    """Return the text of a CUDA file, with that of each file that it includes in its place.
+
+    CuPy would look for included files by itself, but keeps what it compiled by the text that it is
+    given: of a change in an included file it would take no notice.
+    """
+    return _with_includes(f"{stem}.cu", set())
 
 
-_source = cache(sources)  # which a tuning may replace
+def _with_includes(name, seen):
+    """Return the text of a file of the folder; that of files seen before is not there again."""
+    if name in seen:
+        return ""
+    seen.add(name)
+    text = (_FOLDER / name).read_text(encoding="utf-8").replace("#pragma once\n", "")
+    return _INCLUDE.sub(lambda found: _with_includes(found[1], seen), text)
+
+
+_source = cache(source)  # which a tuning may replace
 
 
 @cache
-def kernel(stems, name, device_id):
-    """Return a kernel of the sources of these stems, for the current device, by its C++ name.
+def kernel(stem, name, device_id):
+    """Return a kernel of a CUDA file, for the current device, by its C++ name.
 
     Only this instance of a template is compiled; CuPy keeps what comes of it on disk, from 14.2 on.
     """
-    module = cupy.RawModule(code=_source(stems), options=_OPTIONS, name_expressions=(name,))
+    module = cupy.RawModule(code=_source(stem), options=_OPTIONS, name_expressions=(name,))
     return module.get_function(name)
 
 
 @cache
 def task_dtype(stem):
-    """Return the dtype of `Task` in a CUDA source, which alone defines it.
+    """Return the dtype of `Task` in a CUDA file, or in what it includes: nothing else defines it.
 
     Its members are numbers, so NumPy aligns them as C++ does.
     """
-    body = re.search(r"struct Task \{(.*?)\};", sources((stem,)), re.DOTALL)[1]
+    body = re.search(r"struct Task \{(.*?)\};", source(stem), re.DOTALL)[1]
     declarations = re.sub("//.*", "", body).split(";")[:-1]
     fields = []
     for declaration in declarations:
@@ -48,7 +62,7 @@ def task_dtype(stem):
 
 
 def make_task(stem, **members):
-    """Return `Task` of a CUDA source as CuPy hands it to a kernel, by value.
+    """Return `Task` of a CUDA file as CuPy hands it to a kernel, by value.
 
     CuPy copies the bytes of a NumPy array of one element: "Custom user types" in its guide to
     kernels. It would wrap the array in a CNumpyArray at each launch, which takes 10 us and more; a

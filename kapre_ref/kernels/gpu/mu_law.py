@@ -12,7 +12,6 @@ import numpy as np
 from kapre_ref.kernels.gpu.launch import kernel, pack_width
 from kapre_ref.kernels.gpu.memory import kept_on_device, on_device, resident
 
-_STEMS = ("packs", "mu_law")
 _THREADS = 256  # as in mu_law.cu
 _MAX_BLOCKS = 8 * 8 * 132  # eight rounds of all that an H100 holds at a time
 _NOT_A_CODE = np.iinfo(np.int32).min  # what x86 converts NaN and infinity to
@@ -79,6 +78,6 @@ def _launch(
         return
     x = cupy.ascontiguousarray(x)
     width = pack_width(x.size, x, out)
-    function = kernel(_STEMS, f"kapre::mu_law_{name}<{template}{width}>", x.device.id)
+    function = kernel("mu_law", f"kapre::mu_law_{name}<{template}{width}>", x.device.id)
     n_blocks = min(_MAX_BLOCKS, -(-x.size // (width * _THREADS)))
     function((n_blocks,), (_THREADS,), (x, out, np.int64(x.size), *others))

@@ -81,7 +81,7 @@ def _instructions(m, n_threads, radices):
 
 
 def _arithmetic(radix):
-    """Count the instructions of Dft<radix>, as dft.cu builds it."""
+    """Count the instructions of Dft<radix>, as dft.cuh builds it."""
     if radix in (1, 2, 4, 8):
         return {1: 0, 2: 4, 4: 16, 8: 60}[radix]
     if radix in (3, 5, 7):

@@ -72,7 +72,7 @@ def inverse_stft(
     sizes = frames.shape[2], n_fft, hop_length, window.size
     grid, task = _overlap_add(out.shape, out.strides, out.itemsize, *sizes)
     real = "double" if out.dtype == np.float64 else "float"
-    function = kernel(("sums", "overlap_add"), f"kapre::overlap_add<{real}>", out.device.id)
+    function = kernel("overlap_add", f"kapre::overlap_add<{real}>", out.device.id)
     function(grid, (_OVERLAP_ADD_THREADS,), (frames, window, out, task))
 
 

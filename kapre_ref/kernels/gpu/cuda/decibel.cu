@@ -19,6 +19,8 @@
 // Predicted for an H100: 8 bytes an element at 3 TB/s are 2.7 ps; some 45 instructions an element,
 // 18 of them for the logarithm, are 1.5 ps of issue slots. The memory decides. Not measured.
 
+#include "packs.cuh"
+
 namespace kapre {
 
 constexpr int DECIBEL_THREADS = 256;

@@ -11,6 +11,8 @@
 // reads 4 hop_length bytes a frame from memory and 4 frame_length from the L1: for 2205 / 1102,
 // 1.5 ns against 0.5 ns of issue slots. The memory decides. Not measured.
 
+#include "sums.cuh"
+
 namespace kapre {
 
 constexpr int FRAMING_WARPS = 8;

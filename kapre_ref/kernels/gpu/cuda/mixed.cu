@@ -35,6 +35,10 @@
 // asv_benchmarks/gpu/prediction.md has predictions for N = 400 and for float64; three passes are
 // bound by the instructions that warps issue, two nearly by the bytes. Nothing of it is measured.
 
+#include "bins.cuh"
+#include "dft.cuh"
+#include "frames.cuh"
+
 namespace kapre {
 
 __device__ constexpr int larger(int a, int b) {

@@ -10,6 +10,8 @@
 // takes some 45 instructions an element, 1.5 ps of issue slots; looking up 256 codes at random
 // takes up to 8 lines of the L1 for 32 elements, 1.1 ps. The memory decides. Not measured.
 
+#include "packs.cuh"
+
 namespace kapre {
 
 constexpr int MU_LAW_THREADS = 256;

@@ -12,6 +12,8 @@
 // Predicted for an H100: 4 (frame_length + hop_length) bytes a frame of float32, 3.4 ns for
 // 2048 / 512 at 3 TB/s, and the instructions take about as long. Not measured.
 
+#include "sums.cuh"
+
 namespace kapre {
 
 constexpr int OVERLAP_ADD_THREADS = 256;

@@ -29,6 +29,10 @@
 // asv_benchmarks/gpu/prediction.md: 90 to 100 % of what the bytes alone would allow. Nothing of it
 // is measured.
 
+#include "bins.cuh"
+#include "dft.cuh"
+#include "frames.cuh"
+
 namespace kapre {
 
 // Transform the points v[q] = z[t + qT] to v[j T + c] = Z[b + cE], b = t + jT.

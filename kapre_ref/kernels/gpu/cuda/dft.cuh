@@ -7,6 +7,8 @@
 // Dft<R>::run(v) replaces v[n] by sum_n v[n] exp(-2 pi i n k / R), in natural order on both sides.
 // R is 2, 4, 8, an odd prime, or a product of these.
 
+#pragma once
+
 namespace kapre {
 
 typedef long long i64;

@@ -1,4 +1,6 @@
-// Sums whose error does not grow with their length. Part of framing.cu and overlap_add.cu.
+// Sums whose error does not grow with their length.
+
+#pragma once
 
 namespace kapre {
 

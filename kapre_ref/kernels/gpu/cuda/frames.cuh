@@ -1,5 +1,7 @@
-// Which lanes share a frame, and how its samples reach their registers. Part of stft.cu, and of
-// mixed.cu.
+// Which lanes share a frame, and how its samples reach their registers.
+
+#pragma once
+#include "dft.cuh"
 
 namespace kapre {
 

@@ -1,4 +1,6 @@
-// Neighbouring elements that one instruction loads or stores. Part of decibel.cu and mu_law.cu.
+// Neighbouring elements that one instruction loads or stores.
+
+#pragma once
 
 namespace kapre {
 

@@ -1,5 +1,5 @@
-// What becomes of the bins of a frame: complex or magnitudes, decibels, bands. Part of stft.cu, and
-// of mixed.cu; their shapes S tell which T threads share a frame and how those wait for each other.
+// What becomes of the bins of a frame: complex or magnitudes, decibels, bands. The shapes S of
+// frames.cuh and of mixed.cu tell which T threads share a frame and how they wait for each other.
 //
 // The T threads of a frame hand over its bins between begin() and end(), in any order; begin() may
 // come again for the same frame. Plain results of stride 1 go straight to memory, neighbouring
@@ -11,6 +11,9 @@
 // twice that), also when they are read again; frames of one warp begin T banks apart. Only the sums
 // of bands read elsewhere, for neighbouring bands begin a few bins apart: 128 mel bands of N = 2048
 // take 2.5 wavefronts a load, 142 of the 396 of a frame, and less than the issue slots do.
+
+#pragma once
+#include "frames.cuh"
 
 namespace kapre {
 
