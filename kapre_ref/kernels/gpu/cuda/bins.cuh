@@ -3,14 +3,14 @@
 //
 // The T threads of a frame hand over its bins between begin() and end(), in any order; begin() may
 // come again for the same frame. Plain results of stride 1 go straight to memory, neighbouring
-// lanes to neighbouring addresses. All others meet in shared memory first, in the frame's slot of
-// the exchange, and then each lane finishes every T-th of them; so the code of a logarithm is there
-// once, not once for each register, and a stride costs one addition.
+// lanes to neighbouring addresses. All other results meet in shared memory first, in the frame's
+// slot (stft.cu has a picture of it), and then each lane finishes every T-th of them: so the code
+// of a logarithm is there once, not once for each register, and a stride costs one addition.
 //
 // Banks: bins k of neighbouring lanes are neighbours, in 4-byte words or 8-byte pairs (of float64,
-// twice that), also when they are read again; frames of one warp begin T banks apart. Only the sums
-// of bands read elsewhere, for neighbouring bands begin a few bins apart: 128 mel bands of N = 2048
-// take 2.5 wavefronts a load, 142 of the 396 of a frame, and less than the issue slots do.
+// twice that), also when they are read again; frames of one warp begin T banks apart. Only sums
+// over bands read with conflicts, for neighbouring bands begin a few bins apart: 128 mel bands of N
+// = 2048 take 2.5 wavefronts a load, 142 of the 396 of a frame, and less than the issue slots do.
 
 #pragma once
 #include "frames.cuh"
@@ -24,10 +24,10 @@ __device__ __forceinline__ double square_root(double value) {
     return sqrt(value);
 }
 
-// What outputs are told.
+// What an output is told of its frame and of the launch.
 template <class C>
 struct Settings {
-    int t;                   // this lane, of those that share a frame
+    int t;                   // this lane, among the T that share a frame
     C* slot;                 // shared memory, room for the bins of a frame
     Real<C>* words;          // the same, at a bank that no other frame of the warp begins in
     const int2* filterbank;

@@ -75,11 +75,11 @@ __global__ void __launch_bounds__(DECIBEL_THREADS)
     }
 }
 
-// A number as float16 has it; what that has no room for, NaN too, stays.
+// Round a number to float16. NaN, and what is beyond the largest float16, stay as they are.
 __device__ __forceinline__ float as_half(float x) {
-    if (!(fabsf(x) < 65504.0f)) return x;
-    if (fabsf(x) < 6.103515625e-5f) return (x + 0.75f) - 0.75f;  // multiples of 2^-24
-    const unsigned bits = __float_as_uint(x);
+    if (!(fabsf(x) < 65504.0f)) return x;  // the largest float16
+    if (fabsf(x) < 0x1p-14f) return (x + 0.75f) - 0.75f;  // subnormal: multiples of 2^-24
+    const unsigned bits = __float_as_uint(x);  // the last 13 of them are too many for float16
     return __uint_as_float((bits + 0xfffu + ((bits >> 13) & 1u)) & ~0x1fffu);  // ties to even
 }
 
@@ -98,7 +98,7 @@ __global__ void __launch_bounds__(DECIBEL_THREADS)
     float highest = 10.0f * log10f(__uint_as_float(peaks[item])) - task.zero;
     highest = highest < task.least ? task.least : highest;
     const float floor = to_half ? as_half(as_half(highest) - range) : highest - range;
-    if (floor < task.least - 1e-3f) return;  // nothing lies below `least`, but for rounding
+    if (floor < task.least - 1e-3f) return;  // nothing lies below `least`, but for rounding (dB)
     const i64 end = min(first + DECIBEL_ELEMENTS, item_length);
     values += item * item_length;
     for (i64 i = first + WIDTH * threadIdx.x; i < end; i += WIDTH * DECIBEL_THREADS) {

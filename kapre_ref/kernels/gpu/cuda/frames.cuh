@@ -33,8 +33,9 @@ struct Shape {
     static constexpr int THREADS = 32 * WARPS;
     static constexpr int FRAMES = THREADS / T;       // of a block, at a time
     static constexpr int BLOCKS = N < 1024 ? 6 : 4;  // that share a multiprocessor
-    // Where NVRTC 13.5 best finds anew what depends on a lane's number, so that nothing is spilled:
-    // once for each transform, or once for each frame.
+    // Whether the compiler shall forget t once for each transform, or else once for each frame. It
+    // computes addresses from t, and would keep more of them than there are registers. Which of the
+    // two spills nothing was found by trial with NVRTC 13.5.
     static __device__ constexpr bool forgets_often(bool bins_in_shared) {
         return N < 1024 || (bins_in_shared && N < 4096);
     }

@@ -1,5 +1,7 @@
 // As stft.cu, for any even N whose half is a product of two or three small radices, and for
-// float64.
+// float64. stft.cu needs less for the powers of two that it knows: in its shuffles Z[M - k] comes
+// from registers, so that a frame passes shared memory once, not two or three times. The names are
+// those of stft.cu.
 //
 // A frame of N real samples is a transform of M = N / 2 = R1 R2 R3 complex points, R3 = 1 if there
 // are two passes. T = M / R1 threads share it: groups of lanes of a warp if T <= 32, so that three
@@ -27,13 +29,13 @@
 // columns are read side by side. Blocks of R1 R2 points behind the second pass are padded so that
 // the last column of one and the first of the next are in neighbouring banks, and so are the slots
 // of frames that share a warp. N = 400, 480, 800, 1200, 2000 and all powers of two have no conflict
-// in the exchanges. Others have where the lanes that are served together read the end of one row
-// and the start of the next: N = 1000, with rows of 10 the worst, takes 22 % more wavefronts in
-// all. Where two frames are served together, Z[M - k] runs down in both and takes two wavefronts
-// instead of one: 62 of shared memory for a frame of N = 400, not 55.
+// in the exchanges. Other sizes have some where the lanes that are served together read the end of
+// one row and the start of the next: N = 1000, whose rows of 10 are the worst, takes 22 % more
+// wavefronts in all. Where two frames are served together, Z[M - k] runs down in both and takes two
+// wavefronts instead of one: 62 of shared memory for a frame of N = 400, not 55.
 //
 // asv_benchmarks/gpu/prediction.md has predictions for N = 400 and for float64; three passes are
-// bound by the instructions that warps issue, two nearly by the bytes. Nothing of it is measured.
+// bound by the instructions that warps issue, two nearly by the bytes. None of this is measured.
 
 #include "bins.cuh"
 #include "dft.cuh"
@@ -282,7 +284,8 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
     i64 first = (i64)tile * task.rounds * S::FRAMES;
     for (int left = task.rounds; left;) {
         if (first >= task.n_frames) break;
-        // Where much depends on t, it is better found anew than kept from frame to frame.
+        // The compiler shall forget t, and with it addresses that it would keep from frame to frame
+        // and spill: where and when was found by trial with NVRTC 13.5.
         if (S::R3 > 1 || S::WARPS < 5) asm volatile("" : "+r"(t));
         output.live = first + group < task.n_frames;
         if (S::IN_WARP && !S::any(output.live)) break;
@@ -291,7 +294,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         gather<S>(v, signal, start, output.live, t);
         apply_window<S>(v, windows, scale, t);
         transform<S>(v, slot, tables, t);
-        int t_of_bins = t;  // likewise
+        int t_of_bins = t;  // forgotten where the addresses of bins take more registers
         if (Output::IN_SHARED) asm volatile("" : "+r"(t_of_bins));
         output.row = rows + (first + group) * task.out_frame_stride;
         split_pairs<S>(slot, tables + S::TWIDDLES, t_of_bins, inverse(scale), output);

@@ -11,11 +11,33 @@
 //    2048   1024    32   32         1            96 to 128
 //    4096   2048    32   64         1               254
 //
+// Names: S is a shape, t is the lane among the T that share a frame, v are the points in its
+// registers, `slot` is the frame's part of the shared memory as points, `words` is the same as
+// numbers.
+//
 // Points in registers: lane t loads z[t + qT] for q < E and transforms over q. One exchange through
 // shared memory turns the array: lane t wrote row t and reads columns b = t, t + T, ... < E, gives
 // them their twiddle factors and transforms over the rows. Then Z[b + cE] is in lane b mod T, and
 // its partner Z[M - b - cE] in lane -b mod T, from where a shuffle brings it: the two make bins
 // k and M - k of the real spectrum.
+//
+// The slot of a frame of N = 256 (T = 8 lanes, E = 16 points of a lane, rows of E + 1 = 17 points);
+// the numbers are places in the slot:
+//
+//     column        0    1  ...    7    8    9  ...   15   16
+//     row 0         0    1         7    8    9        15   unused    lane 0 writes it
+//     row 1        17   18        24   25   26        32   unused    lane 1 writes it
+//      ...
+//     row 7       119  120       126  127  128       134   unused    lane 7 writes it
+//     lane that
+//     reads it      0    1         7    0    1         7
+//
+// A frame uses its slot up to three times, with a __syncwarp() between any two uses:
+//
+//     use         lane t writes           lane t reads               when
+//     load        samples t, t + T, ...   pairs t, t + T, ...        it cannot be read in pairs
+//     transform   row t                   columns t, t + T, ... < E  always
+//     output      bins k and M - k        bins t, t + T, ...         the output is IN_SHARED
 //
 // Memory: loads of x, windows, twiddles and roots, and stores of bins, are at consecutive addresses
 // of neighbouring lanes. The tables, 10 bytes a sample (20 KiB of N = 2048), stay in the L1; they
@@ -26,7 +48,7 @@
 // apart. No warp waits for another: there is no barrier wider than a warp.
 //
 // What an H100 is predicted to take, from machine code and counted traffic, is in
-// asv_benchmarks/gpu/prediction.md: 90 to 100 % of what the bytes alone would allow. Nothing of it
+// asv_benchmarks/gpu/prediction.md: 90 to 100 % of what the bytes alone would allow. None of this
 // is measured.
 
 #include "bins.cuh"
@@ -127,7 +149,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
     typedef typename Output::Shape S;
     __shared__ float2 exchange[S::FRAMES * S::SLOT];
     const int group = threadIdx.x / S::T;
-    int t = threadIdx.x % S::T;  // often found anew, for registers
+    int t = threadIdx.x % S::T;  // see forgets_often()
     float2* slot = exchange + group * S::SLOT;
     float* words = reinterpret_cast<float*>(slot) + S::first_bank(group);
 
