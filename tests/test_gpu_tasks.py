@@ -5,12 +5,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import fake_cupy
 import numpy as np
 import pytest
-from cuda_on_cpu import nvrtc
-from cuda_on_cpu.planting import kernels
-from ptx.module import installed
+from harness import fake_cupy
+from harness.cuda_on_cpu import nvrtc
+from harness.cuda_on_cpu.planting import kernels
+from harness.ptx.module import installed
 
 import kapre_ref
 
@@ -125,7 +125,7 @@ class TestIncludes:
     @pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
     @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.cu*")), ids=lambda path: path.name)
     def test_each_file_compiles_alone(self, path):
-        header = Path(__file__).parent / "cuda_on_cpu" / "cuda.hpp"
+        header = Path(__file__).parent / "harness" / "cuda_on_cpu" / "cuda.hpp"
         options = ("-std=c++17", "-fsyntax-only", "-w", "-x", "c++", "-include", str(header))
         command = ("g++", *options, str(path))
         assert subprocess.run(command, check=False).returncode == 0

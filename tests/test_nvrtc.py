@@ -4,8 +4,8 @@ import inspect
 import re
 from pathlib import Path
 
-import fake_cupy
 import pytest
+from harness import fake_cupy
 from harness.cuda_on_cpu import nvrtc
 
 import kapre_ref
