@@ -56,17 +56,16 @@ def delta(spectra, win_length, mode, out):
     norm = half * (half + 1) * (2 * half + 1) // 3  # the sum of n * n on both sides
     n_terms = min(half, n_frames - 1)  # further away from any frame there are none
     weights = as_input(np.array([n / norm for n in range(1 + n_terms)], dtype))
-    nothing = as_input(np.zeros(width, dtype))
     streams = out.nbytes >= _STREAMED_BYTES and n_terms in STREAMED_TERMS
     streams &= width * dtype.itemsize >= MAX_VECTOR_BYTES
-    window = _Window(weights, nothing, _MIRRORS[mode])
+    mirror = _MIRRORS[mode]
 
     def differentiate(frames, slopes):
         frames = frames.reshape(-1, n_frames, width)
         slopes = slopes.reshape(-1, n_frames, width)
 
         def run(start, stop):
-            _sum_differences(frames, window, streams, slopes, start, stop)
+            _sum_differences(frames, weights, mirror, streams, slopes, start, stop)
 
         run_slices(run, len(slopes) * n_frames, slopes.size * (1 + n_terms) * _TERM_SECONDS)
 
@@ -74,11 +73,12 @@ def delta(spectra, win_length, mode, out):
 
 
 @kernel
-def _sum_differences(frames, window, streams, slopes, start, stop):
+def _sum_differences(frames, weights, mirror, streams, slopes, start, stop):
     n_frames, width = slopes.shape[1:]
-    unit, row_bytes = window.weights[0], width * slopes.itemsize
-    n_terms = window.weights.size - 1
-    terms = Terms(n_terms, window.weights.ctypes.data)
+    unit, row_bytes = weights[0], width * slopes.itemsize
+    n_terms = weights.size - 1
+    window = _Window(weights, np.zeros(width, slopes.dtype), mirror)
+    terms = Terms(n_terms, weights.ctypes.data)
     n_levels = 0
     while n_terms > CHAIN << n_levels:
         n_levels += 1

@@ -49,15 +49,6 @@ def frame(signals, hop_length, pad_value, out):
     for_items(copy, signals, out, out.dtype)
 
 
-class _Framing(NamedTuple):
-    """How frames lie in a signal, and what their sums of squares are made of."""
-
-    frame_length: int
-    hop_length: int
-    pad_energy: np.floating  # of a sample that is missing
-    scale: np.floating  # by which a sum becomes an energy
-
-
 class _Hops(NamedTuple):
     """How a frame is cut: into `n` hops of a length, and the first `rest` samples of one more."""
 
@@ -73,14 +64,14 @@ def energy(signals, frame_length, hop_length, pad_value, scale, out):
     dtype = working_dtype(out.dtype)
     with np.errstate(all="ignore"):
         pad_energy, scale = dtype.type(pad_value) ** 2, dtype.type(scale)
-    framing = _Framing(frame_length, hop_length, pad_energy, scale)
+    parameters = frame_length, hop_length, (pad_energy, scale)
 
     def measure(samples, energies):
         energies = energies.reshape(-1, out.shape[2])
         samples = samples.reshape(len(energies), -1)
 
         def run(start, stop):
-            _sum_squares(samples, framing, energies, start, stop)
+            _sum_squares(samples, *parameters, energies, start, stop)
 
         n_bytes = energies.nbytes * frame_length
         run_slices(run, energies.size, n_bytes * _BYTE_SECONDS)
@@ -121,9 +112,9 @@ def _copy_frames(streams, samples, hop_length, pad, frames, start, stop):
 
 
 @kernel
-def _sum_squares(samples, framing, energies, start, stop):
+def _sum_squares(samples, frame_length, hop_length, factors, energies, start, stop):
     # Frames overlap: each hop is squared and summed once.
-    frame_length, hop_length, pad_energy, scale = framing
+    pad_energy, scale = factors  # of a sample that is missing, and of every sum
     n_hops = frame_length // hop_length
     rest = frame_length - n_hops * hop_length
     cut = _Hops(hop_length, n_hops, rest)

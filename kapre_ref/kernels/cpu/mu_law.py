@@ -1,7 +1,6 @@
 """Mu-law companding: encoding by a polynomial logarithm, decoding by a table or the formula."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -33,46 +32,28 @@ _E0, _E1, _E2, _E3, _E4, _E5, _E6 = (
 )
 
 
-class _Scale(NamedTuple):
-    """Numbers of the formula for encoding, in the dtype that it is computed in."""
-
-    mu: np.floating
-    largest: np.floating  # sample that has a code
-    log_2: np.floating
-    of_logarithm: np.floating  # 1 / log(1 + mu)
-    half_mu: np.floating
-    one: np.floating
-    half: np.floating
-
-
 def mu_law_encoding(signal, quantization_channels, out):
     """Encode in the working precision, a vector of samples at a time."""
     dtype = working_dtype(signal.dtype)
     mu = quantization_channels - 1
     largest = np.finfo(dtype).max / mu  # where mu |x| overflows, as for NaN, there is no code
-    scale = _Scale(
-        mu=dtype.type(mu),
-        largest=dtype.type(largest),
-        log_2=dtype.type(_LOG2),
-        of_logarithm=dtype.type(1 / math.log1p(mu)),
-        half_mu=dtype.type(mu / 2),
-        one=dtype.type(1),
-        half=dtype.type(0.5),
-    )
+    scalars = [dtype.type(c) for c in (mu, largest, 1 / math.log1p(mu))]
 
     def encode(samples, codes):
-        _encode(samples, codes, scale)
+        _encode(samples, codes, *scalars)
 
     for_blocks(encode, [signal], out, [dtype, np.dtype(np.int32)], _SAMPLE_SECONDS)
 
 
 @kernel
-def _encode(samples, codes, scale):
-    mu, largest, log_2, of_logarithm, half_mu, one, half = scale
+def _encode(samples, codes, mu, largest, scale):
+    number = type(mu)
+    log_2, one, half = number(_LOG2), number(1), number(0.5)
+    half_mu = mu * half
     for i in range(codes.size):
         x = abs(samples[i])
         n, r = split_log(one + mu * x)  # log1p to within the rounding of the sum c + 1
-        c = math.copysign(n * log_2 + r, samples[i]) * of_logarithm
+        c = math.copysign(n * log_2 + r, samples[i]) * scale
         code = (c + one) * half_mu + half
         codes[i] = np.int32(code) if x <= largest else _NOT_A_CODE
 
