@@ -4,6 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import scipy.fft
 from operation import FIRST
 
 import kapre_ref as kr
@@ -352,3 +353,31 @@ class TestKernel:
 
         with pytest.raises(TypeError, match=r"scale closes over variables, which no cache knows"):
             kernel(scale)
+
+
+class TestFallback:
+    @pytest.mark.parametrize("n_fft", [1009, 4093, 65_539])
+    @pytest.mark.parametrize("n_frames", [1, 2, 3, 5, 66])
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_scipy_is_given_whole_vectors_of_frames(self, dtype, n_frames, n_fft, monkeypatch):
+        """Rows beside whole vectors may be rounded differently: on ARM they are."""
+        heights = []
+
+        def noticing(transform):
+            def notice(x, *arguments, **options):
+                if x.ndim == 2:  # and not one of the small plans that make room for a large one
+                    heights.append(len(x))
+                return transform(x, *arguments, **options)
+
+            return notice
+
+        for name in ("rfft", "irfft"):
+            monkeypatch.setattr(scipy.fft, name, noticing(getattr(scipy.fft, name)))
+        hop_length = n_fft // 2
+        signal = np.ones((n_frames - 1) * hop_length + n_fft, dtype)
+        spectra = kr.stft(signal, n_fft, None, hop_length)
+        assert len(spectra) == n_frames
+        assert kr.inverse_stft(spectra, n_fft, None, hop_length).shape == signal.shape
+        lanes = 16 // np.dtype(dtype).itemsize
+        assert len(heights) >= 2
+        assert [height for height in heights if height % lanes] == []

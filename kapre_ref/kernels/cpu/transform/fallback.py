@@ -1,7 +1,7 @@
 """Spectra of sizes that no butterfly serves: SciPy's transform, a cacheful of frames at a time.
 
-Threads share blocks of frames, which are the same for any number of threads: SciPy transforms some
-rows side by side and the others one by one, so a frame's bits depend on its place in a block.
+Threads share blocks of frames, which are the same for any number of threads. SciPy transforms rows
+side by side, a vector of them at a time: so blocks are filled up to whole vectors.
 """
 
 import numpy as np
@@ -78,7 +78,7 @@ def inverse_stft(spectra, n_fft, hop_length, window, out):
     """
     from scipy import fft
 
-    batch, n_channels, n_frames, _ = spectra.shape
+    batch, n_channels, n_frames, n_freq = spectra.shape
     n_samples = out.shape[2]
     real = working_dtype(out.dtype)
     window = as_input(window[:n_fft].astype(real))
@@ -103,8 +103,11 @@ def inverse_stft(spectra, n_fft, hop_length, window, out):
             last = min((part + 1) * section // hop_length, n_frames)
             for at in range(first, last, block):
                 some = frames[at : min(at + block, last)]
+                n_missing = _n_rows(len(some), block, real) - len(some)
+                if n_missing:
+                    some = np.concatenate([some, np.zeros_like(some, shape=(n_missing, n_freq))])
                 _make_room_for_plan(fft.irfft, n_fft, some.dtype)
-                parts = fft.irfft(some, n_fft, axis=1)
+                parts = fft.irfft(some, n_fft, axis=1)[: len(some) - n_missing]
                 start_of_some = at * hop_length - first_sample
                 _add_frames(as_input(parts), window, hop_length, start_of_some, total, lost)
             _add_lost(total, lost)
@@ -190,9 +193,7 @@ def _spectra(samples, hop_length, n_frames, window, room):
         spectra = np.empty((n_frames, n_fft // 2 + 1), np.result_type(room, np.complex64))
         _transform_pairs(samples, hop_length, window, spectra.view(room.dtype))
         return spectra
-    # One row takes SciPy as long as a vector of rows, or almost.
-    lanes = _lanes(room.dtype)
-    n_rows = n_frames if n_frames % lanes < 2 else -(-n_frames // lanes) * lanes
+    n_rows = _n_rows(n_frames, len(room), room.dtype)
     _window_frames(samples, hop_length, n_frames, window, room[:n_rows])
     _make_room_for_plan(fft.rfft, n_fft, room.dtype)
     return fft.rfft(room[:n_rows], axis=1, overwrite_x=True)[:n_frames]
@@ -271,6 +272,16 @@ def _frames_at_once(n_fft, hop_length, dtype):
     if n_frames < lanes:
         return lanes if lanes * n_bytes <= _FEW_BYTES else 1
     return n_frames // lanes * lanes
+
+
+def _n_rows(n_frames, block, dtype):
+    """Return how many rows to give SciPy for some frames of a block: whole vectors, or single rows.
+
+    SciPy transforms what is left beside whole vectors row by row, which rounds differently where
+    its compiler made fused multiply-adds of it, as on ARM. One row takes it almost as long.
+    """
+    lanes = _lanes(dtype)
+    return n_frames if block < lanes else -(-n_frames // lanes) * lanes
 
 
 def _lanes(dtype):
