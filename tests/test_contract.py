@@ -12,7 +12,6 @@ import pytest
 
 import kapre_ref as kr
 from kapre_ref import backend
-from kapre_ref.kernels import contract, cpu
 
 PACKAGE = Path(kr.__file__).parent
 
@@ -107,13 +106,6 @@ FUNCTIONS = WITH_ORACLE | WITHOUT_ORACLE
 # Kapre's names and the command are public. The kernels are private; their folder says so.
 PLAIN_NAMES = {"backend", "command", "kernels"}
 
-# Composed features of one chain share one kernel: gather, transform, filterbank, decibels.
-KERNEL_NAMES = (set(ARRAY_OPERATIONS) - {"melspectrogram", "log_frequency_spectrogram", "mfcc"}) | {
-    "filterbank_spectrogram",
-    "asarray",
-    "empty",
-}
-
 
 def signature_of(function):
     """Write a signature as the tables above do, without annotations."""
@@ -207,103 +199,6 @@ class TestSignatures:
             assert parameter.annotation is not inspect.Parameter.empty, parameter.name
 
 
-def _parameters_of(folder, name):
-    """Read the parameters of a kernel in the file that its package takes it from: CuPy is rare."""
-    init = ast.parse((PACKAGE / "kernels" / folder / "__init__.py").read_text())
-    (module,) = {
-        node.module
-        for node in init.body
-        if isinstance(node, ast.ImportFrom) and name in {alias.name for alias in node.names}
-    }
-    path = PACKAGE.parent / f"{module.replace('.', '/')}.py"
-    (function,) = (
-        node
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.FunctionDef) and node.name == name
-    )
-    assert function.args.posonlyargs == function.args.kwonlyargs == function.args.defaults == []
-    assert function.args.vararg is function.args.kwarg is None
-    return [argument.arg for argument in function.args.args]
-
-
-# What the typed page asks of a backend: {kernel: its parameters}.
-PROTOCOL = {
-    name: list(inspect.signature(method).parameters)[1:]
-    for name, method in vars(contract.Kernels).items()
-    if inspect.isfunction(method) and not name.startswith("_")
-}
-
-
-def _exported(folder):
-    tree = ast.parse((PACKAGE / "kernels" / folder / "__init__.py").read_text())
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and node.targets[0].id == "__all__":
-            return ast.literal_eval(node.value)
-    raise AssertionError(f"kernels/{folder} has no __all__")
-
-
-# It hands on to CuPy what a launch takes.
-_MANY_ARGUMENTS = {("fused.py", "_launch")}
-
-
-class TestKernels:
-    @pytest.mark.parametrize(
-        "path", sorted((PACKAGE / "kernels").rglob("*.py")), ids=lambda path: path.stem
-    )
-    def test_functions_are_short_and_take_few_arguments(self, path):
-        functions = ast.walk(ast.parse(path.read_text()))
-        for function in (node for node in functions if isinstance(node, ast.FunctionDef)):
-            parts = function.args
-            n_arguments = len(parts.posonlyargs + parts.args + parts.kwonlyargs)
-            if (path.name, function.name) not in _MANY_ARGUMENTS:
-                assert n_arguments <= 7, function.name
-            has_docstring = ast.get_docstring(function) is not None
-            first = function.body[0]
-            n_of_docstring = (first.end_lineno - first.lineno + 1) * has_docstring
-            n_lines = function.end_lineno - function.lineno + 1 - n_of_docstring
-            assert n_lines <= 50, function.name
-
-    def test_contract_has_a_kernel_for_each_operation(self):
-        assert list(PROTOCOL) == sorted(KERNEL_NAMES)
-
-    @pytest.mark.parametrize("folder", ["cpu", "gpu"])
-    def test_names(self, folder):
-        assert _exported(folder) == list(PROTOCOL)
-
-    @pytest.mark.parametrize("name", sorted(KERNEL_NAMES))
-    @pytest.mark.parametrize("folder", ["cpu", "gpu"])
-    def test_parameters_are_those_of_the_contract(self, folder, name):
-        assert _parameters_of(folder, name) == PROTOCOL[name]
-
-    @pytest.mark.parametrize("name", sorted(KERNEL_NAMES))
-    def test_cpu_kernel_has_them_when_it_is_called(self, name):
-        assert list(inspect.signature(getattr(cpu, name)).parameters) == PROTOCOL[name]
-
-    @pytest.mark.parametrize("name", sorted(KERNEL_NAMES - {"asarray", "empty"}))
-    def test_result_comes_last(self, name):
-        assert PROTOCOL[name][-1] == "out"
-
-    @pytest.mark.parametrize("name", sorted(KERNEL_NAMES))
-    def test_contract_describes_every_array(self, name):
-        method = getattr(contract.Kernels, name)
-        assert inspect.getdoc(method).split("\n")[0].endswith(".")
-        arrays = ("Array", "Real", "Complex", "NDArray")
-        for parameter in list(inspect.signature(method).parameters.values())[1:]:
-            if parameter.annotation.startswith(arrays) and parameter.name != "like":
-                assert re.search(rf"\b{parameter.name}\b", method.__doc__), parameter.name
-
-    def test_topics_have_their_stem_in_both(self):
-        front = {path.stem.removeprefix("_") for path in PACKAGE.glob("_*.py")}
-        cpu, gpu = (
-            front & {path.stem for path in (PACKAGE / "kernels" / folder).glob("*.py")}
-            for folder in ("cpu", "gpu")
-        )
-        assert cpu == gpu
-        modules = {getattr(kr, name).__module__.split("._")[1] for name in ARRAY_OPERATIONS}
-        # Mel and log-frequency spectrograms share the kernel that stands with filterbanks.
-        assert modules - {"band_spectrograms"} <= cpu
-
-
 SECTIONS = ("Parameters", "Returns", "Raises", "Warns", "Notes", "References", "Examples")
 
 
@@ -372,11 +267,11 @@ class TestDocstrings:
         assert "Kapre 0.4.1" in notes
 
 
-def _modules(folder):
+def modules_in(folder):
     return sorted((PACKAGE / folder).rglob("*.py"))
 
 
-def _imported(path, top_level_only=False):
+def imported_by(path, top_level_only=False):
     """Name the modules that a file imports, and for `from a import b` also a.b.
 
     What a type checker alone reads, under `if TYPE_CHECKING`, is never imported.
@@ -417,55 +312,55 @@ BELOW_KERNELS = ("_band_weights", "_kept", "_parts", "_roots", "_threads")
 class TestDependencies:
     """tests, command -> topic files -> _checks, _dispatch -> (lazily) kernels -> numba | cupy."""
 
-    @pytest.mark.parametrize("path", _modules("kernels"), ids=lambda path: path.name)
+    @pytest.mark.parametrize("path", modules_in("kernels"), ids=lambda path: path.name)
     def test_kernels_import_no_topic(self, path):
-        ours = _inside(_imported(path), "kapre_ref")
+        ours = _inside(imported_by(path), "kapre_ref")
         kernels = _inside(ours, f"kapre_ref.kernels.{path.relative_to(PACKAGE).parts[1]}")
         # How many threads there are is no topic, and the kernels must know.
         allowed = kernels.union(*(_inside(ours, f"kapre_ref.{name}") for name in BELOW_KERNELS))
         assert ours - allowed == set()
 
-    @pytest.mark.parametrize("path", _modules("kernels/cpu"), ids=lambda path: path.name)
+    @pytest.mark.parametrize("path", modules_in("kernels/cpu"), ids=lambda path: path.name)
     def test_arrows_between_wings_point_down(self, path):
         if path.stem in CALL_TRANSFORMS:
             return
         cpu = "kapre_ref.kernels.cpu"
-        ours = {name.removeprefix(f"{cpu}.") for name in _inside(_imported(path), cpu) - {cpu}}
+        ours = {name.removeprefix(f"{cpu}.") for name in _inside(imported_by(path), cpu) - {cpu}}
         own = _wing_of(".".join(path.relative_to(PACKAGE / "kernels" / "cpu").parts))
         below = WINGS[: WINGS.index(own) + 1]
         assert {name for name in ours if _wing_of(name) not in below} == set()
 
     def test_no_circle(self):
         imports = {}
-        for path in _modules("kernels/cpu"):
+        for path in modules_in("kernels/cpu"):
             name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
-            imports[name] = _imported(path)
+            imports[name] = imported_by(path)
         while imports:
             free = [name for name, others in imports.items() if not others & set(imports) - {name}]
             assert free, f"a circle among {sorted(imports)}"
             for name in free:
                 del imports[name]
 
-    @pytest.mark.parametrize("path", _modules("kernels/cpu"), ids=lambda path: path.name)
+    @pytest.mark.parametrize("path", modules_in("kernels/cpu"), ids=lambda path: path.name)
     def test_cpu_kernels_do_not_know_cupy(self, path):
-        assert _inside(_imported(path), "cupy") == set()
+        assert _inside(imported_by(path), "cupy") == set()
 
-    @pytest.mark.parametrize("path", _modules("kernels/gpu"), ids=lambda path: path.name)
+    @pytest.mark.parametrize("path", modules_in("kernels/gpu"), ids=lambda path: path.name)
     def test_gpu_kernels_do_not_know_numba(self, path):
-        assert _inside(_imported(path), "numba") == set()
+        assert _inside(imported_by(path), "numba") == set()
 
     @pytest.mark.parametrize("path", sorted(PACKAGE.glob("_[a-z]*.py")), ids=lambda path: path.name)
     def test_topics_do_not_know_the_command(self, path):
-        assert _inside(_imported(path), "kapre_ref.command") == set()
+        assert _inside(imported_by(path), "kapre_ref.command") == set()
 
     @pytest.mark.parametrize(
         "path",
-        [*sorted(PACKAGE.glob("*.py")), *_modules("command")],
+        [*sorted(PACKAGE.glob("*.py")), *modules_in("command")],
         ids=lambda path: f"{path.parent.name}/{path.name}",
     )
     def test_front_files_and_command_import_no_kernel(self, path):
         # The dispatch does when an array comes, and nowhere else.
-        imported = _imported(path, top_level_only=path.stem == "_dispatch")
+        imported = imported_by(path, top_level_only=path.stem == "_dispatch")
         found = {
             name
             for package in ("kapre_ref.kernels", "numba", "cupy", "kapre", "tensorflow", "librosa")
@@ -475,7 +370,7 @@ class TestDependencies:
 
     @pytest.mark.parametrize(("stem", "used"), [("_checks", "_dispatch"), ("_dispatch", "kernels")])
     def test_base_imports_no_topic(self, stem, used):
-        ours = _inside(_imported(PACKAGE / f"{stem}.py"), "kapre_ref")
+        ours = _inside(imported_by(PACKAGE / f"{stem}.py"), "kapre_ref")
         assert {name.split(".")[1] for name in ours} == {used}
 
     @pytest.mark.parametrize("name", sorted(WITH_ORACLE))

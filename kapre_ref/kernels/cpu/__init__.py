@@ -11,7 +11,6 @@ from kapre_ref.kernels.cpu.mfcc import logmel_to_mfcc
 from kapre_ref.kernels.cpu.mu_law import mu_law_decoding, mu_law_encoding
 from kapre_ref.kernels.cpu.polar import magnitude, phase
 from kapre_ref.kernels.cpu.runtime.memory import asarray, empty
-from kapre_ref.kernels.cpu.runtime.pool import operation
 from kapre_ref.kernels.cpu.spectrograms import stft_mag_phase, stft_magnitude
 from kapre_ref.kernels.cpu.stft import inverse_stft, stft
 
@@ -37,7 +36,3 @@ __all__ = [
     "stft_mag_phase",
     "stft_magnitude",
 ]
-
-# Whatever is called from outside, the end of the process waits for.
-for _name in set(__all__) - {"asarray", "empty"}:
-    globals()[_name] = operation(globals()[_name])

@@ -1,12 +1,27 @@
 """Masks and swapped channels: one pass over the batch."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from kapre_ref._parts import parts_of
+from kapre_ref.kernels.cpu.runtime.pool import operation
 from kapre_ref.kernels.cpu.runtime.strided import assign
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def spec_augment(spectra, times, frequencies, mask_value, out):
+
+@operation
+def spec_augment(
+    spectra: NDArray[Any],
+    times: NDArray[np.bool_],
+    frequencies: NDArray[np.bool_],
+    mask_value: float,
+    out: NDArray[Any],
+) -> None:
     """Copy, then cover: the masks of each axis broadcast against the other."""
     covered_times = np.broadcast_to(times[:, None, :, None], out.shape)
     covered_bins = np.broadcast_to(frequencies[:, None, None, :], out.shape)
@@ -16,7 +31,10 @@ def spec_augment(spectra, times, frequencies, mask_value, out):
         np.copyto(out[place], value, where=covered_times[place] | covered_bins[place])
 
 
-def channel_swap(x, order, axis, out):
+@operation
+def channel_swap(
+    x: NDArray[Any], order: NDArray[np.integer[Any]], axis: int, out: NDArray[Any]
+) -> None:
     """Copy each channel from the place that it is drawn from."""
     channels, swapped = np.moveaxis(x, axis, 0), np.moveaxis(out, axis, 0)
     for target, source in enumerate(order):

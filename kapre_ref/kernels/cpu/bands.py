@@ -1,5 +1,9 @@
 """Bands of spectra: sums over the few bins of each band, or a dense product if they are many."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from kapre_ref.kernels.cpu.band_products import pair_tables, spoil_bands, sum_bands_by_twos
@@ -17,8 +21,14 @@ from kapre_ref.kernels.cpu.products import product
 from kapre_ref.kernels.cpu.runtime.blocks import for_rows
 from kapre_ref.kernels.cpu.runtime.jit import inlined, kernel
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
-from kapre_ref.kernels.cpu.runtime.pool import run_slices
+from kapre_ref.kernels.cpu.runtime.pool import operation, run_slices
 from kapre_ref.kernels.cpu.runtime.strided import contiguous
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from kapre_ref._band_weights import Bands as BandWeights
+    from kapre_ref.kernels.cpu.products import Product
 
 _BIN_SECONDS = 2e-10
 _TILE = 16  # bins
@@ -26,7 +36,8 @@ _SPARSE = 0.2  # with a larger part of the weights within the bands, a dense pro
 _TURNED_BYTES = 48 << 10  # frames in lanes that are more leave L1: their bands are summed in place
 
 
-def apply_filterbank(spectra, filterbank, out):
+@operation
+def apply_filterbank(spectra: NDArray[Any], filterbank: NDArray[Any], out: NDArray[Any]) -> None:
     """Multiply each frame by the filterbank."""
     if not len(filterbank):
         out[...] = 0
@@ -42,11 +53,11 @@ def apply_filterbank(spectra, filterbank, out):
         for_rows(multiply, spectra, out, dtype, spectra.size * _BIN_SECONDS)
 
 
-def _most_weights(shape):
+def _most_weights(shape: tuple[int, ...]) -> int:
     return int(_SPARSE * shape[0] * shape[1])
 
 
-def band_product(bands, dtype):
+def band_product(bands: BandWeights, dtype: np.dtype[Any]) -> Product:
     """Return a function that multiplies contiguous frames by a filterbank in the fastest way.
 
     Which way that is, the filterbank alone decides, so that a frame's bits do not depend on how
@@ -56,7 +67,9 @@ def band_product(bands, dtype):
     return _sparse_product(bands.n_freq, firsts, counts, bands.weights.astype(dtype))
 
 
-def _sparse_product(n_freq, firsts, counts, weights):
+def _sparse_product(
+    n_freq: int, firsts: NDArray[np.int32], counts: NDArray[np.int32], weights: NDArray[Any]
+) -> Product:
     """Return what `band_product` does, of bands in arrays that may be written to."""
     n_bands, dtype = len(counts), weights.dtype
     if len(weights) > _most_weights((n_freq, n_bands)):
@@ -68,14 +81,14 @@ def _sparse_product(n_freq, firsts, counts, weights):
         pairs = pair_tables(n_freq, lanes, firsts, counts, weights)
         tables = *pairs, firsts, counts
 
-        def multiply_slice(frames, out):
+        def multiply_slice(frames: NDArray[Any], out: NDArray[Any]) -> None:
             sum_bands_by_twos(unit, pairs, firsts, counts, frames, out)
 
         granule = 2
     else:
         tables = firsts, counts, weights
 
-        def multiply_slice(frames, out):
+        def multiply_slice(frames: NDArray[Any], out: NDArray[Any]) -> None:
             _sum_bands_in_blocks(unit, *tables, frames, out)
 
         granule = lanes
@@ -83,10 +96,10 @@ def _sparse_product(n_freq, firsts, counts, weights):
     for table in tables:  # which may be kept
         table.flags.writeable = False
 
-    def multiply(frames, out):
+    def multiply(frames: NDArray[Any], out: NDArray[Any]) -> None:
         frames, out = frames.reshape(-1, n_freq), out.reshape(-1, n_bands)
 
-        def run(start, stop):
+        def run(start: int, stop: int) -> None:
             multiply_slice(frames[start:stop], out[start:stop])
 
         run_slices(run, len(out), frames.size * _BIN_SECONDS, granule)

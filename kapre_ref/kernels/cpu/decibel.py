@@ -1,8 +1,10 @@
 """Decibels: each item's peak first, then one pass that converts and clips, with its own log10."""
 
+from __future__ import annotations
+
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -11,9 +13,14 @@ from kapre_ref.kernels.cpu.logarithm import split_log
 from kapre_ref.kernels.cpu.runtime.blocks import for_blocks
 from kapre_ref.kernels.cpu.runtime.jit import as_input, inlined, kernel
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
-from kapre_ref.kernels.cpu.runtime.pool import run_slices
+from kapre_ref.kernels.cpu.runtime.pool import operation, run_slices
 from kapre_ref.kernels.cpu.runtime.scratch import scratch_array
 from kapre_ref.kernels.cpu.runtime.strided import assign, is_plain
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from kapre_ref._decibel import DecibelScale
 
 _PEAK_SECONDS = 1e-10  # for each number
 _CONVERSION_SECONDS = 4e-10
@@ -32,7 +39,8 @@ _OCTAVE = {
 }
 
 
-def magnitude_to_decibel(x, scale, out):
+@operation
+def magnitude_to_decibel(x: NDArray[Any], scale: DecibelScale, out: NDArray[Any]) -> None:
     """Convert item by item, so that the second pass finds an item in cache; `out` may be `x`."""
     dtype = working_dtype(out.dtype)
     numbers = _scale_of(scale, dtype, out.dtype)
@@ -49,11 +57,13 @@ def magnitude_to_decibel(x, scale, out):
             _convert_blocks(item, result, dtype, numbers)
 
 
-def _convert_items(x, out, size, dtype, scale):
+def _convert_items(
+    x: NDArray[Any], out: NDArray[Any], size: int, dtype: np.dtype[Any], scale: _Scale
+) -> None:
     """Give each thread items of its own: several at a time if they are short."""
     step = max(1, _ROW // size)
 
-    def run(start, stop):
+    def run(start: int, stop: int) -> None:
         for first in range(start, stop, step):
             some = slice(first, min(first + step, stop))
             items, results = x[some], out[some]
@@ -73,14 +83,16 @@ def _convert_items(x, out, size, dtype, scale):
     run_slices(run, len(x), x.size * (_PEAK_SECONDS + _CONVERSION_SECONDS))
 
 
-def _convert_blocks(item, result, dtype, scale):
+def _convert_blocks(
+    item: NDArray[Any], result: NDArray[Any], dtype: np.dtype[Any], scale: _Scale
+) -> None:
     """Share a long item among threads, and copy no more than blocks of it."""
-    peaks = []
+    peaks: list[NDArray[Any]] = []
 
-    def find(stretch):
+    def find(stretch: NDArray[Any]) -> None:
         peaks.append(_peaks_of(stretch[None]))
 
-    def convert(stretch, converted):
+    def convert(stretch: NDArray[Any], converted: NDArray[Any]) -> None:
         _convert(stretch[None], peak, converted[None], scale)
 
     for_blocks(find, [item], None, [dtype], _PEAK_SECONDS)
@@ -88,16 +100,17 @@ def _convert_blocks(item, result, dtype, scale):
     for_blocks(convert, [item], result, [dtype, dtype], _CONVERSION_SECONDS)
 
 
-def unlimited_decibels(x, scale):
+def unlimited_decibels(x: NDArray[Any], scale: DecibelScale) -> np.floating[Any]:
     """Convert contiguous numbers in place, whatever their range; return the peak, NaN if one is."""
     rows = x.reshape(1, -1)
     magnitudes = as_input(rows)
     unlimited = scale._replace(dynamic_range=math.inf)
     _convert(magnitudes, _peaks_of(magnitudes), rows, _scale_of(unlimited, x.dtype, x.dtype))
-    return rows.max()
+    peak: np.floating[Any] = rows.max()
+    return peak
 
 
-def limit_decibels(out, peaks, scale):
+def limit_decibels(out: NDArray[Any], peaks: NDArray[Any], scale: DecibelScale) -> None:
     """Raise what lies more than the dynamic range below the peak of its item, as they are rounded.
 
     All that is computed here is in the dtype of `out`, so that the limit holds there to the bit.
@@ -112,7 +125,7 @@ def limit_decibels(out, peaks, scale):
     limits = peaks.max(axis=(1, 2)).astype(dtype) - dynamic_range  # NaN poisons its item
     limits = limits[:, None, None, None]
 
-    def run(start, stop):
+    def run(start: int, stop: int) -> None:
         frames = out[:, :, start:stop]
         np.maximum(frames, limits, out=frames)
 
@@ -135,7 +148,7 @@ class _Scale(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _scale_of(scale, dtype, rounded):
+def _scale_of(scale: DecibelScale, dtype: np.dtype[Any], rounded: np.dtype[Any]) -> _Scale:
     """Return the scale of a computation in `dtype`, of which the results become `rounded`."""
     zero = 10 * math.log10(max(scale.amin, scale.ref_value))
     limits, (octave, octave_rest) = np.finfo(dtype), _OCTAVE[dtype.itemsize]
@@ -154,7 +167,7 @@ def _scale_of(scale, dtype, rounded):
     )
 
 
-def _peaks_of(rows):
+def _peaks_of(rows: NDArray[Any]) -> NDArray[Any]:
     """Return the largest number of each row, NaN if there is one in it."""
     word = f"i{rows.itemsize}"
     infinity, nan = np.array([np.inf, np.nan], rows.dtype).view(word)

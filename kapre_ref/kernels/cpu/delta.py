@@ -1,6 +1,8 @@
 """Deltas: weighted differences of the frames around each frame, a few frames at a time."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +20,10 @@ from kapre_ref.kernels.cpu.emit.slopes import (
 from kapre_ref.kernels.cpu.runtime.blocks import for_items
 from kapre_ref.kernels.cpu.runtime.jit import as_input, inlined, kernel
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
-from kapre_ref.kernels.cpu.runtime.pool import run_slices
+from kapre_ref.kernels.cpu.runtime.pool import operation, run_slices
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _TERM_SECONDS = 7e-11
 # A store reads the line that it changes, unless it goes past the caches. So do results that would
@@ -34,12 +39,13 @@ class _Window(NamedTuple):
     Frames outside are mirrored, see `_MIRRORS`, or `nothing`, a frame of zeros.
     """
 
-    weights: np.ndarray
-    nothing: np.ndarray
+    weights: NDArray[Any]
+    nothing: NDArray[Any]
     mirror: int
 
 
-def delta(spectra, win_length, mode, out):
+@operation
+def delta(spectra: NDArray[Any], win_length: int, mode: str, out: NDArray[Any]) -> None:
     """Add up n (x[t + n] - x[t - n]) for each frame, all of its bins at once.
 
     If the channels of `out` are last, a frame holds the bins of all of them.
@@ -60,11 +66,11 @@ def delta(spectra, win_length, mode, out):
     streams &= width * dtype.itemsize >= MAX_VECTOR_BYTES
     mirror = _MIRRORS[mode]
 
-    def differentiate(frames, slopes):
+    def differentiate(frames: NDArray[Any], slopes: NDArray[Any]) -> None:
         frames = frames.reshape(-1, n_frames, width)
         slopes = slopes.reshape(-1, n_frames, width)
 
-        def run(start, stop):
+        def run(start: int, stop: int) -> None:
             _sum_differences(frames, weights, mirror, streams, slopes, start, stop)
 
         run_slices(run, len(slopes) * n_frames, slopes.size * (1 + n_terms) * _TERM_SECONDS)

@@ -1,6 +1,8 @@
 """Frames copied and their energies summed, straight from the signal."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -10,7 +12,10 @@ from kapre_ref.kernels.cpu.emit.sums import SQUARES, TERMS, sum_pairwise
 from kapre_ref.kernels.cpu.runtime.blocks import for_items
 from kapre_ref.kernels.cpu.runtime.jit import inlined, kernel, summing_kernel
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
-from kapre_ref.kernels.cpu.runtime.pool import run_slices
+from kapre_ref.kernels.cpu.runtime.pool import operation, run_slices
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _BYTE_SECONDS = 1e-10  # the time to read or write a byte
 # A store reads the line that it changes, unless it goes past the caches. So do results that would
@@ -20,7 +25,8 @@ _FRAMES_AT_ONCE = 1 << 10  # whose energies are added up from those of pieces in
 _FEW = 512  # terms, whose rounding errors do not add up to much in whatever order
 
 
-def frame(signals, hop_length, pad_value, out):
+@operation
+def frame(signals: NDArray[Any], hop_length: int, pad_value: float, out: NDArray[Any]) -> None:
     """Copy every frame from the signal straight to its place.
 
     `out` is contiguous, with the channels first or last. If last, the samples of all channels at
@@ -37,11 +43,11 @@ def frame(signals, hop_length, pad_value, out):
     streams = out.nbytes >= _STREAMED_BYTES
     streams &= frame_length * out.itemsize >= _STREAMED_FRAME_BYTES
 
-    def copy(samples, frames):
+    def copy(samples: NDArray[Any], frames: NDArray[Any]) -> None:
         frames = frames.view(word).reshape(-1, n_frames, frame_length)
         samples = samples.view(word).reshape(len(frames), -1)
 
-        def run(start, stop):
+        def run(start: int, stop: int) -> None:
             _copy_frames(streams, samples, hop_length, pad, frames, start, stop)
 
         run_slices(run, len(frames) * n_frames, frames.nbytes * _BYTE_SECONDS)
@@ -57,7 +63,15 @@ class _Hops(NamedTuple):
     rest: int
 
 
-def energy(signals, frame_length, hop_length, pad_value, scale, out):
+@operation
+def energy(
+    signals: NDArray[Any],
+    frame_length: int,
+    hop_length: int,
+    pad_value: float,
+    scale: float,
+    out: NDArray[Any],
+) -> None:
     """Square and sum the samples of each frame where they are."""
     if not out.size:
         return
@@ -66,11 +80,11 @@ def energy(signals, frame_length, hop_length, pad_value, scale, out):
         pad_energy, scale = dtype.type(pad_value) ** 2, dtype.type(scale)
     parameters = frame_length, hop_length, (pad_energy, scale)
 
-    def measure(samples, energies):
+    def measure(samples: NDArray[Any], energies: NDArray[Any]) -> None:
         energies = energies.reshape(-1, out.shape[2])
         samples = samples.reshape(len(energies), -1)
 
-        def run(start, stop):
+        def run(start: int, stop: int) -> None:
             _sum_squares(samples, *parameters, energies, start, stop)
 
         n_bytes = energies.nbytes * frame_length

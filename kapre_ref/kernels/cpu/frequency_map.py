@@ -1,11 +1,20 @@
 """The frequency channel: a copy and a broadcast row."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
+from kapre_ref.kernels.cpu.runtime.pool import operation
 from kapre_ref.kernels.cpu.runtime.strided import assign
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def concatenate_frequency_map(spectra, out):
+
+@operation
+def concatenate_frequency_map(spectra: NDArray[Any], out: NDArray[Any]) -> None:
     """Copy all channels but the last, and write the map into that."""
     assign(out[:, :-1], spectra)
     frequencies = np.linspace(0, 1, spectra.shape[3]).astype(out.dtype)

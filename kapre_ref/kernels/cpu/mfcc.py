@@ -1,12 +1,25 @@
 """Cepstral coefficients: a matrix product."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.products import product, product_seconds
 from kapre_ref.kernels.cpu.runtime.blocks import for_rows
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
+from kapre_ref.kernels.cpu.runtime.pool import operation
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from kapre_ref._mfcc import Cosines
+    from kapre_ref.kernels.cpu.products import Product
 
 
-def logmel_to_mfcc(log_mels, cosines, out):
+@operation
+def logmel_to_mfcc(log_mels: NDArray[Any], cosines: Cosines, out: NDArray[Any]) -> None:
     """Multiply by the cosines."""
     if out.size:
         dtype = working_dtype(out.dtype)
@@ -15,5 +28,5 @@ def logmel_to_mfcc(log_mels, cosines, out):
 
 
 @kept
-def _product_with(cosines, dtype):
+def _product_with(cosines: Cosines, dtype: np.dtype[Any]) -> Product:
     return product(cosines.matrix(), dtype)

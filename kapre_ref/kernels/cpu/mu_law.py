@@ -1,6 +1,9 @@
 """Mu-law companding: encoding by a polynomial logarithm, decoding by a table or the formula."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,6 +12,10 @@ from kapre_ref.kernels.cpu.logarithm import split_log
 from kapre_ref.kernels.cpu.runtime.blocks import for_blocks
 from kapre_ref.kernels.cpu.runtime.jit import as_input, inlined, kernel
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
+from kapre_ref.kernels.cpu.runtime.pool import operation
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _SAMPLE_SECONDS = 3e-10  # the time to encode a sample, or to look one up
 _FORMULA_SECONDS = 2e-9
@@ -32,14 +39,17 @@ _E0, _E1, _E2, _E3, _E4, _E5, _E6 = (
 )
 
 
-def mu_law_encoding(signal, quantization_channels, out):
+@operation
+def mu_law_encoding(
+    signal: NDArray[Any], quantization_channels: int, out: NDArray[np.int32]
+) -> None:
     """Encode in the working precision, a vector of samples at a time."""
     dtype = working_dtype(signal.dtype)
     mu = quantization_channels - 1
     largest = np.finfo(dtype).max / mu  # where mu |x| overflows, as for NaN, there is no code
     scalars = [dtype.type(c) for c in (mu, largest, 1 / math.log1p(mu))]
 
-    def encode(samples, codes):
+    def encode(samples: NDArray[Any], codes: NDArray[np.int32]) -> None:
         _encode(samples, codes, *scalars)
 
     for_blocks(encode, [signal], out, [dtype, np.dtype(np.int32)], _SAMPLE_SECONDS)
@@ -58,7 +68,10 @@ def _encode(samples, codes, mu, largest, scale):
         codes[i] = np.int32(code) if x <= largest else _NOT_A_CODE
 
 
-def mu_law_decoding(signal_mu, quantization_channels, out):
+@operation
+def mu_law_decoding(
+    signal_mu: NDArray[Any], quantization_channels: int, out: NDArray[np.float32]
+) -> None:
     """Look integer codes up in a table; the formula serves fractional ones and those outside."""
     mu = float(quantization_channels - 1)
     scale = math.log1p(mu)
@@ -66,13 +79,13 @@ def mu_law_decoding(signal_mu, quantization_channels, out):
     if signal_mu.dtype.kind in "iu":
         table = _table(quantization_channels)
 
-        def decode(codes, samples):
+        def decode(codes: NDArray[Any], samples: NDArray[np.float32]) -> None:
             _look_up(codes, samples, table, mu, scale)
 
         for_blocks(decode, [signal_mu], out, [signal_mu.dtype, float32], _SAMPLE_SECONDS)
     else:
 
-        def decode(codes, samples):
+        def decode(codes: NDArray[Any], samples: NDArray[np.float32]) -> None:
             _decode(codes, samples, mu, scale)
 
         dtype = working_dtype(signal_mu.dtype)
@@ -80,7 +93,7 @@ def mu_law_decoding(signal_mu, quantization_channels, out):
 
 
 @kept
-def _table(quantization_channels):
+def _table(quantization_channels: int) -> NDArray[np.float32]:
     mu = float(quantization_channels - 1)
     c = 2 * (np.arange(quantization_channels) / mu) - 1
     samples = np.sign(c) * np.expm1(np.abs(c) * math.log1p(mu)) / mu

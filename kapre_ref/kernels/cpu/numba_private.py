@@ -4,7 +4,10 @@ A new version of numba may change any of it. `tests/test_numba_private.py` has a
 function, which says what breaks without it.
 """
 
+from __future__ import annotations
+
 import pickle
+from typing import Any
 
 from numba.core import caching, compiler, config
 from numba.core.compiler_lock import global_compiler_lock as compiler_lock
@@ -28,41 +31,44 @@ __all__ = [
 KernelCache = caching.NullCache
 
 
-def is_compiler_off():
+def is_compiler_off() -> bool:
     """Tell whether functions stay Python: NUMBA_DISABLE_JIT=1."""
-    return bool(config.DISABLE_JIT)
+    return bool(config.DISABLE_JIT)  # type: ignore[attr-defined]
 
 
-def cache_folder():
+def cache_folder() -> str:
     """Return the folder that NUMBA_CACHE_DIR names, or an empty string."""
-    return config.CACHE_DIR
+    return str(config.CACHE_DIR)  # type: ignore[attr-defined]
 
 
-def cpu_features():
+def cpu_features() -> list[str]:
     """Return the features of the CPU that numba compiles for, as LLVM names them: '+avx512f'."""
-    return cpu_target.target_context.codegen().magic_tuple()[2].split(",")
+    features: str = cpu_target.target_context.codegen().magic_tuple()[2]
+    return features.split(",")
 
 
-def cpu_key(codegen):
+def cpu_key(codegen: Any) -> Any:
     """Return what machine code depends on besides its source: the CPU and its features."""
     return codegen.magic_tuple()
 
 
-def keep_in(dispatcher, cache):
+def keep_in(dispatcher: Any, cache: Any) -> None:
     """Let a compiled function look for its machine code in a cache, and save it there."""
     dispatcher._cache = cache
 
 
-def may_be_kept(compiled):
+def may_be_kept(compiled: Any) -> bool:
     """Tell whether machine code is good for another process: it holds no address of this one."""
     return not (compiled.library.has_dynamic_globals or compiled.lifted)
 
 
-def kernel_to_bytes(compiled):
+def kernel_to_bytes(compiled: Any) -> bytes:
     """Return machine code, and what numba knows of it, as bytes."""
-    return dumps(compiled._reduce())
+    content: bytes = dumps(compiled._reduce())  # type: ignore[no-untyped-call]
+    return content
 
 
-def kernel_from_bytes(content, target_context):
+def kernel_from_bytes(content: bytes, target_context: Any) -> Any:
     """Return what `kernel_to_bytes` was given, ready to be called."""
-    return compiler.CompileResult._rebuild(target_context, *pickle.loads(content))
+    parts = pickle.loads(content)
+    return compiler.CompileResult._rebuild(target_context, *parts)  # type: ignore[no-untyped-call]

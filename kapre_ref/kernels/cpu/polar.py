@@ -1,6 +1,9 @@
 """Magnitudes without overflow between, and phases by a polynomial arc tangent."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import types
@@ -9,6 +12,10 @@ from numba.extending import overload
 from kapre_ref.kernels.cpu.emit.polynomials import ARC_TANGENT_32, ARC_TANGENT_64
 from kapre_ref.kernels.cpu.runtime.blocks import for_blocks
 from kapre_ref.kernels.cpu.runtime.jit import kernel
+from kapre_ref.kernels.cpu.runtime.pool import operation
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _MAGNITUDE_SECONDS = 6e-10
 _PHASE_SECONDS = 1e-9
@@ -22,27 +29,39 @@ _LEAST_32, _LEAST_64 = np.int32(1 << 23), np.int64(1 << 52)
 _LARGEST_32, _LARGEST_64 = np.int32(0xFD << 23), np.int64(0x7FD << 52)
 
 
-def magnitude(x, out):
-    """Take absolute values, scaled by a power of two between, so that nothing overflows."""
-    if x.dtype.kind != "c":
+@operation
+def magnitude(x: NDArray[Any], out: NDArray[Any]) -> None:
+    """Take absolute values."""
+    if x.dtype.kind == "c":
+        fill_magnitudes(x, out)
+    else:
         np.abs(x, out=out)
-        return
+
+
+@operation
+def phase(x: NDArray[Any], out: NDArray[Any]) -> None:
+    """Take angles, in the working precision."""
+    if x.dtype.kind == "c":
+        fill_phases(x, out)
+    else:
+        np.arctan2(x.dtype.type(0), x, out=out)
+
+
+def fill_magnitudes(x: NDArray[Any], out: NDArray[Any]) -> None:
+    """Take magnitudes, scaled by a power of two between, so that nothing overflows."""
     infinity = out.dtype.type(np.inf)
 
-    def run(numbers, magnitudes):
+    def run(numbers: NDArray[Any], magnitudes: NDArray[Any]) -> None:
         _magnitude(numbers.view(magnitudes.dtype), magnitudes, infinity)
 
     for_blocks(run, [x], out, [x.dtype, out.dtype], _MAGNITUDE_SECONDS)
 
 
-def phase(x, out):
-    """Take angles, in the working precision."""
-    if x.dtype.kind != "c":
-        np.arctan2(x.dtype.type(0), x, out=out)
-        return
+def fill_phases(x: NDArray[Any], out: NDArray[Any]) -> None:
+    """Take angles of complex numbers."""
     constants = [out.dtype.type(c) for c in (math.pi, 1, math.tan(math.pi / 8))]
 
-    def run(numbers, angles):
+    def run(numbers: NDArray[Any], angles: NDArray[Any]) -> None:
         _phase(numbers.view(angles.dtype), angles, *constants)
 
     for_blocks(run, [x], out, [x.dtype, out.dtype], _PHASE_SECONDS)

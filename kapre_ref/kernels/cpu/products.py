@@ -11,7 +11,9 @@ No long sum is one chain of additions, whose rounding errors would add up:
     all panels             in pairs, pairs of pairs, and so on
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -22,6 +24,13 @@ from kapre_ref.kernels.cpu.runtime.jit import as_input, kernel
 from kapre_ref.kernels.cpu.runtime.pool import run_slices
 from kapre_ref.kernels.cpu.runtime.strided import contiguous
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Product: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], None]  # (frames, out)
+
 _TERM_SECONDS = 2e-11
 _PANEL = 128  # terms, whose weights for two vectors of columns stay in L1
 _FRAMES = 48  # whose sums over panels are kept at a time
@@ -31,12 +40,12 @@ _FEW = 32  # frames, with which each weight is used so seldom that packing takes
 class _Matrix(NamedTuple):
     """A matrix of which the columns from `n_unpacked` on are packed: arrays."""
 
-    weights: np.ndarray  # (n_terms, n_columns), or no terms if all is packed
+    weights: NDArray[Any]  # (n_terms, n_columns), or no terms if all is packed
     n_unpacked: int
-    packed: np.ndarray
+    packed: NDArray[Any]
 
 
-def product(weights, dtype, n_frames=None):
+def product(weights: NDArray[Any], dtype: np.dtype[Any], n_frames: int | None = None) -> Product:
     """Return a function that multiplies contiguous frames by a matrix of float32 or float64.
 
     For few frames, if it is known that they are, most of the matrix stays where it lies.
@@ -54,10 +63,10 @@ def product(weights, dtype, n_frames=None):
         weights = as_input(np.empty((0, n_columns), dtype))  # a view would keep the matrix alive
     matrix = _Matrix(weights, n_unpacked, packed)
 
-    def multiply(frames, out):
+    def multiply(frames: NDArray[Any], out: NDArray[Any]) -> None:
         frames, out = frames.reshape(-1, n_terms), out.reshape(-1, n_columns)
 
-        def run(start, stop):
+        def run(start: int, stop: int) -> None:
             _multiply(unit, matrix, frames[start:stop], out[start:stop])
 
         run_slices(run, len(out), product_seconds(frames.size, n_columns), GROUPS[2])
@@ -65,7 +74,7 @@ def product(weights, dtype, n_frames=None):
     return multiply
 
 
-def product_seconds(n_numbers, n_columns):
+def product_seconds(n_numbers: int, n_columns: int) -> float:
     """Guess how long one thread takes for frames of so many numbers in all."""
     return n_numbers * n_columns * _TERM_SECONDS
 

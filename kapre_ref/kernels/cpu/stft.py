@@ -1,12 +1,24 @@
 """Fourier transforms of windowed frames, and back."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kapre_ref.kernels.cpu.runtime.pool import operation
 from kapre_ref.kernels.cpu.transform import fallback
 from kapre_ref.kernels.cpu.transform.calls import SPECTRUM, fill
 from kapre_ref.kernels.cpu.transform.inverse import fill_signals
 from kapre_ref.kernels.cpu.transform.plan import is_served
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-def stft(signals, plan, out):
+    from kapre_ref._spectrum_plan import SpectrumPlan
+
+
+@operation
+def stft(signals: NDArray[Any], plan: SpectrumPlan, out: NDArray[Any]) -> None:
     """Write each block's spectra to their place."""
     if is_served(plan.n_fft):
         fill(SPECTRUM, signals, plan, None, out)
@@ -14,7 +26,14 @@ def stft(signals, plan, out):
         fallback.stft(signals, plan, out)
 
 
-def inverse_stft(spectra, n_fft, hop_length, window, out):
+@operation
+def inverse_stft(
+    spectra: NDArray[Any],
+    n_fft: int,
+    hop_length: int,
+    window: NDArray[np.float64],
+    out: NDArray[Any],
+) -> None:
     """Transform blocks of frames back and add them up in their order."""
     if is_served(n_fft):
         fill_signals(spectra, n_fft, hop_length, window, out)

@@ -12,9 +12,9 @@ _PIECE = 64  # bins of a band that are summed one after the other, in two sums
 class Bands(NamedTuple):
     """Of each band the first bin and their number, and the weights of all, one after the other."""
 
-    n: Value
-    ranges: Value  # the address of pairs of int32
-    weights: Value  # an address
+    n: Value | int
+    ranges: Value | int  # the address of pairs of int32
+    weights: Value | int  # an address
 
 
 class PackedBands(NamedTuple):

@@ -6,9 +6,12 @@ that belong together come as a group: a parameter whose annotation is a NamedTup
 tuple of that class, which the kernel makes, and is one of values where the function is emitted.
 """
 
+from __future__ import annotations
+
 import inspect
 from functools import lru_cache, partial
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -25,7 +28,7 @@ _I64 = ir.IntType(64)
 
 
 @lru_cache(maxsize=1)
-def vector_bytes():
+def vector_bytes() -> int:
     """Return the width of a vector register of the CPU that numba compiles for.
 
     It follows from the CPU's features alone, which are part of what compiled code is kept under.
@@ -37,7 +40,7 @@ def vector_bytes():
 
 
 @lru_cache(maxsize=8)
-def n_lanes(dtype):
+def n_lanes(dtype: np.dtype[Any]) -> int:
     """Return how many numbers of a dtype a vector holds."""
     return vector_bytes() // np.dtype(dtype).itemsize
 

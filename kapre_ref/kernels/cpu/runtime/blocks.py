@@ -1,6 +1,9 @@
 """Elementwise kernels on arrays of any dtype and strides: straight through, or block by block."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,6 +11,11 @@ from kapre_ref.kernels.cpu.runtime.jit import as_input
 from kapre_ref.kernels.cpu.runtime.pool import run_slices
 from kapre_ref.kernels.cpu.runtime.scratch import scratch_array
 from kapre_ref.kernels.cpu.runtime.strided import assign, contiguous, is_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 # Made contiguous at a time: few enough for a usual L2 cache, so many that Python does not count.
 _BLOCK_BYTES = 1 << 19
@@ -18,7 +26,13 @@ _ROWS = 16  # a multiple of what kernels take at once
 _COPY_SECONDS = 5e-10  # the time to make an item contiguous, or to scatter it
 
 
-def for_blocks(function, inputs, out, dtypes, seconds_per_item):
+def for_blocks(
+    function: Callable[..., None],
+    inputs: list[NDArray[Any]],
+    out: NDArray[Any] | None,
+    dtypes: list[np.dtype[Any]],
+    seconds_per_item: float,
+) -> None:
     """Call `function(*inputs, out)` for stretches of arrays of one shape, in their `dtypes`.
 
     The stretches are one-dimensional and contiguous, inputs read-only. Where the arrays already
@@ -35,13 +49,13 @@ def for_blocks(function, inputs, out, dtypes, seconds_per_item):
         axes = sorted(range(len(strides)), key=lambda axis: -abs(strides[axis]))
         arrays = [x.transpose(axes) for x in arrays]
 
-    def run(start, stop):
+    def run(start: int, stop: int) -> None:
         stretches = [x[start:stop] for x in flat]
         function(*map(as_input, stretches[: len(inputs)]), *stretches[len(inputs) :])
 
     inputs_in_order = arrays[: len(inputs)]
 
-    def run_blocks(start, stop):
+    def run_blocks(start: int, stop: int) -> None:
         for number in range(start, stop):
             place = block_place(number)
             given = [
@@ -66,7 +80,7 @@ def for_blocks(function, inputs, out, dtypes, seconds_per_item):
         run_slices(run_blocks, n_blocks, n_items * (seconds_per_item + _COPY_SECONDS))
 
 
-def _blocks_of(shape, size):
+def _blocks_of(shape: tuple[int, ...], size: int) -> tuple[int, Callable[[int], Any]]:
     """Return into how many blocks to cut an array, and a function to index the one of a number.
 
     A block is some of one axis, with all of the axes after it and one place of those before.
@@ -82,14 +96,19 @@ def _blocks_of(shape, size):
     n_steps = -(-shape[axis] // step)
     outer = shape[:axis]
 
-    def place(number):
+    def place(number: int) -> tuple[Any, ...]:
         number, i = divmod(number, n_steps)
         return *np.unravel_index(number, outer), slice(i * step, (i + 1) * step)
 
     return n_steps * math.prod(outer), place
 
 
-def for_items(function, x, out, dtype):
+def for_items(
+    function: Callable[[NDArray[Any], NDArray[Any]], None],
+    x: NDArray[Any],
+    out: NDArray[Any],
+    dtype: np.dtype[Any],
+) -> None:
     """Call `function(x, out)` for arrays that are contiguous and of one dtype.
 
     If the given ones are, that is one call for the whole batch; else one for each item's copy.
@@ -106,7 +125,13 @@ def for_items(function, x, out, dtype):
             assign(result, computed)
 
 
-def for_rows(function, x, out, dtype, seconds):
+def for_rows(
+    function: Callable[[NDArray[Any], NDArray[Any]], None],
+    x: NDArray[Any],
+    out: NDArray[Any],
+    dtype: np.dtype[Any],
+    seconds: float,
+) -> None:
     """Call `function(x, out)` as `for_items` does, for frames that are independent of each other.
 
     What is copied are blocks of frames then, on several threads if `seconds`, the time of all on
@@ -119,7 +144,7 @@ def for_rows(function, x, out, dtype, seconds):
     step = max(_ROWS, _BLOCK_BYTES // (width * dtype.itemsize) // _ROWS * _ROWS)
     blocks_of_channel = -(-n_frames // step)
 
-    def run(start, stop):
+    def run(start: int, stop: int) -> None:
         for index in range(start, stop):
             number, part = divmod(index, blocks_of_channel)
             place = *divmod(number, n_channels), slice(part * step, (part + 1) * step)

@@ -8,12 +8,15 @@ of the array's dtype. Kernels are flat functions at module level: numba optimise
 at every level. Small shared formulas are `inlined`.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import sys
 from contextlib import suppress
 from functools import lru_cache, wraps
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate
 
 import llvmlite
 import numba
@@ -31,17 +34,25 @@ from kapre_ref.kernels.cpu.numba_private import (
     may_be_kept,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from kapre_ref._types import Scalar
+
 _CPU_KERNELS = Path(__file__).resolve().parents[1]
 _PACKAGE = __package__.removesuffix("runtime")
-_OPTIONS = {
+_FASTMATH = {"contract"}  # a * b + c in one instruction; NaN and inf keep their meaning
+_OPTIONS: dict[str, Any] = {
     "nogil": True,  # kernels run side by side in threads
     "error_model": "numpy",  # division by zero gives inf or NaN, and no branch
     "boundscheck": False,  # whatever NUMBA_BOUNDSCHECK says
-    "fastmath": {"contract"},  # a * b + c in one instruction; NaN and inf keep their meaning
+    "fastmath": _FASTMATH,
 }
 
 
-def kernel(function):
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function at module level on its first call, or load what a process compiled before.
 
     With NUMBA_DISABLE_JIT=1 it stays Python, slow and right.
@@ -49,21 +60,21 @@ def kernel(function):
     return _kernel(function, _OPTIONS)
 
 
-def summing_kernel(function):
+def summing_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel whose sums may be added in any order, as vectors of partial sums."""
-    return _kernel(function, _OPTIONS | {"fastmath": _OPTIONS["fastmath"] | {"reassoc"}})
+    return _kernel(function, _OPTIONS | {"fastmath": _FASTMATH | {"reassoc"}})
 
 
-def address_kernel(function):
+def address_kernel(function: Callable[..., None]) -> Callable[Concatenate[Addresses, ...], None]:
     """Compile a kernel that is handed addresses: called with their `Addresses` before all else.
 
     So the arrays live until the kernel has returned, whatever becomes of those who passed them.
     """
     compiled = kernel(function)
 
-    def call(addresses, *arguments):
+    def call(addresses: Addresses, *arguments: Any) -> None:
         assert type(addresses) is Addresses, "whoever passes addresses passes their owners"
-        return compiled(*arguments)
+        compiled(*arguments)
 
     return wraps(function)(call)
 
@@ -73,37 +84,38 @@ class Addresses:
 
     __slots__ = ("_held",)
 
-    def __init__(self, *others):
-        self._held = [*others]
+    def __init__(self, *others: Addresses) -> None:
+        self._held: list[NDArray[Any] | Addresses] = [*others]
 
-    def of(self, array):
+    def of(self, array: NDArray[Any]) -> int:
         """Return the address of an array, which is held from now on."""
         self._held.append(array)
         return array.ctypes.data
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Bytes of all that is held."""
         return sum(one.nbytes for one in self._held)
 
 
-def _kernel(function, options):
+def _kernel(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
     if is_compiler_off():
         return np.errstate(all="ignore")(function)  # as compiled code, which warns of nothing
     if function.__closure__ is not None:
         raise TypeError(f"{function.__qualname__} closes over variables, which no cache knows of")
-    dispatcher = numba.njit(**options)(function)
+    dispatcher: Callable[..., Any] = numba.njit(**options)(function)
     if function.__module__.startswith(_PACKAGE):  # the digest knows no other sources
         keep_in(dispatcher, _DiskCache(function))
     return dispatcher
 
 
-def inlined(function):
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make a formula usable in kernels, as if it were written out there."""
-    return numba.njit(inline="always", **_OPTIONS)(function)
+    formula: Callable[..., Any] = numba.njit(inline="always", **_OPTIONS)(function)
+    return formula
 
 
-def as_input(x):
+def as_input(x: NDArray[Scalar]) -> NDArray[Scalar]:
     """View an array as read-only: of one type for numba whether or not the caller may write it."""
     view = x.view()
     view.flags.writeable = False
@@ -118,10 +130,10 @@ class _DiskCache(KernelCache):
     two processes that compile different signatures at once may give both the same file.
     """
 
-    def __init__(self, function):
+    def __init__(self, function: Callable[..., Any]) -> None:
         self._name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
 
-    def load_overload(self, sig, target_context):
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled code of the first folder that has it whole, else None."""
         target_context.refresh()
         name = self._file_name(sig, target_context.codegen())
@@ -132,7 +144,7 @@ class _DiskCache(KernelCache):
                     return kernel_from_bytes(content[32:], target_context)
         return None
 
-    def save_overload(self, sig, data):
+    def save_overload(self, sig: Any, data: Any) -> None:
         """Save compiled code in the first folder that can be written, if there is one."""
         if not (_SOURCES and may_be_kept(data)):
             return
@@ -145,20 +157,20 @@ class _DiskCache(KernelCache):
                 self._remove_stale(folder)
                 return
 
-    def _remove_stale(self, folder):
+    def _remove_stale(self, folder: Path) -> None:
         for path in folder.glob(f"{self._name}-*.kernel"):
             if f"-{_SOURCES}-" not in path.name:
                 with suppress(OSError):
                     path.unlink()
 
-    def _file_name(self, sig, codegen):
+    def _file_name(self, sig: Any, codegen: Any) -> str:
         versions = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__)
         key = repr((str(sig), cpu_key(codegen), versions, np.__version__))
         digest = hashlib.sha256(key.encode()).hexdigest()[:16]
         return f"{self._name}-{_SOURCES}-{digest}.kernel"
 
 
-def _write(folder, name, content):
+def _write(folder: Path, name: str, content: bytes) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     # Another process sees the whole file or none; if two write the same one, the last stays.
     part = folder / f"{name}.{os.getpid()}.part"
@@ -171,7 +183,7 @@ def _write(folder, name, content):
 
 
 @lru_cache(maxsize=1)
-def _folders():
+def _folders() -> list[Path]:
     """List where compiled code may lie: as told to numba, beside the source, the user's cache.
 
     Beside an installed package comes last: what an installer has not put there it does not take
@@ -190,9 +202,11 @@ def _folders():
     return folders
 
 
-def _digest_of_sources():
+def _digest_of_sources() -> str:
     sources = sorted(_CPU_KERNELS.rglob("*.py"))
-    return sources and hashlib.sha256(b"".join(map(Path.read_bytes, sources))).hexdigest()[:16]
+    if not sources:
+        return ""
+    return hashlib.sha256(b"".join(map(Path.read_bytes, sources))).hexdigest()[:16]
 
 
 # A change in one kernel may change all that inline it. Taken once, when they are imported; empty

@@ -1,16 +1,22 @@
 """Room for results, and the precision that they are computed in."""
 
+from __future__ import annotations
+
 import math
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kapre_ref._kept import lend, memory_for
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _SMALLEST = 1 << 20  # bytes; the system has smaller blocks at hand itself
 
 
-def empty(shape, dtype, like):
+def empty(shape: tuple[int, ...], dtype: np.dtype[Any], like: NDArray[Any]) -> NDArray[Any]:
     """Return an uninitialised array, a view of memory that it does not own, whatever its size."""
     n_bytes = math.prod(shape) * dtype.itemsize
     if n_bytes < _SMALLEST:
@@ -23,13 +29,13 @@ def empty(shape, dtype, like):
     return np.asarray(room)
 
 
-def asarray(constant, like):
+def asarray(constant: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
     """Return a NumPy array as it is."""
     return constant
 
 
 @lru_cache(maxsize=64)
-def working_dtype(dtype):
+def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype to compute in: float32 for float16, else the same."""
     return np.promote_types(dtype, np.float32)
 
@@ -39,7 +45,9 @@ class _Room:
 
     __slots__ = ("__array_interface__", "__weakref__", "_memory")
 
-    def __init__(self, memory, shape, dtype):
+    def __init__(
+        self, memory: NDArray[np.uint8], shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> None:
         self._memory = memory
         self.__array_interface__ = memory.__array_interface__ | {
             "shape": shape,

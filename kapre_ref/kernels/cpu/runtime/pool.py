@@ -4,6 +4,8 @@ Three rules hold whatever ends a call: no kernel of it runs on, an interruption 
 two slices, and no thread computes once the interpreter is being taken apart.
 """
 
+from __future__ import annotations
+
 import atexit
 import os
 import threading
@@ -14,8 +16,15 @@ from contextlib import suppress
 from functools import wraps
 from itertools import pairwise
 from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from kapre_ref._threads import get_num_threads
+
+if TYPE_CHECKING:
+    from _thread import LockType
+    from collections.abc import Callable
+
+Operation = TypeVar("Operation", bound="Callable[..., None]")
 
 # Waking a thread and waiting for it takes 20 to 70 microseconds: less work is not worth it.
 MIN_SECONDS = 200e-6
@@ -26,15 +35,23 @@ MAX_SLICE_SECONDS = 10e-3
 _SLICES_PER_THREAD = 4  # so that threads whose CPU is taken away for a while leave work to others
 _LAST_SECONDS = 10  # which the end of the process waits at most for kernels of other threads
 
-_state = threading.local()  # .inside: this thread runs slices, so what it starts stays serial
+
+class _State(threading.local):
+    inside = False  # whether this thread runs slices, so that what it starts stays serial
+
+
+_state = _State()
 # Helpers wait here for work. All is done by single calls of C, which no signal can cut in two: the
 # pools of the standard library have locks that an interruption leaves locked.
-_tasks = SimpleQueue()
-_helpers = []  # their identities
-_tasks_of_parents = []  # kept: threads that did not survive the fork waited at them
+_tasks: SimpleQueue[Callable[[], None]] = SimpleQueue()
+_helpers: list[int] = []  # their identities
+# Kept: threads that did not survive the fork waited at them.
+_tasks_of_parents: list[SimpleQueue[Callable[[], None]]] = []
 
 
-def run_slices(function, n_items, seconds, granule=1):
+def run_slices(
+    function: Callable[[int, int], object], n_items: int, seconds: float, granule: int = 1
+) -> None:
     """Call `function(start, stop)` for slices that cover `range(n_items)`, on several threads.
 
     Slices start at multiples of `granule`; which, depends on the number of threads, so the result
@@ -45,7 +62,7 @@ def run_slices(function, n_items, seconds, granule=1):
     """
     n_granules = -(-n_items // granule)
     n_threads = 1
-    if seconds > MIN_SECONDS and n_granules > 1 and not getattr(_state, "inside", False):
+    if seconds > MIN_SECONDS and n_granules > 1 and not _state.inside:
         n_threads = get_num_threads()
     if n_threads == 1 and seconds <= MAX_SLICE_SECONDS:
         if n_items:
@@ -60,7 +77,9 @@ def run_slices(function, n_items, seconds, granule=1):
         _stay_away_from_the_end()
 
 
-def _slices_of(n_items, n_threads, seconds, granule):
+def _slices_of(
+    n_items: int, n_threads: int, seconds: float, granule: int
+) -> deque[tuple[int, int]]:
     """Return (start, stop) of slices that take neither too long nor too short a time."""
     n_granules = -(-n_items // granule)
     n_slices = min(n_threads * _SLICES_PER_THREAD, int(seconds / _MIN_SLICE_SECONDS))
@@ -69,11 +88,14 @@ def _slices_of(n_items, n_threads, seconds, granule):
     return deque(pairwise(edges))
 
 
-def _run_together(function, slices, n_helpers):
+def _run_together(
+    function: Callable[[int, int], object], slices: deque[tuple[int, int]], n_helpers: int
+) -> None:
     """Call a function for all slices, on this thread and on as many helpers as come in time."""
-    begun, errors = [], []
+    begun: list[LockType] = []
+    errors: list[BaseException] = []
 
-    def help_out():
+    def help_out() -> None:
         ended = threading.Lock()
         ended.acquire()
         begun.append(ended)  # before it takes a slice, so that the caller knows of every one taken
@@ -99,7 +121,7 @@ def _run_together(function, slices, n_helpers):
         _raise(errors)
 
 
-def _work(function, slices):
+def _work(function: Callable[[int, int], object], slices: deque[tuple[int, int]]) -> None:
     """Take slices until none is left."""
     _state.inside = True
     try:
@@ -116,7 +138,7 @@ def _work(function, slices):
         _state.inside = False
 
 
-def _raise(errors):
+def _raise(errors: list[BaseException]) -> NoReturn:
     """Raise the first of some errors; nothing here holds it, since it holds the call's arrays."""
     error = errors[0]
     errors.clear()
@@ -126,12 +148,12 @@ def _raise(errors):
         del error
 
 
-def _join(slices, begun):
+def _join(slices: deque[tuple[int, int]], begun: list[LockType]) -> None:
     """Let no slice be begun any more, and wait until those that were begun have ended.
 
     Helpers write to the caller's arrays. So what interrupts the wait is raised after it.
     """
-    interruptions = []
+    interruptions: list[BaseException] = []
     while True:
         try:
             slices.clear()
@@ -148,7 +170,7 @@ def _join(slices, begun):
         _raise(interruptions)
 
 
-def _start_helpers(function, n_helpers):
+def _start_helpers(function: Callable[[], None], n_helpers: int) -> None:
     """Have a function called by helpers, as soon as they come to it."""
     # Without a lock, which a fork could leave locked: at worst there are more helpers than needed.
     with suppress(RuntimeError):  # no more threads: those that there are, or the caller, do it all
@@ -158,50 +180,55 @@ def _start_helpers(function, n_helpers):
         _tasks.put(function)
 
 
-def _help(tasks):
+def _help(tasks: SimpleQueue[Callable[[], None]]) -> None:
     """Do what comes, for as long as the process lives; nothing done is held."""
     while True:
         task = tasks.get()
         task()
-        task = None
+        del task
 
 
 # The end of the process. Daemon threads go on while the interpreter is taken apart, and with it
 # compiled code and the memory that kernels write to. So the end waits for the kernels of other
 # threads, and these threads find no way into another one.
 
-_at_work = []  # an entry for each operation that other threads than the main one are in
-_last_thread = None  # the thread that ends the interpreter, once it does
+_at_work: list[None] = []  # an entry for each operation that other threads than the main one are in
+_last_thread: int | None = None  # the thread that ends the interpreter, once it does
 
 
-def operation(function):
-    """Make a function that calls kernels one that the end of the process waits for."""
+def operation(function: Operation) -> Operation:
+    """Make a function that calls kernels one that the end of the process waits for.
+
+    All that the library calls from outside are so, and none calls another one: of the two that
+    `_at_work` would count, only one would leave.
+    """
 
     @wraps(function)
-    def call(*arguments):
+    def call(*arguments: Any) -> None:
         if threading.get_ident() == _main_thread:
-            return function(*arguments)
+            function(*arguments)
+            return
         _stay_away_from_the_end()
         _at_work.append(None)
         try:
-            return function(*arguments)
+            function(*arguments)
         finally:
             _at_work.pop()
 
-    return call
+    return cast("Operation", call)
 
 
 class _Ending(BaseException):
     """The end of the process has begun: what stops slices of which other threads run some too."""
 
 
-def _stay_away_from_the_end():
+def _stay_away_from_the_end() -> None:
     """Stop for ever if this is not the thread that ends the interpreter.
 
     Inside a slice, leave: the caller stops when all threads that help it have ended.
     """
     if _last_thread is not None and threading.get_ident() != _last_thread:
-        if getattr(_state, "inside", False):
+        if _state.inside:
             raise _Ending
         if _at_work:
             _at_work.pop()
@@ -210,7 +237,7 @@ def _stay_away_from_the_end():
 
 
 @atexit.register
-def _wait_for_kernels():
+def _wait_for_kernels() -> None:
     global _last_thread
     _last_thread = threading.get_ident()
     deadline = time.monotonic() + _LAST_SECONDS
@@ -218,7 +245,7 @@ def _wait_for_kernels():
         time.sleep(1e-3)
 
 
-def _after_fork():
+def _after_fork() -> None:
     global _tasks, _main_thread, _last_thread
     _tasks_of_parents.append(_tasks)
     _tasks = SimpleQueue()

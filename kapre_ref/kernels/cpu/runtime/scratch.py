@@ -3,21 +3,27 @@
 Fresh memory of this size would come from the system page by page, each time anew.
 """
 
+from __future__ import annotations
+
 import math
 import threading
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _LARGEST = 1 << 22  # bytes of an array that is kept
 _local = threading.local()  # .blocks: {purpose: (block, address)}
 
 
-def scratch_address(n_bytes):
+def scratch_address(n_bytes: int) -> int:
     """Return the address of memory that only this thread uses, at the start of a cache line."""
     return _block("kernel", n_bytes)[1]
 
 
-def scratch_array(purpose, shape, dtype):
+def scratch_array(purpose: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return an array, not initialised, that only this thread uses, and for one purpose at a time.
 
     As much as was ever asked for stays, up to a limit.
@@ -28,8 +34,8 @@ def scratch_array(purpose, shape, dtype):
     return _block(purpose, n_bytes)[0][:n_bytes].view(dtype).reshape(shape)
 
 
-def _block(purpose, n_bytes):
-    blocks = _local.__dict__
+def _block(purpose: str, n_bytes: int) -> tuple[NDArray[np.uint8], int]:
+    blocks: dict[str, tuple[NDArray[np.uint8], int]] = _local.__dict__
     if purpose not in blocks or blocks[purpose][0].nbytes < n_bytes:
         block = np.empty(n_bytes + 64, np.uint8)
         start = -block.ctypes.data % 64

@@ -1,6 +1,9 @@
 """Strided arrays, and arrays of float16, made contiguous in the dtype of a kernel, and back."""
 
+from __future__ import annotations
+
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,9 +13,13 @@ from kapre_ref.kernels.cpu.emit.intrinsics import item_of
 from kapre_ref.kernels.cpu.runtime.jit import Addresses, address_kernel, as_input, kernel
 from kapre_ref.kernels.cpu.runtime.scratch import scratch_array
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 # Bits are moved as floating-point numbers of the same size; complex128 is two of them.
-_UNITS = {4: np.float32(1), 8: np.float64(1), 16: np.float64(1)}
+_UNITS: dict[int, np.floating[Any]] = {4: np.float32(1), 8: np.float64(1), 16: np.float64(1)}
 _MOST_AXES = 4
+_FLOAT16, _FLOAT32 = np.dtype(np.float16), np.dtype(np.float32)
 
 # Bit patterns of float16 and float32: the sign, all but the sign, infinity.
 _SIGN_16, _REST_16, _INFINITY_16 = map(np.uint32, (0x8000, 0x7FFF, 0x7C00))
@@ -30,12 +37,12 @@ _ROUNDING = np.uint32((-112 << 23) % 2**32 + 0xFFF)
 _ONE, _SHIFT = np.uint32(1), np.uint32(16)
 
 
-def is_plain(x, dtype):
+def is_plain(x: NDArray[Any], dtype: np.dtype[Any]) -> bool:
     """Tell whether an array is contiguous, aligned and of that dtype."""
     return x.dtype == dtype and x.flags.c_contiguous and x.flags.aligned
 
 
-def contiguous(x, dtype, purpose=None):
+def contiguous(x: NDArray[Any], dtype: np.dtype[Any], purpose: str | None = None) -> NDArray[Any]:
     """Return a read-only view if an array is plain, else a plain copy, in scratch memory if asked.
 
     `purpose` names that memory, which the next call with the same name overwrites.
@@ -47,16 +54,17 @@ def contiguous(x, dtype, purpose=None):
     return as_input(copy)
 
 
-def assign(target, source):
+def assign(target: NDArray[Any], source: NDArray[Any]) -> None:
     """Do `target[...] = source` for arrays of one shape, without warnings."""
     for place in parts_of(target.shape, target.itemsize):
-        _assign(target[(*place, ...)], source[(*place, ...)])
+        part: tuple[Any, ...] = (*place, ...)  # a view, even of an array without axes
+        _assign(target[part], source[part])
 
 
-def _assign(target, source):
+def _assign(target: NDArray[Any], source: NDArray[Any]) -> None:
     if source.dtype == target.dtype:
         _move(target, source)
-    elif (source.dtype, target.dtype) == (np.float16, np.float32):
+    elif (source.dtype, target.dtype) == (_FLOAT16, _FLOAT32):
         bits = source.view(np.uint16)
         bits = bits if is_plain(bits, bits.dtype) else np.ascontiguousarray(bits)
         straight = is_plain(target, target.dtype)
@@ -64,7 +72,7 @@ def _assign(target, source):
         _widen(as_input(bits.reshape(-1)), numbers.reshape(-1))
         if not straight:
             _move(target, numbers)
-    elif (source.dtype, target.dtype) == (np.float32, np.float16):
+    elif (source.dtype, target.dtype) == (_FLOAT32, _FLOAT16):
         straight = is_plain(target, target.dtype)
         bits = np.empty(target.shape, np.uint16) if not straight else target.view(np.uint16)
         _narrow(contiguous(source, source.dtype).reshape(-1), bits.reshape(-1))
@@ -75,7 +83,7 @@ def _assign(target, source):
             target[...] = source
 
 
-def _move(target, source):
+def _move(target: NDArray[Any], source: NDArray[Any]) -> None:
     loops = _loops(source.shape, source.itemsize, source.strides, target.strides)
     unit = _UNITS.get(source.itemsize)
     if loops is None or unit is None:
@@ -88,17 +96,22 @@ def _move(target, source):
 
 
 @lru_cache(maxsize=256)
-def _loops(shape, itemsize, source_strides, target_strides):
+def _loops(
+    shape: tuple[int, ...],
+    itemsize: int,
+    source_strides: tuple[int, ...],
+    target_strides: tuple[int, ...],
+) -> tuple[tuple[int, ...], ...] | None:
     """Return shape and strides of the same copy with as few axes as there can be, the longest last.
 
     NumPy would loop innermost over the axis that is so in the target, even if that is two channels.
     """
-    axes = zip(shape, source_strides, target_strides, strict=True)
-    axes = [axis for axis in axes if axis[0] != 1]
+    each = zip(shape, source_strides, target_strides, strict=True)
+    axes = [axis for axis in each if axis[0] != 1]
     if itemsize == 16:
         axes.append((2, 8, 8))
     axes.sort(key=lambda axis: -abs(axis[2]))
-    merged = []
+    merged: list[tuple[int, int, int]] = []
     for n, a, b in axes:
         if merged and merged[-1][1] == n * a and merged[-1][2] == n * b:
             n *= merged.pop()[0]

@@ -1,7 +1,10 @@
 """Calls of the vector transform: which work is shared among threads, and in what memory."""
 
+from __future__ import annotations
+
 import math
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,13 +26,25 @@ from kapre_ref.kernels.cpu.transform.forward import (
 )
 from kapre_ref.kernels.cpu.transform.plan import tables_of
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from kapre_ref._decibel import DecibelScale
+    from kapre_ref._spectrum_plan import SpectrumPlan
+
 __all__ = ["BANDS", "MAGNITUDES", "POLAR", "SPECTRUM", "fill"]
 
 _STEP_SECONDS = 4e-11  # for each sample of a frame and halving of the transform
 _CHUNK = 1 << 16  # numbers of results made at a time where they do not go straight to their place
 
 
-def fill(result, signals, plan, scale, out):
+def fill(
+    result: int,
+    signals: NDArray[Any],
+    plan: SpectrumPlan,
+    scale: DecibelScale | None,
+    out: NDArray[Any],
+) -> None:
     """Write magnitudes, complex spectra or bands of all frames to `out`, in decibels if `scale`.
 
     Phases, if they are asked for, go to channels of their own behind those of the magnitudes.
@@ -41,11 +56,18 @@ def fill(result, signals, plan, scale, out):
         peaks = _run(result, signals, plan, plan.n_padded, scale, out, dtype)
     else:
         peaks = _fill_converted(result, signals, plan, scale, out, dtype)
-    if scale is not None:
+    if scale is not None and peaks is not None:
         limit_decibels(out[:, : signals.shape[1]], peaks, scale)
 
 
-def _fill_converted(result, signals, plan, scale, out, dtype):
+def _fill_converted(
+    result: int,
+    signals: NDArray[Any],
+    plan: SpectrumPlan,
+    scale: DecibelScale | None,
+    out: NDArray[Any],
+    dtype: np.dtype[Any],
+) -> NDArray[Any]:
     """Fill `out` chunk by chunk in the working precision, rounded once; return the peaks."""
     complex_or_real = np.result_type(dtype, np.complex64) if result == SPECTRUM else dtype
     batch, n_channels, n_samples = signals.shape
@@ -56,7 +78,7 @@ def _fill_converted(result, signals, plan, scale, out, dtype):
     chunk = -(-_CHUNK // (n_values * lanes)) * lanes
     chunks_of_channel = -(-n_frames // chunk)
 
-    def run(start, stop):
+    def run(start: int, stop: int) -> None:
         for index in range(start, stop):
             number, part = divmod(index, chunks_of_channel)
             item, channel = divmod(number, n_channels)
@@ -68,7 +90,7 @@ def _fill_converted(result, signals, plan, scale, out, dtype):
             values = np.empty((1, n_parts, frames.stop - frames.start, n_values), complex_or_real)
             of_chunk = _run(result, samples[None, None], plan, begin - first, scale, values, dtype)
             assign(out[item, channel::n_channels, frames], values[0])
-            if scale is not None:
+            if of_chunk is not None:
                 peaks[item, channel, frames] = of_chunk[0, 0]
 
     n_chunks = batch * n_channels * chunks_of_channel
@@ -76,7 +98,15 @@ def _fill_converted(result, signals, plan, scale, out, dtype):
     return peaks
 
 
-def _run(result, signals, plan, n_padded, scale, out, dtype):
+def _run(
+    result: int,
+    signals: NDArray[Any],
+    plan: SpectrumPlan,
+    n_padded: int,
+    scale: DecibelScale | None,
+    out: NDArray[Any],
+    dtype: np.dtype[Any],
+) -> NDArray[Any] | None:
     """Call the kernel; return the largest value of each frame, or None without decibels.
 
     The signal starts `n_padded` samples after its first frame.
@@ -108,7 +138,7 @@ def _run(result, signals, plan, n_padded, scale, out, dtype):
     )
     unit = dtype.type(1)
 
-    def run(start, stop):
+    def run(start: int, stop: int) -> None:
         scratch = scratch_address(tables.scratch_bytes)
         write_spectra(addresses, unit, tables.plan, job, scratch, start, stop)
 
@@ -118,12 +148,12 @@ def _run(result, signals, plan, n_padded, scale, out, dtype):
 
 
 @lru_cache(maxsize=128)
-def _frame_seconds(plan):
+def _frame_seconds(plan: SpectrumPlan) -> float:
     return _STEP_SECONDS * plan.n_fft * math.log2(plan.n_fft)
 
 
 @kept
-def _scale_numbers(scale, dtype):
+def _scale_numbers(scale: DecibelScale, dtype: np.dtype[Any]) -> tuple[int, Addresses]:
     """Return the address of the three numbers that `epilogues.decibels` takes, and its owner."""
     zero = 10 * math.log10(max(scale.amin, scale.ref_value))
     numbers = np.array([scale.amin, -zero, 10 * math.log10(scale.amin) - zero], dtype)

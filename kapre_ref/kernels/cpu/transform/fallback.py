@@ -4,17 +4,32 @@ Threads share blocks of frames, which are the same for any number of threads. Sc
 side by side, a vector of them at a time: so blocks are filled up to whole vectors.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
 import numpy as np
 
 from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.bands import band_product
 from kapre_ref.kernels.cpu.decibel import limit_decibels, unlimited_decibels
-from kapre_ref.kernels.cpu.polar import magnitude, phase
+from kapre_ref.kernels.cpu.polar import fill_magnitudes, fill_phases
 from kapre_ref.kernels.cpu.runtime.jit import as_input, kernel
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
 from kapre_ref.kernels.cpu.runtime.pool import run_slices
 from kapre_ref.kernels.cpu.runtime.scratch import scratch_array
 from kapre_ref.kernels.cpu.runtime.strided import assign, contiguous, is_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from kapre_ref._decibel import DecibelScale
+    from kapre_ref._spectrum_plan import SpectrumPlan
+    from kapre_ref.kernels.cpu.products import Product
+
+    Place: TypeAlias = tuple[int, int, slice]  # item, channel, frames
 
 _BLOCK_BYTES = 1 << 18  # of samples: they and their spectra have room in the L2 cache
 _FEW_BYTES = 1 << 22  # of few frames: more of them than fit into that cache, for SciPy's vectors
@@ -24,54 +39,66 @@ _LARGE_PLAN = 1 << 16  # samples
 _SAMPLE_SECONDS = 8e-9  # of each sample of a frame
 
 
-def stft(signals, plan, out):
+def stft(signals: NDArray[Any], plan: SpectrumPlan, out: NDArray[Any]) -> None:
     """Write each block's spectra to their place."""
 
-    def write(place, spectra):
+    def write(place: Place, spectra: NDArray[Any]) -> None:
         out[place] = spectra
 
     _for_each_block(signals, plan, out.shape[2], write)
 
 
-def stft_magnitude(signals, plan, scale, out):
+def stft_magnitude(
+    signals: NDArray[Any], plan: SpectrumPlan, scale: DecibelScale | None, out: NDArray[Any]
+) -> None:
     """Write the magnitudes of each block to their place."""
 
-    def compute(spectra, magnitudes):
-        magnitude(spectra, magnitudes)
+    def compute(spectra: NDArray[Any], magnitudes: NDArray[Any]) -> None:
+        fill_magnitudes(spectra, magnitudes)
 
     _fill(signals, plan, scale, out, compute)
 
 
-def stft_mag_phase(signals, plan, scale, out):
+def stft_mag_phase(
+    signals: NDArray[Any], plan: SpectrumPlan, scale: DecibelScale | None, out: NDArray[Any]
+) -> None:
     """Write magnitudes to the first half of the channels and phases to the second."""
     magnitudes, phases = np.split(out, 2, axis=1)
 
-    def compute(spectra, results):
-        magnitude(spectra, results)
+    def compute(spectra: NDArray[Any], results: NDArray[Any]) -> None:
+        fill_magnitudes(spectra, results)
 
-    def write_phases(place, spectra):
+    def write_phases(place: Place, spectra: NDArray[Any]) -> None:
         angles = scratch_array("angles", spectra.shape, spectra.real.dtype)
-        phase(spectra, angles)
+        fill_phases(spectra, angles)
         assign(phases[place], angles)
 
     _fill(signals, plan, scale, magnitudes, compute, write_phases)
 
 
-def filterbank_spectrogram(signals, plan, scale, out):
+def filterbank_spectrogram(
+    signals: NDArray[Any], plan: SpectrumPlan, scale: DecibelScale | None, out: NDArray[Any]
+) -> None:
     """Sum the bins of each band of each block's magnitudes."""
     if not out.size:  # then nothing is made for frames that do not exist
         return
     multiply = _band_product(plan, working_dtype(out.dtype))
 
-    def compute(spectra, bands):
+    def compute(spectra: NDArray[Any], bands: NDArray[Any]) -> None:
         magnitudes = scratch_array("magnitudes", spectra.shape, bands.dtype)
-        magnitude(spectra, magnitudes)
+        fill_magnitudes(spectra, magnitudes)
         multiply(magnitudes, bands)
 
     _fill(signals, plan, scale, out, compute)
 
 
-def inverse_stft(spectra, n_fft, hop_length, window, out):
+def inverse_stft(
+    spectra: NDArray[Any],
+    n_fft: int,
+    hop_length: int,
+    window: NDArray[np.float64],
+    out: NDArray[Any],
+) -> None:
     """Transform blocks of frames back and add up what overlaps, a section of a signal at a time.
 
     Frames that reach into two sections are transformed for each.
@@ -90,7 +117,7 @@ def inverse_stft(spectra, n_fft, hop_length, window, out):
     section = hop_length * (n_blocks * block - n_overlaps)
     sections_of_channel = -(-n_samples // section)
 
-    def run(start, stop):
+    def run(start: int, stop: int) -> None:
         for index in range(start, stop):
             number, part = divmod(index, sections_of_channel)
             first_sample = part * section
@@ -118,7 +145,14 @@ def inverse_stft(spectra, n_fft, hop_length, window, out):
     run_slices(run, n_sections, spectra.size * 2 * _SAMPLE_SECONDS)
 
 
-def _fill(signals, plan, scale, out, compute, use=None):
+def _fill(
+    signals: NDArray[Any],
+    plan: SpectrumPlan,
+    scale: DecibelScale | None,
+    out: NDArray[Any],
+    compute: Callable[[NDArray[Any], NDArray[Any]], None],
+    use: Callable[[Place, NDArray[Any]], None] | None = None,
+) -> None:
     """Write what `compute(spectra, results)` makes of each block's spectra, as decibels if asked.
 
     It gets contiguous results in the working precision; so they are rounded once.
@@ -126,7 +160,7 @@ def _fill(signals, plan, scale, out, compute, use=None):
     dtype = working_dtype(out.dtype)
     peaks = np.empty(out.shape[:3], dtype)
 
-    def write(place, spectra):
+    def write(place: Place, spectra: NDArray[Any]) -> None:
         result = out[place]
         straight = is_plain(result, dtype)
         computed = result if straight else scratch_array("results", result.shape, dtype)
@@ -143,7 +177,12 @@ def _fill(signals, plan, scale, out, compute, use=None):
         limit_decibels(out, peaks, scale)
 
 
-def _for_each_block(signals, plan, n_frames, write):
+def _for_each_block(
+    signals: NDArray[Any],
+    plan: SpectrumPlan,
+    n_frames: int,
+    write: Callable[[Place, NDArray[Any]], None],
+) -> None:
     """Call `write((item, channel, frames), spectra)` for every block of frames of every channel.
 
     The spectra are (n_frames of the block, n_freq), in the working precision.
@@ -157,7 +196,7 @@ def _for_each_block(signals, plan, n_frames, write):
     block = _frames_at_once(n_fft, hop_length, dtype)
     blocks_of_channel = -(-n_frames // block)
 
-    def run(start, stop):
+    def run(start: int, stop: int) -> None:
         room = scratch_array("frames", (min(block, -(-n_frames // 4) * 4), n_fft), dtype)
         for index in range(start, stop):
             number, part = divmod(index, blocks_of_channel)
@@ -173,7 +212,7 @@ def _for_each_block(signals, plan, n_frames, write):
     run_slices(run, n_blocks, n_blocks * block * n_fft * _SAMPLE_SECONDS)
 
 
-def _stretch(signal, first, stop, dtype):
+def _stretch(signal: NDArray[Any], first: int, stop: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return contiguous samples, zeros where there are none."""
     inside = signal[max(first, 0) : max(stop, 0)]
     if len(inside) == stop - first:
@@ -184,7 +223,13 @@ def _stretch(signal, first, stop, dtype):
     return as_input(samples)
 
 
-def _spectra(samples, hop_length, n_frames, window, room):
+def _spectra(
+    samples: NDArray[Any],
+    hop_length: int,
+    n_frames: int,
+    window: NDArray[Any],
+    room: NDArray[Any],
+) -> NDArray[Any]:
     """Transform the frames of a stretch of samples; `room` is overwritten."""
     from scipy import fft
 
@@ -196,13 +241,15 @@ def _spectra(samples, hop_length, n_frames, window, room):
     n_rows = _n_rows(n_frames, len(room), room.dtype)
     _window_frames(samples, hop_length, n_frames, window, room[:n_rows])
     _make_room_for_plan(fft.rfft, n_fft, room.dtype)
-    return fft.rfft(room[:n_rows], axis=1, overwrite_x=True)[:n_frames]
+    transformed: NDArray[Any] = fft.rfft(room[:n_rows], axis=1, overwrite_x=True)
+    return transformed[:n_frames]
 
 
-_last_plan = None  # (transform, size, dtype) of the last large plan
+# (transform, size, dtype) of the last large plan
+_last_plan: tuple[Callable[..., Any], int, np.dtype[Any]] | None = None
 
 
-def _make_room_for_plan(transform, n_fft, dtype):
+def _make_room_for_plan(transform: Callable[..., Any], n_fft: int, dtype: np.dtype[Any]) -> None:
     """Let SciPy keep one plan of a large transform, not 16: each may take 30 bytes a sample.
 
     It keeps the last 16 that were used. So small ones are used before another large one is made.
@@ -265,7 +312,7 @@ def _add_lost(total, lost):
             total[j] += lost[j]
 
 
-def _frames_at_once(n_fft, hop_length, dtype):
+def _frames_at_once(n_fft: int, hop_length: int, dtype: np.dtype[Any]) -> int:
     """Choose how many frames lie in a block: whole vectors of them, or one."""
     lanes, n_bytes = _lanes(dtype), max(n_fft, hop_length) * dtype.itemsize
     n_frames = _BLOCK_BYTES // n_bytes
@@ -274,7 +321,7 @@ def _frames_at_once(n_fft, hop_length, dtype):
     return n_frames // lanes * lanes
 
 
-def _n_rows(n_frames, block, dtype):
+def _n_rows(n_frames: int, block: int, dtype: np.dtype[Any]) -> int:
     """Return how many rows to give SciPy for some frames of a block: whole vectors, or single rows.
 
     SciPy transforms what is left beside whole vectors row by row, which rounds differently where
@@ -284,15 +331,16 @@ def _n_rows(n_frames, block, dtype):
     return n_frames if block < lanes else -(-n_frames // lanes) * lanes
 
 
-def _lanes(dtype):
+def _lanes(dtype: np.dtype[Any]) -> int:
     return _VECTOR_BYTES // dtype.itemsize
 
 
 @kept
-def _window(plan, dtype):
+def _window(plan: SpectrumPlan, dtype: np.dtype[Any]) -> NDArray[Any]:
     return as_input(plan.window().astype(dtype))
 
 
 @kept
-def _band_product(plan, dtype):
+def _band_product(plan: SpectrumPlan, dtype: np.dtype[Any]) -> Product:
+    assert plan.make_bands is not None, "plans of this kernel have bands"
     return band_product(plan.make_bands(dtype), dtype)

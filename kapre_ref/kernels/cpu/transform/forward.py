@@ -1,5 +1,7 @@
 """The kernel of all spectra: blocks of frames gathered, transformed and reduced in cache."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 from kapre_ref.kernels.cpu.bands import sum_bands_in_lanes
@@ -37,11 +39,11 @@ class Job(NamedTuple):
 
     result: int
     signal: int
-    signal_strides: tuple  # of batch, channel and time
+    signal_strides: tuple[int, ...]  # of batch, channel and time
     n_samples: int
     n_padded: int
     out: int
-    out_strides: tuple  # of batch, channel, frame and frequency
+    out_strides: tuple[int, ...]  # of batch, channel, frame and frequency
     n_channels: int  # of the signal; phases lie as many channels behind their magnitudes
     n_frames: int
     scale: int  # of decibels, see `epilogues.decibels`; 0 for none

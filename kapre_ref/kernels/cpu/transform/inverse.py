@@ -4,7 +4,9 @@ Overlapping frames are added before they are turned into rows: there is so much 
 are the same wherever a thread's share begins, and so are the order of all sums and their bits.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -36,6 +38,9 @@ from kapre_ref.kernels.cpu.transform.plan import (
     samples_of_rows,
 )
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _MANY = 16  # planes of terms, whose rounding errors are summed too if there are more
 _STEP_SECONDS = 6e-11  # for each sample of a frame and halving of the transform
 
@@ -66,9 +71,9 @@ class InverseJob(NamedTuple):
     """One call: where arrays lie, strides in bytes, and the pieces of each channel."""
 
     spectra: int
-    spectra_strides: tuple  # of batch, channel, frame and frequency
+    spectra_strides: tuple[int, ...]  # of batch, channel, frame and frequency
     out: int
-    out_strides: tuple  # of batch, channel and time
+    out_strides: tuple[int, ...]  # of batch, channel and time
     n_channels: int
     n_frames: int
     hop_length: int
@@ -257,11 +262,12 @@ def write_pieces(unit, job, room, target, n_before_last):
 
 
 @kept
-def _tables_of(n_fft, dtype):
+def _tables_of(n_fft: int, dtype: np.dtype[Any]) -> tuple[InversePlan, int, Addresses]:
     """Return the plan of an inverse, the scratch memory it needs, and its addresses' owners."""
     lanes, vector = n_lanes(dtype), vector_bytes()
     n_freq = n_fft // 2 + 1
     radices = factorize(n_fft)
+    assert radices is not None, "`is_served` tells before"
     addresses = Addresses()
     order = np.argsort(samples_of_rows(radices)) * vector
     n_numbers = (2 * n_freq // lanes + 2) * lanes
@@ -286,7 +292,13 @@ def _tables_of(n_fft, dtype):
     return plan, n_bytes, addresses
 
 
-def fill_signals(spectra, n_fft, hop_length, window, out):
+def fill_signals(
+    spectra: NDArray[Any],
+    n_fft: int,
+    hop_length: int,
+    window: NDArray[np.float64],
+    out: NDArray[Any],
+) -> None:
     """Transform complex spectra back and add their frames up in `out`."""
     n_used = min(len(window), n_fft)  # samples of a frame that count
     if hop_length > n_used or len(window) > n_fft:
@@ -319,7 +331,7 @@ def fill_signals(spectra, n_fft, hop_length, window, out):
     )
     unit = dtype.type(1)
 
-    def run(start, stop):
+    def run(start: int, stop: int) -> None:
         scratch = scratch_address(n_bytes)
         write_signals(addresses, unit, plan, job, scratch, start, stop)
 

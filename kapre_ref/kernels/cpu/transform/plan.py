@@ -1,8 +1,10 @@
 """Tables of a transform: radices, twiddle factors, and where everything stands in memory."""
 
+from __future__ import annotations
+
 import os
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,8 +15,15 @@ from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes, vector_bytes
 from kapre_ref.kernels.cpu.emit.output import STRIP_TILES
 from kapre_ref.kernels.cpu.runtime.jit import Addresses
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-def _scipy_is_asked_for():
+    from numpy.typing import NDArray
+
+    from kapre_ref._spectrum_plan import SpectrumPlan
+
+
+def _scipy_is_asked_for() -> bool:
     choice = os.environ.get("KAPRE_REF_FFT") or "own"
     if choice not in ("own", "scipy"):
         raise ValueError(f"KAPRE_REF_FFT must be 'own' or 'scipy', got {choice!r}")
@@ -72,7 +81,7 @@ class Tables(NamedTuple):
     addresses: Addresses
 
 
-def factorize(n):
+def factorize(n: int) -> tuple[int, ...] | None:
     """Return the radices of a transform of n rows in the order of the passes; None if it has none.
 
     There are two at least: the last one is 1 if the first one is n. The order was the fastest, or
@@ -80,7 +89,7 @@ def factorize(n):
     """
     order = [radix for radix in (13, 11) if n % radix == 0][:1]  # the first pass alone has them
     n //= order[0] if order else 1
-    counts = {}
+    counts: dict[int, int] = {}
     for radix in (2, 7, 5, 3):
         counts[radix] = 0
         while n % radix == 0:
@@ -101,7 +110,7 @@ def factorize(n):
 
 
 @lru_cache(maxsize=128)
-def is_served(n_fft):
+def is_served(n_fft: int) -> bool:
     """Tell whether the vector transform serves a size; SciPy serves the others.
 
     With KAPRE_REF_FFT=scipy, SciPy serves all: to compare, and for those who distrust ours.
@@ -109,18 +118,18 @@ def is_served(n_fft):
     return not _SCIPY_SERVES_ALL and n_fft <= MAX_N_FFT and factorize(n_fft) is not None
 
 
-def unit_roots(numerators, denominator, dtype):
+def unit_roots(numerators: NDArray[Any], denominator: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return exp(-2 pi i a / b) as pairs of numbers, good to float64 and rounded from there."""
     cosines, sines = cos_sin_of_turns(numerators, denominator)
     return np.stack([cosines, -sines], axis=-1).astype(dtype)
 
 
-def packed(radices):
+def packed(radices: tuple[int, ...]) -> int:
     """Return the radices in one integer, five bits each, the first lowest."""
     return sum(radix << 5 * i for i, radix in enumerate(radices))
 
 
-def places(sizes):
+def places(sizes: Iterable[int]) -> tuple[list[int], int]:
     """Return where regions of some sizes start in scratch memory, and its size.
 
     The regions start at different places modulo 4096 bytes, so that what is read in one and written
@@ -130,7 +139,7 @@ def places(sizes):
     return [sum(sizes[:i]) for i in range(len(sizes))], sum(sizes)
 
 
-def pass_twiddles(radices, dtype):
+def pass_twiddles(radices: tuple[int, ...], dtype: np.dtype[Any]) -> list[NDArray[Any]]:
     """Return an array of twiddle factors for each pass but the first, in the order of use."""
     n, tables = radices[0], []
     for radix in radices[1:]:
@@ -140,7 +149,7 @@ def pass_twiddles(radices, dtype):
     return tables
 
 
-def samples_of_rows(radices):
+def samples_of_rows(radices: tuple[int, ...]) -> NDArray[np.intp]:
     """Return which sample of a frame the first pass takes into each row, in the order of the rows.
 
     The last pass merges the transforms of R parts, and so do those before it, see `passes`.
@@ -154,9 +163,10 @@ def samples_of_rows(radices):
 
 
 @kept
-def tables_of(plan, dtype):
+def tables_of(plan: SpectrumPlan, dtype: np.dtype[Any]) -> Tables:
     """Return the tables of a SpectrumPlan for one floating-point dtype."""
     radices = factorize(plan.n_fft)
+    assert radices is not None, "`is_served` tells before"
     pieces = _pieces_of(plan, dtype)
     places_of, scratch_bytes = scratch_layout(plan, pieces, dtype)
     offsets, window = gather_tables(plan, pieces, radices, dtype)
@@ -177,11 +187,11 @@ def tables_of(plan, dtype):
     return Tables(numbers, scratch_bytes, addresses)
 
 
-def _n_used(plan):
+def _n_used(plan: SpectrumPlan) -> int:
     return min(plan.win_length, plan.n_fft)  # samples of a frame
 
 
-def _pieces_of(plan, dtype):
+def _pieces_of(plan: SpectrumPlan, dtype: np.dtype[Any]) -> Pieces:
     lanes, in_group = n_lanes(dtype), 16 // dtype.itemsize
     length = min(plan.hop_length, _n_used(plan))
     n_shifts = (_n_used(plan) - 1) // length
@@ -189,7 +199,9 @@ def _pieces_of(plan, dtype):
     return Pieces(length=length, n=n, n_tiles=-(-length // lanes), row_bytes=n * dtype.itemsize)
 
 
-def gather_tables(plan, pieces, radices, dtype):
+def gather_tables(
+    plan: SpectrumPlan, pieces: Pieces, radices: tuple[int, ...], dtype: np.dtype[Any]
+) -> tuple[NDArray[np.int32], NDArray[Any]]:
     """Return where the row of each sample of a frame begins, and its weight, in the order of use.
 
     Samples beyond the window are read from the row of zeros, which lies behind all pieces.
@@ -203,7 +215,7 @@ def gather_tables(plan, pieces, radices, dtype):
     return offsets.astype(np.int32), window[samples]
 
 
-def scratch_layout(plan, pieces, dtype):
+def scratch_layout(plan: SpectrumPlan, pieces: Pieces, dtype: np.dtype[Any]) -> tuple[Scratch, int]:
     """Return where the regions of scratch memory start, and the bytes of all."""
     lanes, vector, item = n_lanes(dtype), vector_bytes(), dtype.itemsize
     n_read = pieces.n_tiles * lanes  # of each piece
@@ -223,7 +235,7 @@ def scratch_layout(plan, pieces, dtype):
     return Scratch(*starts), n_bytes
 
 
-def band_tables(plan, dtype, addresses):
+def band_tables(plan: SpectrumPlan, dtype: np.dtype[Any], addresses: Addresses) -> Bands:
     """Return the bands of a plan, if it has any, as `emit.bands` takes them."""
     if plan.make_bands is None:
         return Bands(n=0, ranges=0, weights=0)
@@ -233,4 +245,4 @@ def band_tables(plan, dtype, addresses):
     ranges = np.stack([bands.firsts, bands.counts + is_empty], axis=1).astype(np.int32)
     ends = np.cumsum(bands.counts)
     weights = np.insert(bands.weights, ends[is_empty], 0)
-    return Bands(n=plan.n_bands, ranges=addresses.of(ranges), weights=addresses.of(weights))
+    return Bands(n=len(bands.counts), ranges=addresses.of(ranges), weights=addresses.of(weights))
