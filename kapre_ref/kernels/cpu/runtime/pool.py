@@ -157,7 +157,7 @@ def _join(slices: deque[tuple[int, int]], begun: list[LockType]) -> None:
     while True:
         try:
             slices.clear()
-            _state.inside = False  # if an interruption came before `work` could say so
+            _state.inside = False  # if an interruption came before `_work` could say so
             # A helper leaves the list before its lock is released. So the lock of one that is seen
             # here was never acquired here, even if an interruption came just after that.
             while begun:
