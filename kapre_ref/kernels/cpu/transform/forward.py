@@ -28,7 +28,7 @@ from kapre_ref.kernels.cpu.emit.intrinsics import item_of, lanes_of
 from kapre_ref.kernels.cpu.emit.language import Strided
 from kapre_ref.kernels.cpu.emit.output import STRIP_TILES, copy_rows, turn_strip
 from kapre_ref.kernels.cpu.emit.passes import Parts, Samples, first_pass, inner_pass
-from kapre_ref.kernels.cpu.runtime.jit import address_kernel, inlined
+from kapre_ref.kernels.cpu.runtime.jit import address_kernel, inlined, kernel
 from kapre_ref.kernels.cpu.transform.plan import Scratch
 
 MAGNITUDES, SPECTRUM, BANDS, POLAR = range(4)
@@ -255,7 +255,7 @@ def turn_to_polar(unit, plan, room):
         to_scaled_magnitudes(unit, room.values, plan.n_freq, room.peak, room.rows, room.rows)
 
 
-@inlined
+@kernel
 def write_block(unit, job, block, room, values):
     """Write the values of a block, and phases if they follow, to their channels."""
     n_bytes = values.n * lanes_of(unit) * item_of(unit)
