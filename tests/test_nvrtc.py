@@ -110,7 +110,7 @@ class TestCupy:
 
     @pytest.mark.parametrize(
         "files",
-        [sorted(FOLDER.glob("*.py")), sorted(REPORT.glob("gpu_*.py"))],
+        [sorted(FOLDER.glob("*.py")), sorted(REPORT.glob("*.py"))],
         ids=["launches", "report"],
     )
     def test_has_what_is_used(self, files):

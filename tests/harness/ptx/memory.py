@@ -3,7 +3,7 @@
 import numpy as np
 
 from harness.ptx.arithmetic import Rule, of_values
-from harness.ptx.values import UNSIGNED, PtxError
+from harness.ptx.values import PARAMETER_BYTES, PARAMETERS, UNSIGNED, PtxError
 
 _SPACES = ("param", "shared", "global")
 
@@ -49,15 +49,21 @@ def _load_parameter(instruction, operands):
     (dtype,) = instruction.dtypes
     puts = [operands.target(part, dtype) for part in _parts(instruction.operands[0])]
     _check_width(instruction, len(puts))
-    name, _, offset = instruction.operands[1].strip("[]").partition("+")
-    offset = int(offset or 0)
-    if offset % (dtype.itemsize * len(puts)):
-        raise PtxError(f"misaligned: {instruction.text}")
+    address = operands.address(instruction.operands[1])
+    size = dtype.itemsize * len(puts)
 
     def load(machine, active):
-        values = np.frombuffer(machine.arguments[name], dtype, len(puts), offset)
-        for put, value in zip(puts, values, strict=True):
-            put(machine, active, value)
+        arguments, places = list(machine.arguments.values()), address(machine, active)
+        values = np.empty((places.size, len(puts)), dtype)
+        for place in np.unique(places):  # one, or a few, since parameters are the same for all
+            number, offset = divmod(int(place) - PARAMETERS, PARAMETER_BYTES)
+            if offset % size:
+                raise PtxError(f"misaligned: {instruction.text}")
+            if not 0 <= number < len(arguments) or offset + size > len(arguments[number]):
+                raise PtxError(f"no parameter is there: {instruction.text}")
+            values[places == place] = np.frombuffer(arguments[number], dtype, len(puts), offset)
+        for i, put in enumerate(puts):
+            put(machine, active, values[:, i].copy())
 
     return load
 

@@ -8,7 +8,16 @@ import re
 
 import numpy as np
 
-from harness.ptx.values import FLOATS, SHARED, SIGNED, UNSIGNED, PtxError, bits_of
+from harness.ptx.values import (
+    FLOATS,
+    PARAMETER_BYTES,
+    PARAMETERS,
+    SHARED,
+    SIGNED,
+    UNSIGNED,
+    PtxError,
+    bits_of,
+)
 
 _SPECIAL = re.compile(r"%(tid|ctaid|ntid|nctaid)\.([xyz])")
 _ADDRESS = re.compile(r"\[([%\w$.]+)(?:\s*\+\s*(-?\w+))?\]")
@@ -19,7 +28,10 @@ class Operands:
 
     def __init__(self, source):
         self._registers = source.registers
-        self._shared = source.shared
+        places = {name: SHARED + offset for name, offset in source.shared.items()}
+        for k, name in enumerate(source.parameters):
+            places[name] = PARAMETERS + k * PARAMETER_BYTES
+        self._places = places
 
     def source(self, text, dtype):
         """Return a function (machine, active) of an operand's values in a type."""
@@ -54,8 +66,8 @@ class Operands:
         if not match:
             raise PtxError(f"no address: {text}")
         base, offset = match[1], int(match[2] or "0", 0)
-        if base in self._shared:
-            place = SHARED + self._shared[base] + offset
+        if base in self._places:
+            place = self._places[base] + offset
             return lambda machine, active: np.full(machine.count(active), place, np.int64)
         name = self._dtype_of(base) and base
         return lambda machine, active: machine.registers[name][active].astype(np.int64) + offset
@@ -78,11 +90,11 @@ class Operands:
         return lambda machine, active: machine.registers[name][active].astype(lower).view(dtype)
 
     def _constant(self, text, dtype):
-        """Return a scalar of the bits that a literal, or the name of a shared array, stands for."""
+        """Return a scalar of the bits of a literal, or of the address that a name stands for."""
         if text[:2] in ("0f", "0d"):
             bits = np.array(int(text[2:], 16), UNSIGNED[32 if text[1] == "f" else 64])
-        elif text in self._shared:
-            bits = np.array(SHARED + self._shared[text], bits_of(dtype))
+        elif text in self._places:
+            bits = np.array(self._places[text], bits_of(dtype))
         else:
             try:
                 number = int(text.removesuffix("U"), 0)

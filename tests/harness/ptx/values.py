@@ -12,6 +12,8 @@ _KINDS = {"u": UNSIGNED, "b": UNSIGNED, "s": SIGNED, "f": FLOATS}
 # A generic address is that of the host; those of shared memory begin here, so that they have 32
 # bits, as some instructions take them.
 SHARED = 1 << 30
+# Parameter k of a kernel begins here plus k times the room of one.
+PARAMETERS, PARAMETER_BYTES = 1 << 24, 1 << 12
 
 
 class PtxError(RuntimeError):
