@@ -14,7 +14,7 @@ import kapre_ref as kr
 SCRIPT = Path(__file__).with_name("interrupted.py")
 SOON = 0.3  # seconds
 pytestmark = [
-    pytest.mark.skipif(not hasattr(os, "fork"), reason="signals of POSIX"),
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no signals of POSIX"),
     pytest.mark.slow,
 ]
 

@@ -1,5 +1,6 @@
 """Which tests run when: `quick`, by default, and `thorough`, which is the rest."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -69,3 +70,16 @@ def test_every_file_has_tests_that_run_by_default():
     )
     found = {line.partition("::")[0] for line in result.stdout.splitlines() if "::" in line}
     assert {f"tests/{path.name}" for path in FOLDER.glob("test_*.py")} - found == set()
+
+
+def test_ci_runs_elsewhere_what_needs_nvrtc_or_cupy():
+    """CI lets these be skipped where both are missing; another step must run them."""
+    needing = {
+        path.name
+        for path in FOLDER.glob("test_*.py")
+        if re.search(r"""(skip\(|reason=)"needs (NVRTC|the wheel of CuPy)""", path.read_text())
+    }
+    ci = (FOLDER.parent / ".ci" / "run").read_text().replace("\\\n", " ")
+    (step,) = re.findall(r"^gpu_tests tests/test_nvrtc\.py .*", ci, re.MULTILINE)
+    assert needing >= {"test_nvrtc.py", "test_ptx.py", "test_gpu_tasks.py"}
+    assert {name for name in needing if f"tests/{name}" not in step} == set()
