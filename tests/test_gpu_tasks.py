@@ -38,12 +38,14 @@ class TestLayout:
 
         dtype = launch.task_dtype(stem)
         assert len(dtype.names) >= 4
-        offsets = ", ".join(f"__builtin_offsetof(kapre::Task, {name})" for name in dtype.names)
-        sizes = ", ".join(f"sizeof(kapre::Task::{name})" for name in dtype.names)
+        # Not by `offsetof`, which the compiler of CUDA 12.0 does not know.
+        offsets = ", ".join(f"(int)((char*)&task.{name} - (char*)&task)" for name in dtype.names)
+        sizes = ", ".join(f"(int)sizeof(kapre::Task::{name})" for name in dtype.names)
         n = len(dtype.names)
         code = launch.source(stem) + (
             "\n__global__ void layout(int* out) {\n"
-            f"    const int found[] = {{{offsets}, {sizes}, sizeof(kapre::Task)}};\n"
+            "    kapre::Task task;\n"
+            f"    const int found[] = {{{offsets}, {sizes}, (int)sizeof(kapre::Task)}};\n"
             f"    for (int i = 0; i < {2 * n + 1}; ++i) out[i] = found[i];\n}}\n"
         )
         out = cupy.empty(2 * n + 1, np.int32)
