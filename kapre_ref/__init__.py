@@ -12,6 +12,7 @@ from kapre_ref._band_spectrograms import (
     melspectrogram,
     melspectrogram_reference,
 )
+from kapre_ref._bands import Bands, LogBands
 from kapre_ref._data_format import (
     CH_DEFAULT_STR,
     CH_FIRST_STR,
@@ -30,6 +31,7 @@ from kapre_ref._filterbanks import (
 )
 from kapre_ref._framing import energy, energy_reference, frame, frame_reference
 from kapre_ref._frequency_map import concatenate_frequency_map, concatenate_frequency_map_reference
+from kapre_ref._front_end import FrontEnd
 from kapre_ref._kept import get_keep_bytes, release_memory, set_keep_bytes
 from kapre_ref._mfcc import logmel_to_mfcc, logmel_to_mfcc_reference, mfcc, mfcc_reference
 from kapre_ref._mu_law import (
@@ -38,6 +40,7 @@ from kapre_ref._mu_law import (
     mu_law_encoding,
     mu_law_encoding_reference,
 )
+from kapre_ref._normalisation import Normalisation
 from kapre_ref._polar import magnitude, magnitude_reference, phase, phase_reference
 from kapre_ref._spectrograms import (
     stft_mag_phase,
@@ -73,6 +76,10 @@ __all__ = [
     "CH_DEFAULT_STR",
     "CH_FIRST_STR",
     "CH_LAST_STR",
+    "Bands",
+    "FrontEnd",
+    "LogBands",
+    "Normalisation",
     "__version__",
     "apply_filterbank",
     "apply_filterbank_reference",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kapre_ref._arrays import checked_once, real_dtype, silent
+from kapre_ref._bands import Bands, LogBands
 from kapre_ref._checks import check_flag, check_integer, check_positive
 from kapre_ref._data_format import CH_FIRST_STR, in_layout
 from kapre_ref._decibel import DecibelScale, rounded_decibels_reference
@@ -16,24 +15,22 @@ from kapre_ref._dispatch import kernels_for
 from kapre_ref._filterbanks import (
     C1_HZ,
     apply_filterbank_reference,
-    bands_of_logs,
-    bands_of_mels,
     check_band_edges,
     check_edges,
     check_norm,
     check_spread,
     check_top,
-    count_empty_bands,
     filterbank_log_reference,
     filterbank_mel_reference,
 )
+from kapre_ref._kapre_front_end import KapreBands, stft_front_end, with_decibels
 from kapre_ref._polar import magnitude_reference
 from kapre_ref._spectrograms import check_decibel, spectra_reference, spectrogram_arrays
-from kapre_ref._spectrum_plan import SpectrumPlan, stft_plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from kapre_ref._front_end import FrontEnd
     from kapre_ref._types import DataFormat, Float, MelNorm, WindowName
 
 
@@ -139,11 +136,12 @@ def melspectrogram(
     """
     stft_parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     mel_parameters = (sample_rate, n_mels, mel_f_min, mel_f_max, mel_htk, mel_norm)
-    plan = mel_plan(*stft_parameters, *mel_parameters)
+    front_end = mel_front_end(*stft_parameters, *mel_parameters)
     scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
+    front_end = with_decibels(front_end, scale)
     formats = (input_data_format, output_data_format)
-    signals, result, out = spectrogram_arrays(x, plan, scale, formats, out)
-    kernels_for(x).filterbank_spectrogram(signals, plan, scale, result)
+    signals, result, out = spectrogram_arrays(x, front_end, scale, formats, out)
+    kernels_for(x).features(signals, front_end, result)
     return out
 
 
@@ -284,11 +282,12 @@ def log_frequency_spectrogram(
     """
     stft_parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     log_parameters = (sample_rate, log_n_bins, log_f_min, log_bins_per_octave, log_spread)
-    plan = log_plan(*stft_parameters, *log_parameters)
+    front_end = log_front_end(*stft_parameters, *log_parameters)
     scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
+    front_end = with_decibels(front_end, scale)
     formats = (input_data_format, output_data_format)
-    signals, result, out = spectrogram_arrays(x, plan, scale, formats, out)
-    kernels_for(x).filterbank_spectrogram(signals, plan, scale, result)
+    signals, result, out = spectrogram_arrays(x, front_end, scale, formats, out)
+    kernels_for(x).features(signals, front_end, result)
     return out
 
 
@@ -329,7 +328,7 @@ def log_frequency_spectrogram_reference(
 
 
 @checked_once
-def mel_plan(
+def mel_front_end(
     n_fft: int,
     win_length: int | None,
     hop_length: int | None,
@@ -341,40 +340,24 @@ def mel_plan(
     f_min: float,
     f_max: float | None,
     htk: bool,
-    norm: str | float | None,
-) -> SpectrumPlan:
-    """Return the one plan of a mel spectrogram's parameters, checked."""
-    plan = stft_plan(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    norm: MelNorm,
+) -> FrontEnd:
+    """Return the front end of a mel spectrogram's parameters, checked."""
+    front_end = stft_front_end(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     check_integer("n_fft", n_fft, 2)
     sample_rate = check_positive("sample_rate", sample_rate)
     n_mels = check_integer("n_mels", n_mels, 1)
     f_min, f_max = check_band_edges(sample_rate, f_min, f_max, prefix="mel_")
-    htk, norm = check_flag("mel_htk", htk), check_norm("mel_norm", norm)
+    htk = check_flag("mel_htk", htk)
+    check_norm("mel_norm", norm)
     check_edges(n_mels, f_min, f_max, htk, prefix="mel_")
-    return _mel_plan(plan, sample_rate, n_mels, f_min, f_max, htk, norm)
-
-
-@lru_cache(maxsize=128)
-def _mel_plan(
-    plan: SpectrumPlan,
-    sample_rate: float,
-    n_mels: int,
-    f_min: float,
-    f_max: float,
-    htk: bool,
-    norm: str | float | None,
-) -> SpectrumPlan:
-    parameters = (sample_rate, plan.n_freq, n_mels, f_min, f_max, htk)
-    return replace(
-        plan,
-        n_bands=n_mels,
-        make_bands=partial(bands_of_mels, *parameters, norm),
-        count_empty_bands=partial(count_empty_bands, *parameters),
-    )
+    kind = KapreBands if n_fft % 2 else Bands
+    bands = kind(n_mels, f_min, f_max, "htk" if htk else "slaney", norm=norm)
+    return front_end.replace(sample_rate=sample_rate, bands=bands)
 
 
 @checked_once
-def log_plan(
+def log_front_end(
     n_fft: int,
     win_length: int | None,
     hop_length: int | None,
@@ -386,9 +369,9 @@ def log_plan(
     f_min: float | None,
     bins_per_octave: int,
     spread: float,
-) -> SpectrumPlan:
-    """Return the one plan of a log-frequency spectrogram's parameters, checked."""
-    plan = stft_plan(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+) -> FrontEnd:
+    """Return the front end of a log-frequency spectrogram's parameters, checked."""
+    front_end = stft_front_end(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     check_integer("n_fft", n_fft, 2)
     sample_rate = check_positive("sample_rate", sample_rate)
     n_bins = check_integer("log_n_bins", n_bins, 1)
@@ -396,17 +379,5 @@ def log_plan(
     bins_per_octave = check_integer("log_bins_per_octave", bins_per_octave, 1)
     spread = check_spread(spread, prefix="log_")
     check_top(sample_rate, n_bins, bins_per_octave, f_min, prefix="log_")
-    return _log_plan(plan, sample_rate, n_bins, bins_per_octave, f_min, spread)
-
-
-@lru_cache(maxsize=128)
-def _log_plan(
-    plan: SpectrumPlan,
-    sample_rate: float,
-    n_bins: int,
-    bins_per_octave: int,
-    f_min: float,
-    spread: float,
-) -> SpectrumPlan:
-    parameters = (sample_rate, plan.n_freq, n_bins, bins_per_octave, f_min, spread)
-    return replace(plan, n_bands=n_bins, make_bands=partial(bands_of_logs, *parameters))
+    bands = LogBands(n_bins, f_min, bins_per_octave, spread)
+    return front_end.replace(sample_rate=sample_rate, bands=bands)

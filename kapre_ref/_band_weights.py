@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LEAST_EXPONENT = -746
 
 
-class Bands(NamedTuple):
+class BandWeights(NamedTuple):
     """The bins of each band that weigh anything, from the first such bin to the last."""
 
     n_freq: int
@@ -27,7 +27,9 @@ class Bands(NamedTuple):
     weights: NDArray[Any]  # (sum of counts,), band after band
 
 
-def packed(columns: Iterable[tuple[int, NDArray[Any]]], n_freq: int, dtype: np.dtype[Any]) -> Bands:
+def packed(
+    columns: Iterable[tuple[int, NDArray[Any]]], n_freq: int, dtype: np.dtype[Any]
+) -> BandWeights:
     """Pack (first bin, weights) of each band, cutting off what rounds to 0 at both ends."""
     firsts, parts = [], [np.empty(0, dtype)]
     for first, column in columns:
@@ -38,18 +40,18 @@ def packed(columns: Iterable[tuple[int, NDArray[Any]]], n_freq: int, dtype: np.d
         firsts.append(first + start if len(inside) else 0)
         parts.append(rounded[start:stop])
     counts = np.array([len(part) for part in parts[1:]], np.int32)
-    bands = Bands(n_freq, np.array(firsts, np.int32), counts, np.concatenate(parts))
+    bands = BandWeights(n_freq, np.array(firsts, np.int32), counts, np.concatenate(parts))
     for array in bands[1:]:
         array.flags.writeable = False
     return bands
 
 
-def bands_of(filterbank: NDArray[Any]) -> Bands:
+def bands_of(filterbank: NDArray[Any]) -> BandWeights:
     """Return the bands of a matrix (n_freq, n_bands)."""
     return packed(((0, column) for column in filterbank.T), len(filterbank), filterbank.dtype)
 
 
-def filterbank_of(bands: Bands) -> NDArray[Any]:
+def filterbank_of(bands: BandWeights) -> NDArray[Any]:
     """Return the matrix (n_freq, n_bands) of bands."""
     matrix = np.zeros((bands.n_freq, len(bands.counts)), bands.weights.dtype)
     place = 0
@@ -64,7 +66,7 @@ def mel_bands(
     frequency: NDArray[np.float64],
     norm: str | float | None,
     dtype: np.dtype[Any],
-) -> Bands:
+) -> BandWeights:
     """Return triangles between edges (n_mels + 2,), as `filterbank_mel_reference` draws them."""
     coarse = coarse_dtype(dtype)
 
@@ -92,7 +94,7 @@ def log_bands(
     frequency: NDArray[np.float64],
     sigma: float,
     dtype: np.dtype[Any],
-) -> Bands:
+) -> BandWeights:
     """Return log-normal bands of unit sum, as `filterbank_log_reference` draws them."""
     log_frequency = np.log2(frequency[1:])
     # How far from its centre a band weighs anything, at bin 1, where it reaches furthest.

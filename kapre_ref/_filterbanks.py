@@ -10,7 +10,7 @@ import numpy as np
 
 from kapre_ref._arrays import in_library_of, native, real_dtype, result_array, silent
 from kapre_ref._band_weights import (
-    Bands,
+    BandWeights,
     coarse_dtype,
     filterbank_of,
     log_bands,
@@ -141,7 +141,7 @@ def bands_of_mels(
     htk: bool,
     norm: str | float | None,
     dtype: np.dtype[Any],
-) -> Bands:
+) -> BandWeights:
     """Return the bands of a mel filterbank whose parameters were checked."""
     edges = mel_edges_reference(n_mels, f_min, f_max, htk)
     return mel_bands(edges, frequencies_reference(sample_rate, n_freq), norm, dtype)
@@ -232,7 +232,7 @@ def filterbank_log(
     n_bins : int
         Number of bands.
     bins_per_octave : int
-        Bands to the octave.
+        BandWeights to the octave.
     f_min : float, Hz, optional
         Centre of the first band; None means the note C1, 32.70319566 Hz.
     spread : float
@@ -299,7 +299,7 @@ def bands_of_logs(
     f_min: float,
     spread: float,
     dtype: np.dtype[Any],
-) -> Bands:
+) -> BandWeights:
     """Return the bands of a log-frequency filterbank whose parameters were checked."""
     centres = log_centres_reference(n_bins, bins_per_octave, f_min)
     frequency = frequencies_reference(sample_rate, n_freq)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from kapre_ref._arrays import native, real_dtype, result_array, silent
-from kapre_ref._band_spectrograms import mel_plan, melspectrogram_reference
+from kapre_ref._band_spectrograms import mel_front_end, melspectrogram_reference
 from kapre_ref._checks import check_floating, check_integer
 from kapre_ref._data_format import check_data_format, in_layout, layout_shape, spectrogram_view
 from kapre_ref._dispatch import kernels_for
+from kapre_ref._kapre_front_end import check_signals, with_decibels
 from kapre_ref._kept import kept
 from kapre_ref._spectrograms import check_decibel, spectrogram_arrays
-from kapre_ref._spectrum_plan import check_signals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -199,19 +199,20 @@ def mfcc(
     """
     stft_parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     mel_parameters = (sample_rate, n_mels, mel_f_min, mel_f_max, mel_htk, mel_norm)
-    plan = mel_plan(*stft_parameters, *mel_parameters)
+    front_end = mel_front_end(*stft_parameters, *mel_parameters)
     scale = check_decibel(True, db_amin, db_ref_value, db_dynamic_range)
+    front_end = with_decibels(front_end, scale)
     n_mfccs = _check_n_mfccs(n_mfccs, n_mels)
     check_data_format("output_data_format", output_data_format)
     signals = check_signals(x, input_data_format)
     batch, channel, _ = signals.shape
-    shape = (batch, channel, plan.n_frames(signals.shape[2]), n_mfccs)
+    shape = (batch, channel, front_end.n_frames(signals.shape[2]), n_mfccs)
     out = result_array(x, layout_shape(shape, x.ndim - 1, output_data_format), x.dtype, out)
     # Decibels of float16 would be rounded to a sixteenth of one before they are summed.
     wide = x.astype(np.float32) if x.dtype.itemsize == 2 else x
     formats = (input_data_format, output_data_format)
-    wide_signals, log_mels, _ = spectrogram_arrays(wide, plan, scale, formats)
-    kernels_for(x).filterbank_spectrogram(wide_signals, plan, scale, log_mels)
+    wide_signals, log_mels, _ = spectrogram_arrays(wide, front_end, scale, formats)
+    kernels_for(x).features(wide_signals, front_end, log_mels)
     mfccs = spectrogram_view("out", out, output_data_format)
     kernels_for(x).logmel_to_mfcc(log_mels, Cosines(log_mels.shape[3], n_mfccs), mfccs)
     return out

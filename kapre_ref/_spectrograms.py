@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kapre_ref._arrays import checked_once, real_dtype, result_array, silent
+from kapre_ref._bands import Bands
 from kapre_ref._checks import check_flag, check_ndim, check_signal
 from kapre_ref._data_format import (
     CH_FIRST_STR,
@@ -23,14 +25,15 @@ from kapre_ref._decibel import (
     rounded_decibels_reference,
 )
 from kapre_ref._dispatch import kernels_for
-from kapre_ref._filterbanks import warn_of_empty_bands
+from kapre_ref._filterbanks import count_empty_bands, warn_of_empty_bands
+from kapre_ref._kapre_front_end import check_signals, frames_of, stft_front_end, with_decibels
 from kapre_ref._polar import magnitude_reference, phase_reference
-from kapre_ref._spectrum_plan import SpectrumPlan, check_signals, frames_of, stft_plan
 from kapre_ref._stft import stft_reference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from kapre_ref._front_end import FrontEnd
     from kapre_ref._types import DataFormat, Float, WindowName
 
 
@@ -115,11 +118,12 @@ def stft_magnitude(
     array([[2., 1., 0.],
            [2., 1., 0.]])
     """
-    plan = stft_plan(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    front_end = stft_front_end(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
+    front_end = with_decibels(front_end, scale)
     formats = (input_data_format, output_data_format)
-    signals, result, out = spectrogram_arrays(x, plan, scale, formats, out)
-    kernels_for(x).stft_magnitude(signals, plan, scale, result)
+    signals, result, out = spectrogram_arrays(x, front_end, scale, formats, out)
+    kernels_for(x).features(signals, front_end, result)
     return out
 
 
@@ -228,13 +232,14 @@ def stft_mag_phase(
     array([[2.  , 0.  ],
            [1.  , 3.14]])
     """
-    plan = stft_plan(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    front_end = stft_front_end(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
+    front_end = with_decibels(front_end, scale)
     formats = (input_data_format, output_data_format)
     check_signal("x", x)
     check_ndim("x", x, (3,), "(batch, time, channel) / (batch, channel, time)")
-    signals, result, out = spectrogram_arrays(x, plan, scale, formats, out, channel_factor=2)
-    kernels_for(x).stft_mag_phase(signals, plan, scale, result)
+    signals, result, out = spectrogram_arrays(x, front_end, scale, formats, out, channel_factor=2)
+    kernels_for(x).stft_mag_phase(signals, front_end, result)
     return out
 
 
@@ -278,7 +283,7 @@ def check_decibel(
 
 def spectrogram_arrays(
     x: NDArray[Any],
-    plan: SpectrumPlan,
+    front_end: FrontEnd,
     scale: DecibelScale | None,
     formats: tuple[str, str],
     out: NDArray[Any] | None = None,
@@ -294,17 +299,26 @@ def spectrogram_arrays(
     if scale is not None:
         check_scale_in_range(scale, x.dtype, prefix="db_")
     batch, channel, _ = signals.shape
-    n_bands = plan.n_freq if plan.n_bands is None else plan.n_bands
+    n_bands = front_end.n_bands
     shape = layout_shape(
-        (batch, channel * channel_factor, frames_of(x, signals, plan), n_bands),
+        (batch, channel * channel_factor, frames_of(x, signals, front_end), n_bands),
         x.ndim - 1,
         output_data_format,
     )
     out = result_array(x, shape, x.dtype, out)
     result = spectrogram_view("out", out, output_data_format)
-    if out.size and plan.n_empty_bands:
-        warn_of_empty_bands(plan.n_empty_bands, n_bands, plan.n_freq)
+    if out.size and isinstance(front_end.bands, Bands):
+        warn_of_empty_bands(_n_empty_bands(front_end), n_bands, front_end.n_freq)
     return signals, result, out
+
+
+@lru_cache(maxsize=128)
+def _n_empty_bands(front_end: FrontEnd) -> int:
+    bands = front_end.bands
+    assert isinstance(bands, Bands)
+    f_max = front_end.sample_rate / 2 if bands.f_max is None else bands.f_max
+    parameters = (bands.n, bands.f_min, f_max, bands.scale == "htk")
+    return count_empty_bands(front_end.sample_rate, front_end.n_freq, *parameters)
 
 
 @silent

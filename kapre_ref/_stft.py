@@ -18,8 +18,13 @@ from kapre_ref._data_format import (
 )
 from kapre_ref._dispatch import kernels_for
 from kapre_ref._framing import frame_reference
+from kapre_ref._kapre_front_end import (
+    check_signals,
+    check_stft_parameters,
+    frames_of,
+    stft_front_end,
+)
 from kapre_ref._kept import kept
-from kapre_ref._spectrum_plan import check_signals, check_stft_parameters, frames_of, stft_plan
 from kapre_ref._windows import (
     coarse_window_reference,
     get_window_fn_reference,
@@ -147,13 +152,13 @@ def stft(
            [ 2.+0.j, -1.+0.j,  0.+0.j],
            [ 2.+0.j, -1.+0.j,  0.+0.j]])
     """
-    plan = stft_plan(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    front_end = stft_front_end(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     check_data_format("output_data_format", output_data_format)
     signals = check_signals(x, input_data_format)  # (batch, channel, time)
-    shape = (*signals.shape[:2], frames_of(x, signals, plan), plan.n_freq)
+    shape = (*signals.shape[:2], frames_of(x, signals, front_end), front_end.n_freq)
     shape = layout_shape(shape, x.ndim - 1, output_data_format)
     out = result_array(x, shape, complex_dtype(x.dtype), out)
-    kernels_for(x).stft(signals, plan, spectrogram_view("out", out, output_data_format))
+    kernels_for(x).stft(signals, front_end, spectrogram_view("out", out, output_data_format))
     return out
 
 

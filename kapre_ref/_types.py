@@ -8,6 +8,13 @@ import numpy as np
 
 DataFormat: TypeAlias = Literal["channels_first", "channels_last", "default"]
 DeltaMode: TypeAlias = Literal["symmetric", "reflect", "constant"]
+EdgeMode: TypeAlias = Literal["zeros", "reflect", "mirror"]
+FirstSample: TypeAlias = Literal["signal", "drop", "frame"]
+FloorBy: TypeAlias = Literal["max", "add"]
+LinearIn: TypeAlias = Literal["hz", "mel", "left"]
+Logarithm: TypeAlias = Literal["none", "ln", "log10", "10log10"]
+MelScale: TypeAlias = Literal["htk", "slaney"]
+RangeOver: TypeAlias = Literal["channel", "item", "call"]
 MelNorm: TypeAlias = Literal["slaney"] | float | None
 WindowName: TypeAlias = Literal[
     "hamming_window",
@@ -20,6 +27,18 @@ WindowName: TypeAlias = Literal[
     "kaiser_bessel_derived",
     "kaiser",
     "vorbis",
+]
+FrontEndWindow: TypeAlias = Literal[
+    "hann",
+    "hamming",
+    "hann_symmetric",
+    "hamming_symmetric",
+    "povey",
+    "hamming_window",
+    "hann_window",
+    "kaiser_bessel_derived_window",
+    "kaiser_window",
+    "vorbis_window",
 ]
 
 Float = TypeVar("Float", bound="np.floating[Any]")  # the dtype of an operation and its result

@@ -10,7 +10,7 @@ from operation import FIRST
 from strategies import arranged
 
 import kapre_ref as kr
-from kapre_ref._band_weights import Bands, bands_of
+from kapre_ref._band_weights import BandWeights, bands_of
 from kapre_ref.kernels import cpu
 from kapre_ref.kernels.cpu import bands as cpu_bands
 
@@ -257,7 +257,7 @@ class TestBands:
         counts = np.full(n_bands, 4000, np.int32)
         firsts = np.linspace(0, n_freq - 4000, n_bands).astype(np.int32)
         weights = rng.uniform(0, 1, counts.sum()).astype(np.float32)
-        bands = Bands(n_freq, firsts, counts, weights)
+        bands = BandWeights(n_freq, firsts, counts, weights)
         x, out = np.ones((1, n_freq), np.float32), np.empty((1, n_bands), np.float32)
         tracemalloc.start()
         try:

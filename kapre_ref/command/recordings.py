@@ -15,9 +15,10 @@ import numpy as np
 from kapre_ref._band_spectrograms import log_frequency_spectrogram, melspectrogram
 from kapre_ref._data_format import CH_FIRST_STR
 from kapre_ref._filterbanks import C1_HZ, hz_to_mel_reference, mel_to_hz_reference
+from kapre_ref._framing import count_frames
+from kapre_ref._kapre_front_end import check_stft_parameters
 from kapre_ref._mfcc import logmel_to_mfcc
 from kapre_ref._spectrograms import stft_magnitude
-from kapre_ref._spectrum_plan import SpectrumPlan, check_stft_parameters, stft_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -172,8 +173,22 @@ def _cause(error: Any) -> str:
     return "unknown format" if "does not exist" in text else text.rstrip(".")
 
 
+class Frames(NamedTuple):
+    """How frames lie in a signal, in samples."""
+
+    win_length: int
+    hop_length: int
+    n_padded: int  # zeros in front of the signal
+    pad_end: bool
+
+    def n_frames(self, n_samples: int) -> int:
+        """Count the frames of a signal."""
+        n_samples += self.n_padded
+        return count_frames(n_samples, self.win_length, self.hop_length, self.pad_end)
+
+
 def stretches(
-    blocks: Iterable[NDArray[np.float32]], plan: SpectrumPlan, n_frames_at_once: int
+    blocks: Iterable[NDArray[np.float32]], plan: Frames, n_frames_at_once: int
 ) -> Iterator[NDArray[np.float32]]:
     """Cut a signal so that the whole frames of all pieces are the frames of the padded signal.
 
@@ -196,9 +211,7 @@ def stretches(
         rest = rest[:, n_frames * hop_length :]
 
 
-def _padded(
-    blocks: Iterable[NDArray[np.float32]], plan: SpectrumPlan
-) -> Iterator[NDArray[np.float32]]:
+def _padded(blocks: Iterable[NDArray[np.float32]], plan: Frames) -> Iterator[NDArray[np.float32]]:
     n_samples = 0
     for block in blocks:
         if not n_samples:
@@ -230,9 +243,12 @@ class Feature:
         return filled | dict(zip(_STFT_PARAMETERS, checked, strict=True))
 
     @cached_property
-    def plan(self) -> SpectrumPlan:
+    def plan(self) -> Frames:
         """How frames lie in the signal."""
-        return stft_plan(*(self.parameters[name] for name in _STFT_PARAMETERS))
+        options = self.parameters
+        hop_length = options["hop_length"]
+        n_padded = options["n_fft"] - hop_length if options["pad_begin"] else 0
+        return Frames(options["win_length"], hop_length, n_padded, options["pad_end"])
 
     @property
     def n_bands(self) -> int:
@@ -243,7 +259,7 @@ class Feature:
     def n_spectral_bands(self) -> int:
         """Number of bins or bands of a frame, before MFCCs."""
         name = {"stft": None, "log-frequency": "log_n_bins"}.get(self.kind, "n_mels")
-        return int(self.parameters[name]) if name else self.plan.n_freq
+        return int(self.parameters[name]) if name else self.parameters["n_fft"] // 2 + 1
 
     def check(self, sample_rate: float | None) -> None:
         """Run on no samples, so that the library refuses now what it would refuse later."""
@@ -280,7 +296,8 @@ class Feature:
         """Return the frequency of each bin or the centre of each band, Hz, before MFCCs."""
         options = self.parameters
         if self.kind == "stft":
-            return np.arange(self.plan.n_freq, dtype=np.float64) * sample_rate / self.plan.n_fft
+            n_fft = options["n_fft"]
+            return np.arange(n_fft // 2 + 1, dtype=np.float64) * sample_rate / n_fft
         if self.kind == "log-frequency":
             octaves = np.arange(options["log_n_bins"]) / options["log_bins_per_octave"]
             lowest = C1_HZ if options["log_f_min"] is None else options["log_f_min"]
@@ -293,7 +310,7 @@ class Feature:
 
     def times(self, n_frames: int, sample_rate: float) -> NDArray[np.float64]:
         """Return the centre of each frame's window, s from the start of the recording."""
-        centre = min(self.plan.win_length, self.plan.n_fft) / 2 - self.plan.n_padded
+        centre = min(self.plan.win_length, self.parameters["n_fft"]) / 2 - self.plan.n_padded
         samples = np.arange(n_frames) * self.plan.hop_length + centre
         return np.asarray(samples / sample_rate, np.float64)
 

@@ -29,7 +29,7 @@ it may where cuBLAS or cuFFT computes, which choose by shape how they add: in `a
 **When it is done.** A CPU kernel has ended on all threads when it returns, or raises. A GPU kernel
 is then under way in the current stream of the device of its first array.
 
-**What may be kept.** `plan`, `scale` and `cosines` are hashable, so a backend may keep tables of
+**What may be kept.** `front_end`, `scale` and `cosines` are hashable, so a backend may keep tables of
 them, with `kapre_ref._kept.kept`. Arrays may change between calls: nothing of them may be kept.
 
 Shapes are written with these words: batch, channel, time (samples), n_frames, frame_length
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kapre_ref._decibel import DecibelScale
+    from kapre_ref._front_end import FrontEnd
     from kapre_ref._mfcc import Cosines
-    from kapre_ref._spectrum_plan import SpectrumPlan
 
 # Of the backend's own library; a type checker knows NumPy's alone.
 Array: TypeAlias = "NDArray[Any]"
@@ -116,14 +116,14 @@ class Kernels(Protocol):
         apart (hop_length > frame_length). Samples past the end have the value `pad_value`.
         """
 
-    def filterbank_spectrogram(
-        self, signals: Real, plan: SpectrumPlan, scale: DecibelScale | None, out: Real
-    ) -> None:
-        """Write the bands of each frame's magnitudes, in decibels if there is a scale.
+    def features(self, signals: Real, front_end: FrontEnd, out: Real) -> None:
+        """Write what a front end makes of signals.
 
-        signals (batch, channel, time); plan with `make_bands`; out (batch, channel, n_frames,
-        n_bands), same dtype. Spectra, sums and logarithms are in the working precision. The limit
-        of decibels is set as in `magnitude_to_decibel`.
+        signals (batch, channel, time); out (batch, channel, n_frames, n_values), same dtype, or a
+        view of such an array with the last two axes swapped. An item is ``signals[i]``. Samples,
+        spectra, sums and logarithms are in the working precision. Where a dynamic range ends it
+        all, the peak, the range times the gain and their difference are of the dtype of `out`: the
+        limit holds there to the bit. NaN poisons what a peak is of.
         """
 
     def frame(self, signals: Real, hop_length: int, pad_value: float, out: Real) -> None:
@@ -212,28 +212,17 @@ class Kernels(Protocol):
         frequencies (batch, n_freq), NumPy arrays on every backend.
         """
 
-    def stft(self, signals: Real, plan: SpectrumPlan, out: Complex) -> None:
+    def stft(self, signals: Real, front_end: FrontEnd, out: Complex) -> None:
         """Write the spectra of windowed frames.
 
         signals (batch, channel, time); out (batch, channel, n_frames, n_freq), complex128 for
-        float64, else complex64. `plan.n_padded` zeros stand in front of the signal, and as many
-        behind it as the frames need. A window longer than n_fft is cut off.
+        float64, else complex64. What the front end makes of spectra does not count.
         """
 
-    def stft_mag_phase(
-        self, signals: Real, plan: SpectrumPlan, scale: DecibelScale | None, out: Real
-    ) -> None:
-        """Write magnitudes, in decibels if there is a scale, and phases behind them.
+    def stft_mag_phase(self, signals: Real, front_end: FrontEnd, out: Real) -> None:
+        """Write magnitudes, in decibels if there is a logarithm, and phases behind them.
 
         signals (batch, channel, time); out (batch, 2 channel, n_frames, n_freq), same dtype:
-        magnitudes in the first half of the channels, phases in the second, which no scale concerns.
-        """
-
-    def stft_magnitude(
-        self, signals: Real, plan: SpectrumPlan, scale: DecibelScale | None, out: Real
-    ) -> None:
-        """Write magnitudes, in decibels if there is a scale.
-
-        signals (batch, channel, time); out (batch, channel, n_frames, n_freq), same dtype. The
-        limit of decibels is set as in `magnitude_to_decibel`.
+        magnitudes in the first half of the channels, phases in the second, which no logarithm
+        concerns. The front end is one of Kapre's: magnitudes, no bands, one gain and offset.
         """

@@ -27,7 +27,7 @@ from kapre_ref.kernels.cpu.runtime.strided import contiguous
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from kapre_ref._band_weights import Bands as BandWeights
+    from kapre_ref._band_weights import BandWeights
     from kapre_ref.kernels.cpu.products import Product
 
 _BIN_SECONDS = 2e-10

@@ -1,0 +1,380 @@
+"""A front end: one value that says how a signal becomes the features that a model is fed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kapre_ref._arrays import native, result_array, working_dtype
+from kapre_ref._bands import Bands, LogBands, MatrixBands
+from kapre_ref._checks import check_in_range, check_integer, check_signal
+from kapre_ref._dispatch import kernels_for
+from kapre_ref._framing import warn_of_no_frames
+from kapre_ref._front_end_checks import NUMBERS, check_front_end, is_wide
+from kapre_ref._front_end_reference import features_reference, window_reference
+from kapre_ref._normalisation import Normalisation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from kapre_ref._band_weights import BandWeights
+    from kapre_ref._types import (
+        EdgeMode,
+        FirstSample,
+        Float,
+        FloorBy,
+        FrontEndWindow,
+        Logarithm,
+        RangeOver,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class FrontEnd:
+    """How a signal becomes features; calling it computes them.
+
+    The fields are in the order in which they are applied. Two front ends of equal fields are equal,
+    and a front end can be a key of a dict.
+
+    Parameters
+    ----------
+    sample_rate : float, Hz
+        Sample rate of the signal, for the edges of bands. Nothing is resampled.
+    n_fft : int
+        Number of points of the Fourier transform; any size works.
+    win_length : int, samples, optional
+        Length of the window and of a frame, at most `n_fft`, its default. A shorter one stands at
+        the start of the transform. For magnitudes and powers that is the same as a window in the
+        middle, with `pad_left` for where frames begin.
+    hop_length : int, samples, optional
+        Distance of the frames' starts; None means ``win_length // 4``, at least 1.
+    window : str or sequence of floats
+        'hann' and 'hamming' are periodic, whatever their length; 'hann_symmetric',
+        'hamming_symmetric' and 'povey' (Hann symmetric to the power 0.85) reach their first value
+        again at the end, as NeMo's and Kaldi's do. A name that ends with '_window' is one of
+        Kapre's, see `get_window_fn`. Or `win_length` numbers.
+    pad_left, pad_right : int, samples
+        How far the signal is extended before its start and after its end; a negative number cuts
+        samples off. ``n_fft // 2`` on both sides is librosa's and torch's ``center=True``; 40 on
+        the right in place of 200 is Whisper without its last frame; 120 and 200, with 'mirror', are
+        Kaldi's ``snip_edges=False``.
+    pad_mode : 'zeros', 'reflect' or 'mirror'
+        With what: zeros (librosa since 0.10, NeMo), the signal reflected without its edge sample
+        (torch, Whisper), or with it (Kaldi). A signal shorter than what is reflected goes back and
+        forth, as in NumPy; torch refuses it.
+    input_scale : float
+        Factor of the samples: 32768 where a tool reads them as 16-bit integers (Kaldi's family).
+    remove_mean : bool
+        Subtract the mean of each frame (Kaldi).
+    preemphasis : float
+        Subtract this times the sample before: 0.97 in Kaldi and NeMo; 0 for none.
+    preemphasis_first : 'signal', 'drop' or 'frame'
+        What is subtracted where: 'signal' emphasises the signal before it is padded and keeps its
+        first sample (NeMo); 'drop' leaves that sample out (PaSST); 'frame' emphasises each frame,
+        whose first sample stands for the one before it (Kaldi).
+    power : 1 or 2
+        Magnitudes or powers of the spectrum.
+    power_offset : float
+        Added to the power below the root of a magnitude: 1e-9 in HiFi-GAN. On quiet signals it
+        makes a difference of up to 0.06 in the logarithm.
+    bands : Bands, LogBands or array (n_freq, n), optional
+        The filterbank; None keeps the bins.
+    log : 'none', 'ln', 'log10' or '10log10'
+        The logarithm.
+    floor : float
+        What keeps the logarithm finite.
+    floor_by : 'max' or 'add'
+        Whether the floor is the least value (Whisper, Kaldi), or is added (NeMo, YAMNet).
+    dynamic_range : float, in units of the logarithm, optional
+        Nothing lies further below the peak: 8 of 'log10' in Whisper, 80 of '10log10' in librosa.
+    range_over : 'channel', 'item' or 'call'
+        Of what the peak is taken: of each channel (librosa 1.0), of each item of the first axis
+        with all its channels, or of all that a call is given (OpenAI's Whisper, librosa before
+        1.0, Keras: there a quiet clip changes beside a loud one).
+    gain, offset : float or sequence of floats
+        Applied to each value after that, ``gain * y + offset``; or one number a band.
+    normalisation : Normalisation, optional
+        Of each band over time.
+    n_cepstra : int
+        Number of cepstral coefficients, by the orthonormal DCT-II of the bands; 0 for none.
+    lifter : float
+        Kaldi's and HTK's liftering of cepstra, ``1 + lifter / 2 sin(pi i / lifter)``; 0 for none.
+    time_first : bool
+        Whether a result is (n_frames, n_values), or (n_values, n_frames).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field is of the wrong kind or out of range, or if two fields contradict each other.
+
+    Examples
+    --------
+    >>> mel = FrontEnd(sample_rate=16000, n_fft=400, hop_length=160, bands=Bands(40), log="ln",
+    ...                floor=1e-10)
+    >>> mel(np.ones((2, 16000), np.float32)).shape
+    (2, 98, 40)
+    >>> mel.replace(floor=1e-5)
+    FrontEnd(sample_rate=16000.0, n_fft=400, hop_length=160, bands=Bands(n=40, f_min=0.0, f_max=None, \
+scale='htk', linear_in='hz', norm=None), log='ln', floor=1e-05)
+    """
+
+    sample_rate: float
+    n_fft: int
+    win_length: int = None  # type: ignore[assignment]  # filled in
+    hop_length: int = None  # type: ignore[assignment]  # filled in
+    window: FrontEndWindow | Sequence[float] | NDArray[Any] = "hann"
+    pad_left: int = 0
+    pad_right: int = 0
+    pad_mode: EdgeMode = "zeros"
+    input_scale: float = 1.0
+    remove_mean: bool = False
+    preemphasis: float = 0.0
+    preemphasis_first: FirstSample = "signal"
+    power: int = 2
+    power_offset: float = 0.0
+    bands: Bands | LogBands | MatrixBands | NDArray[Any] | None = None
+    log: Logarithm = "none"
+    floor: float = 0.0
+    floor_by: FloorBy = "max"
+    dynamic_range: float | None = None
+    range_over: RangeOver = "item"
+    gain: float | Sequence[float] | NDArray[Any] = 1.0
+    offset: float | Sequence[float] | NDArray[Any] = 0.0
+    normalisation: Normalisation | None = None
+    n_cepstra: int = 0
+    lifter: float = 0.0
+    time_first: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the fields once, and bring each to one form."""
+        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        checked = check_front_end(given)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "_hash", hash(tuple(checked.values())))
+        wide = [name for name in NUMBERS if is_wide(checked[name])]
+        object.__setattr__(self, "_wide", wide)  # numbers that a dtype may not have
+
+    def __hash__(self) -> int:
+        """Return what was computed once: a front end is looked up in every call."""
+        return self._hash  # type: ignore[attr-defined, no-any-return]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a front end be pickled by its fields: hashes of strings differ between processes."""
+        return _of_fields, (self._fields(),)
+
+    def __repr__(self) -> str:
+        """Name the fields that are not what they are by default."""
+        fields = self._fields().items()
+        named = [f"{name}={value!r}" for name, value in fields if not _is_default(self, name)]
+        return f"FrontEnd({', '.join(named)})"
+
+    def __call__(self, x: NDArray[Float], out: NDArray[Float] | None = None) -> NDArray[Float]:
+        """Compute the features of signals.
+
+        Parameters
+        ----------
+        x : array, (..., time), float16, float32 or float64
+            One signal, or any number of leading axes of them; of 3 axes it is (batch, channel,
+            time).
+        out : array, optional
+            Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
+
+        Returns
+        -------
+        array, dtype of `x`
+            (..., n_frames, n_values), or (..., n_values, n_frames) if not `time_first`.
+
+        Raises
+        ------
+        TypeError
+            If `x` is not a floating NumPy or CuPy array.
+        ValueError
+            If `x` has no axis, or `out` does not fit.
+
+        Warns
+        -----
+        UserWarning
+            If `x` has samples but no frame.
+        """
+        check_signal("x", x)
+        if x.ndim < 1:
+            raise ValueError("x must have shape (..., time), got shape ()")
+        self.check_dtype(x.dtype)
+        n_samples = x.shape[-1]
+        n_frames = self.n_frames(n_samples)
+        if not n_frames and x.size:
+            warn_of_no_frames(x, n_samples, self.win_length, "win_length", None)
+        frame_shape = (n_frames, self.n_values)
+        shape = (*x.shape[:-1], *(frame_shape if self.time_first else frame_shape[::-1]))
+        out = result_array(x, shape, x.dtype, out)
+        signals = _three_axes(native(x), 1)
+        result = _three_axes(out, 2)
+        result = result if self.time_first else result.swapaxes(2, 3)
+        kernels_for(x).features(signals, self, result)
+        return out
+
+    def reference(self, x: NDArray[Float]) -> NDArray[Float]:
+        """Compute the features of signals by the formulas alone, in float64: the oracle.
+
+        Parameters
+        ----------
+        x : NumPy array, (..., time), float16, float32 or float64
+            One signal, or any number of leading axes of them.
+
+        Returns
+        -------
+        array, dtype of `x`
+            As calling the front end gives.
+        """
+        return features_reference(self, x)
+
+    def n_frames(self, n_samples: int) -> int:
+        """Count the frames of a signal of so many samples."""
+        n_samples = check_integer("n_samples", n_samples, 0)
+        cut = max(0, -self.pad_left) + max(0, -self.pad_right) + self.drops_first
+        n_samples = max(0, n_samples - cut)
+        if not n_samples and self.pad_mode != "zeros":  # there is nothing to reflect
+            return 0
+        n_samples += max(0, self.pad_left) + max(0, self.pad_right)
+        return max(0, 1 + (n_samples - self.win_length) // self.hop_length)
+
+    def times(self, n_frames: int) -> NDArray[np.float64]:
+        """Return the centre of each frame, in seconds from the first sample: (n_frames,)."""
+        starts = np.arange(check_integer("n_frames", n_frames, 0)) * self.hop_length - self.pad_left
+        starts += self.drops_first
+        return np.asarray((starts + self.win_length / 2) / self.sample_rate, np.float64)
+
+    def frequencies(self) -> NDArray[np.float64]:
+        """Return the centre of each band, or the frequency of each bin, in Hz: (n_values,).
+
+        Raises
+        ------
+        ValueError
+            If the values are cepstral coefficients.
+        """
+        if self.n_cepstra:
+            raise ValueError(
+                f"n_cepstra must be 0 for values with frequencies, got {self.n_cepstra}"
+            )
+        if self.bands is None:
+            return np.arange(self.n_freq) * (self.sample_rate / self.n_fft)
+        return self.bands.centres(self.sample_rate, self.n_fft)  # type: ignore[union-attr]
+
+    @property
+    def drops_first(self) -> bool:
+        """Whether pre-emphasis leaves out the first sample of a signal."""
+        return self.preemphasis != 0 and self.preemphasis_first == "drop"
+
+    @property
+    def n_freq(self) -> int:
+        """Number of bins of a spectrum, from 0 Hz to half the sample rate."""
+        return self.n_fft // 2 + 1
+
+    @property
+    def n_bands(self) -> int:
+        """Number of bands, or of bins if there is no filterbank."""
+        return self.n_freq if self.bands is None else self.bands.n  # type: ignore[union-attr]
+
+    @property
+    def n_values(self) -> int:
+        """Number of values of a frame."""
+        return self.n_cepstra or self.n_bands
+
+    def replace(self, **changes: Any) -> FrontEnd:
+        """Return a front end with some fields changed.
+
+        Raises
+        ------
+        TypeError
+            If there is no field of that name.
+        """
+        return dataclasses.replace(self, **changes)
+
+    def to_json(self) -> str:
+        """Return all fields as JSON, which `from_json` reads back exactly."""
+        fields = self._fields()
+        for name in ("bands", "normalisation"):
+            value = fields[name]
+            if isinstance(value, MatrixBands):
+                fields[name] = value.matrix
+            elif value is not None:
+                fields[name] = dataclasses.asdict(value)
+        return json.dumps(fields)
+
+    @classmethod
+    def from_json(cls, text: str) -> FrontEnd:
+        """Return the front end that `to_json` wrote.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the text is not JSON, a field is unknown or missing, or its value is not allowed.
+        """
+        fields = json.loads(text)
+        if not isinstance(fields, dict):
+            raise TypeError(f"text must be a JSON object, got {type(fields).__name__}")
+        bands, normalisation = fields.get("bands"), fields.get("normalisation")
+        if isinstance(bands, dict):
+            kind = LogBands if "bins_per_octave" in bands else Bands
+            fields["bands"] = _from_dict(kind, "bands", bands)
+        if isinstance(normalisation, dict):
+            fields["normalisation"] = _from_dict(Normalisation, "normalisation", normalisation)
+        front_end: FrontEnd = _from_dict(cls, "", fields)
+        return front_end
+
+    def check_dtype(self, dtype: np.dtype[Any]) -> None:
+        """Require numbers that the dtype has in which signals of a dtype are computed."""
+        for name in self._wide:  # type: ignore[attr-defined]
+            check_in_range(name, getattr(self, name), working_dtype(dtype))
+
+    def make_window(self) -> NDArray[np.float64]:
+        """Return the window, (win_length,), without `input_scale`."""
+        return window_reference(self.window, self.win_length)
+
+    def band_weights(self, dtype: np.dtype[Any]) -> BandWeights:
+        """Return the weights of the bands, rounded to a dtype."""
+        bands = self.bands
+        assert isinstance(bands, Bands | LogBands | MatrixBands), "asked for where there are bands"
+        return bands.weights(self.sample_rate, self.n_fft, dtype)
+
+    def _fields(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+
+def _of_fields(fields: dict[str, Any]) -> FrontEnd:
+    return FrontEnd(**fields)
+
+
+def _from_dict(kind: type[Any], name: str, values: dict[str, Any]) -> Any:
+    known = [field.name for field in dataclasses.fields(kind)]
+    unknown = [key for key in values if key not in known]
+    if unknown:
+        raise ValueError(
+            f"{name or 'a front end'} must have no fields but {', '.join(known)}, got {unknown[0]!r}"
+        )
+    return kind(**values)
+
+
+def _is_default(front_end: FrontEnd, name: str) -> bool:
+    value = getattr(front_end, name)
+    if name == "win_length":
+        return bool(value == front_end.n_fft)
+    if name == "hop_length":
+        return bool(value == max(1, front_end.win_length // 4))
+    default = FrontEnd.__dataclass_fields__[name].default
+    return bool(value == default) and default is not dataclasses.MISSING
+
+
+def _three_axes(x: NDArray[Any], n_own: int) -> NDArray[Any]:
+    """View (..., own axes) as (first axis, all other leading axes, own axes)."""
+    own = x.shape[x.ndim - n_own :]
+    leading = x.shape[: x.ndim - n_own]
+    first, others = (leading[0], leading[1:]) if leading else (1, ())
+    return x.reshape(first, int(np.prod(others, dtype=int)), *own)
