@@ -1,20 +1,17 @@
 """Kernels for CuPy arrays: each fills `out` on its device, in the current stream."""
 
 from kapre_ref.kernels.gpu.augmentation import channel_swap, spec_augment
+from kapre_ref.kernels.gpu.bands import apply_filterbank
 from kapre_ref.kernels.gpu.decibel import magnitude_to_decibel
 from kapre_ref.kernels.gpu.delta import delta
-from kapre_ref.kernels.gpu.filterbanks import apply_filterbank
+from kapre_ref.kernels.gpu.features import features
 from kapre_ref.kernels.gpu.framing import energy, frame
 from kapre_ref.kernels.gpu.frequency_map import concatenate_frequency_map
 from kapre_ref.kernels.gpu.memory import asarray, empty
 from kapre_ref.kernels.gpu.mfcc import logmel_to_mfcc
 from kapre_ref.kernels.gpu.mu_law import mu_law_decoding, mu_law_encoding
 from kapre_ref.kernels.gpu.polar import magnitude, phase
-from kapre_ref.kernels.gpu.spectrograms import (
-    filterbank_spectrogram,
-    stft_mag_phase,
-    stft_magnitude,
-)
+from kapre_ref.kernels.gpu.spectrograms import stft_mag_phase
 from kapre_ref.kernels.gpu.stft import inverse_stft, stft
 
 __all__ = [
@@ -25,7 +22,7 @@ __all__ = [
     "delta",
     "empty",
     "energy",
-    "filterbank_spectrogram",
+    "features",
     "frame",
     "inverse_stft",
     "logmel_to_mfcc",
@@ -37,5 +34,4 @@ __all__ = [
     "spec_augment",
     "stft",
     "stft_mag_phase",
-    "stft_magnitude",
 ]

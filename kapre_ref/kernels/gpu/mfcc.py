@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import cupy
 
-from kapre_ref.kernels.gpu.filterbanks import apply_filterbank
+from kapre_ref.kernels.gpu.bands import apply_filterbank
 from kapre_ref.kernels.gpu.memory import kept_on_device, on_device, resident
 
 if TYPE_CHECKING:

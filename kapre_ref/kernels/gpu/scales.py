@@ -1,0 +1,81 @@
+"""The numbers by which a kernel takes logarithms, with gain and offset folded in where they can be."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from kapre_ref._decibel import DecibelScale
+    from kapre_ref._front_end import FrontEnd
+
+_UNITS = {"ln": 1.0, "log10": 1 / math.log(10), "10log10": 10 / math.log(10)}
+_LOGARITHMS = {
+    "ln": math.log,
+    "log10": math.log10,
+    "10log10": lambda floor: 10 * math.log10(floor),
+}
+_ROUNDED = 1e-5  # how far rounding moves a logarithm, of the parts that it is the sum of
+
+
+class Scale(NamedTuple):
+    """What scaled_log() in logarithm.cuh takes."""
+
+    takes_log: bool = False
+    added: float = 0.0  # to a value, before its logarithm
+    floor: float = 0.0  # what is not above it becomes `least`
+    factor: float = 1.0  # of the natural logarithm, or of the value if there is none
+    shift: float = 0.0
+    least: float = 0.0
+    settled: float = 0.0  # nothing lies below it, whatever was rounded
+
+
+@lru_cache(maxsize=512)
+def scale_of(front_end: FrontEnd) -> Scale:
+    """Return the numbers for a front end: without gain and offset, if they are applied later."""
+    f = front_end
+    gain, offset = 1.0, 0.0
+    if not (has_lines(f) or has_late_scale(f)):
+        assert isinstance(f.gain, float), "one of each"
+        assert isinstance(f.offset, float), "one of each"
+        gain, offset = f.gain, f.offset
+    if f.log == "none":
+        return Scale(factor=gain, shift=offset)
+    added = f.floor if f.floor_by == "add" else 0.0
+    return _scale(f.log, f.floor, added, gain, offset)
+
+
+@lru_cache(maxsize=64)
+def decibel_scale(scale: DecibelScale) -> Scale:
+    """Return the numbers for decibels, which are no lower than those of `amin`."""
+    offset = -10 * math.log10(max(scale.amin, scale.ref_value))
+    return _scale("10log10", scale.amin, 0.0, 1.0, offset)
+
+
+def has_lines(front_end: FrontEnd) -> bool:
+    """Tell whether each band has a gain or an offset of its own, which the kernel applies."""
+    f = front_end
+    return (isinstance(f.gain, tuple) or isinstance(f.offset, tuple)) and not has_late_scale(f)
+
+
+def has_late_scale(front_end: FrontEnd) -> bool:
+    """Tell whether gain and offset must follow a dynamic range, with which they do not commute."""
+    f = front_end
+    if f.dynamic_range is None:
+        return False
+    return isinstance(f.gain, tuple) or isinstance(f.offset, tuple) or f.gain <= 0  # type: ignore[operator]
+
+
+def limit_of(front_end: FrontEnd) -> float:
+    """Return how far below the peak values may lie, in their units when the limit is set."""
+    f = front_end
+    assert f.dynamic_range is not None, "asked for where there is a range"
+    return f.dynamic_range if has_late_scale(f) else f.dynamic_range * f.gain  # type: ignore[operator, no-any-return]
+
+
+def _scale(log: str, floor: float, added: float, gain: float, offset: float) -> Scale:
+    of_floor = gain * (_LOGARITHMS[log](floor) if floor else -math.inf)
+    least = of_floor + offset
+    settled = least - _ROUNDED * (abs(of_floor) + abs(offset)) if floor else -math.inf
+    return Scale(True, added, floor, gain * _UNITS[log], offset, least, settled)
