@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,13 @@ _BITS = {4: np.uint32, 8: np.uint64}  # of the peaks, by the size of a value
 
 @on_device
 def magnitude_to_decibel(x: cupy.ndarray, scale: DecibelScale, out: cupy.ndarray) -> None:
-    """Run two kernels in the working precision."""
+    """Run two kernels in float32; in float64, expressions."""
     if not x.size:
         return
     dtype, numbers = working_dtype(out.dtype), decibel_scale(scale)
+    if dtype == np.float64:
+        _float64(x, scale, out)
+        return
     x = cupy.ascontiguousarray(x, dtype=dtype)
     direct = out.dtype == dtype and out.flags.c_contiguous and out.data.ptr != x.data.ptr
     values = out if direct else cupy.empty(out.shape, dtype)
@@ -33,6 +37,13 @@ def magnitude_to_decibel(x: cupy.ndarray, scale: DecibelScale, out: cupy.ndarray
     raise_to_floor(values, peaks, numbers, scale.dynamic_range, out.dtype)
     if values is not out:
         out[...] = values
+
+
+def _float64(x, scale, out):
+    decibel = 10 * cupy.log10(cupy.maximum(x, scale.amin))
+    decibel -= 10 * math.log10(max(scale.amin, scale.ref_value))
+    peak = decibel.max(axis=tuple(range(1, x.ndim)), keepdims=True)
+    out[...] = cupy.maximum(decibel, peak - scale.dynamic_range)
 
 
 def new_peaks(n, dtype):
@@ -54,7 +65,8 @@ def raise_to_floor(values, peaks, scale, limit, dtype):
     """
     where = _where(values, values)
     function, grid, task, real = _launch("raise_to_floor", scale, len(peaks), values.size, *where)
-    limit = real(dtype.type(limit)), np.int32(dtype.itemsize == 2)
+    with np.errstate(over="ignore"):
+        limit = real(dtype.type(limit)), np.int32(dtype.itemsize == 2)
     function(grid, (_THREADS,), (values, peaks, task, *limit))
 
 
@@ -89,7 +101,7 @@ def _launch(name, scale, n_groups, size, dtype, suits_packs, device_id):
     width = 4 if suits_packs and length % 4 == 0 and dtype.itemsize == 4 else 1
     real = "float" if dtype.itemsize == 4 else "double"
     function = kernel("decibel", f"kapre::{name}<{real}, {width}>", device_id)
-    numbers = scale._asdict()
+    numbers = scale.members(dtype)
     del numbers["takes_log"]
     task = make_task("decibel", dtype.type, group_length=length, runs=n_runs, **numbers)
     return function, (n_groups * n_runs,), task, dtype.type

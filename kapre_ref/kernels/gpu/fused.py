@@ -111,7 +111,7 @@ def _launch(front_end, dtype, what, shape, strides, out_shape, out_strides):
     has_bands = not is_spectrum and front_end.bands is not None
     where = "AtOnce" if is_plain and out_strides[3] == itemsize else "Strided"
     where = "Bands" if has_bands else where
-    name = f"kapre::Output<{divided.name}, kapre::{what}, kapre::{where}>"
+    output = f"kapre::Output<{divided.name}, kapre::{what}, kapre::{where}>"
     rows_of_peak = 0
     if not is_spectrum and front_end.dynamic_range is not None:
         over = {"channel": 1, "item": n_channels, "call": batch * n_channels}
@@ -121,16 +121,18 @@ def _launch(front_end, dtype, what, shape, strides, out_shape, out_strides):
     n_tiles = -(-n_turns // n_rounds)
     n_blocks = batch * n_channels * n_tiles
     assert n_blocks <= MAX_BLOCKS, "a terabyte at least"
-    numbers = scale._asdict()
+    members = _signal_members(front_end, shape, strides, dtype.itemsize)
+    policy = "Shaped" if members["all_shaped"] or members["edge"] else "Stored"
+    name, block = f"kapre::{divided.stem}<{output}, kapre::{policy}>", (divided.n_threads,)
+    numbers = scale.members(dtype)
     del numbers["settled"]
     task = make_task(
         divided.stem,
         dtype.type,
-        **_signal_members(front_end, shape, strides, dtype.itemsize),
+        **members,
         **strides_of("out", ("batch", "channel", "frame", "bin"), out_strides, itemsize),
         **numbers,
         n_frames=n_frames,
-        n_values=n_values,
         n_bands=n_values if has_bands else 0,
         tiles=n_tiles,
         rounds=n_rounds,
@@ -138,7 +140,6 @@ def _launch(front_end, dtype, what, shape, strides, out_shape, out_strides):
         has_lines=lines,
     )
     n_peaks = batch * n_channels // rows_of_peak if rows_of_peak else 0
-    name, block = f"kapre::{divided.stem}<{name}>", (divided.n_threads,)
     return _Launch(divided.stem, name, (n_blocks,), block, task, has_bands or lines, n_peaks)
 
 

@@ -73,7 +73,8 @@ def make_task(stem, real=np.float32, **members):
     dtype = task_dtype(stem, real)
     if members.keys() != set(dtype.names):
         raise TypeError(f"members {sorted(members)} are not {sorted(dtype.names)}")
-    value = np.array(tuple(members[name] for name in dtype.names), dtype)
+    with np.errstate(over="ignore"):
+        value = np.array(tuple(members[name] for name in dtype.names), dtype)
     return cupy.cuda.function.CNumpyArray(value)
 
 

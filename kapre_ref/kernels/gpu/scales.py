@@ -7,15 +7,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from kapre_ref._decibel import DecibelScale
     from kapre_ref._front_end import FrontEnd
 
-_UNITS = {"ln": 1.0, "log10": 1 / math.log(10), "10log10": 10 / math.log(10)}
-_LOGARITHMS = {
-    "ln": math.log,
-    "log10": math.log10,
-    "10log10": lambda floor: 10 * math.log10(floor),
-}
+_FACTORS = {"ln": 1.0, "log10": 1.0, "10log10": 10.0}
 _ROUNDED = 1e-5  # how far rounding moves a logarithm, of the parts that it is the sum of
 
 
@@ -25,10 +22,21 @@ class Scale(NamedTuple):
     takes_log: bool = False
     added: float = 0.0  # to a value, before its logarithm
     floor: float = 0.0  # what is not above it becomes `least`
-    factor: float = 1.0  # of the natural logarithm, or of the value if there is none
+    decimal: bool = False  # whether the logarithm is the decimal one
+    factor: float = 1.0  # of the logarithm, or of the value if there is none
     shift: float = 0.0
     least: float = 0.0
     settled: float = 0.0  # nothing lies below it, whatever was rounded
+
+    def members(self, dtype: np.dtype[np.generic]) -> dict[str, float]:
+        """Return what a kernel of a working precision is told; in float32 all logarithms are natural.
+
+        One factor less is one rounding less. In float64, powers of ten have whole logarithms.
+        """
+        told = self._asdict()
+        if dtype.itemsize == 4 and self.decimal:
+            told |= {"factor": self.factor / math.log(10), "decimal": False}
+        return told
 
 
 @lru_cache(maxsize=512)
@@ -75,7 +83,9 @@ def limit_of(front_end: FrontEnd) -> float:
 
 
 def _scale(log: str, floor: float, added: float, gain: float, offset: float) -> Scale:
-    of_floor = gain * (_LOGARITHMS[log](floor) if floor else -math.inf)
+    logarithm = math.log if log == "ln" else math.log10
+    factor = gain * _FACTORS[log]
+    of_floor = factor * (logarithm(floor) if floor else -math.inf)
     least = of_floor + offset
     settled = least - _ROUNDED * (abs(of_floor) + abs(offset)) if floor else -math.inf
-    return Scale(True, added, floor, gain * _UNITS[log], offset, least, settled)
+    return Scale(True, added, floor, log != "ln", factor, offset, least, settled)

@@ -122,10 +122,12 @@ struct Bands {
         typedef typename Output::Value R;
         const auto& s = output.settings;
         const int n_bands = s.task.n_bands;
-        const R* matrix = reinterpret_cast<const R*>(s.filterbank + n_bands);
+        const int2* filterbank = reinterpret_cast<const int2*>(
+            s.filterbank + (s.task.has_lines ? n_bands : 0));
+        const R* matrix = reinterpret_cast<const R*>(filterbank + n_bands);
         S::sync();  // all values have been put
         for (int band = s.t; band < n_bands; band += S::T) {
-            const int2 bins = s.filterbank[band];
+            const int2 bins = filterbank[band];
             const R* values = output.staged() + bins.x;
             const R* weights = matrix + band;
             R sums[4] = {0, 0, 0, 0};  // chains of additions that do not wait
@@ -153,22 +155,12 @@ struct Bands {
 // What an output is told of its frame and of the launch.
 template <class C>
 struct Settings {
-    int t;                   // this lane, among the T that share a frame
-    C* slot;                 // shared memory, room for the bins of a frame
-    Real<C>* words;          // the same, at a bank that no other frame of the warp begins in
-    const int2* filterbank;
-    const C* lines;          // a factor and a shift for each value, if the task has them
+    int t;                // this lane, among the T that share a frame
+    C* slot;              // shared memory, room for the bins of a frame
+    Real<C>* words;       // the same, at a bank that no other frame of the warp begins in
+    const C* filterbank;  // as stft() in stft.cu is given it
     const Task<Real<C>>& task;
 };
-
-// `filterbank` is the argument of that name of stft() in stft.cu.
-template <class C>
-__device__ __forceinline__ Settings<C> settings_of(int t, C* slot, Real<C>* words,
-                                                   const C* filterbank,
-                                                   const Task<Real<C>>& task) {
-    const int n_lines = task.has_lines ? task.n_values : 0;
-    return {t, slot, words, reinterpret_cast<const int2*>(filterbank + n_lines), filterbank, task};
-}
 
 template <class S, class What, class Where>
 struct Output {
@@ -231,7 +223,7 @@ struct Output {
             value = task.factor * value + task.shift;
         }
         if (task.has_lines) {
-            const C line = settings.lines[place];
+            const C line = settings.filterbank[place];
             value = line.x * value + line.y;
         }
         return value;

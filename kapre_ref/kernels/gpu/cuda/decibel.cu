@@ -31,6 +31,7 @@ template <class Real>
 struct Task {
     i64 group_length;                         // elements
     int runs;                                 // blocks of a group
+    int decimal;
     Real added, floor, factor, shift, least;  // as scaled_log() has them
     Real settled;                             // nothing lies below it, whatever was rounded
 };

@@ -1,13 +1,13 @@
 // Which lanes share a frame, and how its samples reach their registers.
 //
-// Most frames are read as they lie in memory. A frame is *shaped* if its samples are not those of
-// memory, or lie elsewhere: they reach beyond a signal that is reflected there, or the signal or
-// the frame is pre-emphasised, or the frame's mean is taken off. Shaped frames go sample by sample
-// through shared memory, where a frame's mean is known before its first sample is used:
+// A policy of the kernels says how: Stored frames are read as they lie in memory, with zeros beyond
+// the signal. Shaped ones may differ from that: they reach beyond a signal that is reflected there,
+// or the signal or the frame is pre-emphasised, or the frame's mean is taken off. Then they go
+// sample by sample through shared memory; all others of a launch are read as Stored ones are.
 //
-//     samples of the signal  ->  Signal::at()   the index at the edges, pre-emphasis of the signal
-//     shared memory          ->  load_shaped()  mean of the frame, pre-emphasis of the frame
-//     pairs in registers     ->  apply_window()
+//     samples of the signal  ->  Signal::at()    the index at the edges, pre-emphasis of the signal
+//     shared memory          <-  stage_shaped()  pre-emphasis of the frame, its mean
+//     pairs in registers     <-  load_staged()   less the mean
 //
 // An edge of three samples a b c, extended by four on both sides:
 //
@@ -36,7 +36,6 @@ struct Task {
     int n_channels;
     int length;         // of a frame: the samples that the window covers, at most N
     int n_bands;        // 0 unless the result is bands
-    int n_values;       // of a frame: bands, or bins
     int tiles, rounds;  // blocks of a row of the batch; times that a block takes FRAMES frames
     int edge;           // an Edge
     int all_shaped;     // whether all frames are shaped, or only some at the ends of a signal may be
@@ -46,6 +45,7 @@ struct Task {
     int rows_of_peak;               // rows that share a peak; 0 if nobody asks for peaks
     int takes_log;                  // else values are multiplied by `factor`, and `shift` is added
     int has_lines;                  // whether each value has a factor and a shift of its own
+    int decimal;
     Real added, floor, factor, shift, least;  // as scaled_log() has them
 };
 
@@ -113,8 +113,15 @@ __device__ __forceinline__ R inverse(R scale) {
     return scale > 1 ? Range<R>::DOWN : scale < 1 ? Range<R>::UP : 1;
 }
 
+struct Stored {
+    static constexpr bool SHAPES = false;
+};
+struct Shaped {
+    static constexpr bool SHAPES = true;
+};
+
 // The row of a batch, one channel of one item, that a block works on.
-template <class Sample>
+template <class Sample, class Policy>
 struct Signal {
     const Sample* samples;
     const Task<Sample>& task;
@@ -123,7 +130,7 @@ struct Signal {
         return start >= 0 && start + task.length <= task.n_samples;
     }
     __device__ __forceinline__ bool is_shaped(i64 start) const {
-        return task.all_shaped || (task.edge != ZEROS && !has_inside(start));
+        return Policy::SHAPES && (task.all_shaped || !has_inside(start));
     }
     // Where the sample lies that stands for sample i of the signal as it is extended.
     __device__ __forceinline__ i64 folded(i64 i) const {
@@ -152,8 +159,8 @@ struct Part {
     int begin, end;
     __device__ __forceinline__ bool has(int n) const { return n >= begin && n < end; }
 };
-template <class S, class Sample>
-__device__ __forceinline__ Part part_of(const Signal<Sample>& s, i64 start, bool live) {
+template <class S, class Signal>
+__device__ __forceinline__ Part part_of(const Signal& s, i64 start, bool live) {
     const int begin = start < 0 ? (int)min(-start, (i64)S::N) : 0;
     const i64 length = s.task.length;
     const int end = live ? (int)max(min(s.task.n_samples - start, length), (i64)0) : 0;
@@ -161,16 +168,15 @@ __device__ __forceinline__ Part part_of(const Signal<Sample>& s, i64 start, bool
 }
 
 // Whether a frame lies in a signal of stride 1, at an address that suits pairs of samples.
-template <class Sample>
-__device__ __forceinline__ bool in_pairs(const Signal<Sample>& s, i64 start, const Sample* first) {
+template <class Sample, class Signal>
+__device__ __forceinline__ bool in_pairs(const Signal& s, i64 start, const Sample* first) {
     return s.has_inside(start) && s.task.x_time_stride == 1 && s.task.length % 2 == 0 &&
-           (unsigned long long)first % (2 * sizeof(Sample)) == 0 && !s.task.all_shaped;
+           (unsigned long long)first % (2 * sizeof(Sample)) == 0 && !s.is_shaped(start);
 }
 template <class S, class C>
-__device__ __forceinline__ void load_pairs(C* v, const Signal<Real<C>>& s, const Real<C>* first,
-                                           int t) {
+__device__ __forceinline__ void load_pairs(C* v, const Real<C>* first, int length, int t) {
     const C* pairs = reinterpret_cast<const C*>(first);
-    if (s.task.length == S::N) {  // as a rule: then nothing need be compared
+    if (length == S::N) {  // as a rule: then nothing need be compared
 #pragma unroll
         for (int q = 0; q < S::E; ++q) v[q] = pairs[t + q * S::T];
         return;
@@ -178,59 +184,59 @@ __device__ __forceinline__ void load_pairs(C* v, const Signal<Real<C>>& s, const
 #pragma unroll
     for (int q = 0; q < S::E; ++q) {
         const int n = t + q * S::T;
-        v[q] = n < s.task.length / 2 ? pairs[n] : C{0, 0};
+        v[q] = n < length / 2 ? pairs[n] : C{0, 0};
     }
 }
 
-// Load the lane's points of a shaped frame, through `staged`, room for N samples. All that sync()
-// waits for come here.
-template <class S, class C>
-__device__ __forceinline__ void load_shaped(C* v, const Signal<Real<C>>& s, i64 start, bool live,
+// Load the lane's points of a shaped frame, through room for N samples. All that sync() waits for
+// come here.
+//
+// Pre-emphasis of a frame makes e[n] = x[n] - a x[n - 1], and of a mean m it leaves (1 - a) m. Taking
+// that off afterwards loses no more than taking m off x would: in e, a large mean is small already.
+template <class S, class C, class Signal>
+__device__ __forceinline__ void load_shaped(C* v, const Signal& s, i64 start, bool live,
                                             Real<C>* staged, int t) {
     typedef Real<C> R;
     const int length = live ? s.task.length : 0;
+    const R emphasis = s.task.frame_emphasis;
     LongSum<R> total;
     S::sync();  // the last use of `staged` is over
 #pragma unroll 1
     for (int n = t; n < S::N; n += S::T) {
-        const R sample = n < length ? s.at(start + n) : 0;
-        staged[n] = sample;
+        R sample = n < length ? s.at(start + n) : 0;
         total.add(sample);
+        // Before the first sample stands itself. Nothing times zero: infinity would become NaN.
+        if (emphasis != 0 && n < length) sample -= emphasis * s.at(start + max(n - 1, 0));
+        staged[n] = sample;
     }
-    const R mean = s.task.removes_mean ? S::sum_of_frame(total.sum) / s.task.length : 0;
-    const R emphasis = s.task.frame_emphasis;
+    R mean = 0;  // of what is staged
+    if (s.task.removes_mean) mean = (1 - emphasis) * (S::sum_of_frame(total.sum) / s.task.length);
     S::sync();  // all samples are staged
     const C* pairs = reinterpret_cast<const C*>(staged);
-    if (!s.task.removes_mean && emphasis == 0) {  // 0 times infinity would be NaN
-#pragma unroll
-        for (int q = 0; q < S::E; ++q) v[q] = pairs[t + q * S::T];
-        return;
-    }
 #pragma unroll
     for (int q = 0; q < S::E; ++q) {
-        const int n = t + q * S::T;
-        const R before = staged[n ? 2 * n - 1 : 0] - mean;  // the first sample stands for it
-        const R even = pairs[n].x - mean, odd = pairs[n].y - mean;
-        v[q] = {even - emphasis * before, odd - emphasis * even};
+        const C pair = pairs[t + q * S::T];
+        v[q] = {pair.x - mean, pair.y - mean};
     }
 }
 
 // Load the lane's points z[t + qT] of the frame that starts at sample `start`: in pairs, straight
 // to registers, if that suits all frames of the warp. Else samples pass through shared memory.
-template <class S>
-__device__ __forceinline__ void load(float2* v, const Signal<float>& s, i64 start, bool live,
-                                     float* staged, int t) {
+template <class S, class Policy>
+__device__ __forceinline__ void load(float2* v, const Signal<float, Policy>& s, i64 start,
+                                     bool live, float* staged, int t) {
     const i64 stride = s.task.x_time_stride;
     const float* first = s.samples + start * stride;
     const bool straight = live && in_pairs(s, start, first);
     if (__all_sync(0xffffffffu, straight)) {
-        load_pairs<S>(v, s, first, t);
+        load_pairs<S>(v, first, s.task.length, t);
         return;
     }
-    if (S::any(live && s.is_shaped(start))) {
-        load_shaped<S>(v, s, start, live, staged, t);
-        return;
-    }
+    if constexpr (Policy::SHAPES)
+        if (S::any(live && s.is_shaped(start))) {
+            load_shaped<S>(v, s, start, live, staged, t);
+            return;
+        }
     const Part part = part_of<S>(s, start, live);
     __syncwarp();  // the last use of this memory is over
 #pragma unroll 4
@@ -241,13 +247,16 @@ __device__ __forceinline__ void load(float2* v, const Signal<float>& s, i64 star
     for (int q = 0; q < S::E; ++q) v[q] = pairs[t + q * S::T];
 }
 
-// Whether any sample of this lane's share of a frame is not zero.
-template <class S, class Sample>
-__device__ __forceinline__ bool has_sound(const Signal<Sample>& s, i64 start, bool live, int t) {
-    const int length = live ? s.task.length : 0;
-    bool found = false;
+// Whether any sample of this lane's share of a frame may be other than zero; of a shaped frame, it
+// may.
+template <class S, class Signal>
+__device__ __forceinline__ bool has_sound(const Signal& s, i64 start, bool live, int t) {
+    const Part part = part_of<S>(s, start, live);
+    const auto* first = s.samples + start * s.task.x_time_stride;
+    bool found = live && s.is_shaped(start);
 #pragma unroll 1
-    for (int n = t; n < length; n += S::T) found |= s.at(start + n) != 0;
+    for (int n = part.begin + t; n < part.end; n += S::T)
+        found |= first[n * s.task.x_time_stride] != 0;
     return found;
 }
 

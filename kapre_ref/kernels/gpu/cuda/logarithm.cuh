@@ -18,25 +18,24 @@ __device__ __forceinline__ double from_bits(unsigned long long bits) {
     return __longlong_as_double(bits);
 }
 
-__device__ __forceinline__ float natural_log(float value) {
-    return logf(value);
-}
-__device__ __forceinline__ double natural_log(double value) {
-    return log(value);
-}
-
 // A value as its logarithm is taken of it: not below zero, and with what is added to it.
 template <class Real>
 __device__ __forceinline__ Real addend_of_log(Real value, Real added) {
     return (value <= 0 ? 0 : value) + added;  // NaN stays
 }
 
-// factor * ln(value) + shift. What is not above `floor` becomes `least`, which the host computes
+// factor * log(value) + shift. What is not above `floor` becomes `least`, which the host computes
 // from the floor as it was given: of that floor, whatever CuPy compiles takes a subnormal float32
-// for zero. `task` has these four numbers.
-template <class Real, class Task>
-__device__ __forceinline__ Real scaled_log(Real value, const Task& task) {
-    return value <= task.floor ? task.least : task.factor * natural_log(value) + task.shift;
+// for zero. `task` has these numbers. Of float32 the logarithm is the natural one; of float64 it may
+// be the decimal one, which of powers of ten is a whole number.
+template <class Task>
+__device__ __forceinline__ float scaled_log(float value, const Task& task) {
+    return value <= task.floor ? task.least : task.factor * logf(value) + task.shift;
+}
+template <class Task>
+__device__ __forceinline__ double scaled_log(double value, const Task& task) {
+    if (value <= task.floor) return task.least;
+    return task.factor * (task.decimal ? log10(value) : log(value)) + task.shift;
 }
 
 }  // namespace kapre

@@ -144,17 +144,18 @@ struct Mixed {
 // Load the thread's points z[t + qT] of the frame that starts at sample `start`: in pairs, or else
 // sample by sample. Each frame goes its own way, so that no thread waits here, unless one of them
 // is shaped: then all pass through `staged`.
-template <class S, class C>
-__device__ __forceinline__ void gather(C* v, const Signal<Real<C>>& s, i64 start, bool live,
-                                       Real<C>* staged, int t) {
-    if ((s.task.all_shaped || s.task.edge != ZEROS) && S::any(live && s.is_shaped(start))) {
-        load_shaped<S>(v, s, start, live, staged, t);
-        return;
-    }
+template <class S, class C, class Policy>
+__device__ __forceinline__ void gather(C* v, const Signal<Real<C>, Policy>& s, i64 start,
+                                       bool live, Real<C>* staged, int t) {
+    if constexpr (Policy::SHAPES)
+        if (S::any(live && s.is_shaped(start))) {
+            load_shaped<S>(v, s, start, live, staged, t);
+            return;
+        }
     const i64 stride = s.task.x_time_stride;
     const Real<C>* first = s.samples + start * stride;
     if (live && in_pairs(s, start, first)) {
-        load_pairs<S>(v, s, first, t);
+        load_pairs<S>(v, first, s.task.length, t);
         return;
     }
     const Part part = part_of<S>(s, start, live);
@@ -242,9 +243,9 @@ __device__ __forceinline__ void split_pairs(const C* slot, const C* roots, int t
 
 // Return what to scale a frame by, as range_correction() of stft.cu. Beyond a warp, the threads of
 // a frame meet in shared memory if one of the block has squares that are out of bounds.
-template <class S, class Bits, class R>
-__device__ __forceinline__ R correction(Bits largest_square, const Signal<R>& signal, i64 start,
-                                        bool live, int group, int t) {
+template <class S, class Bits, class R, class Policy>
+__device__ __forceinline__ R correction(Bits largest_square, const Signal<R, Policy>& signal,
+                                        i64 start, bool live, int group, int t) {
     typedef Range<R> Limits;
     const bool large = largest_square > bits(Limits::MOST);
     const bool small = live && largest_square < bits(Limits::LEAST);
@@ -275,13 +276,13 @@ __device__ __forceinline__ R correction(Bits largest_square, const Signal<R>& si
 // tables    (R2, R1) of exp(-2 pi i r c / (R1 R2)), then (R3, R1 R2) of exp(-2 pi i r c / M); from
 //           TWIDDLES on, exp(-2 pi i k / N) for k <= M / 2
 // All other arguments and the grid are as those of stft() in stft.cu.
-template <class Output>
+template <class Output, class Policy>
 __global__ void __launch_bounds__(Output::Shape::THREADS,
                                   Output::Shape::blocks(Output::IN_SHARED))
     mixed(const Real<typename Output::C>* __restrict__ x, const typename Output::C* windows,
           const typename Output::C* tables, const typename Output::C* __restrict__ filterbank,
           typename Output::Value* __restrict__ out, typename Output::Bits* __restrict__ peaks,
-          const Task<Real<typename Output::C>> task) {
+          const __grid_constant__ Task<Real<typename Output::C>> task) {
     typedef typename Output::Shape S;
     typedef typename Output::C C;
     __shared__ C exchange[S::SHARED];
@@ -294,11 +295,11 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
 
     const unsigned row = blockIdx.x / task.tiles, tile = blockIdx.x % task.tiles;
     const i64 channel = row % task.n_channels, item = row / task.n_channels;
-    const Signal<Real<C>> signal = {
+    const Signal<Real<C>, Policy> signal = {
         x + item * task.x_batch_stride + channel * task.x_channel_stride +
             task.n_cut * task.x_time_stride,
         task};
-    const Settings<C> settings = settings_of(t, slot, words, filterbank, task);
+    const Settings<C> settings = {t, slot, words, filterbank, task};
     Output output(settings);
     typename Output::Value* rows =
         out + item * task.out_batch_stride + channel * task.out_channel_stride;

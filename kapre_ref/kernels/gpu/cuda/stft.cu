@@ -113,10 +113,9 @@ __device__ __forceinline__ void split(const float2* v, const float2* roots, int 
 // Return what to scale a frame by: 1, nearly always. A frame whose largest square is out of bounds
 // is done again with another scale. Each frame of a warp decides alone: a NaN beside it must not
 // cost a frame its precision. Silence is right as it is, and so are frames that do not exist.
-template <class S>
-__device__ __forceinline__ float range_correction(unsigned largest_square,
-                                                  const Signal<float>& signal, i64 start, bool live,
-                                                  int t) {
+template <class S, class Signal>
+__device__ __forceinline__ float range_correction(unsigned largest_square, const Signal& signal,
+                                                  i64 start, bool live, int t) {
     typedef Range<float> Limits;
     const unsigned lanes = (0xffffffffu >> (32 - S::T))
                            << (threadIdx.x % 32 / S::T * S::T);  // of the frame
@@ -140,13 +139,14 @@ __device__ __forceinline__ float range_correction(unsigned largest_square,
 // out       (batch, channel, frame, bin or band)
 // peaks     bits of the largest value that a logarithm was taken of, for each `rows_of_peak` rows;
 //           0 before the launch; not touched unless the task asks for peaks
+// Policy    of samples, in frames.cuh
 // grid      a block for `rounds` times FRAMES neighbouring frames of a row, `tiles` for each row
-template <class Output>
+template <class Output, class Policy>
 __global__ void __launch_bounds__(Output::Shape::THREADS,
-                                  Output::Shape::BLOCKS + Output::BLOCKS_MORE)
+                                  Output::Shape::BLOCKS + Output::BLOCKS_MORE - Policy::SHAPES)
     stft(const float* __restrict__ x, const float2* windows, const float2* tables,
          const float2* __restrict__ filterbank, typename Output::Value* __restrict__ out,
-         unsigned* __restrict__ peaks, const Task<float> task) {
+         unsigned* __restrict__ peaks, const __grid_constant__ Task<float> task) {
     typedef typename Output::Shape S;
     __shared__ float2 exchange[S::FRAMES * S::SLOT];
     const int group = threadIdx.x / S::T;
@@ -156,17 +156,18 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
 
     const unsigned row = blockIdx.x / task.tiles, tile = blockIdx.x % task.tiles;
     const i64 item = row / task.n_channels, channel = row % task.n_channels;
-    const Signal<float> signal = {
+    const Signal<float, Policy> signal = {
         x + item * task.x_batch_stride + channel * task.x_channel_stride +
             task.n_cut * task.x_time_stride,
         task};
-    const Settings<float2> settings = settings_of(t, slot, words, filterbank, task);
+    const Settings<float2> settings = {t, slot, words, filterbank, task};
     Output output(settings);
     typename Output::Value* rows =
         out + item * task.out_batch_stride + channel * task.out_channel_stride;
 
-    i64 index = (i64)tile * task.rounds * S::FRAMES + group;
-    for (int left = task.rounds; left; --left, index += S::FRAMES) {
+    unsigned turn = tile * task.rounds;
+    for (int left = task.rounds; left; --left, ++turn) {
+        const i64 index = (i64)turn * S::FRAMES + group;
         output.live = index < task.n_frames;
         if (!__any_sync(0xffffffffu, output.live)) break;
         if (!S::forgets_often(Output::IN_SHARED)) asm volatile("" : "+r"(t));
