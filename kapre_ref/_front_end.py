@@ -11,9 +11,8 @@ import numpy as np
 
 from kapre_ref._arrays import native, result_array, working_dtype
 from kapre_ref._bands import Bands, LogBands, MatrixBands
-from kapre_ref._checks import check_in_range, check_integer, check_signal
+from kapre_ref._checks import check_in_range, check_integer, check_signal, warn_caller
 from kapre_ref._dispatch import kernels_for
-from kapre_ref._framing import warn_of_no_frames
 from kapre_ref._front_end_checks import NUMBERS, check_front_end, is_wide
 from kapre_ref._front_end_reference import features_reference, window_reference
 from kapre_ref._normalisation import Normalisation
@@ -119,9 +118,8 @@ class FrontEnd:
     ...                floor=1e-10)
     >>> mel(np.ones((2, 16000), np.float32)).shape
     (2, 98, 40)
-    >>> mel.replace(floor=1e-5)
-    FrontEnd(sample_rate=16000.0, n_fft=400, hop_length=160, bands=Bands(n=40, f_min=0.0, f_max=None, \
-scale='htk', linear_in='hz', norm=None), log='ln', floor=1e-05)
+    >>> mel.replace(bands=None, floor=1e-5)
+    FrontEnd(sample_rate=16000.0, n_fft=400, hop_length=160, log='ln', floor=1e-05)
     """
 
     sample_rate: float
@@ -210,7 +208,11 @@ scale='htk', linear_in='hz', norm=None), log='ln', floor=1e-05)
         n_samples = x.shape[-1]
         n_frames = self.n_frames(n_samples)
         if not n_frames and x.size:
-            warn_of_no_frames(x, n_samples, self.win_length, "win_length", None)
+            warn_caller(
+                f"x has no frame: its last axis, time, has {n_samples} samples, and a frame has "
+                f"win_length={self.win_length}; pass x as (..., time), or take a front end with more "
+                f"padding or a smaller win_length"
+            )
         frame_shape = (n_frames, self.n_values)
         shape = (*x.shape[:-1], *(frame_shape if self.time_first else frame_shape[::-1]))
         out = result_array(x, shape, x.dtype, out)
@@ -357,7 +359,7 @@ def _from_dict(kind: type[Any], name: str, values: dict[str, Any]) -> Any:
     unknown = [key for key in values if key not in known]
     if unknown:
         raise ValueError(
-            f"{name or 'a front end'} must have no fields but {', '.join(known)}, got {unknown[0]!r}"
+            f"{name or 'text'} must have no fields but {', '.join(known)}, got {unknown[0]!r}"
         )
     return kind(**values)
 

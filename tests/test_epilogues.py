@@ -12,7 +12,7 @@ from vectors import DTYPES, aligned, as_complex, run_on_lanes
 
 from kapre_ref.kernels.cpu import bands as cpu_bands
 from kapre_ref.kernels.cpu.bands import sum_bands_in_lanes
-from kapre_ref.kernels.cpu.emit.bands import Bands, any_is_long
+from kapre_ref.kernels.cpu.emit.bands import BandTable, any_is_long
 from kapre_ref.kernels.cpu.emit.bins import (
     is_extreme,
     last_pass_to_magnitudes,
@@ -162,7 +162,7 @@ def _to_polar(unit, rows, n_rows, magnitudes, phases, peak):
 
 @numba.njit
 def _sum_bands(unit, magnitudes, ranges, weights, n_bands, target):
-    bands = Bands(n_bands, ranges, weights)
+    bands = BandTable(n_bands, ranges, weights)
     are_long = any_is_long(unit, bands)
     sum_bands_in_lanes(unit, are_long, magnitudes, bands, target)
 

@@ -29,8 +29,8 @@ it may where cuBLAS or cuFFT computes, which choose by shape how they add: in `a
 **When it is done.** A CPU kernel has ended on all threads when it returns, or raises. A GPU kernel
 is then under way in the current stream of the device of its first array.
 
-**What may be kept.** `front_end`, `scale` and `cosines` are hashable, so a backend may keep tables of
-them, with `kapre_ref._kept.kept`. Arrays may change between calls: nothing of them may be kept.
+**What may be kept.** `front_end`, `scale` and `cosines` are hashable, so a backend may keep tables
+of them, with `kapre_ref._kept.kept`. Arrays may change between calls: nothing of them may be kept.
 
 Shapes are written with these words: batch, channel, time (samples), n_frames, frame_length
 (samples), n_freq (bins, `n_fft // 2 + 1`), n_bands.

@@ -6,7 +6,11 @@ all frames is the row m, read from lane `shift` on. With frames that overlap by 
 takes a quarter of the shuffles. Frames that do not overlap are pieces themselves.
 """
 
+from typing import NamedTuple
+
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_function
+from kapre_ref.kernels.cpu.emit.language import Value
+from kapre_ref.kernels.cpu.emit.sums import SumsInPairs
 from kapre_ref.kernels.cpu.emit.transpose import group_size, load_transposed, transposed
 
 
@@ -34,3 +38,87 @@ def transpose_pieces(emitter, source, piece_bytes, n_pieces, n_tiles, target, ro
                 for first in range(0, emitter.lanes, size):
                     part = emitter.shuffle(vector, vector, range(first, first + size))
                     emitter.store(part, place + row_bytes * (first + i))
+
+
+@vector_function
+def emphasise(emitter, source, previous, factor, target, n):
+    """Write `n` samples less a factor times those before them; `target` may be `source`."""
+    negative = -emitter.broadcast(factor)
+    n_vectors = n // emitter.lanes
+    for i in emitter.loop(n_vectors):
+        place = i * emitter.bytes
+        x, before = emitter.load(source + place), emitter.load(previous + place)
+        emitter.store(emitter.multiply_add(before, negative, x), target + place)
+    place = n_vectors * emitter.bytes
+    rest = n - n_vectors * emitter.lanes
+    x, before = (emitter.load_first(start + place, rest) for start in (source, previous))
+    emitter.store_first(emitter.multiply_add(before, negative, x), target + place, rest)
+
+
+class Pieces(NamedTuple):
+    """Where the samples of a block's frames lie: pieces of a signal, turned."""
+
+    rows: Value  # the address of the first row
+    row_bytes: Value
+    length: Value  # samples of a piece, one a row
+
+
+class FrameSteps(NamedTuple):
+    """What is done to each frame by itself before the window."""
+
+    n: Value | int  # samples of a frame; 0 if nothing is done
+    n_averaged: Value | int  # the same if the mean is taken off, else 0
+    numbers: Value | int  # the address of the factor of pre-emphasis, and of `n` as a number
+
+
+_SUMS, _CHAIN = 4, 16  # sums side by side, and how many terms each adds up in a row
+
+
+@vector_function
+def prepare_frames(emitter, pieces: Pieces, steps: FrameSteps, target):
+    """Take the mean off each frame, and subtract a factor times the sample before.
+
+    The first sample of a frame has itself before it. Each lane is a frame of its own: so its bits
+    do not depend on the other frames of the block.
+    """
+    mean = _mean(emitter, pieces, steps)
+    negative = -emitter.broadcast(steps.numbers)
+    before = emitter.variable(emitter.load(pieces.rows) - mean)
+    for shift in emitter.loop((steps.n + pieces.length - 1) // pieces.length):
+        first = shift * pieces.length
+        rows = pieces.rows + shift * emitter.itemsize
+        for m in emitter.loop(emitter.minimum(steps.n - first, pieces.length)):
+            x = emitter.load(rows + pieces.row_bytes * m) - mean
+            result = emitter.multiply_add(before.get(), negative, x)
+            emitter.store(result, target + (first + m) * emitter.bytes)
+            before.set(x)
+
+
+def _mean(emitter, pieces, steps):
+    """Return the mean of each frame; 0 if `n_averaged` is."""
+    sums, number = SumsInPairs(emitter), emitter.variable(emitter.integer(0))
+    sums.clear()
+    group = _SUMS * _CHAIN
+    for shift in emitter.loop((steps.n_averaged + pieces.length - 1) // pieces.length):
+        n_rows = emitter.minimum(steps.n_averaged - shift * pieces.length, pieces.length)
+        rows = pieces.rows + shift * emitter.itemsize
+        for i in emitter.loop((n_rows + (group - 1)) // group):
+            n_here = emitter.minimum(n_rows - i * group, group)
+            part = _sum_rows(emitter, rows + pieces.row_bytes * (i * group), n_here, pieces)
+            sums.add(number.get(), [part])
+            number.set(number.get() + 1)
+    (total,) = sums.total([emitter.constant(0)])
+    return total / emitter.broadcast(steps.numbers + emitter.itemsize)
+
+
+def _sum_rows(emitter, rows, n, pieces):
+    sums = [emitter.variable(emitter.constant(0)) for _ in range(_SUMS)]
+    n_rounds = n // _SUMS
+    for i in emitter.loop(n_rounds):
+        for j, total in enumerate(sums):
+            total.set(total.get() + emitter.load(rows + pieces.row_bytes * (i * _SUMS + j)))
+    for i in emitter.loop(n - n_rounds * _SUMS):
+        last = rows + pieces.row_bytes * (n - 1 - i)
+        sums[0].set(sums[0].get() + emitter.load(last))
+    a, b, c, d = (total.get() for total in sums)
+    return (a + b) + (c + d)

@@ -31,3 +31,11 @@ def copy_rows(emitter, strip, strip_row_bytes, n_frames, n_values, target, row_b
             emitter.store(emitter.load(source + i * emitter.bytes), place + i * emitter.bytes)
         tail = n_vectors * emitter.bytes
         emitter.store_first(emitter.load(source + tail), place + tail, rest)
+
+
+@vector_function
+def store_columns(emitter, values, n_values, n_frames, target, value_bytes):
+    """Copy the values of neighbouring frames that are neighbours in the result, too."""
+    for i in emitter.loop(n_values):
+        x = emitter.load(values + i * emitter.bytes)
+        emitter.store_first(x, target + i * value_bytes, n_frames)
