@@ -14,7 +14,7 @@ from kapre_ref._bands import Bands, LogBands, MatrixBands
 from kapre_ref._checks import check_in_range, check_integer, check_signal, warn_caller
 from kapre_ref._dispatch import kernels_for
 from kapre_ref._front_end_checks import NUMBERS, check_front_end, is_wide
-from kapre_ref._front_end_reference import features_reference, window_reference
+from kapre_ref._front_end_reference import dct_matrix, features_reference, window_reference
 from kapre_ref._normalisation import Normalisation
 
 if TYPE_CHECKING:
@@ -345,6 +345,10 @@ class FrontEnd:
         bands = self.bands
         assert isinstance(bands, Bands | LogBands | MatrixBands), "asked for where there are bands"
         return bands.weights(self.sample_rate, self.n_fft, dtype)
+
+    def cepstral_matrix(self) -> NDArray[np.float64]:
+        """Return what turns bands into cepstra, lifter included: (n_bands, n_cepstra)."""
+        return dct_matrix(self.n_bands, self.n_cepstra, self.lifter)
 
     def _fields(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

@@ -43,7 +43,7 @@ def features_reference(front_end: FrontEnd, x: NDArray[Any]) -> NDArray[Any]:
     if f.normalisation is not None:
         y = normalised_reference(y, f.normalisation)
     if f.n_cepstra:
-        y = y @ dct_matrix(f.n_bands, f.n_cepstra, f.lifter)
+        y = y @ f.cepstral_matrix()
     return (y if f.time_first else y.swapaxes(-1, -2)).astype(dtype, order="C")
 
 

@@ -294,7 +294,7 @@ def imported_by(path, top_level_only=False):
 
 # Each may use what stands before it: operations those two wings, transforms bands and decibels too.
 WINGS = ("numba_private", "emit", "runtime", "operations", "transform")
-CALL_TRANSFORMS = ("__init__", "stft", "spectrograms", "filterbanks")
+CALL_TRANSFORMS = ("__init__", "stft", "spectrograms", "features")
 
 
 def _wing_of(name):

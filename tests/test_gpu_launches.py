@@ -11,10 +11,10 @@ import pytest
 from harness import fake_cupy
 from harness.cuda_on_cpu.module import drop_oldest
 from harness.cuda_on_cpu.planted import OPERATIONS
+from kapre_ref._spectrum_plan import stft_plan
 
 import kapre_ref as kr
 from kapre_ref._decibel import DecibelScale
-from kapre_ref._spectrum_plan import stft_plan
 
 pytestmark = pytest.mark.skipif(
     shutil.which("g++") is None, reason="needs g++, which compiles the CUDA sources for the CPU"

@@ -10,10 +10,9 @@ from test_contract import ARRAY_OPERATIONS, PACKAGE, imported_by, modules_in
 import kapre_ref as kr
 from kapre_ref.kernels import contract, cpu
 
-# Composed features of one chain share one kernel: gather, transform, filterbank, decibels.
-OPERATIONS = (set(ARRAY_OPERATIONS) - {"melspectrogram", "log_frequency_spectrogram", "mfcc"}) | {
-    "filterbank_spectrogram"
-}
+# Front ends, and what is one of them, share one kernel: gather, transform, filterbank, logarithm.
+COMPOSED = {"stft_magnitude", "melspectrogram", "log_frequency_spectrogram", "mfcc"}
+OPERATIONS = (set(ARRAY_OPERATIONS) - COMPOSED) | {"features"}
 KERNEL_NAMES = OPERATIONS | {"asarray", "empty"}
 
 

@@ -28,7 +28,7 @@ from vectors import (
     transformed,
 )
 
-from kapre_ref._spectrum_plan import SpectrumPlan
+from kapre_ref._front_end import FrontEnd
 from kapre_ref.kernels import cpu
 from kapre_ref.kernels.cpu.emit.bins import (
     LAST_RADICES,
@@ -247,7 +247,7 @@ class TestPlan:
 
     @pytest.mark.parametrize("hop_length", [1, 8192, 32767, 32768, 10**6])
     def test_scratch_memory_is_bounded(self, hop_length, dtype):
-        plan = plan_of(MAX_N_FFT, hop_length)
+        plan = front_end_of(MAX_N_FFT, hop_length)
         assert tables_of(plan, dtype).scratch_bytes < 16e6
 
     def test_places_do_not_overlap(self):
@@ -268,7 +268,7 @@ class TestTransform:
         weights = window(n_fft).astype(dtype).astype(np.float64)
         frames = rng.standard_normal((1 + 60000 // n_fft, n_fft)).astype(dtype)
         got = np.empty((1, 1, len(frames), n_fft // 2 + 1), np.result_type(dtype, np.complex64))
-        plan = plan_of(n_fft, n_fft, window)
+        plan = front_end_of(n_fft, n_fft, window)
         cpu.stft(frames.reshape(1, 1, -1), plan, got)
         expected = double_double.rfft(frames.astype(np.float64), weights)
         of_scipy = scipy.fft.rfft(frames * weights.astype(dtype))
@@ -279,7 +279,7 @@ class TestTransform:
     def test_real_bins_have_an_imaginary_part_of_plus_zero(self, n_fft, dtype, rng):
         frames = rng.standard_normal((40, n_fft)).astype(dtype)  # -0 would turn phases by 2 pi
         got = np.empty((1, 1, 40, n_fft // 2 + 1), np.result_type(dtype, np.complex64))
-        cpu.stft(frames.reshape(1, 1, -1), plan_of(n_fft, n_fft), got)
+        cpu.stft(frames.reshape(1, 1, -1), front_end_of(n_fft, n_fft), got)
         edges = got[..., [0] if n_fft % 2 else [0, -1]].imag
         assert not np.signbit(edges).any()
         np.testing.assert_array_equal(edges, 0)
@@ -307,7 +307,7 @@ class TestTransform:
         results = []
         for n in (1, n_threads):
             monkeypatch.setenv("KAPRE_REF_NUM_THREADS", str(n))
-            plan = plan_of(256, hop_length)
+            plan = front_end_of(256, hop_length)
             shape = (3, 1, plan.n_frames(40000), 129)
             spectra = np.empty(shape, np.result_type(dtype, np.complex64))
             cpu.stft(signals, plan, spectra)
@@ -361,15 +361,9 @@ def _allowed():
 
 
 @lru_cache
-def plan_of(n_fft, hop_length, window=np.ones):
-    return PlanOfAnyWindow(n_fft, n_fft, hop_length, 0, False, window)
-
-
-class PlanOfAnyWindow(SpectrumPlan):
-    """A plan whose window has no name: a function of the length makes it."""
-
-    def window(self):
-        return self.window_name(self.win_length)
+def front_end_of(n_fft, hop_length, window=np.ones):
+    numbers = window(n_fft)
+    return FrontEnd(sample_rate=1, n_fft=n_fft, hop_length=hop_length, window=numbers)
 
 
 @numba.njit

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._front_end_reference import dct_matrix
 from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.normalisation import normalise
 from kapre_ref.kernels.cpu.products import product, product_seconds
@@ -91,5 +90,4 @@ def limit_range(out: NDArray[Any], peaks: NDArray[Any], front_end: FrontEnd) -> 
 
 @kept
 def _cosines(front_end: FrontEnd, dtype: np.dtype[Any]) -> Product:
-    matrix = dct_matrix(front_end.n_bands, front_end.n_cepstra, front_end.lifter)
-    return product(matrix, dtype)
+    return product(front_end.cepstral_matrix(), dtype)

@@ -46,50 +46,49 @@ def normalise(values: NDArray[Any], how: Normalisation) -> None:
 @kernel
 def _normalise_columns(frames, n_counted, n_divided, eps_below, eps_beside):
     n_bands = frames.shape[1]
-    mean, factor = np.zeros(n_bands), np.ones(n_bands)
-    total, lost = np.zeros(n_bands), np.zeros(n_bands)
-    for i in range(n_counted):
+    mean, rest, factor = np.zeros(n_bands), np.zeros(n_bands), np.ones(n_bands)
+    _mean_of_columns(frames, n_counted, mean, mean, False)
+    _mean_of_columns(frames, n_counted, mean, rest, False)  # what the mean lost when rounded
+    if n_divided >= 0:
+        _mean_of_columns(frames, n_counted, mean, factor, True)
         for k in range(n_bands):
-            x = np.float64(frames[i, k])
+            variance = factor[k] * n_counted / n_divided
+            factor[k] = np.sqrt(variance + eps_below) + eps_beside
+    for i in range(frames.shape[0]):
+        for k in range(n_bands):
+            frames[i, k] = ((np.float64(frames[i, k]) - mean[k]) - rest[k]) / factor[k]
+    frames[n_counted:] = 0
+
+
+@kernel
+def _mean_of_columns(frames, n, centre, means, are_squares):
+    """Write the mean of each column's distances from its centre, or of their squares."""
+    total, lost = np.zeros(means.size), np.zeros(means.size)
+    for i in range(n):
+        for k in range(means.size):
+            x = np.float64(frames[i, k]) - centre[k]
+            x = x * x if are_squares else x
             before = total[k]
             after = before + x
             added = after - before
             lost[k] += (before - (after - added)) + (x - added)
             total[k] = after
-    for k in range(n_bands):
-        mean[k] = (total[k] + lost[k]) / n_counted
-    if n_divided >= 0:
-        total[:] = 0
-        lost[:] = 0
-        for i in range(n_counted):
-            for k in range(n_bands):
-                deviation = np.float64(frames[i, k]) - mean[k]
-                x = deviation * deviation
-                before = total[k]
-                after = before + x
-                added = after - before
-                lost[k] += (before - (after - added)) + (x - added)
-                total[k] = after
-        for k in range(n_bands):
-            variance = (total[k] + lost[k]) / n_divided
-            factor[k] = np.sqrt(variance + eps_below) + eps_beside
-    for i in range(frames.shape[0]):
-        for k in range(n_bands):
-            frames[i, k] = (np.float64(frames[i, k]) - mean[k]) / factor[k]
-    frames[n_counted:] = 0
+    for k in range(means.size):
+        means[k] = (total[k] + lost[k]) / n
 
 
 @kernel
 def _normalise_rows(bands, n_counted, n_divided, eps_below, eps_beside):
     for k in range(bands.shape[0]):
         band = bands[k]
-        mean = _sum_of(band, n_counted, 0.0, False) / n_counted
+        mean = _mean_of(band, n_counted, 0.0, False)
+        rest = _mean_of(band, n_counted, mean, False)  # what the mean lost when rounded
         factor = 1.0
         if n_divided >= 0:
-            variance = _sum_of(band, n_counted, mean, True) / n_divided
+            variance = _mean_of(band, n_counted, mean, True) * n_counted / n_divided
             factor = np.sqrt(variance + eps_below) + eps_beside
         for i in range(n_counted):
-            band[i] = (np.float64(band[i]) - mean) / factor
+            band[i] = ((np.float64(band[i]) - mean) - rest) / factor
         band[n_counted:] = 0
 
 
@@ -97,27 +96,19 @@ _LANES = 8  # sums side by side
 
 
 @kernel
-def _sum_of(band, n, mean, are_squares):
-    """Return the sum of the first numbers, or of the squares of their distance from a mean."""
+def _mean_of(band, n, centre, are_squares):
+    """Return the mean of the first numbers' distances from a centre, or of their squares."""
     total, lost = np.zeros(_LANES), np.zeros(_LANES)
-    for i in range(0, n - _LANES + 1, _LANES):
-        for j in range(_LANES):
-            deviation = np.float64(band[i + j]) - mean
-            x = deviation * deviation if are_squares else deviation
+    for start in range(0, n, _LANES):
+        for j in range(min(_LANES, n - start)):
+            x = np.float64(band[start + j]) - centre
+            x = x * x if are_squares else x
             before = total[j]
             after = before + x
             added = after - before
             lost[j] += (before - (after - added)) + (x - added)
             total[j] = after
-    for i in range(n - n % _LANES, n):
-        deviation = np.float64(band[i]) - mean
-        x = deviation * deviation if are_squares else deviation
-        before = total[0]
-        after = before + x
-        added = after - before
-        lost[0] += (before - (after - added)) + (x - added)
-        total[0] = after
     result = 0.0
     for j in range(_LANES):
         result += total[j] + lost[j]
-    return result
+    return result / n
