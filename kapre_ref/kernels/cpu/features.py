@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from kapre_ref.kernels.cpu.runtime.pool import operation, run_slices
 from kapre_ref.kernels.cpu.runtime.strided import assign
 from kapre_ref.kernels.cpu.transform import calls, fallback
 from kapre_ref.kernels.cpu.transform.plan import is_served
-from kapre_ref.kernels.cpu.transform.scales import has_late_scale, logarithm_of, scale_of
+from kapre_ref.kernels.cpu.transform.scales import has_late_scale, logarithm_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +24,35 @@ if TYPE_CHECKING:
     from kapre_ref.kernels.cpu.products import Product
 
 _LIMIT_SECONDS = 2e-10  # for each number
+
+
+class Steps(NamedTuple):
+    """What follows when the values of all frames are there."""
+
+    dynamic_range: np.floating[Any] | None  # in the dtype of the result
+    least: float  # below which a limit changes nothing
+    axes: tuple[int, ...]  # of (batch, channel, frame), over which the peak is taken
+    has_late_scale: bool
+    needs_values: bool  # of the working precision, beside the result
+
+
+@kept
+def _steps_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Steps:
+    dynamic_range, least = None, 0.0
+    is_scaled = has_late_scale(front_end)
+    if front_end.dynamic_range is not None:
+        gain = 1.0 if is_scaled else front_end.gain
+        dynamic_range = dtype.type(front_end.dynamic_range * gain)
+        # Nothing lies below the floor, but for the rounding of logarithms.
+        least = logarithm_of(front_end).least - 1e-3
+    is_late = is_scaled or front_end.normalisation is not None
+    return Steps(
+        dynamic_range=dynamic_range,
+        least=least,
+        axes={"channel": (2,), "item": (1, 2), "call": (0, 1, 2)}[front_end.range_over],
+        has_late_scale=is_scaled,
+        needs_values=front_end.n_cepstra > 0 or (is_late and dtype != working_dtype(dtype)),
+    )
 
 
 @operation
@@ -35,13 +64,16 @@ def features(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> N
     """
     if not out.size:
         return
-    dtype = working_dtype(out.dtype)
-    is_late = has_late_scale(front_end) or front_end.normalisation is not None
+    steps, dtype = _steps_of(front_end, out.dtype), working_dtype(out.dtype)
     values = out
-    if front_end.n_cepstra or (is_late and out.dtype != dtype):
+    if steps.needs_values:
         values = np.empty((*out.shape[:3], front_end.n_bands), dtype)
-    _fill(signals, front_end, values)
-    if has_late_scale(front_end):
+    if is_served(front_end.n_fft):
+        peaks = calls.fill(calls.FEATURES, signals, front_end, values)
+    else:
+        peaks = fallback.fill(signals, front_end, values)
+    limit_range(values, peaks, front_end)
+    if steps.has_late_scale:
         values *= np.asarray(front_end.gain, dtype)
         values += np.asarray(front_end.offset, dtype)
     if front_end.normalisation is not None:
@@ -53,33 +85,19 @@ def features(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> N
         assign(out, values)
 
 
-def _fill(signals: NDArray[Any], front_end: FrontEnd, values: NDArray[Any]) -> None:
-    """Write what is made of each frame, no further below the peak than the dynamic range."""
-    if is_served(front_end.n_fft):
-        scale = scale_of(front_end, working_dtype(signals.dtype))
-        peaks = calls.fill(calls.FEATURES, signals, front_end, scale, values)
-    else:
-        peaks = fallback.fill(signals, front_end, values)
-    if peaks is not None and front_end.dynamic_range is not None:
-        limit_range(values, peaks, front_end)
-
-
-def limit_range(out: NDArray[Any], peaks: NDArray[Any], front_end: FrontEnd) -> None:
+def limit_range(out: NDArray[Any], peaks: NDArray[Any] | None, front_end: FrontEnd) -> None:
     """Raise what lies more than the dynamic range below the peak, as they are rounded.
 
     `peaks` are those of frames. All that is computed here is in the dtype of `out`, so that the
     limit holds there to the bit.
     """
-    assert front_end.dynamic_range is not None, "asked for where there is a range"
-    numbers, dtype = logarithm_of(front_end), out.dtype
-    gain = 1.0 if has_late_scale(front_end) else front_end.gain
-    dynamic_range = dtype.type(front_end.dynamic_range * gain)
-    # Nothing lies below the floor, but for the rounding of logarithms.
-    if dtype.type(peaks.max()) - dynamic_range < numbers.least - 1e-3:
+    steps, dtype = _steps_of(front_end, out.dtype), out.dtype
+    if peaks is None or steps.dynamic_range is None:
         return
-    axes = {"channel": 2, "item": (1, 2), "call": (0, 1, 2)}[front_end.range_over]
-    limits = peaks.max(axis=axes, keepdims=True).astype(dtype) - dynamic_range  # NaN poisons all
-    limits = limits[..., None]
+    if dtype.type(peaks.max()) - steps.dynamic_range < steps.least:
+        return
+    limits = peaks.max(axis=steps.axes, keepdims=True).astype(dtype)  # NaN poisons all
+    limits = (limits - steps.dynamic_range)[..., None]
 
     def run(start: int, stop: int) -> None:
         frames = out[:, :, start:stop]

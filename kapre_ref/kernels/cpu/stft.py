@@ -9,7 +9,6 @@ from kapre_ref.kernels.cpu.transform import fallback
 from kapre_ref.kernels.cpu.transform.calls import SPECTRUM, fill
 from kapre_ref.kernels.cpu.transform.inverse import fill_signals
 from kapre_ref.kernels.cpu.transform.plan import is_served
-from kapre_ref.kernels.cpu.transform.scales import NO_SCALE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 def stft(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> None:
     """Write each block's spectra to their place."""
     if is_served(front_end.n_fft):
-        fill(SPECTRUM, signals, front_end, NO_SCALE, out)
+        fill(SPECTRUM, signals, front_end, out)
     else:
         fallback.stft(signals, front_end, out)
 

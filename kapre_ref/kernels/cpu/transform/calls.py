@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +14,7 @@ from kapre_ref.kernels.cpu.runtime.scratch import scratch_address
 from kapre_ref.kernels.cpu.runtime.strided import assign
 from kapre_ref.kernels.cpu.transform.edges import ZEROS, Ends, ends_of, samples_between
 from kapre_ref.kernels.cpu.transform.forward import FEATURES, POLAR, SPECTRUM, Job, write_spectra
-from kapre_ref.kernels.cpu.transform.plan import tables_of
-from kapre_ref.kernels.cpu.transform.scales import Scale
+from kapre_ref.kernels.cpu.transform.plan import Tables, tables_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,12 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FEATURES", "POLAR", "SPECTRUM", "fill"]
 
-_STEP_SECONDS = 4e-11  # for each sample of a frame and halving of the transform
 _CHUNK = 1 << 16  # numbers of results made at a time where they do not go straight to their place
 
 
 def fill(
-    result: int, signals: NDArray[Any], front_end: FrontEnd, scale: Scale, out: NDArray[Any]
+    result: int, signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]
 ) -> NDArray[Any] | None:
     """Write features, complex spectra, or magnitudes and phases of all frames to `out`.
 
@@ -42,25 +38,28 @@ def fill(
     if not out.size:
         return None
     ends = ends_of(front_end, signals.shape[2])
+    tables = tables_of(front_end, dtype)
     if signals.dtype != dtype:
-        return _fill_converted(result, signals, front_end, scale, out, dtype)
-    return _run(result, signals[:, :, ends.first :], ends, front_end, scale, out)
+        return _fill_converted(result, signals, front_end, tables, out)
+    signals = signals[:, :, ends.first :] if ends.first else signals
+    return _run(result, signals, ends, tables, out)
 
 
 def _fill_converted(
     result: int,
     signals: NDArray[Any],
     front_end: FrontEnd,
-    scale: Scale,
+    tables: Tables,
     out: NDArray[Any],
-    dtype: np.dtype[Any],
 ) -> NDArray[Any] | None:
     """Fill `out` chunk by chunk in the working precision, rounded once; return the peaks."""
+    dtype = working_dtype(signals.dtype)
     complex_or_real = np.result_type(dtype, np.complex64) if result == SPECTRUM else dtype
     batch, n_channels, n_samples = signals.shape
     n_frames, n_values = out.shape[2:]
     n_parts = out.shape[1] // n_channels
-    peaks = np.empty((batch, n_channels, n_frames), dtype) if scale.logarithm else None
+    has_peaks = tables.scale.logarithm and result != SPECTRUM
+    peaks = np.empty((batch, n_channels, n_frames), dtype) if has_peaks else None
     lanes, hop_length = n_lanes(dtype), front_end.hop_length
     chunk = -(-_CHUNK // (n_values * lanes)) * lanes
     chunks_of_channel = -(-n_frames // chunk)
@@ -76,23 +75,18 @@ def _fill_converted(
             samples = samples_between(signals[item, channel], ends, first, last, dtype)
             whole = Ends(0, len(samples), 0, ZEROS, 0.0, has_previous=False)
             values = np.empty((1, n_parts, frames.stop - frames.start, n_values), complex_or_real)
-            of_chunk = _run(result, samples[None, None], whole, front_end, scale, values)
+            of_chunk = _run(result, samples[None, None], whole, tables, values)
             assign(out[item, channel::n_channels, frames], values[0])
             if peaks is not None and of_chunk is not None:
                 peaks[item, channel, frames] = of_chunk[0, 0]
 
     n_chunks = batch * n_channels * chunks_of_channel
-    run_slices(run, n_chunks, n_chunks * chunk * _frame_seconds(front_end))
+    run_slices(run, n_chunks, n_chunks * chunk * tables.frame_seconds)
     return peaks
 
 
 def _run(
-    result: int,
-    signals: NDArray[Any],
-    ends: Ends,
-    front_end: FrontEnd,
-    scale: Scale,
-    out: NDArray[Any],
+    result: int, signals: NDArray[Any], ends: Ends, tables: Tables, out: NDArray[Any]
 ) -> NDArray[Any] | None:
     """Call the kernel; return the largest value of each frame, if there is a logarithm.
 
@@ -101,11 +95,11 @@ def _run(
     batch, n_channels, _ = signals.shape
     dtype = signals.dtype
     n_frames, lanes = out.shape[2], n_lanes(dtype)
-    tables = tables_of(front_end, dtype)
     blocks_of_channel = -(-n_frames // lanes)
-    addresses = Addresses(tables.addresses, scale.addresses)
+    addresses = Addresses(tables.addresses)
+    logarithm, pairs = (0, 0) if result == SPECTRUM else tables.scale
     peaks, peaks_address = None, 0
-    if scale.logarithm:
+    if logarithm:
         peaks = np.empty((batch, n_channels, blocks_of_channel * lanes), dtype)
         peaks_address = addresses.of(peaks)
     job = Job(
@@ -115,14 +109,14 @@ def _run(
         n_samples=ends.n_samples,
         n_padded=ends.n_padded,
         edge=ends.edge,
-        factor=addresses.of(np.array([ends.factor], dtype)) if ends.factor else 0,
-        has_previous=ends.has_previous,
+        factor=tables.factor if ends.factor else 0,
+        has_previous=int(ends.has_previous),
         out=addresses.of(out),
         out_strides=out.strides,
         n_channels=n_channels,
         n_frames=n_frames,
-        logarithm=scale.logarithm,
-        pairs=scale.pairs,
+        logarithm=logarithm,
+        pairs=pairs,
         peaks=peaks_address,
     )
     unit = dtype.type(1)
@@ -132,10 +126,5 @@ def _run(
         write_spectra(addresses, unit, tables.plan, job, scratch, start, stop)
 
     n_blocks = batch * n_channels * blocks_of_channel
-    run_slices(run, n_blocks, n_blocks * lanes * _frame_seconds(front_end))
+    run_slices(run, n_blocks, n_blocks * lanes * tables.frame_seconds)
     return None if peaks is None else peaks[:, :, :n_frames]
-
-
-@lru_cache(maxsize=128)
-def _frame_seconds(front_end: FrontEnd) -> float:
-    return _STEP_SECONDS * front_end.n_fft * math.log2(front_end.n_fft)

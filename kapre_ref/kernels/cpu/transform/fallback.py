@@ -20,7 +20,11 @@ from kapre_ref.kernels.cpu.runtime.pool import run_slices
 from kapre_ref.kernels.cpu.runtime.scratch import scratch_array
 from kapre_ref.kernels.cpu.runtime.strided import assign, contiguous, is_plain
 from kapre_ref.kernels.cpu.transform.edges import ends_of, samples_between
-from kapre_ref.kernels.cpu.transform.scales import logarithm_of, scale_of
+from kapre_ref.kernels.cpu.transform.scales import (
+    has_late_scale,
+    is_one_positive_gain,
+    logarithm_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,8 +172,9 @@ def _fill(
     frame's peak if there is a logarithm.
     """
     dtype = working_dtype(out.dtype)
-    scale = scale_of(front_end, dtype)
-    peaks = np.empty(out.shape[:3], dtype) if scale.logarithm else None
+    has_logarithm, has_late = front_end.log != "none", has_late_scale(front_end)
+    is_scaled = has_late or (has_logarithm and is_one_positive_gain(front_end))
+    peaks = np.empty(out.shape[:3], dtype) if has_logarithm else None
 
     def write(place: Place, spectra: NDArray[Any]) -> None:
         result = out[place]
@@ -178,7 +183,7 @@ def _fill(
         compute(spectra, computed)
         if peaks is not None:
             peaks[place] = take_logarithms(computed, logarithm_of(front_end))
-        if scale.pairs:
+        if not is_scaled:
             computed *= np.asarray(front_end.gain, dtype)
             computed += np.asarray(front_end.offset, dtype)
         if not straight:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +16,7 @@ from kapre_ref.kernels.cpu.emit.gather import FrameSteps
 from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes, vector_bytes
 from kapre_ref.kernels.cpu.emit.output import STRIP_TILES
 from kapre_ref.kernels.cpu.runtime.jit import Addresses
+from kapre_ref.kernels.cpu.transform.scales import Scale, scale_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,6 +34,7 @@ def _scipy_is_asked_for() -> bool:
 
 
 _SCIPY_SERVES_ALL = _scipy_is_asked_for()
+_STEP_SECONDS = 4e-11  # for each sample of a frame and halving of the transform
 # Beyond, a block's scratch memory would exceed 16 MB.
 MAX_N_FFT = 32768
 
@@ -84,10 +87,13 @@ class FftPlan(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """A plan, the scratch memory it needs in bytes, and the owners of its addresses."""
+    """What calls of one front end have in common, and the owners of all addresses in it."""
 
     plan: FftPlan
     scratch_bytes: int
+    scale: Scale
+    factor: int  # the address of that of the signal's pre-emphasis; 0 for none
+    frame_seconds: float  # about how long a frame takes
     addresses: Addresses
 
 
@@ -204,7 +210,16 @@ def tables_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Tables:
         power_offset=addresses.of(np.array([front_end.power_offset], dtype)),
         bands=band_table(front_end, dtype, addresses),
     )
-    return Tables(numbers, scratch_bytes, addresses)
+    scale = scale_of(front_end, dtype, addresses)
+    is_of_signal = front_end.preemphasis != 0 and front_end.preemphasis_first != "frame"
+    return Tables(
+        plan=numbers,
+        scratch_bytes=scratch_bytes,
+        scale=scale,
+        factor=addresses.of(np.array([front_end.preemphasis], dtype)) if is_of_signal else 0,
+        frame_seconds=_STEP_SECONDS * front_end.n_fft * math.log2(front_end.n_fft),
+        addresses=addresses,
+    )
 
 
 def _pieces_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Pieces:

@@ -7,31 +7,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.emit.epilogues import Logarithm
-from kapre_ref.kernels.cpu.runtime.jit import Addresses
 
 if TYPE_CHECKING:
     from kapre_ref._front_end import FrontEnd
+    from kapre_ref.kernels.cpu.runtime.jit import Addresses
 
 OCTAVES = {"ln": math.log(2), "log10": math.log10(2), "10log10": 10 * math.log10(2)}
 NEPERS = {"ln": 1.0, "log10": 1 / math.log(10), "10log10": 10 / math.log(10)}
 
 
 class Scale(NamedTuple):
-    """Addresses of numbers, 0 where there are none, and their owner."""
+    """Addresses of numbers, 0 where there are none."""
 
     logarithm: int  # of a `Logarithm`
     pairs: int  # of a gain and an offset for each value
-    addresses: Addresses
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the tables."""
-        return self.addresses.nbytes
-
-
-NO_SCALE = Scale(0, 0, Addresses())
 
 
 def has_late_scale(front_end: FrontEnd) -> bool:
@@ -48,10 +38,8 @@ def is_one_positive_gain(front_end: FrontEnd) -> bool:
     return isinstance(gain, float) and isinstance(offset, float) and gain > 0
 
 
-@kept
-def scale_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Scale:
+def scale_of(front_end: FrontEnd, dtype: np.dtype[Any], addresses: Addresses) -> Scale:
     """Return what the values of a front end become at once."""
-    addresses = Addresses()
     is_folded = front_end.log != "none" and is_one_positive_gain(front_end)
     logarithm = pairs = 0
     if front_end.log != "none":
@@ -62,7 +50,7 @@ def scale_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Scale:
         both = np.empty((front_end.n_bands, 2), dtype)
         both[:, 0], both[:, 1] = front_end.gain, front_end.offset
         pairs = addresses.of(both)
-    return Scale(logarithm, pairs, addresses)
+    return Scale(logarithm, pairs)
 
 
 def logarithm_of(front_end: FrontEnd) -> Logarithm:
