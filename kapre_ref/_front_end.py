@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -206,12 +207,12 @@ class FrontEnd:
             raise ValueError("x must have shape (..., time), got shape ()")
         self.check_dtype(x.dtype)
         n_samples = x.shape[-1]
-        n_frames = self.n_frames(n_samples)
+        n_frames = self.count_frames(n_samples)
         if not n_frames and x.size:
             warn_caller(
                 f"x has no frame: its last axis, time, has {n_samples} samples, and a frame has "
-                f"win_length={self.win_length}; pass x as (..., time), or take a front end with more "
-                f"padding or a smaller win_length"
+                f"win_length={self.win_length}; pass x as (..., time), or take a front end with "
+                f"more padding or a smaller win_length"
             )
         frame_shape = (n_frames, self.n_values)
         shape = (*x.shape[:-1], *(frame_shape if self.time_first else frame_shape[::-1]))
@@ -239,13 +240,22 @@ class FrontEnd:
 
     def n_frames(self, n_samples: int) -> int:
         """Count the frames of a signal of so many samples."""
-        n_samples = check_integer("n_samples", n_samples, 0)
-        cut = max(0, -self.pad_left) + max(0, -self.pad_right) + self.drops_first
-        n_samples = max(0, n_samples - cut)
+        return self.count_frames(check_integer("n_samples", n_samples, 0))
+
+    def count_frames(self, n_samples: int) -> int:
+        """Count the frames of a signal whose length needs no check."""
+        n_cut, n_added = self._n_changed
+        n_samples = max(0, n_samples - n_cut)
         if not n_samples and self.pad_mode != "zeros":  # there is nothing to reflect
             return 0
-        n_samples += max(0, self.pad_left) + max(0, self.pad_right)
-        return max(0, 1 + (n_samples - self.win_length) // self.hop_length)
+        return max(0, 1 + (n_samples + n_added - self.win_length) // self.hop_length)
+
+    @cached_property
+    def _n_changed(self) -> tuple[int, int]:
+        """How many samples are cut off a signal, and how many then added."""
+        ends = self.pad_left, self.pad_right
+        n_cut = sum(-n for n in ends if n < 0) + self.drops_first
+        return n_cut, sum(n for n in ends if n > 0)
 
     def times(self, n_frames: int) -> NDArray[np.float64]:
         """Return the centre of each frame, in seconds from the first sample: (n_frames,)."""
@@ -274,12 +284,12 @@ class FrontEnd:
         """Whether pre-emphasis leaves out the first sample of a signal."""
         return self.preemphasis != 0 and self.preemphasis_first == "drop"
 
-    @property
+    @cached_property
     def n_freq(self) -> int:
         """Number of bins of a spectrum, from 0 Hz to half the sample rate."""
         return self.n_fft // 2 + 1
 
-    @property
+    @cached_property
     def n_bands(self) -> int:
         """Number of bands, or of bins if there is no filterbank."""
         return self.n_freq if self.bands is None else self.bands.n  # type: ignore[union-attr]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes
+from kapre_ref.kernels.cpu.emit.records import record_array
 from kapre_ref.kernels.cpu.runtime.jit import Addresses
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
 from kapre_ref.kernels.cpu.runtime.pool import run_slices
@@ -119,11 +120,11 @@ def _run(
         pairs=pairs,
         peaks=peaks_address,
     )
-    unit = dtype.type(1)
+    unit, job_address = dtype.type(1), addresses.of(record_array(job))
 
     def run(start: int, stop: int) -> None:
         scratch = scratch_address(tables.scratch_bytes)
-        write_spectra(addresses, unit, tables.plan, job, scratch, start, stop)
+        write_spectra(addresses, unit, tables.plan, job_address, scratch, start, stop)
 
     n_blocks = batch * n_channels * blocks_of_channel
     run_slices(run, n_blocks, n_blocks * lanes * tables.frame_seconds)

@@ -36,9 +36,10 @@ from kapre_ref.kernels.cpu.emit.intrinsics import item_of, lanes_of
 from kapre_ref.kernels.cpu.emit.language import Strided
 from kapre_ref.kernels.cpu.emit.output import STRIP_TILES, copy_rows, store_columns, turn_strip
 from kapre_ref.kernels.cpu.emit.passes import Parts, Samples, first_pass, inner_pass
+from kapre_ref.kernels.cpu.emit.records import reader_of
 from kapre_ref.kernels.cpu.runtime.jit import address_kernel, inlined, kernel
 from kapre_ref.kernels.cpu.transform.edges import stage_virtual
-from kapre_ref.kernels.cpu.transform.plan import PLAIN, ROOTS, Scratch
+from kapre_ref.kernels.cpu.transform.plan import PLAIN, ROOTS, FftPlan, Scratch
 
 FEATURES, SPECTRUM, POLAR = range(3)
 
@@ -48,14 +49,14 @@ class Job(NamedTuple):
 
     result: int
     signal: int
-    signal_strides: tuple[int, ...]  # of batch, channel and time
+    signal_strides: tuple[int, int, int]  # of batch, channel and time
     n_samples: int
     n_padded: int
     edge: int  # what stands outside the signal, see `edges`
     factor: int  # the address of that of the signal's pre-emphasis; 0 for none
     has_previous: int  # whether there is a sample before the first one
     out: int
-    out_strides: tuple[int, ...]  # of batch, channel, frame and frequency
+    out_strides: tuple[int, int, int, int]  # of batch, channel, frame and frequency
     n_channels: int  # of the signal; phases lie as many channels behind their magnitudes
     n_frames: int
     logarithm: int  # the address of the numbers of one, see `epilogues.Logarithm`; 0 for none
@@ -89,9 +90,16 @@ class Target(NamedTuple):
     value_stride: int
 
 
+_read_plan, _read_job = reader_of(FftPlan), reader_of(Job)
+
+
 @address_kernel
-def write_spectra(unit, plan, job, scratch, first_block, last_block):
-    """Serve some of the blocks, each of as many frames of one channel as a vector has lanes."""
+def write_spectra(unit, plan_address, job_address, scratch, first_block, last_block):
+    """Serve some of the blocks, each of as many frames of one channel as a vector has lanes.
+
+    A plan and a job lie in memory, see `emit.records`.
+    """
+    plan, job = _read_plan(plan_address), _read_job(job_address)
     room = addresses_in(scratch, plan.places)
     n_rows = plan.pieces.n_tiles * lanes_of(unit)
     silence = room.samples + n_rows * plan.pieces.row_bytes

@@ -15,6 +15,7 @@ from kapre_ref.kernels.cpu.emit.bands import BandTable
 from kapre_ref.kernels.cpu.emit.gather import FrameSteps
 from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes, vector_bytes
 from kapre_ref.kernels.cpu.emit.output import STRIP_TILES
+from kapre_ref.kernels.cpu.emit.records import record_array
 from kapre_ref.kernels.cpu.runtime.jit import Addresses
 from kapre_ref.kernels.cpu.transform.scales import Scale, scale_of
 
@@ -89,7 +90,7 @@ class FftPlan(NamedTuple):
 class Tables(NamedTuple):
     """What calls of one front end have in common, and the owners of all addresses in it."""
 
-    plan: FftPlan
+    plan: int  # the address of an `FftPlan`, see `emit.records`
     scratch_bytes: int
     scale: Scale
     factor: int  # the address of that of the signal's pre-emphasis; 0 for none
@@ -213,7 +214,7 @@ def tables_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Tables:
     scale = scale_of(front_end, dtype, addresses)
     is_of_signal = front_end.preemphasis != 0 and front_end.preemphasis_first != "frame"
     return Tables(
-        plan=numbers,
+        plan=addresses.of(record_array(numbers)),
         scratch_bytes=scratch_bytes,
         scale=scale,
         factor=addresses.of(np.array([front_end.preemphasis], dtype)) if is_of_signal else 0,
