@@ -164,14 +164,14 @@ class Kernels(Protocol):
     def magnitude(self, x: Real | Complex, out: Real) -> None:
         """Write absolute values; no square on the way to them overflows or vanishes.
 
-        x of any shape; out likewise, C-contiguous, of the dtype of x or of its parts. An infinite
+        x of any shape; out of that shape, C-contiguous, of the dtype of x or its parts. An infinite
         part gives infinity, even beside NaN.
         """
 
     def magnitude_to_decibel(self, x: Real, scale: DecibelScale, out: Real) -> None:
         """Write ``10 log10(max(x, amin) / max(ref_value, amin))``, limited from below.
 
-        x (batch, ...), 2 axes or more; out likewise, same dtype, C-contiguous; it may be `x`.
+        x (batch, ...), 2 axes or more; out of its shape and dtype, C-contiguous; it may be `x`.
         An item is ``x[i]``. Its limit is its peak less the dynamic range, both and their
         difference in the dtype of `out`: the limit holds there to the bit. NaN poisons its item.
         `scale.dynamic_range` is finite. The GPU counts subnormal float32 magnitudes as 0.
@@ -182,8 +182,8 @@ class Kernels(Protocol):
     ) -> None:
         """Write the samples of codes, computed in float64 and rounded once.
 
-        signal_mu of any shape, integer or floating, also fractional and outside the codes; out
-        likewise, float32, C-contiguous.
+        signal_mu of any shape, integer or floating, also fractional and outside the codes; out of
+        that shape, float32, C-contiguous.
         """
 
     def mu_law_encoding(
@@ -191,14 +191,14 @@ class Kernels(Protocol):
     ) -> None:
         """Write codes, computed in the working precision and cut off toward zero.
 
-        signal of any shape; out likewise, int32, C-contiguous. NaN, infinity and what overflows
+        signal of any shape; out of that shape, int32, C-contiguous. NaN, infinity and overflow
         give -2147483648.
         """
 
     def phase(self, x: Real | Complex, out: Real) -> None:
         """Write angles from -pi to pi, computed in the working precision; signs of zeros count.
 
-        x of any shape; out likewise, C-contiguous, of the dtype of x or of its parts.
+        x of any shape; out of that shape, C-contiguous, of the dtype of x or of its parts.
         """
 
     def spec_augment(
