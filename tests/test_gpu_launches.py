@@ -58,7 +58,7 @@ def last_blocks(n):
 class TestBeyond32Bits:
     @last_blocks(2)
     def test_decibels(self, device, rng):
-        # Of one item: two items are twice as far.
+        # One item has so many; a second item lies twice as far.
         n = BEYOND + 4096
         x, out = (device.sparse(np.float32, 2, n) for _ in range(2))
         end = np.s_[-1:, -8192:]

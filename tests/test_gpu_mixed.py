@@ -157,7 +157,7 @@ class TestServed:
                 if shape is None:
                     continue
                 n_served += 1
-                n_threads = n_fft // 2 // shape.first  # of a frame
+                n_threads = n_fft // 2 // shape.first  # the threads that compute one frame
                 assert shape.first * shape.second * shape.third == n_fft // 2
                 assert shape.first >= max(shape.second, shape.third)
                 assert shape.n_threads <= 256

@@ -15,7 +15,7 @@ from harness.ptx.module import installed
 import kapre_ref
 
 FOLDER = Path(kapre_ref.__file__).parent / "kernels" / "gpu" / "cuda"
-STEMS = ("stft", "mixed", "decibel", "framing", "overlap_add")  # of the files with a `Task`
+STEMS = ("stft", "mixed", "decibel", "framing", "overlap_add")  # the files that have a `Task`
 
 
 @pytest.fixture(params=["g++", "NVRTC"])

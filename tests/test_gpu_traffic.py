@@ -195,7 +195,7 @@ class TestStreams:
         codes = placed("int32", N, 0)
         traffic = traffic_of("mu_law_decoding", lambda x: kr.mu_law_decoding(x, 256), codes)
         ((_, counted),) = ((k, v) for k, v in traffic.items() if "samples[" in k.text)
-        # Of 32 lanes at random among 128 codes, 16 sectors: each of those at most once.
+        # 32 lanes take random codes out of 128, in 16 sectors: each sector is read at most once.
         assert counted.cost <= 16 * counted.requests
 
     def test_peaks_take_one_word_a_block(self):
@@ -242,7 +242,7 @@ class TestFrames:
             eight_frames(frame_length, hop_length),
             counted_blocks=ALL,
         )
-        loads = of_kind(traffic, "global", "load")  # of eight samples a lane, and of the rest
+        loads = of_kind(traffic, "global", "load")  # loads of eight samples a lane, and of the rest
         ((_, stores),) = of_kind(traffic, "global", "store").items()
         assert not of_kind(traffic, "shared")
         assert total(loads) <= factor * total(loads, "ideal")

@@ -317,7 +317,7 @@ class TestOthers:
         assert np.all(covered == covered[..., :1])
         times, bins = covered.all(axis=(2, 3)), covered.all(axis=(1, 3))
         np.testing.assert_array_equal(covered[..., 0], times[:, :, None] | bins[:, None, :])
-        # Of an item that is covered throughout, nobody can tell how wide the other mask is.
+        # If an item is covered throughout, nobody can tell how wide the other mask is.
         told = ~covered.all(axis=(1, 2, 3))
         n_times, n_bins = times[told].sum(axis=1), bins[told].sum(axis=1)
         assert np.all((n_times >= 1) & (n_times <= widths[1]))

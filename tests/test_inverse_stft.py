@@ -42,7 +42,7 @@ class TestInverseStft(TakesOut):
             case(2, 9, 33, n_fft=64, forward_window_name=name)
             for name in ("hamming_window", "kaiser_window", KBD, "vorbis_window")
         ),
-        case(3, 500, 257, n_fft=512),  # of sizes that are worth threads
+        case(3, 500, 257, n_fft=512),  # large enough for several threads
         case(1, 500, 201, 2, n_fft=400, hop_length=160),
     )
 

@@ -260,7 +260,7 @@ def test_mel_filterbanks_to_the_bit():
         f_max = draw.choice([None, sample_rate / 2, draw.uniform(sample_rate / 4, sample_rate / 2)])
         htk, norm = draw.random() < 0.5, draw.choice(["slaney", None, 1, 2, np.inf, 0, 0.5])
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of empty bands
+            warnings.simplefilter("ignore")  # librosa warns of empty bands
             got = kr.filterbank_mel(sample_rate, n_freq, n_mels, f_min, f_max, htk, norm)
             expected = librosa.filters.mel(
                 sr=sample_rate,

@@ -25,7 +25,7 @@ class TestLogmelToMfcc(TakesOut):
         case(0, 7, 20),
         case(2, 0, 20),
         case(2, 7, 20, 0),
-        case(3, 400, 128, n_mfccs=40),  # of a size that is worth threads
+        case(3, 400, 128, n_mfccs=40),  # large enough for several threads
     )
 
     def example(self, rng, shape, dtype):

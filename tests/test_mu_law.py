@@ -29,7 +29,7 @@ class TestMuLawEncoding(TakesOut):
         case(501, quantization_channels=3),
         case(2, 50, 2, quantization_channels=1000),
         case(501, quantization_channels=65535),
-        case(2, 70000, quantization_channels=65536),  # of a size that is worth threads
+        case(2, 70000, quantization_channels=65536),  # large enough for several threads
     )
 
     # Codes near a boundary depend on the precision: the oracle keeps the input's.
@@ -39,7 +39,7 @@ class TestMuLawEncoding(TakesOut):
         """Require the code, or its neighbour where the value lies on their boundary."""
         channels = parameters["quantization_channels"]
         value = compressed(x, channels)
-        # Of logarithm, division and sum, each off by an eps or so of the number of channels.
+        # Logarithm, division and sum are each off by an eps or so times the number of channels.
         rounding = 4 * channels * min(eps_of(x.dtype), eps_of(np.float32))
         assert got.dtype == np.int32
         assert got.shape == x.shape
@@ -122,7 +122,7 @@ class TestMuLawDecoding(TakesOut):
         case(2, 0, 3, quantization_channels=256),
         case(11, quantization_channels=100),
         case(2, 50, 2, quantization_channels=127),
-        case(2, 70000, quantization_channels=65536),  # of a size that is worth threads
+        case(2, 70000, quantization_channels=65536),  # large enough for several threads
     )
 
     def example(self, rng, shape, dtype):
