@@ -13,7 +13,7 @@ HEAVY = (
 )  # fmt: skip
 
 MAX_RATIO = 1.5  # the time of a process with `import kapre_ref`, over one with `import numpy`
-N_PAIRS = 40  # at most; a busy machine needs more pairs for a quiet one of each
+N_PAIRS = 40  # at most; a busy machine needs many pairs until one of each is undisturbed
 
 
 def run(code, *options):

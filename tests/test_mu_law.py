@@ -32,7 +32,7 @@ class TestMuLawEncoding(TakesOut):
         case(2, 70000, quantization_channels=65536),  # large enough for several threads
     )
 
-    # Codes near a boundary depend on the precision: the oracle keeps the input's.
+    # Codes near a boundary depend on the precision, so the oracle keeps the input's precision.
     test_oracle_rounds_once = None
 
     def assert_kernel_close(self, got, x, parameters):
@@ -54,7 +54,7 @@ class TestMuLawEncoding(TakesOut):
     def test_kernel_takes_the_oracles_side(self, backend, channels, rng):
         x = rng.uniform(-1, 1, 100_000).astype(np.float32)
         got = self.run(backend, x, {"quantization_channels": channels})
-        # Both compute in float32, and at most one of 2000 samples lies within its rounding.
+        # Both compute in float32, whose rounding decides the code of at most one sample in 2000.
         assert np.mean(got != self.oracle(x, channels)) <= 5e-4 * max(1, channels / 1024)
 
     @pytest.mark.parametrize("library", ["kernel", "oracle"])
