@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _TERM_SECONDS = 7e-11
-# A store reads the line that it changes, unless it goes past the caches. Results of so many bytes
+# A store reads the line that it changes, unless it goes past the caches. Results of 8 MiB or more
 # would not stay in the caches together with their input, so they go past them if windows are short.
 _STREAMED_BYTES = 1 << 23
 # How far a mirrored frame's index is from that of `reflect`; -1 means that frames outside are zero.
@@ -36,7 +36,7 @@ _MIRRORS = {"symmetric": 1, "reflect": 0, "constant": -1}
 class _Window(NamedTuple):
     """What a slope is made of: the weights of the frames n after and n before, from n = 0 on.
 
-    A frame outside is a mirrored one as `_MIRRORS` says, or else `nothing`, a frame of zeros.
+    A frame outside the spectrogram is mirrored as `_MIRRORS` says, or is `nothing`, all zeros.
     """
 
     weights: NDArray[Any]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BYTE_SECONDS = 1e-10  # the time to read or write a byte
-# A store reads the line that it changes, unless it goes past the caches. Results of so many bytes
+# A store reads the line that it changes, unless it goes past the caches. Results of 32 MiB or more
 # would not stay in the caches anyway, so they go past them if frames are mostly whole lines.
 _STREAMED_BYTES, _STREAMED_FRAME_BYTES = 1 << 25, 1 << 9
 _FRAMES_AT_ONCE = 1 << 10  # so few that the energies of their hops stay in L1

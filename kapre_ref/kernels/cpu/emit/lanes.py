@@ -117,7 +117,7 @@ class LaneEmitter(Emitter):
         """Return how many of an integer's lowest bits are 0; the result for 0 is undefined."""
         return Value(self, (x.raw & -x.raw).bit_length() - 1)
 
-    # Vectors of integers hold the bits of numbers, and are as wide as those vectors of numbers.
+    # A vector of integers holds the bits of a vector of numbers, and is equally wide.
 
     def bits(self, x):
         """Return the bit patterns of numbers, as integers."""

@@ -105,7 +105,7 @@ class LlvmEmitter(Emitter):
         """Return how many of an integer's lowest bits are 0; the result for 0 is undefined."""
         return Value(self, self.builder.cttz(x.raw, ir.Constant(ir.IntType(1), 1)))
 
-    # Vectors of integers hold the bits of numbers, and are as wide as those vectors of numbers.
+    # A vector of integers holds the bits of a vector of numbers, and is equally wide.
 
     def bits(self, x):
         """Return the bit patterns of numbers, as integers."""

@@ -38,7 +38,7 @@ def multiply_panel(
         ]
 
     for group in emitter.loop((shape.n_frames + (at_once - 1)) // at_once):
-        # The last group is filled up with copies of its last frame, whose result is the same.
+        # The last group repeats its last frame until it is full; the copies write the same result.
         numbers = [emitter.minimum(group * at_once + j, shape.n_frames - 1) for j in range(at_once)]
         rows = [frames.place(number) for number in numbers]
         totals = zeros()

@@ -3,7 +3,7 @@
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_functions
 
 TERMS, SQUARES = 1, 2  # the power of the numbers that are summed
-# A block has so many vectors of partial sums, and each of their lanes adds so many numbers.
+# A block has 8 vectors of partial sums, and each lane of a vector adds 16 numbers.
 _SUMS, _ROUNDS = 8, 16
 _MOST_LEVELS = 48
 

@@ -94,7 +94,7 @@ class Addresses:
 
     @property
     def nbytes(self) -> int:
-        """How many bytes the arrays have that are kept alive."""
+        """The bytes of all arrays that are kept alive."""
         return sum(one.nbytes for one in self._held)
 
 

@@ -32,7 +32,7 @@ _MIN_SLICE_SECONDS = 50e-6
 # A signal is answered between two slices. The guessed times may be ten times too short on a busy or
 # old machine, and a tenth of a second is still soon enough.
 MAX_SLICE_SECONDS = 10e-3
-_SLICES_PER_THREAD = 4  # so that threads whose CPU is taken away for a while leave work to others
+_SLICES_PER_THREAD = 4  # others then take over slices of a thread that loses its CPU for a while
 _LAST_SECONDS = 10  # how long the end of the process waits at most for other threads' kernels
 
 
