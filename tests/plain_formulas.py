@@ -1,7 +1,7 @@
 """Each operation as plain NumPy/SciPy in the precision of its input: the measure of the contract.
 
 Signals are (batch, channel, time) and spectrograms (batch, channel, n_frames, n_freq). float16 is
-computed in float32 and rounded once, as everywhere.
+computed in float32 and rounded once, as in the kernels.
 """
 
 import numpy as np

@@ -15,7 +15,7 @@ from harness.ptx.module import installed
 import kapre_ref
 
 FOLDER = Path(kapre_ref.__file__).parent / "kernels" / "gpu" / "cuda"
-STEMS = ("stft", "mixed", "decibel", "framing", "overlap_add")  # of the files with a `Task`
+STEMS = ("stft", "mixed", "decibel", "framing", "overlap_add")  # the files that have a `Task`
 
 
 @pytest.fixture(params=["g++", "NVRTC"])
@@ -38,7 +38,7 @@ class TestLayout:
 
         dtype = launch.task_dtype(stem)
         assert len(dtype.names) >= 4
-        # Not by `offsetof`, which the compiler of CUDA 12.0 does not know.
+        # `offsetof` would do, but the compiler of CUDA 12.0 does not know it.
         offsets = ", ".join(f"(int)((char*)&task.{name} - (char*)&task)" for name in dtype.names)
         sizes = ", ".join(f"(int)sizeof(kapre::Task::{name})" for name in dtype.names)
         n = len(dtype.names)
@@ -103,7 +103,7 @@ class TestMembers:
 
 
 class TestIncludes:
-    """A file says what it needs, and the text that CuPy gets has all of it, once."""
+    """A file includes what it needs, and the text that CuPy gets has each included file once."""
 
     @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.cu")), ids=lambda path: path.name)
     def test_all_of_it_once(self, path):

@@ -45,7 +45,7 @@ def _parameters_of(folder, name):
     return [argument.arg for argument in function.args.args]
 
 
-# What the typed page asks of a backend: {kernel: its parameters}.
+# What the contract asks of a backend: {kernel: its parameters}.
 PROTOCOL = {
     name: list(inspect.signature(method).parameters)[1:]
     for name, method in vars(contract.Kernels).items()
@@ -61,7 +61,7 @@ def _exported(folder):
     raise AssertionError(f"kernels/{folder} has no __all__")
 
 
-# It hands on to CuPy what a launch takes.
+# This function passes on to CuPy all arguments of a launch.
 _MANY_ARGUMENTS = {("fused.py", "_launch")}
 
 
@@ -179,5 +179,5 @@ class TestTypes:
     @pytest.mark.parametrize("name", sorted(KERNEL_NAMES))
     @pytest.mark.parametrize("folder", ["cpu", "gpu"])
     def test_kernels_are_annotated(self, folder, name):
-        # Else a type checker would take any of them for what the contract asks.
+        # A type checker would accept an untyped function as any kernel of the contract.
         assert _is_annotated(_definition_of(folder, name))
