@@ -48,6 +48,13 @@ class TestEnergy:
         x = numbers(kind, frame_length + n_more, dtype)
         self._assert_within_contract(x, frame_length, hop_length)
 
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_every_short_length(self, dtype):
+        # Lengths at which one way of summing hands over to another lie among these.
+        for frame_length in range(1, 1200):
+            x = numbers("constant", frame_length, dtype)
+            self._assert_within_contract(x, frame_length, frame_length)
+
     def _assert_within_contract(self, x, frame_length, hop_length):
         framing = {"frame_length": frame_length, "hop_length": hop_length}
         # The energy is then the mean square, by a number that has no rounding error.

@@ -31,8 +31,8 @@ no kernel of ours serves.
 is then under way in the current stream of the device of its first array.
 
 **What may be kept.** `front_end`, `scale` and `cosines` are hashable, so a backend may keep tables
-that it makes of them, with `kapre_ref._kept.kept`. Arrays may change between calls, so nothing that is
-made of an array may be kept.
+that it makes of them, with `kapre_ref._kept.kept`. Arrays may change between calls, so nothing that
+is made of an array may be kept.
 
 Shapes are written with these words: batch, channel, time (samples), n_frames, frame_length
 (samples), n_freq (bins, `n_fft // 2 + 1`), n_bands.

@@ -22,7 +22,7 @@ _BYTE_SECONDS = 1e-10  # the time to read or write a byte
 # would not stay in the caches anyway, so they go past them if frames are mostly whole lines.
 _STREAMED_BYTES, _STREAMED_FRAME_BYTES = 1 << 25, 1 << 9
 _FRAMES_AT_ONCE = 1 << 10  # so few that the energies of their hops stay in L1
-_FEW = 512  # terms; in any order, the rounding errors of so few do not add up to much
+_FEW = 128  # terms; in any order, the rounding errors of so few do not add up to much
 
 
 @operation
