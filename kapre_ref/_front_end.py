@@ -5,17 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kapre_ref._arrays import native, result_array, working_dtype
 from kapre_ref._bands import Bands, LogBands, MatrixBands
-from kapre_ref._checks import check_in_range, check_integer, check_signal
+from kapre_ref._checks import check_in_range, check_integer, check_signal, warn_caller
 from kapre_ref._dispatch import kernels_for
-from kapre_ref._framing import warn_of_no_frames
 from kapre_ref._front_end_checks import NUMBERS, check_front_end, is_wide
-from kapre_ref._front_end_reference import features_reference, window_reference
+from kapre_ref._front_end_reference import dct_matrix, features_reference, window_reference
 from kapre_ref._normalisation import Normalisation
 
 if TYPE_CHECKING:
@@ -119,9 +119,8 @@ class FrontEnd:
     ...                floor=1e-10)
     >>> mel(np.ones((2, 16000), np.float32)).shape
     (2, 98, 40)
-    >>> mel.replace(floor=1e-5)
-    FrontEnd(sample_rate=16000.0, n_fft=400, hop_length=160, bands=Bands(n=40, f_min=0.0, f_max=None, \
-scale='htk', linear_in='hz', norm=None), log='ln', floor=1e-05)
+    >>> mel.replace(bands=None, floor=1e-5)
+    FrontEnd(sample_rate=16000.0, n_fft=400, hop_length=160, log='ln', floor=1e-05)
     """
 
     sample_rate: float
@@ -208,9 +207,13 @@ scale='htk', linear_in='hz', norm=None), log='ln', floor=1e-05)
             raise ValueError("x must have shape (..., time), got shape ()")
         self.check_dtype(x.dtype)
         n_samples = x.shape[-1]
-        n_frames = self.n_frames(n_samples)
+        n_frames = self.count_frames(n_samples)
         if not n_frames and x.size:
-            warn_of_no_frames(x, n_samples, self.win_length, "win_length", None)
+            warn_caller(
+                f"x has no frame: its last axis, time, has {n_samples} samples, and a frame has "
+                f"win_length={self.win_length}; pass x as (..., time), or take a front end with "
+                f"more padding or a smaller win_length"
+            )
         frame_shape = (n_frames, self.n_values)
         shape = (*x.shape[:-1], *(frame_shape if self.time_first else frame_shape[::-1]))
         out = result_array(x, shape, x.dtype, out)
@@ -237,13 +240,22 @@ scale='htk', linear_in='hz', norm=None), log='ln', floor=1e-05)
 
     def n_frames(self, n_samples: int) -> int:
         """Count the frames of a signal of so many samples."""
-        n_samples = check_integer("n_samples", n_samples, 0)
-        cut = max(0, -self.pad_left) + max(0, -self.pad_right) + self.drops_first
-        n_samples = max(0, n_samples - cut)
+        return self.count_frames(check_integer("n_samples", n_samples, 0))
+
+    def count_frames(self, n_samples: int) -> int:
+        """Count the frames of a signal whose length needs no check."""
+        n_cut, n_added = self._n_changed
+        n_samples = max(0, n_samples - n_cut)
         if not n_samples and self.pad_mode != "zeros":  # there is nothing to reflect
             return 0
-        n_samples += max(0, self.pad_left) + max(0, self.pad_right)
-        return max(0, 1 + (n_samples - self.win_length) // self.hop_length)
+        return max(0, 1 + (n_samples + n_added - self.win_length) // self.hop_length)
+
+    @cached_property
+    def _n_changed(self) -> tuple[int, int]:
+        """How many samples are cut off a signal, and how many then added."""
+        ends = self.pad_left, self.pad_right
+        n_cut = sum(-n for n in ends if n < 0) + self.drops_first
+        return n_cut, sum(n for n in ends if n > 0)
 
     def times(self, n_frames: int) -> NDArray[np.float64]:
         """Return the centre of each frame, in seconds from the first sample: (n_frames,)."""
@@ -272,12 +284,12 @@ scale='htk', linear_in='hz', norm=None), log='ln', floor=1e-05)
         """Whether pre-emphasis leaves out the first sample of a signal."""
         return self.preemphasis != 0 and self.preemphasis_first == "drop"
 
-    @property
+    @cached_property
     def n_freq(self) -> int:
         """Number of bins of a spectrum, from 0 Hz to half the sample rate."""
         return self.n_fft // 2 + 1
 
-    @property
+    @cached_property
     def n_bands(self) -> int:
         """Number of bands, or of bins if there is no filterbank."""
         return self.n_freq if self.bands is None else self.bands.n  # type: ignore[union-attr]
@@ -344,6 +356,10 @@ scale='htk', linear_in='hz', norm=None), log='ln', floor=1e-05)
         assert isinstance(bands, Bands | LogBands | MatrixBands), "asked for where there are bands"
         return bands.weights(self.sample_rate, self.n_fft, dtype)
 
+    def cepstral_matrix(self) -> NDArray[np.float64]:
+        """Return what turns bands into cepstra, lifter included: (n_bands, n_cepstra)."""
+        return dct_matrix(self.n_bands, self.n_cepstra, self.lifter)
+
     def _fields(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
@@ -357,7 +373,7 @@ def _from_dict(kind: type[Any], name: str, values: dict[str, Any]) -> Any:
     unknown = [key for key in values if key not in known]
     if unknown:
         raise ValueError(
-            f"{name or 'a front end'} must have no fields but {', '.join(known)}, got {unknown[0]!r}"
+            f"{name or 'text'} must have no fields but {', '.join(known)}, got {unknown[0]!r}"
         )
     return kind(**values)
 

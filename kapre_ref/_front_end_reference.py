@@ -27,6 +27,7 @@ def features_reference(front_end: FrontEnd, x: NDArray[Any]) -> NDArray[Any]:
     frames = framed(signal, f.win_length, f.hop_length)  # (..., n_frames, win_length)
     if f.remove_mean:
         frames = frames - frames.mean(axis=-1, keepdims=True)
+        frames = frames - frames.mean(axis=-1, keepdims=True)  # what the mean lost when rounded
     if f.preemphasis and f.preemphasis_first == "frame":
         frames = emphasised(frames, f.preemphasis, "frame")
     spectra = np.fft.rfft(frames * f.make_window(), f.n_fft)
@@ -43,7 +44,7 @@ def features_reference(front_end: FrontEnd, x: NDArray[Any]) -> NDArray[Any]:
     if f.normalisation is not None:
         y = normalised_reference(y, f.normalisation)
     if f.n_cepstra:
-        y = y @ dct_matrix(f.n_bands, f.n_cepstra, f.lifter)
+        y = y @ f.cepstral_matrix()
     return (y if f.time_first else y.swapaxes(-1, -2)).astype(dtype, order="C")
 
 

@@ -125,7 +125,7 @@ def check_signals(x: NDArray[Any], input_data_format: str) -> NDArray[Any]:
 def frames_of(x: NDArray[Any], signals: NDArray[Any], front_end: FrontEnd) -> int:
     """Count the frames of each of the signals that `x` was taken for; warn if there are none."""
     n_samples = signals.shape[2]
-    n_frames = front_end.n_frames(n_samples)
+    n_frames = front_end.count_frames(n_samples)
     if not n_frames and x.size:
         # A window that was cut off left its length in what the frames must not reach.
         length = front_end.win_length - min(0, front_end.pad_right)

@@ -206,7 +206,7 @@ def mfcc(
     check_data_format("output_data_format", output_data_format)
     signals = check_signals(x, input_data_format)
     batch, channel, _ = signals.shape
-    shape = (batch, channel, front_end.n_frames(signals.shape[2]), n_mfccs)
+    shape = (batch, channel, front_end.count_frames(signals.shape[2]), n_mfccs)
     out = result_array(x, layout_shape(shape, x.ndim - 1, output_data_format), x.dtype, out)
     # Decibels of float16 would be rounded to a sixteenth of one before they are summed.
     wide = x.astype(np.float32) if x.dtype.itemsize == 2 else x

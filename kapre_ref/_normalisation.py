@@ -64,6 +64,7 @@ def normalised_reference(y: NDArray[np.float64], how: Normalisation) -> NDArray[
     if not n_frames:
         return np.zeros_like(y)
     z = y - counted.mean(axis=-2, keepdims=True)
+    z = z - z[..., :n_frames, :].mean(axis=-2, keepdims=True)  # what the mean lost when rounded
     if how.divide:
         squares = (z[..., :n_frames, :] ** 2).sum(axis=-2, keepdims=True)
         variance = squares / max(n_frames - how.ddof, 0)  # of one frame it may be nan

@@ -1,4 +1,4 @@
-"""Names of what arguments may be, so that a type checker finds a wrong word or a wrong dtype."""
+"""Types of arguments, so that a type checker finds a wrong word or a wrong dtype."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ S = np.ones((9, 17), np.float32)  # (n_frames, n_freq)
 C = np.ones((9, 17), np.complex64)
 BATCH = np.ones((2, 50, 3), np.float32)  # (batch, time, channel)
 RNG = np.random.default_rng(0)
-OUT = np.zeros((97, 4), np.float32)  # what `frame(X, 4, 1)` needs
+OUT = np.zeros((97, 4), np.float32)  # has the shape of `frame(X, 4, 1)`
 READ_ONLY = OUT.copy()
 READ_ONLY.flags.writeable = False
 
@@ -37,7 +37,7 @@ def call(name, *args, **kwargs):
     return name, args, kwargs
 
 
-# What is called; then the kind of error, and its message: '<argument> must <rule>, got <value>'.
+# Each row has a call and the message of its error: '<argument> must <rule>, got <value>'.
 KINDS = [  # TypeError
     # signals
     (call("frame", [1.0], 1, 1), "x must be a numpy.ndarray or a cupy.ndarray, got list; pass n"),
@@ -72,7 +72,7 @@ KINDS = [  # TypeError
     (call("frame", X.astype("u8"), 4, 1), "got uint64; scale it .* x / 32768 for samples of 16"),
     (call("stft", X.astype(object)), "got object, whose elements are .*; pass x.astype('float32')"),
     (call("delta", S.astype(object)), "x must have dtype .*, got object, whose .* different len"),
-    # spectra and whatever else has a shape
+    # spectra and other arrays
     (call("inverse_stft", S, 32), "stfts must have dtype complex64 or complex128, got float32"),
     (call("magnitude", S.astype(int)), "x must have dtype .* or complex128, got int64"),
     (call("phase", S > 0), "x must have dtype .* or complex128, got bool"),
@@ -424,7 +424,7 @@ ROWS = [
     *OTHERS,
 ]
 
-# A call of each function that takes `out`, so that an array which fits is known.
+# A good call of each function that takes `out`, whose result shows which array fits.
 GOOD = {
     name: (args, kwargs)
     for name, args, kwargs in [

@@ -12,14 +12,15 @@ from vectors import DTYPES, aligned, as_complex, run_on_lanes
 
 from kapre_ref.kernels.cpu import bands as cpu_bands
 from kapre_ref.kernels.cpu.bands import sum_bands_in_lanes
-from kapre_ref.kernels.cpu.emit.bands import Bands, any_is_long
+from kapre_ref.kernels.cpu.emit.bands import BandTable, any_is_long
 from kapre_ref.kernels.cpu.emit.bins import (
     is_extreme,
     last_pass_to_magnitudes,
     last_pass_to_spectrum,
 )
 from kapre_ref.kernels.cpu.emit.epilogues import (
-    decibels,
+    Logarithm,
+    logarithms,
     to_polar,
     to_scaled_magnitudes,
 )
@@ -120,9 +121,9 @@ class TestEpilogues:
         numbers.ravel()[:4] = 0, np.inf, -1, 1
         x = numbers.copy()
         least = 10 * np.log10(np.longdouble(limits.smallest_subnormal)) + 5
-        scale = np.array([limits.smallest_subnormal, 5, least], dtype)
+        scale = _decibels_of(limits.smallest_subnormal, 5, least, dtype)
         peaks = aligned((lanes,), dtype)
-        _decibels(dtype.type(1), x.ctypes.data, len(x), scale.ctypes.data, peaks.ctypes.data)
+        _logarithms(dtype.type(1), x.ctypes.data, len(x), scale.ctypes.data, peaks.ctypes.data)
         floor = scale[0].astype(np.longdouble)
         expected = 10 * np.log10(np.maximum(numbers.astype(np.longdouble), floor)) + 5
         # The largest result is 10 log10 of the largest number: an eps or two of that.
@@ -133,9 +134,14 @@ class TestEpilogues:
         lanes = n_lanes(dtype)
         x = np.ones((3, lanes), dtype)
         x[1, 0] = np.nan
-        scale, peaks = np.array([1e-5, 0, -50], dtype), np.zeros(lanes, dtype)
-        _decibels(dtype.type(1), x.ctypes.data, len(x), scale.ctypes.data, peaks.ctypes.data)
+        scale, peaks = _decibels_of(1e-5, 0, -50, dtype), np.zeros(lanes, dtype)
+        _logarithms(dtype.type(1), x.ctypes.data, len(x), scale.ctypes.data, peaks.ctypes.data)
         np.testing.assert_array_equal(peaks, [np.nan] + [0] * (lanes - 1))
+
+
+def _decibels_of(smallest, offset, least, dtype):
+    octave, neper = 10 * math.log10(2), 10 / math.log(10)
+    return np.array(Logarithm(smallest, 0, least, octave, neper, offset), dtype)
 
 
 def _products(weights, bins):
@@ -162,11 +168,11 @@ def _to_polar(unit, rows, n_rows, magnitudes, phases, peak):
 
 @numba.njit
 def _sum_bands(unit, magnitudes, ranges, weights, n_bands, target):
-    bands = Bands(n_bands, ranges, weights)
+    bands = BandTable(n_bands, ranges, weights)
     are_long = any_is_long(unit, bands)
     sum_bands_in_lanes(unit, are_long, magnitudes, bands, target)
 
 
 @numba.njit
-def _decibels(unit, rows, n_rows, scale, peaks):
-    decibels(unit, rows, n_rows, scale, peaks)
+def _logarithms(unit, rows, n_rows, numbers, peaks):
+    logarithms(unit, rows, n_rows, numbers, peaks)

@@ -40,7 +40,7 @@ class TestBadCalls:
         called = {name for (name, _, _), _, _ in ROWS}
         functions = {name for name in kr.__all__ if callable(getattr(kr, name))}
         operations = {name for name in functions if not name.endswith("_reference")}
-        # They take nothing; what two of them read from the environment is tested below.
+        # They take no argument; the variables that two of them read are tested below.
         assert operations - called == {"get_num_threads", "get_keep_bytes", "release_memory"}
 
     def test_rows_are_distinct(self):

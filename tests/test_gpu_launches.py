@@ -25,7 +25,7 @@ NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # as Linux has it; Python kn
 
 
 class Device:
-    """The stand-in, with arrays that take memory where they are touched."""
+    """The stand-in for CuPy, whose arrays take memory only where they are touched."""
 
     def __init__(self, cupy):
         import kapre_ref.kernels.gpu
@@ -58,7 +58,7 @@ def last_blocks(n):
 class TestBeyond32Bits:
     @last_blocks(2)
     def test_decibels(self, device, rng):
-        # Of one item: two items are twice as far.
+        # One item has so many; a second item lies twice as far.
         n = BEYOND + 4096
         x, out = (device.sparse(np.float32, 2, n) for _ in range(2))
         end = np.s_[-1:, -8192:]
@@ -87,7 +87,7 @@ class TestBeyond32Bits:
 
     @last_blocks(1)
     def test_frames_of_a_long_signal(self, device, rng):
-        beyond = 2 * BEYOND  # where unsigned numbers of 32 bits end too
+        beyond = 2 * BEYOND  # beyond unsigned numbers of 32 bits too
         x = device.sparse(np.float32, 1, 1, beyond + 2**21)
         tail = rng.uniform(-1, 1, 64).astype(np.float32)
         x._host[..., beyond : beyond + 64] = tail
@@ -181,7 +181,7 @@ class TestCacheOfTheHarness:
             os.utime(path, (1000 - age, 1000 - age))
         drop_oldest(tmp_path, 350, 2000)
         assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "2"}
-        drop_oldest(tmp_path, 0, 999)  # what was used since then stays
+        drop_oldest(tmp_path, 0, 999)  # files that were used since then stay
         assert {path.name for path in tmp_path.iterdir()} == {"0", "1"}
 
 

@@ -15,8 +15,9 @@ from harness.ptx.module import installed
 import kapre_ref
 
 FOLDER = Path(kapre_ref.__file__).parent / "kernels" / "gpu" / "cuda"
-# Of the files with a `Task`; of those where it is a template, the type of its numbers.
+# The files that have a `Task`.
 STEMS = ("stft", "mixed", "decibel", "framing", "overlap_add", "normalisation")
+# In the first three `Task` is a template of the type of its numbers.
 TASKS = [(stem, "") for stem in STEMS[3:]]
 TASKS += [(stem, real) for stem in STEMS[:3] for real in ("float", "double")]
 REALS = {"": np.float32, "float": np.float32, "double": np.float64}
@@ -43,7 +44,7 @@ class TestLayout:
         dtype = launch.task_dtype(stem, REALS[real])
         task = f"kapre::Task<{real}>" if real else "kapre::Task"
         assert len(dtype.names) >= 4
-        # Not by `offsetof`, which the compiler of CUDA 12.0 does not know.
+        # `offsetof` would do, but the compiler of CUDA 12.0 does not know it.
         offsets = ", ".join(f"(int)((char*)&task.{name} - (char*)&task)" for name in dtype.names)
         sizes = ", ".join(f"(int)sizeof(task.{name})" for name in dtype.names)
         n = len(dtype.names)
@@ -110,7 +111,7 @@ class TestMembers:
 
 
 class TestIncludes:
-    """A file says what it needs, and the text that CuPy gets has all of it, once."""
+    """A file includes what it needs, and the text that CuPy gets has each included file once."""
 
     @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.cu")), ids=lambda path: path.name)
     def test_all_of_it_once(self, path):

@@ -10,10 +10,9 @@ from test_contract import ARRAY_OPERATIONS, PACKAGE, imported_by, modules_in
 import kapre_ref as kr
 from kapre_ref.kernels import contract, cpu
 
-# Composed features of one chain share one kernel: gather, transform, filterbank, decibels.
-OPERATIONS = (set(ARRAY_OPERATIONS) - {"melspectrogram", "log_frequency_spectrogram", "mfcc"}) | {
-    "filterbank_spectrogram"
-}
+# Front ends, and what is one of them, share one kernel: gather, transform, filterbank, logarithm.
+COMPOSED = {"stft_magnitude", "melspectrogram", "log_frequency_spectrogram", "mfcc"}
+OPERATIONS = (set(ARRAY_OPERATIONS) - COMPOSED) | {"features"}
 KERNEL_NAMES = OPERATIONS | {"asarray", "empty"}
 
 
@@ -46,7 +45,7 @@ def _parameters_of(folder, name):
     return [argument.arg for argument in function.args.args]
 
 
-# What the typed page asks of a backend: {kernel: its parameters}.
+# What the contract asks of a backend: {kernel: its parameters}.
 PROTOCOL = {
     name: list(inspect.signature(method).parameters)[1:]
     for name, method in vars(contract.Kernels).items()
@@ -62,7 +61,7 @@ def _exported(folder):
     raise AssertionError(f"kernels/{folder} has no __all__")
 
 
-# It hands on to CuPy what a launch takes.
+# This function passes on to CuPy all arguments of a launch.
 _MANY_ARGUMENTS = {("fused.py", "_launch")}
 
 
@@ -180,5 +179,5 @@ class TestTypes:
     @pytest.mark.parametrize("name", sorted(KERNEL_NAMES))
     @pytest.mark.parametrize("folder", ["cpu", "gpu"])
     def test_kernels_are_annotated(self, folder, name):
-        # Else a type checker would take any of them for what the contract asks.
+        # A type checker would accept an untyped function as any kernel of the contract.
         assert _is_annotated(_definition_of(folder, name))

@@ -12,7 +12,7 @@ import kapre_ref
 
 FOLDER = Path(kapre_ref.__file__).parent / "kernels" / "gpu"
 REPORT = Path(__file__).resolve().parent.parent / "asv_benchmarks" / "gpu"
-# As launch.py gives them, and what CuPy adds.
+# The options of launch.py, and those that CuPy adds.
 OPTIONS = ("-std=c++17", "--prec-sqrt=false", "-ftz=true")
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100")  # Turing, Ampere, Hopper, Blackwell
 # What a value is, where it goes, and how samples come.

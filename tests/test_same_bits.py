@@ -1,4 +1,4 @@
-"""A frame's and an item's result has the same bits alone, in any company and on any threads."""
+"""The result of a frame or an item has the same bits alone, beside others and on any threads."""
 
 import ast
 from pathlib import Path
@@ -36,7 +36,7 @@ def _mixed(n_freq, n_bands):
     return weights
 
 
-# Of spectrograms (batch, channel, n_frames, n_freq): what is done to each frame by itself.
+# Operations on spectrograms (batch, channel, n_frames, n_freq) that compute each frame by itself.
 OF_FRAMES = {
     "mfcc": (80, lambda x: kr.logmel_to_mfcc(x, 20, FIRST)),
     "mfcc of many bands": (300, lambda x: kr.logmel_to_mfcc(x, 45, FIRST)),
@@ -51,7 +51,7 @@ OF_FRAMES = {
     },
 }
 
-# Of signals (batch, channel, time): whose items and channels do not know each other.
+# Operations on signals (batch, channel, time) that compute each item and channel by itself.
 STFT = {"input_data_format": FIRST, "output_data_format": FIRST, "pad_end": True}
 BANDS = {"sample_rate": 16000, **STFT}
 OF_SIGNALS = {
@@ -106,7 +106,7 @@ class TestFrames:
     def test_in_any_arrangement_on_any_threads(self, name, dtype, rng):
         width, run = OF_FRAMES[name]
         x = rng.uniform(-1, 1, (2, 2, 117, width)).astype(dtype)
-        x = np.tile(x, (1, 1, max(1, 4000 // width), 1))  # worth threads
+        x = np.tile(x, (1, 1, max(1, 4000 // width), 1))  # large enough for several threads
         kr.set_num_threads(1)
         expected = run(x)
         for n_threads in (2, 3, 7):
@@ -147,7 +147,7 @@ class TestSignals:
 
 
 class TestFramesOfSignals:
-    """Frames are computed many at a time; a frame does not know which others are with it."""
+    """Frames are computed many at a time, but no frame depends on its neighbours."""
 
     @pytest.mark.filterwarnings("ignore:.* mel bands are empty")
     @pytest.mark.parametrize("name", ["stft", "stft_magnitude", "melspectrogram", "mag_phase"])
@@ -185,8 +185,9 @@ class TestLongSums:
     """The error does not grow with the number of terms."""
 
     def assert_within_contract(self, got, x, weights):
-        # Four eps without the error of NumPy's sum, which may have luck. Terms that cancel are
-        # measured by what noise would sum to: the root of the sum of their squares.
+        # Four eps are allowed, whatever the error of NumPy's sum is, which may be small by luck.
+        # Terms that cancel are measured by the root of the sum of their squares, which is about
+        # what noise sums to.
         x, columns = x.astype("g"), weights.T.astype("g")
         truth = np.stack([np.sum(x * column, axis=1) for column in columns], axis=1)
         noise = max(float(np.sqrt(np.sum((x * column) ** 2, axis=1)).max()) for column in columns)
@@ -218,7 +219,7 @@ class TestLongSums:
 
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_bands_of_a_long_transform(self, dtype):
-        # One band of 16,000 bins, summed as the magnitudes are made.
+        # The filterbank has one band of 16,000 bins, which are summed as the magnitudes are made.
         x = np.zeros((1, 32768), dtype)
         x[0, 5] = 1  # all bins are about 1
         options = {"sample_rate": 16000, "window_name": "hamming_window", "hop_length": 32768}

@@ -1,4 +1,4 @@
-"""The pieces of the vector transform: codelets against direct sums, plans, and what is emitted."""
+"""The parts of the vector transform: codelets against direct sums, plans, and emitted code."""
 
 import platform
 import re
@@ -28,7 +28,7 @@ from vectors import (
     transformed,
 )
 
-from kapre_ref._spectrum_plan import SpectrumPlan
+from kapre_ref._front_end import FrontEnd
 from kapre_ref.kernels import cpu
 from kapre_ref.kernels.cpu.emit.bins import (
     LAST_RADICES,
@@ -107,7 +107,7 @@ class TestFirstPass:
         assert_close(rows, x * radix / 2, tolerance)
 
 
-# Of an odd number of rows, the middle bin is not its own mirror image.
+# With an odd number of rows, no middle bin is its own mirror image.
 @pytest.mark.parametrize("n", [1, 2, 3, 8])
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("radix", RADICES)
@@ -247,7 +247,7 @@ class TestPlan:
 
     @pytest.mark.parametrize("hop_length", [1, 8192, 32767, 32768, 10**6])
     def test_scratch_memory_is_bounded(self, hop_length, dtype):
-        plan = plan_of(MAX_N_FFT, hop_length)
+        plan = front_end_of(MAX_N_FFT, hop_length)
         assert tables_of(plan, dtype).scratch_bytes < 16e6
 
     def test_places_do_not_overlap(self):
@@ -268,7 +268,7 @@ class TestTransform:
         weights = window(n_fft).astype(dtype).astype(np.float64)
         frames = rng.standard_normal((1 + 60000 // n_fft, n_fft)).astype(dtype)
         got = np.empty((1, 1, len(frames), n_fft // 2 + 1), np.result_type(dtype, np.complex64))
-        plan = plan_of(n_fft, n_fft, window)
+        plan = front_end_of(n_fft, n_fft, window)
         cpu.stft(frames.reshape(1, 1, -1), plan, got)
         expected = double_double.rfft(frames.astype(np.float64), weights)
         of_scipy = scipy.fft.rfft(frames * weights.astype(dtype))
@@ -279,7 +279,7 @@ class TestTransform:
     def test_real_bins_have_an_imaginary_part_of_plus_zero(self, n_fft, dtype, rng):
         frames = rng.standard_normal((40, n_fft)).astype(dtype)  # -0 would turn phases by 2 pi
         got = np.empty((1, 1, 40, n_fft // 2 + 1), np.result_type(dtype, np.complex64))
-        cpu.stft(frames.reshape(1, 1, -1), plan_of(n_fft, n_fft), got)
+        cpu.stft(frames.reshape(1, 1, -1), front_end_of(n_fft, n_fft), got)
         edges = got[..., [0] if n_fft % 2 else [0, -1]].imag
         assert not np.signbit(edges).any()
         np.testing.assert_array_equal(edges, 0)
@@ -295,7 +295,7 @@ class TestTransform:
         error, error_of_scipy = (
             distance(x.reshape(of_scipy.shape), expected) for x in (got, of_scipy)
         )
-        # At 12, 40 and 80 in float64 a little more: there SciPy is better than beside them.
+        # Sizes 12, 40 and 80 are allowed a little more in float64, since SciPy is better there.
         special = 1.07 if dtype == np.float64 and n_fft in (12, 40, 80) else 1
         assert error <= _allowed() * special * error_of_scipy
 
@@ -307,7 +307,7 @@ class TestTransform:
         results = []
         for n in (1, n_threads):
             monkeypatch.setenv("KAPRE_REF_NUM_THREADS", str(n))
-            plan = plan_of(256, hop_length)
+            plan = front_end_of(256, hop_length)
             shape = (3, 1, plan.n_frames(40000), 129)
             spectra = np.empty(shape, np.result_type(dtype, np.complex64))
             cpu.stft(signals, plan, spectra)
@@ -319,7 +319,7 @@ class TestTransform:
 
     @pytest.mark.slow
     def test_nothing_outside_the_signal_is_read(self):
-        # The page after the signal, and the one before it, may not be touched: whoever does, dies.
+        # The pages before and after the signal are protected: an access to them ends the process.
         if sys.platform != "linux":
             pytest.skip("protects memory as Linux does")
         subprocess.run([sys.executable, "-c", _GUARDED], check=True, timeout=120)
@@ -354,22 +354,16 @@ def _emit_inner_pass(dtype):
 
 
 def _allowed():
-    """Return how many times SciPy's error is allowed: once where a * b + c is rounded once."""
+    """Return how many times SciPy's error is allowed: once if a * b + c is rounded only once."""
     features = cpu_target.target_context.codegen().magic_tuple()[2].split(",")
     is_x86 = platform.machine().lower() in ("x86_64", "amd64")
     return 1.25 if is_x86 and "+fma" not in features else 1
 
 
 @lru_cache
-def plan_of(n_fft, hop_length, window=np.ones):
-    return PlanOfAnyWindow(n_fft, n_fft, hop_length, 0, False, window)
-
-
-class PlanOfAnyWindow(SpectrumPlan):
-    """A plan whose window has no name: a function of the length makes it."""
-
-    def window(self):
-        return self.window_name(self.win_length)
+def front_end_of(n_fft, hop_length, window=np.ones):
+    numbers = window(n_fft)
+    return FrontEnd(sample_rate=1, n_fft=n_fft, hop_length=hop_length, window=numbers)
 
 
 @numba.njit

@@ -8,8 +8,8 @@ from scipy.special import i0
 
 import kapre_ref as kr
 from kapre_ref import _windows
-from kapre_ref._band_spectrograms import log_plan, mel_plan
-from kapre_ref._spectrum_plan import stft_plan
+from kapre_ref._band_spectrograms import log_front_end, mel_front_end
+from kapre_ref._kapre_front_end import stft_front_end
 
 SHORT_AND_LONG = {
     "hann": ("hann", "hann_window", None),
@@ -27,7 +27,7 @@ NAMES = (
     "kaiser_bessel_derived_window",
     "vorbis_window",
 )
-EXACT = 8 * eps_of(np.float64)  # of cosines and square roots between 0 and 1
+EXACT = 8 * eps_of(np.float64)  # the error of cosines and square roots between 0 and 1
 
 
 def angle(length, turn):
@@ -224,7 +224,7 @@ class TestGetWindowFn:
         assert kr.get_window_fn(short) is getattr(kr, name)
         oracle = _windows.get_window_fn_reference(short)
         assert oracle is getattr(kr, f"{name}_reference")
-        plans = {stft_plan(16, None, None, one, False, False).window_name for one in (short, name)}
+        plans = {stft_front_end(16, None, None, one, False, False).window for one in (short, name)}
         assert plans == {name}
 
     @pytest.mark.parametrize("name", ["Hann", "_window", "", "Hann_window", "blackman_window"])
@@ -238,19 +238,21 @@ class TestGetWindowFn:
             kr.get_window_fn(name)
 
 
-class TestOnePlan:
+class TestOneFrontEnd:
     """However the same parameters are written, what is kept of them is kept once."""
 
     def test_names_of_windows(self):
-        plans = {stft_plan(64, None, 16, name, False, False) for name in SHORT_AND_LONG["hann"]}
-        plans |= {stft_plan(np.int64(64), 64, None, "hann", False, False)}
+        plans = {
+            stft_front_end(64, None, 16, name, False, False) for name in SHORT_AND_LONG["hann"]
+        }
+        plans |= {stft_front_end(np.int64(64), 64, None, "hann", False, False)}
         assert len(plans) == 1
         for names in SHORT_AND_LONG.values():
-            assert len({stft_plan(64, 64, 16, name, True, True) for name in names}) == 1
+            assert len({stft_front_end(64, 64, 16, name, True, True) for name in names}) == 1
 
     def test_bands(self):
         stft = [(64, None, None, name, False, False) for name in SHORT_AND_LONG["hann"]]
         mels = [(8000, 4, 0, None, False, 1), (8000.0, np.int64(4), 0.0, 4000, False, 1.0)]
-        assert len({mel_plan(*one, *mel) for one in stft for mel in mels}) == 1
+        assert len({mel_front_end(*one, *mel) for one in stft for mel in mels}) == 1
         logs = [(22050, 4, None, 12, 1), (22050.0, np.int32(4), 32.70319566, 12, 1.0)]
-        assert len({log_plan(*one, *log) for one in stft for log in logs}) == 1
+        assert len({log_front_end(*one, *log) for one in stft for log in logs}) == 1

@@ -1,4 +1,4 @@
-"""What a package of kernels offers: `kapre_ref.kernels.cpu` and `kapre_ref.kernels.gpu` do.
+"""What a package of kernels offers, as `kapre_ref.kernels.cpu` and `kapre_ref.kernels.gpu` do.
 
 Nothing here runs. A type checker compares both packages with `Kernels` where `_dispatch` returns
 them. A third backend is a module with these functions and a branch in `_dispatch.kernels_for`.
@@ -23,14 +23,16 @@ dtype of its input, and rounds to the dtype of `out` once, at the end. Scalars c
 numbers; the kernel rounds them to the working precision. Nothing warns of overflow or of NaN.
 
 **Same bits.** An item's result does not depend on the batch or on the number of threads. On a GPU
-it may where cuBLAS or cuFFT computes, which choose by shape how they add: in `apply_filterbank`,
-`logmel_to_mfcc` and `inverse_stft`, and in spectrograms that no kernel of ours serves.
+it may depend on the batch where cuBLAS or cuFFT computes it, because they choose by shape in which
+order they add: in `apply_filterbank`, `logmel_to_mfcc` and `inverse_stft`, and in spectrograms that
+no kernel of ours serves.
 
 **When it is done.** A CPU kernel has ended on all threads when it returns, or raises. A GPU kernel
 is then under way in the current stream of the device of its first array.
 
-**What may be kept.** `front_end`, `scale` and `cosines` are hashable, so a backend may keep tables of
-them, with `kapre_ref._kept.kept`. Arrays may change between calls: nothing of them may be kept.
+**What may be kept.** `front_end`, `scale` and `cosines` are hashable, so a backend may keep tables
+that it makes of them, with `kapre_ref._kept.kept`. Arrays may change between calls, so nothing that
+is made of an array may be kept.
 
 Shapes are written with these words: batch, channel, time (samples), n_frames, frame_length
 (samples), n_freq (bins, `n_fft // 2 + 1`), n_bands.
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
     from kapre_ref._front_end import FrontEnd
     from kapre_ref._mfcc import Cosines
 
-# Of the backend's own library; a type checker knows NumPy's alone.
+# An array of the backend's own library. A type checker knows NumPy's arrays alone.
 Array: TypeAlias = "NDArray[Any]"
 Real: TypeAlias = "NDArray[np.floating[Any]]"  # float16, float32 or float64
 Complex: TypeAlias = "NDArray[np.complexfloating[Any, Any]]"  # complex64 or complex128
@@ -76,8 +78,9 @@ class Kernels(Protocol):
     ) -> None:
         """Copy channel ``order[i]`` of `x` to channel `i` of `out`.
 
-        x of 3 or 4 axes in the caller's layout, any dtype, bits are moved; order (channel,), a
-        NumPy array on every backend; axis: that of the channels; out like x, C-contiguous.
+        x of 3 or 4 axes in the caller's layout, any dtype, since only bits are moved; order
+        (channel,), a NumPy array on every backend; axis: the axis of the channels; out like x,
+        C-contiguous.
         """
 
     def concatenate_frequency_map(self, spectra: Real, out: Real) -> None:
@@ -97,8 +100,8 @@ class Kernels(Protocol):
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any], like: Array) -> Array:
         """Return a C-contiguous array, not initialised, in the library of `like`, on its device.
 
-        dtype: of this machine's byte order. The CPU may return a view of memory that was a
-        result's before; that result has ended.
+        dtype: of this machine's byte order. The CPU may return a view of memory that belonged to an
+        earlier result, whose last view is gone.
         """
 
     def energy(
@@ -147,8 +150,8 @@ class Kernels(Protocol):
         NumPy array on every backend, of which n_fft samples count; out (batch, channel, time),
         float32 or float64, as precise as spectra. Samples that no frame reaches become 0.
 
-        On the CPU, imaginary parts of bin 0 and of bin n_fft / 2 do not count; cuFFT promises
-        nothing of them.
+        On the CPU, imaginary parts of bin 0 and of bin n_fft / 2 do not count; what cuFFT makes of
+        them is undefined.
         """
 
     def logmel_to_mfcc(self, log_mels: Real, cosines: Cosines, out: Real) -> None:
@@ -159,16 +162,16 @@ class Kernels(Protocol):
         """
 
     def magnitude(self, x: Real | Complex, out: Real) -> None:
-        """Write absolute values; no square of a complex number overflows or vanishes between.
+        """Write absolute values; no square on the way to them overflows or vanishes.
 
-        x of any shape; out likewise, C-contiguous, of the dtype of x or of its parts. An infinite
+        x of any shape; out of that shape, C-contiguous, of the dtype of x or its parts. An infinite
         part gives infinity, even beside NaN.
         """
 
     def magnitude_to_decibel(self, x: Real, scale: DecibelScale, out: Real) -> None:
         """Write ``10 log10(max(x, amin) / max(ref_value, amin))``, limited from below.
 
-        x (batch, ...), 2 axes or more; out likewise, same dtype, C-contiguous; it may be `x`.
+        x (batch, ...), 2 axes or more; out of its shape and dtype, C-contiguous; it may be `x`.
         An item is ``x[i]``. Its limit is its peak less the dynamic range, both and their
         difference in the dtype of `out`: the limit holds there to the bit. NaN poisons its item.
         `scale.dynamic_range` is finite. The GPU counts subnormal float32 magnitudes as 0.
@@ -179,8 +182,8 @@ class Kernels(Protocol):
     ) -> None:
         """Write the samples of codes, computed in float64 and rounded once.
 
-        signal_mu of any shape, integer or floating, also fractional and outside the codes; out
-        likewise, float32, C-contiguous.
+        signal_mu of any shape, integer or floating, also fractional and outside the codes; out of
+        that shape, float32, C-contiguous.
         """
 
     def mu_law_encoding(
@@ -188,14 +191,14 @@ class Kernels(Protocol):
     ) -> None:
         """Write codes, computed in the working precision and cut off toward zero.
 
-        signal of any shape; out likewise, int32, C-contiguous. NaN, infinity and what overflows
+        signal of any shape; out of that shape, int32, C-contiguous. NaN, infinity and overflow
         give -2147483648.
         """
 
     def phase(self, x: Real | Complex, out: Real) -> None:
         """Write angles from -pi to pi, computed in the working precision; signs of zeros count.
 
-        x of any shape; out likewise, C-contiguous, of the dtype of x or of its parts.
+        x of any shape; out of that shape, C-contiguous, of the dtype of x or of its parts.
         """
 
     def spec_augment(

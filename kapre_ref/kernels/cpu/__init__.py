@@ -4,14 +4,14 @@ from kapre_ref.kernels.cpu.augmentation import channel_swap, spec_augment
 from kapre_ref.kernels.cpu.bands import apply_filterbank
 from kapre_ref.kernels.cpu.decibel import magnitude_to_decibel
 from kapre_ref.kernels.cpu.delta import delta
-from kapre_ref.kernels.cpu.filterbanks import filterbank_spectrogram
+from kapre_ref.kernels.cpu.features import features
 from kapre_ref.kernels.cpu.framing import energy, frame
 from kapre_ref.kernels.cpu.frequency_map import concatenate_frequency_map
 from kapre_ref.kernels.cpu.mfcc import logmel_to_mfcc
 from kapre_ref.kernels.cpu.mu_law import mu_law_decoding, mu_law_encoding
 from kapre_ref.kernels.cpu.polar import magnitude, phase
 from kapre_ref.kernels.cpu.runtime.memory import asarray, empty
-from kapre_ref.kernels.cpu.spectrograms import stft_mag_phase, stft_magnitude
+from kapre_ref.kernels.cpu.spectrograms import stft_mag_phase
 from kapre_ref.kernels.cpu.stft import inverse_stft, stft
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "delta",
     "empty",
     "energy",
-    "filterbank_spectrogram",
+    "features",
     "frame",
     "inverse_stft",
     "logmel_to_mfcc",
@@ -34,5 +34,4 @@ __all__ = [
     "spec_augment",
     "stft",
     "stft_mag_phase",
-    "stft_magnitude",
 ]

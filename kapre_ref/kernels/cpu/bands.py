@@ -8,7 +8,7 @@ import numpy as np
 
 from kapre_ref.kernels.cpu.band_products import pair_tables, spoil_bands, sum_bands_by_twos
 from kapre_ref.kernels.cpu.emit.bands import (
-    Bands,
+    BandTable,
     any_is_long,
     sum_long_bands,
     sum_short_bands,
@@ -177,7 +177,7 @@ def _sum_bands_in_blocks(unit, firsts, counts, weights, frames, bands):
     n_tiles, vector = n_freq // lanes, lanes * bands.itemsize
     ranges = np.empty((n_bands, 2), np.int32)
     ranges[:, 0], ranges[:, 1] = firsts, counts
-    are_long = any_is_long(unit, Bands(n_bands, ranges.ctypes.data, weights.ctypes.data))
+    are_long = any_is_long(unit, BandTable(n_bands, ranges.ctypes.data, weights.ctypes.data))
     turned = np.zeros((n_freq, lanes), bands.dtype)
     sums = np.empty((-(-n_bands // lanes) * lanes, lanes), bands.dtype)
     zeros = np.empty(lanes, bands.dtype)
@@ -195,7 +195,7 @@ def _sum_bands_in_blocks(unit, firsts, counts, weights, frames, bands):
             for k in range(n_straight, n_freq):
                 turned[k, lane] = some[lane, k]
         # Taken here, since numba frees an array after the last line that names it.
-        table = Bands(n_bands, ranges.ctypes.data, weights.ctypes.data)
+        table = BandTable(n_bands, ranges.ctypes.data, weights.ctypes.data)
         sum_bands_in_lanes(unit, are_long, turned.ctypes.data, table, sums.ctypes.data)
         sum_zeros(unit, turned.ctypes.data, n_freq, zeros.ctypes.data)
         target = bands.ctypes.data + first * n_bands * bands.itemsize

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kapre_ref._decibel import DecibelScale
+    from kapre_ref.kernels.cpu.emit.epilogues import Logarithm
 
 _PEAK_SECONDS = 1e-10  # for each number
 _CONVERSION_SECONDS = 4e-10
-_LIMIT_SECONDS = 2e-10
 _ROW = 1 << 16  # shorter items go through together, so many numbers at a time
 _COPIED_ITEM = 1 << 20  # numbers of a strided item that is copied as a whole
 _ITEMS_PER_THREAD = 4  # or a long item is shared among threads
@@ -100,36 +100,25 @@ def _convert_blocks(
     for_blocks(convert, [item], result, [dtype, dtype], _CONVERSION_SECONDS)
 
 
-def unlimited_decibels(x: NDArray[Any], scale: DecibelScale) -> np.floating[Any]:
-    """Convert contiguous numbers in place, whatever their range; return the peak, NaN if one is."""
-    rows = x.reshape(1, -1)
-    magnitudes = as_input(rows)
-    unlimited = scale._replace(dynamic_range=math.inf)
-    _convert(magnitudes, _peaks_of(magnitudes), rows, _scale_of(unlimited, x.dtype, x.dtype))
-    peak: np.floating[Any] = rows.max()
-    return peak
+def take_logarithms(x: NDArray[Any], numbers: Logarithm) -> NDArray[Any]:
+    """Take logarithms of contiguous rows in place; return the peak of each, NaN if one is."""
+    _take_logarithms(
+        x.reshape(-1), x.dtype.type(numbers.addend), _scale_of_logarithm(numbers, x.dtype)
+    )
+    peaks: NDArray[Any] = x.max(axis=1)
+    return peaks
 
 
-def limit_decibels(out: NDArray[Any], peaks: NDArray[Any], scale: DecibelScale) -> None:
-    """Raise what lies more than the dynamic range below the peak of its item, as they are rounded.
-
-    All that is computed here is in the dtype of `out`, so that the limit holds there to the bit.
-    """
-    zero = 10 * math.log10(max(scale.amin, scale.ref_value))
-    floor = 10 * math.log10(scale.amin) - zero
-    dtype = out.dtype
-    dynamic_range = dtype.type(scale.dynamic_range)
-    # Nothing lies below the floor, but for the rounding of logarithms.
-    if dtype.type(peaks.max()) - dynamic_range < floor - 1e-3:
-        return
-    limits = peaks.max(axis=(1, 2)).astype(dtype) - dynamic_range  # NaN poisons its item
-    limits = limits[:, None, None, None]
-
-    def run(start: int, stop: int) -> None:
-        frames = out[:, :, start:stop]
-        np.maximum(frames, limits, out=frames)
-
-    run_slices(run, out.shape[2], out.size * _LIMIT_SECONDS)
+@kernel
+def _take_logarithms(x, addend, scale):
+    for j in range(x.size):
+        number = x[j] + addend
+        is_low = number < scale.smallest  # and has no exponent of its own
+        n, r = split_log(number / scale.smallest if is_low else number)
+        n = n + scale.exponent if is_low else n
+        result = n * scale.octave + (n * scale.octave_rest + (r * scale.neper - scale.zero))
+        result = result if number < np.inf else number  # infinite or NaN
+        x[j] = scale.floor if number <= scale.amin else result
 
 
 class _Scale(NamedTuple):
@@ -165,6 +154,37 @@ def _scale_of(scale: DecibelScale, dtype: np.dtype[Any], rounded: np.dtype[Any])
         dynamic_range=number(rounded.type(scale.dynamic_range)),
         to_half=rounded.itemsize == 2,
     )
+
+
+@lru_cache(maxsize=64)
+def _scale_of_logarithm(numbers: Logarithm, dtype: np.dtype[Any]) -> _Scale:
+    """Return the scale of any logarithm, without a limit."""
+    limits, number = np.finfo(dtype), dtype.type
+    octave, octave_rest = _in_two_parts(numbers.octave, dtype)
+    return _Scale(
+        amin=number(min(numbers.smallest, float(limits.max))),
+        smallest=number(2.0**limits.minexp),
+        exponent=number(limits.minexp),
+        octave=octave,
+        octave_rest=octave_rest,
+        neper=number(numbers.neper),
+        zero=number(-numbers.offset),
+        floor=number(numbers.least),
+        dynamic_range=number(math.inf),
+        to_half=False,
+    )
+
+
+def _in_two_parts(octave: float, dtype: np.dtype[Any]) -> tuple[np.floating, np.floating]:
+    """Return a number as a sum whose first part has so few digits as in `_OCTAVE`."""
+    if octave == 10 * math.log10(2):
+        first, rest = _OCTAVE[dtype.itemsize]
+    else:
+        n_digits = 16 if dtype.itemsize == 4 else 42
+        mantissa, exponent = math.frexp(octave)
+        first = math.ldexp(round(math.ldexp(mantissa, n_digits)), exponent - n_digits)
+        rest = octave - first
+    return dtype.type(first), dtype.type(rest)
 
 
 def _peaks_of(rows: NDArray[Any]) -> NDArray[Any]:

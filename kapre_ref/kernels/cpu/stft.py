@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from kapre_ref._spectrum_plan import SpectrumPlan
+    from kapre_ref._front_end import FrontEnd
 
 
 @operation
-def stft(signals: NDArray[Any], plan: SpectrumPlan, out: NDArray[Any]) -> None:
+def stft(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> None:
     """Write each block's spectra to their place."""
-    if is_served(plan.n_fft):
-        fill(SPECTRUM, signals, plan, None, out)
+    if is_served(front_end.n_fft):
+        fill(SPECTRUM, signals, front_end, out)
     else:
-        fallback.stft(signals, plan, out)
+        fallback.stft(signals, front_end, out)
 
 
 @operation

@@ -1,12 +1,12 @@
 """Kernels for CuPy arrays: each fills `out` on its device, in the current stream."""
 
 from kapre_ref.kernels.gpu.augmentation import channel_swap, spec_augment
-from kapre_ref.kernels.gpu.bands import apply_filterbank
 from kapre_ref.kernels.gpu.decibel import magnitude_to_decibel
 from kapre_ref.kernels.gpu.delta import delta
-from kapre_ref.kernels.gpu.features import features
+from kapre_ref.kernels.gpu.filterbanks import apply_filterbank
 from kapre_ref.kernels.gpu.framing import energy, frame
 from kapre_ref.kernels.gpu.frequency_map import concatenate_frequency_map
+from kapre_ref.kernels.gpu.front_end import features
 from kapre_ref.kernels.gpu.memory import asarray, empty
 from kapre_ref.kernels.gpu.mfcc import logmel_to_mfcc
 from kapre_ref.kernels.gpu.mu_law import mu_law_decoding, mu_law_encoding

@@ -1,4 +1,4 @@
-"""The device that a kernel runs on, room for results, and the precision they are computed in."""
+"""The device of a kernel, memory for results, and the precision that they are computed in."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Kernel = TypeVar("Kernel", bound="Callable[..., None]")
 def on_device(kernel: Kernel) -> Kernel:
     """Run a kernel on the device of its first array, whatever the current device is.
 
-    Its last argument is `out`. Both must suit their elements: a misaligned access would end all
-    that the process does on a GPU.
+    The kernel's last argument is `out`. Both arrays must be aligned to their elements: a misaligned
+    access would end all work of the process on that GPU.
     """
 
     @wraps(kernel)
@@ -57,7 +57,7 @@ _in_use: set[int] = set()  # devices that tables were copied to
 def resident(constant: NDArray[Any]) -> cupy.ndarray:
     """Copy a NumPy array to the current device, to be kept there and used in any stream.
 
-    It waits for the copy, once and for all: other streams would not.
+    It waits until the copy is done, since other streams would not wait for it.
     """
     _in_use.add(cupy.cuda.Device().id)
     copied = cupy.asarray(constant)
@@ -66,13 +66,13 @@ def resident(constant: NDArray[Any]) -> cupy.ndarray:
 
 
 def _wait() -> None:
-    """Wait for all kernels: CuPy gives memory to the next array while they may still read it."""
+    """Wait for all kernels: they may still read memory that CuPy would give to the next array."""
     for number in tuple(_in_use):
         with cupy.cuda.Device(number) as device:
             device.synchronize()
 
 
-kept_on_device = kept_until(_wait)  # for functions that return what `resident` does
+kept_on_device = kept_until(_wait)  # decorates functions that return what `resident` returned
 
 
 def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -9,7 +9,7 @@ from kapre_ref.kernels.cpu.emit.sums import SumsInPairs
 _PIECE = 64  # bins of a band that are summed one after the other, in two sums
 
 
-class Bands(NamedTuple):
+class BandTable(NamedTuple):
     """Of each band the first bin and their number, and the weights of all, one after the other."""
 
     n: Value | int
@@ -31,7 +31,7 @@ class PackedBands(NamedTuple):
 
 
 @vector_function
-def any_is_long(emitter, bands: Bands):
+def any_is_long(emitter, bands: BandTable):
     """Return whether there are bands of more than one piece."""
     n_more = emitter.variable(emitter.integer(0))
     for band in emitter.loop(bands.n):
@@ -41,7 +41,7 @@ def any_is_long(emitter, bands: Bands):
 
 
 @vector_function
-def sum_short_bands(emitter, magnitudes, bands: Bands, target):
+def sum_short_bands(emitter, magnitudes, bands: BandTable, target):
     """Sum bands of one piece each."""
     weight = emitter.variable(bands.weights)
     for band in emitter.loop(bands.n):
@@ -53,7 +53,7 @@ def sum_short_bands(emitter, magnitudes, bands: Bands, target):
 
 
 @vector_function
-def sum_long_bands(emitter, magnitudes, bands: Bands, target):
+def sum_long_bands(emitter, magnitudes, bands: BandTable, target):
     """Sum bands piece by piece, the pieces in pairs, so that rounding errors do not add up."""
     weight, pieces = emitter.variable(bands.weights), SumsInPairs(emitter)
     for band in emitter.loop(bands.n):

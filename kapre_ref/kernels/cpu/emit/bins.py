@@ -31,6 +31,22 @@ def last_pass_to_magnitudes(emitter, radix, parts: Parts, target, ahead, peak):
 
 
 @vector_functions(LAST_RADICES)
+def last_pass_to_powers(emitter, radix, parts: Parts, target, ahead):
+    """Write the power of each bin, a vector; `target` may be the rows of the parts.
+
+    Meanwhile `ahead`, where the result will be written, comes into cache.
+    """
+
+    def write(bins):
+        for number, z in bins:
+            place = number * emitter.bytes
+            emitter.prefetch(ahead + place)
+            emitter.store(square(z), target + place)
+
+    merge(emitter, radix, parts, write)
+
+
+@vector_functions(LAST_RADICES)
 def last_pass_to_spectrum(emitter, radix, parts: Parts, target, ahead):
     """Write each bin: a vector of real parts, then one of imaginary parts."""
 
@@ -65,6 +81,15 @@ def _second_sqrt(emitter, x):
     error = emitter.multiply_add(-root, half, emitter.constant(0.5))
     root, half = root + root * error, half + half * error  # to 27 bits
     return root + half * emitter.multiply_add(-root, root, x)
+
+
+@vector_function
+def take_roots(emitter, rows, n_rows, offset):
+    """Turn powers into magnitudes in place, with a number added below the root."""
+    added = emitter.broadcast(offset)
+    for i in emitter.loop(n_rows):
+        place = rows + i * emitter.bytes
+        emitter.store(emitter.call("sqrt", emitter.load(place) + added), place)
 
 
 def scaled_magnitude(emitter, z):

@@ -1,6 +1,7 @@
 """What is made of a block's bins while they are in cache, one frame a lane."""
 
 import math
+from typing import NamedTuple
 
 from kapre_ref.kernels.cpu.emit.bins import are_extreme, scaled_magnitude, square
 from kapre_ref.kernels.cpu.emit.butterflies import Complex
@@ -66,40 +67,54 @@ def _angle(emitter, z):
     return emitter.call("copysign", angle, z.im)
 
 
-@vector_function
-def decibels(emitter, rows, n_rows, scale, peaks):
-    """Turn vectors into decibels in place, and write each lane's largest; NaN counts as that.
+class Logarithm(NamedTuple):
+    """Numbers of a logarithm, one after the other in memory, see `logarithms`.
 
-    `scale` holds the smallest magnitude, which may round to 0, what to add to 10 log10 of a
-    magnitude, and what the smallest one gives.
+    A logarithm to any base, times a gain, plus an offset, is ``octave n + (neper r + offset)`` of a
+    number ``2 ** n exp(r)``.
     """
-    smallest, offset, least = (emitter.broadcast(scale + i * emitter.itemsize) for i in range(3))
+
+    smallest: float  # what is less counts as this; it may round to 0
+    addend: float  # what is added to a number before
+    least: float  # the result of the smallest number
+    octave: float
+    neper: float
+    offset: float
+
+
+@vector_function
+def logarithms(emitter, rows, n_rows, numbers, peaks):
+    """Turn vectors into logarithms in place, and write each lane's largest; NaN counts as that.
+
+    `numbers` is the address of those of a `Logarithm`.
+    """
+    table = Logarithm(
+        *(emitter.broadcast(numbers + i * emitter.itemsize) for i in range(len(Logarithm._fields)))
+    )
     # Only if the smallest one is subnormal can others be.
     tiny = 2.0**-126 if emitter.itemsize == 4 else 2.0**-1022
-    may_be_subnormal = emitter.any(emitter.compare("<", smallest, tiny))
-    largest = emitter.variable(smallest)
+    may_be_subnormal = emitter.any(emitter.compare("<", table.smallest, tiny))
+    largest = emitter.variable(table.smallest)
     # Of two numbers next to each other, the smaller one may have the larger logarithm.
     highest = emitter.variable(emitter.constant(-math.inf))
-
-    def decibel(x, logarithm):
-        return emitter.select(emitter.compare("<=", x, smallest), least, logarithm(x))
 
     def turn(n, logarithm):
         for i in emitter.loop(n):
             place = rows + i * emitter.bytes
-            x = emitter.larger(smallest, emitter.load(place))  # x if it is NaN
-            result = decibel(x, logarithm)
+            x = emitter.larger(table.smallest, emitter.load(place) + table.addend)  # x if it is NaN
+            is_least = emitter.compare("<=", x, table.smallest)
+            result = emitter.select(is_least, table.least, logarithm(x))
             emitter.store(result, place)
             largest.set(emitter.larger_bits(x, largest.get()))
             highest.set(emitter.larger(result, highest.get()))
 
     def of_normal(x):
-        return _ten_log10(emitter, x, offset)
+        return _logarithm(emitter, x, table)
 
     def of_subnormal(x):
         # They have no exponent of their own: they are scaled to normal ones.
         scaling = 24 if emitter.itemsize == 4 else 53
-        scaled = _ten_log10(emitter, x * 2.0**scaling, offset, -scaling)
+        scaled = _logarithm(emitter, x * 2.0**scaling, table, -scaling)
         return emitter.select(emitter.compare("<", x, tiny), scaled, of_normal(x))
 
     n_careful = n_rows * may_be_subnormal
@@ -109,13 +124,23 @@ def decibels(emitter, rows, n_rows, scale, peaks):
     emitter.store(emitter.select(is_nan, largest.get(), highest.get()), peaks)
 
 
-def _ten_log10(emitter, x, offset, shift=0):
-    """Return 10 log10 of positive normal numbers times 2 ** shift, plus `offset`; inf, NaN stay."""
+def _logarithm(emitter, x, table, shift=0):
+    """Return the logarithm of positive normal numbers times 2 ** shift; inf and NaN stay."""
     exponent, log = _exponent_and_log(emitter, x)
     if shift:
         exponent = exponent + shift
-    decibel = exponent * (10 * math.log10(2)) + (log * (10 / math.log(10)) + offset)
-    return emitter.select(emitter.compare("<", x, math.inf), decibel, x)
+    result = exponent * table.octave + (log * table.neper + table.offset)
+    return emitter.select(emitter.compare("<", x, math.inf), result, x)
+
+
+@vector_function
+def scale_rows(emitter, rows, n_rows, pairs):
+    """Multiply each row by a gain and add an offset, in place; `pairs` holds both for each row."""
+    for i in emitter.loop(n_rows):
+        place = rows + i * emitter.bytes
+        gain = emitter.broadcast(pairs + i * (2 * emitter.itemsize))
+        offset = emitter.broadcast(pairs + i * (2 * emitter.itemsize) + emitter.itemsize)
+        emitter.store(emitter.multiply_add(emitter.load(place), gain, offset), place)
 
 
 def _exponent_and_log(emitter, x):

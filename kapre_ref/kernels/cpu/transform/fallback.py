@@ -12,22 +12,28 @@ import numpy as np
 
 from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.bands import band_product
-from kapre_ref.kernels.cpu.decibel import limit_decibels, unlimited_decibels
+from kapre_ref.kernels.cpu.decibel import take_logarithms
 from kapre_ref.kernels.cpu.polar import fill_magnitudes, fill_phases
 from kapre_ref.kernels.cpu.runtime.jit import as_input, kernel
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
 from kapre_ref.kernels.cpu.runtime.pool import run_slices
 from kapre_ref.kernels.cpu.runtime.scratch import scratch_array
 from kapre_ref.kernels.cpu.runtime.strided import assign, contiguous, is_plain
+from kapre_ref.kernels.cpu.transform.edges import ends_of, samples_between
+from kapre_ref.kernels.cpu.transform.scales import (
+    has_late_scale,
+    is_one_positive_gain,
+    logarithm_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from kapre_ref._decibel import DecibelScale
-    from kapre_ref._spectrum_plan import SpectrumPlan
+    from kapre_ref._front_end import FrontEnd
     from kapre_ref.kernels.cpu.products import Product
+    from kapre_ref.kernels.cpu.transform.edges import Ends
 
     Place: TypeAlias = tuple[int, int, slice]  # item, channel, frames
 
@@ -39,29 +45,34 @@ _LARGE_PLAN = 1 << 16  # samples
 _SAMPLE_SECONDS = 8e-9  # of each sample of a frame
 
 
-def stft(signals: NDArray[Any], plan: SpectrumPlan, out: NDArray[Any]) -> None:
+def stft(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> None:
     """Write each block's spectra to their place."""
 
     def write(place: Place, spectra: NDArray[Any]) -> None:
         out[place] = spectra
 
-    _for_each_block(signals, plan, out.shape[2], write)
+    _for_each_block(signals, front_end, out.shape[2], write)
 
 
-def stft_magnitude(
-    signals: NDArray[Any], plan: SpectrumPlan, scale: DecibelScale | None, out: NDArray[Any]
-) -> None:
-    """Write the magnitudes of each block to their place."""
+def fill(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> NDArray[Any] | None:
+    """Write the features of each block; return each frame's peak if there is a logarithm."""
+    dtype = working_dtype(out.dtype)
+    multiply = None if front_end.bands is None else _band_product(front_end, dtype)
 
-    def compute(spectra: NDArray[Any], magnitudes: NDArray[Any]) -> None:
-        fill_magnitudes(spectra, magnitudes)
+    def compute(spectra: NDArray[Any], values: NDArray[Any]) -> None:
+        if multiply is None:
+            _fill_sizes(spectra, front_end, values)
+            return
+        sizes = scratch_array("sizes", spectra.shape, values.dtype)
+        _fill_sizes(spectra, front_end, sizes)
+        multiply(sizes, values)
 
-    _fill(signals, plan, scale, out, compute)
+    return _fill(signals, front_end, out, compute)
 
 
-def stft_mag_phase(
-    signals: NDArray[Any], plan: SpectrumPlan, scale: DecibelScale | None, out: NDArray[Any]
-) -> None:
+def fill_polar(
+    signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]
+) -> NDArray[Any] | None:
     """Write magnitudes to the first half of the channels and phases to the second."""
     magnitudes, phases = np.split(out, 2, axis=1)
 
@@ -73,23 +84,26 @@ def stft_mag_phase(
         fill_phases(spectra, angles)
         assign(phases[place], angles)
 
-    _fill(signals, plan, scale, magnitudes, compute, write_phases)
+    return _fill(signals, front_end, magnitudes, compute, write_phases)
 
 
-def filterbank_spectrogram(
-    signals: NDArray[Any], plan: SpectrumPlan, scale: DecibelScale | None, out: NDArray[Any]
-) -> None:
-    """Sum the bins of each band of each block's magnitudes."""
-    if not out.size:  # then nothing is made for frames that do not exist
+def _fill_sizes(spectra: NDArray[Any], front_end: FrontEnd, sizes: NDArray[Any]) -> None:
+    """Write magnitudes or powers."""
+    if front_end.power == 1 and not front_end.power_offset:
+        fill_magnitudes(spectra, sizes)
         return
-    multiply = _band_product(plan, working_dtype(out.dtype))
+    _fill_powers(as_input(spectra), sizes)
+    if front_end.power == 1:
+        sizes += sizes.dtype.type(front_end.power_offset)
+        np.sqrt(sizes, out=sizes)
 
-    def compute(spectra: NDArray[Any], bands: NDArray[Any]) -> None:
-        magnitudes = scratch_array("magnitudes", spectra.shape, bands.dtype)
-        fill_magnitudes(spectra, magnitudes)
-        multiply(magnitudes, bands)
 
-    _fill(signals, plan, scale, out, compute)
+@kernel
+def _fill_powers(spectra, powers):
+    for i in range(powers.shape[0]):
+        for k in range(powers.shape[1]):
+            z = spectra[i, k]
+            powers[i, k] = z.real * z.real + z.imag * z.imag
 
 
 def inverse_stft(
@@ -147,39 +161,43 @@ def inverse_stft(
 
 def _fill(
     signals: NDArray[Any],
-    plan: SpectrumPlan,
-    scale: DecibelScale | None,
+    front_end: FrontEnd,
     out: NDArray[Any],
     compute: Callable[[NDArray[Any], NDArray[Any]], None],
     use: Callable[[Place, NDArray[Any]], None] | None = None,
-) -> None:
-    """Write what `compute(spectra, results)` makes of each block's spectra, as decibels if asked.
+) -> NDArray[Any] | None:
+    """Write what `compute(spectra, results)` makes of each block's spectra, and its logarithm.
 
-    It gets contiguous results in the working precision; so they are rounded once.
+    It gets contiguous results in the working precision; so they are rounded once. Return each
+    frame's peak if there is a logarithm.
     """
     dtype = working_dtype(out.dtype)
-    peaks = np.empty(out.shape[:3], dtype)
+    has_logarithm, has_late = front_end.log != "none", has_late_scale(front_end)
+    is_scaled = has_late or (has_logarithm and is_one_positive_gain(front_end))
+    peaks = np.empty(out.shape[:3], dtype) if has_logarithm else None
 
     def write(place: Place, spectra: NDArray[Any]) -> None:
         result = out[place]
         straight = is_plain(result, dtype)
         computed = result if straight else scratch_array("results", result.shape, dtype)
         compute(spectra, computed)
-        if scale is not None:
-            peaks[place] = unlimited_decibels(computed, scale)
+        if peaks is not None:
+            peaks[place] = take_logarithms(computed, logarithm_of(front_end))
+        if not is_scaled:
+            computed *= np.asarray(front_end.gain, dtype)
+            computed += np.asarray(front_end.offset, dtype)
         if not straight:
             assign(result, computed)
         if use is not None:
             use(place, spectra)
 
-    _for_each_block(signals, plan, out.shape[2], write)
-    if scale is not None and out.size:
-        limit_decibels(out, peaks, scale)
+    _for_each_block(signals, front_end, out.shape[2], write)
+    return peaks
 
 
 def _for_each_block(
     signals: NDArray[Any],
-    plan: SpectrumPlan,
+    front_end: FrontEnd,
     n_frames: int,
     write: Callable[[Place, NDArray[Any]], None],
 ) -> None:
@@ -187,14 +205,15 @@ def _for_each_block(
 
     The spectra are (n_frames of the block, n_freq), in the working precision.
     """
-    batch, n_channels, _ = signals.shape
+    batch, n_channels, n_samples = signals.shape
     if not batch * n_channels * n_frames:
         return
-    n_fft, hop_length = plan.n_fft, plan.hop_length
+    n_fft, hop_length = front_end.n_fft, front_end.hop_length
     dtype = working_dtype(signals.dtype)
-    window = _window(plan, dtype)
+    window, steps = _window(front_end, dtype), _steps(front_end, dtype)
     block = _frames_at_once(n_fft, hop_length, dtype)
     blocks_of_channel = -(-n_frames // block)
+    ends = ends_of(front_end, n_samples)
 
     def run(start: int, stop: int) -> None:
         room = scratch_array("frames", (min(block, -(-n_frames // 4) * 4), n_fft), dtype)
@@ -202,25 +221,24 @@ def _for_each_block(
             number, part = divmod(index, blocks_of_channel)
             item, channel = divmod(number, n_channels)
             frames = slice(part * block, min((part + 1) * block, n_frames))
-            first = frames.start * hop_length - plan.n_padded
-            end = (frames.stop - 1) * hop_length - plan.n_padded + len(window)
-            samples = _stretch(signals[item, channel], first, end, dtype)
+            first = frames.start * hop_length - ends.n_padded
+            end = (frames.stop - 1) * hop_length - ends.n_padded + len(window)
+            samples = _stretch(signals[item, channel], ends, first, end, dtype)
             n_here = frames.stop - frames.start
-            write((item, channel, frames), _spectra(samples, hop_length, n_here, window, room))
+            spectra = _spectra(samples, hop_length, n_here, window, steps, room)
+            write((item, channel, frames), spectra)
 
     n_blocks = batch * n_channels * blocks_of_channel
     run_slices(run, n_blocks, n_blocks * block * n_fft * _SAMPLE_SECONDS)
 
 
-def _stretch(signal: NDArray[Any], first: int, stop: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return contiguous samples, zeros where there are none."""
-    inside = signal[max(first, 0) : max(stop, 0)]
-    if len(inside) == stop - first:
-        return contiguous(inside, dtype)
-    samples = np.zeros(stop - first, dtype)
-    at = max(-first, 0)
-    samples[at : at + len(inside)] = inside
-    return as_input(samples)
+def _stretch(
+    signal: NDArray[Any], ends: Ends, first: int, stop: int, dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """Return contiguous samples of a signal with what stands outside its ends."""
+    if ends.factor or first < 0 or stop > ends.n_samples:
+        return as_input(samples_between(signal, ends, first, stop, dtype))
+    return contiguous(signal[ends.first + first : ends.first + stop], dtype)
 
 
 def _spectra(
@@ -228,12 +246,16 @@ def _spectra(
     hop_length: int,
     n_frames: int,
     window: NDArray[Any],
+    steps: tuple[bool, Any] | None,
     room: NDArray[Any],
 ) -> NDArray[Any]:
     """Transform the frames of a stretch of samples; `room` is overwritten."""
     from scipy import fft
 
     n_fft = room.shape[1]
+    if steps is not None:
+        samples = _prepared(samples, hop_length, n_frames, len(window), *steps)
+        hop_length = len(window)
     if n_fft <= 2:
         spectra = np.empty((n_frames, n_fft // 2 + 1), np.result_type(room, np.complex64))
         _transform_pairs(samples, hop_length, window, spectra.view(room.dtype))
@@ -259,6 +281,38 @@ def _make_room_for_plan(transform: Callable[..., Any], n_fft: int, dtype: np.dty
         _last_plan = transform, n_fft, dtype
         for n in range(2, 18):
             transform(np.ones(n, dtype))
+
+
+@kernel
+def _mean_distance(samples, centre):
+    # Summed in float64, with what its additions lose.
+    total = lost = 0.0
+    for j in range(samples.size):
+        x = np.float64(samples[j] - centre)
+        after = total + x
+        added = after - total
+        lost += (total - (after - added)) + (x - added)
+        total = after
+    return (total + lost) / samples.size
+
+
+@kernel
+def _prepared(samples, hop_length, n_frames, win_length, removes_mean, factor):
+    # Frames one after the other: less their mean, and less a factor times the sample before.
+    prepared = np.empty(n_frames * win_length, samples.dtype)
+    for i in range(n_frames):
+        source = samples[i * hop_length : i * hop_length + win_length]
+        frame = prepared[i * win_length : (i + 1) * win_length]
+        mean = rest = factor - factor
+        if removes_mean:
+            mean += _mean_distance(source, mean)
+            rest += _mean_distance(source, mean)  # what the mean lost when rounded
+        before = (source[0] - mean) - rest
+        for j in range(win_length):
+            x = (source[j] - mean) - rest
+            frame[j] = x - factor * before
+            before = x
+    return prepared
 
 
 @kernel
@@ -336,11 +390,19 @@ def _lanes(dtype: np.dtype[Any]) -> int:
 
 
 @kept
-def _window(plan: SpectrumPlan, dtype: np.dtype[Any]) -> NDArray[Any]:
-    return as_input(plan.window().astype(dtype))
+def _window(front_end: FrontEnd, dtype: np.dtype[Any]) -> NDArray[Any]:
+    window = front_end.make_window() * front_end.input_scale
+    return as_input(window.astype(dtype))
+
+
+def _steps(front_end: FrontEnd, dtype: np.dtype[Any]) -> tuple[bool, Any] | None:
+    """Return whether the mean of each frame is taken off, and the factor of its pre-emphasis."""
+    is_emphasised = front_end.preemphasis != 0 and front_end.preemphasis_first == "frame"
+    if not (front_end.remove_mean or is_emphasised):
+        return None
+    return front_end.remove_mean, dtype.type(front_end.preemphasis if is_emphasised else 0.0)
 
 
 @kept
-def _band_product(plan: SpectrumPlan, dtype: np.dtype[Any]) -> Product:
-    assert plan.make_bands is not None, "plans of this kernel have bands"
-    return band_product(plan.make_bands(dtype), dtype)
+def _band_product(front_end: FrontEnd, dtype: np.dtype[Any]) -> Product:
+    return band_product(front_end.band_weights(dtype), dtype)

@@ -9,8 +9,10 @@ from kapre_ref.kernels.cpu.emit.bands import any_is_long
 from kapre_ref.kernels.cpu.emit.bins import (
     is_extreme,
     last_pass_to_magnitudes,
+    last_pass_to_powers,
     last_pass_to_spectrum,
     start_peaks,
+    take_roots,
 )
 from kapre_ref.kernels.cpu.emit.copies import (
     copy_numbers,
@@ -19,19 +21,27 @@ from kapre_ref.kernels.cpu.emit.copies import (
     part_channel,
 )
 from kapre_ref.kernels.cpu.emit.epilogues import (
-    decibels,
+    logarithms,
+    scale_rows,
     to_polar,
     to_scaled_magnitudes,
 )
-from kapre_ref.kernels.cpu.emit.gather import transpose_pieces
+from kapre_ref.kernels.cpu.emit.gather import (
+    Pieces,
+    emphasise,
+    prepare_frames,
+    transpose_pieces,
+)
 from kapre_ref.kernels.cpu.emit.intrinsics import item_of, lanes_of
 from kapre_ref.kernels.cpu.emit.language import Strided
-from kapre_ref.kernels.cpu.emit.output import STRIP_TILES, copy_rows, turn_strip
+from kapre_ref.kernels.cpu.emit.output import STRIP_TILES, copy_rows, store_columns, turn_strip
 from kapre_ref.kernels.cpu.emit.passes import Parts, Samples, first_pass, inner_pass
+from kapre_ref.kernels.cpu.emit.records import reader_of
 from kapre_ref.kernels.cpu.runtime.jit import address_kernel, inlined, kernel
-from kapre_ref.kernels.cpu.transform.plan import Scratch
+from kapre_ref.kernels.cpu.transform.edges import stage_virtual
+from kapre_ref.kernels.cpu.transform.plan import PLAIN, ROOTS, FftPlan, Scratch
 
-MAGNITUDES, SPECTRUM, BANDS, POLAR = range(4)
+FEATURES, SPECTRUM, POLAR = range(3)
 
 
 class Job(NamedTuple):
@@ -39,14 +49,18 @@ class Job(NamedTuple):
 
     result: int
     signal: int
-    signal_strides: tuple[int, ...]  # of batch, channel and time
+    signal_strides: tuple[int, int, int]  # of batch, channel and time
     n_samples: int
     n_padded: int
+    edge: int  # what stands outside the signal, see `edges`
+    factor: int  # the address of that of the signal's pre-emphasis; 0 for none
+    has_previous: int  # whether there is a sample before the first one
     out: int
-    out_strides: tuple[int, ...]  # of batch, channel, frame and frequency
+    out_strides: tuple[int, int, int, int]  # of batch, channel, frame and frequency
     n_channels: int  # of the signal; phases lie as many channels behind their magnitudes
     n_frames: int
-    scale: int  # of decibels, see `epilogues.decibels`; 0 for none
+    logarithm: int  # the address of the numbers of one, see `epilogues.Logarithm`; 0 for none
+    pairs: int  # the address of a gain and an offset for each value; 0 for none
     peaks: int  # of each block's frames
 
 
@@ -76,13 +90,23 @@ class Target(NamedTuple):
     value_stride: int
 
 
+_read_plan, _read_job = reader_of(FftPlan), reader_of(Job)
+
+
 @address_kernel
-def write_spectra(unit, plan, job, scratch, first_block, last_block):
-    """Serve some of the blocks, each of as many frames of one channel as a vector has lanes."""
+def write_spectra(unit, plan_address, job_address, scratch, first_block, last_block):
+    """Serve some of the blocks, each of as many frames of one channel as a vector has lanes.
+
+    A plan and a job lie in memory, see `emit.records`.
+    """
+    plan, job = _read_plan(plan_address), _read_job(job_address)
     room = addresses_in(scratch, plan.places)
     n_rows = plan.pieces.n_tiles * lanes_of(unit)
     silence = room.samples + n_rows * plan.pieces.row_bytes
     fill_zeros(unit, silence, plan.pieces.n)  # what `offsets` points to outside the frames
+    if plan.frame_steps.n:
+        silence = room.prepared + plan.frame_steps.n * lanes_of(unit) * item_of(unit)
+        fill_zeros(unit, silence, lanes_of(unit))
     are_long = any_is_long(unit, plan.bands)
     for index in range(first_block, last_block):
         block = block_of(unit, job, index)
@@ -97,11 +121,13 @@ def addresses_in(scratch, places):
     """Return the addresses of the regions of scratch memory."""
     return Scratch(
         samples=scratch + places.samples,
+        prepared=scratch + places.prepared,
         rows=scratch + places.rows,
         values=scratch + places.values,
         bands=scratch + places.bands,
         strip=scratch + places.strip,
         stage=scratch + places.stage,
+        before=scratch + places.before,
         peak=scratch + places.peak,
         plain=scratch + places.plain,
     )
@@ -142,7 +168,8 @@ def gather(unit, plan, job, block, room):
     first = block.first_frame * plan.hop_length - job.n_padded
     span = (pieces.n - 1) * plan.hop_length + n_read
     source, stride = block.signal + first * sample_stride, plan.hop_length * sample_stride
-    if sample_stride != item or first < 0 or first + span > job.n_samples:
+    is_inside = sample_stride == item and first >= 0 and first + span <= job.n_samples
+    if not is_inside or job.factor:
         # Pieces that follow each other are copied at once, others one by one.
         length, n_copies, source = span, 1, room.stage
         stride = plan.hop_length * item
@@ -150,9 +177,30 @@ def gather(unit, plan, job, block, room):
             length, n_copies = n_read, pieces.n
             stride = length * item
         for i in range(n_copies):
-            start = first + i * plan.hop_length
-            stage_samples(unit, job, block, start, length, room.stage + i * stride)
+            start, target = first + i * plan.hop_length, room.stage + i * stride
+            if job.factor:
+                emphasise_stretch(unit, job, block, start, length, target, room.before)
+            elif job.edge:
+                stage_virtual(unit, job, block.signal, start, length, target, 0)
+            else:
+                stage_samples(unit, job, block, start, length, target)
     transpose_pieces(unit, source, stride, pieces.n, pieces.n_tiles, room.samples, pieces.row_bytes)
+    if plan.frame_steps.n:
+        turned = Pieces(room.samples, pieces.row_bytes, pieces.length)
+        prepare_frames(unit, turned, plan.frame_steps, room.prepared)
+
+
+@inlined
+def emphasise_stretch(unit, job, block, first, n, target, before):
+    """Write samples from `first` on, each less a factor times the one before it."""
+    item, stride = item_of(unit), job.signal_strides[2]
+    source = block.signal + first * stride
+    if stride == item and first >= 1 and first + n <= job.n_samples:
+        emphasise(unit, source, source - item, job.factor, target, n)
+    else:
+        stage_virtual(unit, job, block.signal, first, n, target, 0)
+        stage_virtual(unit, job, block.signal, first, n, before, 1)
+        emphasise(unit, target, before, job.factor, target, n)
 
 
 @inlined
@@ -174,16 +222,20 @@ def stage_samples(unit, job, block, first, n, target):
 
 @inlined
 def transform(unit, plan, job, block, room):
-    """Make spectra in `room.values`, or magnitudes in `room.rows`, of a block of frames."""
-    are_magnitudes = job.result in (MAGNITUDES, BANDS)
-    are_plain = are_magnitudes
+    """Make spectra in `room.values`, or magnitudes or powers in `room.rows`, of a block."""
     start_peaks(unit, room.peak, block.n_frames)
+    is_first = True
     while True:
         parts = transform_parts(unit, plan, job, block, room)
         # Meanwhile what the last pass is given as well, where the result goes, comes into cache.
-        if not are_plain:
+        if job.result == FEATURES and plan.sizes != PLAIN:
+            last_pass_to_powers(unit, plan.last_radix, parts, room.rows, block.target)
+            if plan.sizes == ROOTS:
+                take_roots(unit, room.rows, plan.n_freq, plan.power_offset)
+            return
+        if job.result != FEATURES or not is_first:
             last_pass_to_spectrum(unit, plan.last_radix, parts, room.values, block.target)
-            if are_magnitudes:
+            if job.result == FEATURES:
                 to_scaled_magnitudes(
                     unit, room.values, plan.n_freq, room.peak, room.plain, room.rows
                 )
@@ -194,7 +246,7 @@ def transform(unit, plan, job, block, room):
         # Once more, since magnitudes were written over what they were made of.
         item, n = item_of(unit), plan.n_freq * lanes_of(unit)
         copy_numbers(unit, room.rows, item, room.plain, item, n)
-        are_plain = False
+        is_first = False
 
 
 @inlined
@@ -209,9 +261,10 @@ def transform_parts(unit, plan, job, block, room):
     next_samples = block.signal + (n_gathered - job.n_padded) * sample_stride
     step = lanes * plan.hop_length * sample_stride // plan.n_fft
     radix, n, twiddles = plan.radices & 31, plan.n_fft // plan.last_radix, plan.twiddles
+    rows = room.prepared if plan.frame_steps.n else room.samples
     for j in range(plan.last_radix):
         part, first = room.rows + j * n * lanes * item, j * n
-        samples = Samples(room.samples, plan.offsets + first * 4, plan.window + first * item)
+        samples = Samples(rows, plan.offsets + first * 4, plan.window + first * item)
         ahead = Strided(next_samples + first * step, step)
         first_pass(unit, radix, samples, part, n // radix, ahead)
         twiddles = inner_passes(unit, plan.radices >> 5, part, radix, n, plan.twiddles)
@@ -238,11 +291,13 @@ def finish(unit, plan, job, block, room, are_long):
         finished = room.values
     elif job.result == POLAR:
         turn_to_polar(unit, plan, room)
-    elif job.result == BANDS:
+    elif plan.bands.n:
         sum_bands_in_lanes(unit, are_long, room.rows, plan.bands, room.bands)
         finished, n = room.bands, plan.bands.n
-    if job.scale:
-        decibels(unit, finished, n, job.scale, block.peaks)
+    if job.logarithm:
+        logarithms(unit, finished, n, job.logarithm, block.peaks)
+    if job.pairs:
+        scale_rows(unit, finished, n, job.pairs)
     return Values(finished, n, 1 + (job.result == SPECTRUM))
 
 
@@ -271,6 +326,9 @@ def write_rows(unit, values, strip, n_frames, target):
     """Turn vectors of values into rows of one frame each, a strip of tiles at a time."""
     lanes, item = lanes_of(unit), item_of(unit)
     strip_row = STRIP_TILES * lanes * item
+    if target.stride == item and values.n_numbers == 1:
+        store_columns(unit, values.at, values.n, n_frames, target.at, target.value_stride)
+        return
     is_contiguous = target.value_stride == values.n_numbers * item
     n, done = values.n * values.n_numbers, 0
     while done < n:

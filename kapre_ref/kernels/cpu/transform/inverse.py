@@ -26,6 +26,7 @@ from kapre_ref.kernels.cpu.emit.inverse_passes import (
 )
 from kapre_ref.kernels.cpu.emit.output import STRIP_TILES
 from kapre_ref.kernels.cpu.emit.passes import Parts, Samples
+from kapre_ref.kernels.cpu.emit.records import reader_of, record_array
 from kapre_ref.kernels.cpu.runtime.jit import Addresses, address_kernel, inlined
 from kapre_ref.kernels.cpu.runtime.pool import run_slices
 from kapre_ref.kernels.cpu.runtime.scratch import scratch_address
@@ -71,9 +72,9 @@ class InverseJob(NamedTuple):
     """One call: where arrays lie, strides in bytes, and the pieces of each channel."""
 
     spectra: int
-    spectra_strides: tuple[int, ...]  # of batch, channel, frame and frequency
+    spectra_strides: tuple[int, int, int, int]  # of batch, channel, frame and frequency
     out: int
-    out_strides: tuple[int, ...]  # of batch, channel and time
+    out_strides: tuple[int, int, int]  # of batch, channel and time
     n_channels: int
     n_frames: int
     hop_length: int
@@ -91,9 +92,13 @@ class Channel(NamedTuple):
     signal: int
 
 
+_read_plan, _read_job = reader_of(InversePlan), reader_of(InverseJob)
+
+
 @address_kernel
-def write_signals(unit, plan, job, scratch, first_block, last_block):
+def write_signals(unit, plan_address, job_address, scratch, first_block, last_block):
     """Serve the pieces of the signals from the first frame of some blocks to that of the next."""
+    plan, job = _read_plan(plan_address), _read_job(job_address)
     room = addresses_in(scratch, plan.places)
     blocks_of_channel = -(-job.n_frames // lanes_of(unit))
     block = first_block
@@ -262,8 +267,8 @@ def write_pieces(unit, job, room, target, n_before_last):
 
 
 @kept
-def _tables_of(n_fft: int, dtype: np.dtype[Any]) -> tuple[InversePlan, int, Addresses]:
-    """Return the plan of an inverse, the scratch memory it needs, and its addresses' owners."""
+def _tables_of(n_fft: int, dtype: np.dtype[Any]) -> tuple[int, int, Addresses]:
+    """Return the address of an inverse's plan, the bytes of scratch memory, and all owners."""
     lanes, vector = n_lanes(dtype), vector_bytes()
     n_freq = n_fft // 2 + 1
     radices = factorize(n_fft)
@@ -289,7 +294,7 @@ def _tables_of(n_fft: int, dtype: np.dtype[Any]) -> tuple[InversePlan, int, Addr
         order=addresses.of(order.astype(np.int32)),
         places=InverseScratch(*starts),
     )
-    return plan, n_bytes, addresses
+    return addresses.of(record_array(plan)), n_bytes, addresses
 
 
 def fill_signals(
@@ -329,11 +334,11 @@ def fill_signals(
         piece_length=piece_length,
         last_length=n_used - n_overlaps * piece_length,
     )
-    unit = dtype.type(1)
+    unit, job_address = dtype.type(1), addresses.of(record_array(job))
 
     def run(start: int, stop: int) -> None:
         scratch = scratch_address(n_bytes)
-        write_signals(addresses, unit, plan, job, scratch, start, stop)
+        write_signals(addresses, unit, plan, job_address, scratch, start, stop)
 
     n_blocks = batch * n_channels * -(-n_frames // lanes)
     run_slices(run, n_blocks, n_blocks * lanes * _STEP_SECONDS * n_fft * np.log2(n_fft))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,17 +11,20 @@ import numpy as np
 
 from kapre_ref._kept import kept
 from kapre_ref._roots import cos_sin_of_turns
-from kapre_ref.kernels.cpu.emit.bands import Bands
+from kapre_ref.kernels.cpu.emit.bands import BandTable
+from kapre_ref.kernels.cpu.emit.gather import FrameSteps
 from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes, vector_bytes
 from kapre_ref.kernels.cpu.emit.output import STRIP_TILES
+from kapre_ref.kernels.cpu.emit.records import record_array
 from kapre_ref.kernels.cpu.runtime.jit import Addresses
+from kapre_ref.kernels.cpu.transform.scales import Scale, scale_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
-    from kapre_ref._spectrum_plan import SpectrumPlan
+    from kapre_ref._front_end import FrontEnd
 
 
 def _scipy_is_asked_for() -> bool:
@@ -31,6 +35,7 @@ def _scipy_is_asked_for() -> bool:
 
 
 _SCIPY_SERVES_ALL = _scipy_is_asked_for()
+_STEP_SECONDS = 4e-11  # for each sample of a frame and halving of the transform
 # Beyond, a block's scratch memory would exceed 16 MB.
 MAX_N_FFT = 32768
 
@@ -39,11 +44,13 @@ class Scratch(NamedTuple):
     """The regions of scratch memory: their sizes, where they start in it, or their addresses."""
 
     samples: int  # rows of pieces of the signal, and a row of zeros
+    prepared: int  # rows of samples of frames from which the mean was taken, and a row of zeros
     rows: int
     values: int
     bands: int
     strip: int
     stage: int
+    before: int  # samples that stand before those of the stage
     peak: int
     plain: int  # magnitudes, while those of some frames are made once more
 
@@ -57,6 +64,10 @@ class Pieces(NamedTuple):
     row_bytes: int  # of a sample of all pieces
 
 
+# What is made of a spectrum: magnitudes, powers, or roots of powers to which a number was added.
+PLAIN, POWERS, ROOTS = range(3)
+
+
 class FftPlan(NamedTuple):
     """What a kernel must know of a transform; tables are addresses."""
 
@@ -66,18 +77,24 @@ class FftPlan(NamedTuple):
     last_radix: int
     hop_length: int
     pieces: Pieces
+    frame_steps: FrameSteps
     places: Scratch
     offsets: int
     window: int
     twiddles: int
-    bands: Bands
+    sizes: int  # PLAIN, POWERS or ROOTS
+    power_offset: int
+    bands: BandTable
 
 
 class Tables(NamedTuple):
-    """A plan, the scratch memory it needs in bytes, and the owners of its addresses."""
+    """What calls of one front end have in common, and the owners of all addresses in it."""
 
-    plan: FftPlan
+    plan: int  # the address of an `FftPlan`, see `emit.records`
     scratch_bytes: int
+    scale: Scale
+    factor: int  # the address of that of the signal's pre-emphasis; 0 for none
+    frame_seconds: float  # about how long a frame takes
     addresses: Addresses
 
 
@@ -163,86 +180,118 @@ def samples_of_rows(radices: tuple[int, ...]) -> NDArray[np.intp]:
 
 
 @kept
-def tables_of(plan: SpectrumPlan, dtype: np.dtype[Any]) -> Tables:
-    """Return the tables of a SpectrumPlan for one floating-point dtype."""
-    radices = factorize(plan.n_fft)
+def tables_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Tables:
+    """Return the tables of a front end for one floating-point dtype."""
+    radices = factorize(front_end.n_fft)
     assert radices is not None, "`is_served` tells before"
-    pieces = _pieces_of(plan, dtype)
-    places_of, scratch_bytes = scratch_layout(plan, pieces, dtype)
-    offsets, window = gather_tables(plan, pieces, radices, dtype)
+    pieces = _pieces_of(front_end, dtype)
+    places_of, scratch_bytes = scratch_layout(front_end, pieces, dtype)
     addresses = Addresses()
+    frame_steps = _frame_steps(front_end, dtype, addresses)
+    samples = samples_of_rows(radices)
+    window = np.zeros(front_end.n_fft, dtype)
+    window[: front_end.win_length] = front_end.make_window() * front_end.input_scale
+    if frame_steps.n:
+        offsets = np.minimum(samples, front_end.win_length) * vector_bytes()
+    else:
+        offsets = _offsets_in_pieces(samples, front_end, pieces, dtype)
     numbers = FftPlan(
-        n_fft=plan.n_fft,
-        n_freq=plan.n_freq,
+        n_fft=front_end.n_fft,
+        n_freq=front_end.n_freq,
         radices=packed(radices),
         last_radix=radices[-1],
-        hop_length=plan.hop_length,
+        hop_length=front_end.hop_length,
         pieces=pieces,
+        frame_steps=frame_steps,
         places=places_of,
-        offsets=addresses.of(offsets),
-        window=addresses.of(window),
+        offsets=addresses.of(offsets.astype(np.int32)),
+        window=addresses.of(window[samples]),
         twiddles=addresses.of(np.concatenate(pass_twiddles(radices, dtype))),
-        bands=band_tables(plan, dtype, addresses),
+        sizes=POWERS if front_end.power == 2 else ROOTS if front_end.power_offset else PLAIN,
+        power_offset=addresses.of(np.array([front_end.power_offset], dtype)),
+        bands=band_table(front_end, dtype, addresses),
     )
-    return Tables(numbers, scratch_bytes, addresses)
+    scale = scale_of(front_end, dtype, addresses)
+    is_of_signal = front_end.preemphasis != 0 and front_end.preemphasis_first != "frame"
+    return Tables(
+        plan=addresses.of(record_array(numbers)),
+        scratch_bytes=scratch_bytes,
+        scale=scale,
+        factor=addresses.of(np.array([front_end.preemphasis], dtype)) if is_of_signal else 0,
+        frame_seconds=_STEP_SECONDS * front_end.n_fft * math.log2(front_end.n_fft),
+        addresses=addresses,
+    )
 
 
-def _n_used(plan: SpectrumPlan) -> int:
-    return min(plan.win_length, plan.n_fft)  # samples of a frame
-
-
-def _pieces_of(plan: SpectrumPlan, dtype: np.dtype[Any]) -> Pieces:
+def _pieces_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Pieces:
     lanes, in_group = n_lanes(dtype), 16 // dtype.itemsize
-    length = min(plan.hop_length, _n_used(plan))
-    n_shifts = (_n_used(plan) - 1) // length
+    length = min(front_end.hop_length, front_end.win_length)
+    n_shifts = (front_end.win_length - 1) // length
     n = -(-(lanes + n_shifts) // in_group) * in_group
     return Pieces(length=length, n=n, n_tiles=-(-length // lanes), row_bytes=n * dtype.itemsize)
 
 
-def gather_tables(
-    plan: SpectrumPlan, pieces: Pieces, radices: tuple[int, ...], dtype: np.dtype[Any]
-) -> tuple[NDArray[np.int32], NDArray[Any]]:
-    """Return where the row of each sample of a frame begins, and its weight, in the order of use.
+def _frame_steps(front_end: FrontEnd, dtype: np.dtype[Any], addresses: Addresses) -> FrameSteps:
+    """Return what is done to each frame before the window, if anything is."""
+    is_emphasised = front_end.preemphasis != 0 and front_end.preemphasis_first == "frame"
+    if not (front_end.remove_mean or is_emphasised):
+        return FrameSteps(n=0, n_averaged=0, numbers=0)
+    n = front_end.win_length
+    factor = front_end.preemphasis if is_emphasised else 0.0
+    numbers = addresses.of(np.array([factor, n], dtype))
+    return FrameSteps(n=n, n_averaged=n if front_end.remove_mean else 0, numbers=numbers)
+
+
+def _offsets_in_pieces(
+    samples: NDArray[np.intp], front_end: FrontEnd, pieces: Pieces, dtype: np.dtype[Any]
+) -> NDArray[np.intp]:
+    """Return where the row of each sample of a frame begins.
 
     Samples beyond the window are read from the row of zeros, which lies behind all pieces.
     """
-    window = np.zeros(plan.n_fft, dtype)
-    window[: _n_used(plan)] = plan.window()
-    samples = samples_of_rows(radices)
     offsets = samples % pieces.length * pieces.row_bytes
     offsets += samples // pieces.length * dtype.itemsize
-    offsets[samples >= _n_used(plan)] = pieces.n_tiles * n_lanes(dtype) * pieces.row_bytes
-    return offsets.astype(np.int32), window[samples]
+    offsets[samples >= front_end.win_length] = pieces.n_tiles * n_lanes(dtype) * pieces.row_bytes
+    return offsets
 
 
-def scratch_layout(plan: SpectrumPlan, pieces: Pieces, dtype: np.dtype[Any]) -> tuple[Scratch, int]:
+def scratch_layout(
+    front_end: FrontEnd, pieces: Pieces, dtype: np.dtype[Any]
+) -> tuple[Scratch, int]:
     """Return where the regions of scratch memory start, and the bytes of all."""
     lanes, vector, item = n_lanes(dtype), vector_bytes(), dtype.itemsize
     n_read = pieces.n_tiles * lanes  # of each piece
-    overlap = plan.hop_length < _n_used(plan)
+    overlap = front_end.hop_length < front_end.win_length
     n_staged = pieces.n * (pieces.length if overlap else n_read) + n_read
+    emphasises = front_end.preemphasis != 0 and front_end.preemphasis_first != "frame"
+    prepares = _frame_steps(front_end, dtype, Addresses()).n > 0
+    n_freq, n_bands = front_end.n_freq, front_end.n_bands
     sizes = Scratch(
         samples=(n_read + 1) * pieces.row_bytes + vector,
-        rows=2 * plan.n_freq * vector,  # magnitudes and phases take more than n_fft
-        values=(2 * plan.n_freq + 2 * lanes) * vector,
-        bands=((plan.n_bands or 0) + lanes) * vector,
+        prepared=(front_end.win_length + 1) * vector if prepares else 0,
+        rows=2 * n_freq * vector,  # magnitudes and phases take more than n_fft
+        values=(2 * n_freq + 2 * lanes) * vector,
+        bands=((n_bands if front_end.bands is not None else 0) + lanes) * vector,
         strip=(STRIP_TILES * lanes + 1) * vector,
         stage=n_staged * item,
+        before=n_staged * item if emphasises else 0,
         peak=vector,
-        plain=plan.n_freq * vector,
+        plain=n_freq * vector,
     )
     starts, n_bytes = places(sizes)
     return Scratch(*starts), n_bytes
 
 
-def band_tables(plan: SpectrumPlan, dtype: np.dtype[Any], addresses: Addresses) -> Bands:
-    """Return the bands of a plan, if it has any, as `emit.bands` takes them."""
-    if plan.make_bands is None:
-        return Bands(n=0, ranges=0, weights=0)
-    bands = plan.make_bands(dtype)
+def band_table(front_end: FrontEnd, dtype: np.dtype[Any], addresses: Addresses) -> BandTable:
+    """Return the bands of a front end, if it has any, as `emit.bands` takes them."""
+    if front_end.bands is None:
+        return BandTable(n=0, ranges=0, weights=0)
+    bands = front_end.band_weights(dtype)
     # An empty band takes one bin times 0, so that NaN gets into it as into the others.
     is_empty = bands.counts == 0
     ranges = np.stack([bands.firsts, bands.counts + is_empty], axis=1).astype(np.int32)
     ends = np.cumsum(bands.counts)
     weights = np.insert(bands.weights, ends[is_empty], 0)
-    return Bands(n=len(bands.counts), ranges=addresses.of(ranges), weights=addresses.of(weights))
+    return BandTable(
+        n=len(bands.counts), ranges=addresses.of(ranges), weights=addresses.of(weights)
+    )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import cupy
 import numpy as np
 
-from kapre_ref._front_end_reference import dct_matrix
 from kapre_ref.kernels.gpu import fused, unfused
 from kapre_ref.kernels.gpu.decibel import groups_are_dense, raise_to_floor
 from kapre_ref.kernels.gpu.memory import kept_on_device, on_device, resident, working_dtype
@@ -77,8 +76,7 @@ def _empty(out: cupy.ndarray, front_end: FrontEnd, dtype: np.dtype[np.generic]) 
 
 @kept_on_device
 def _cosines(front_end: FrontEnd, dtype: np.dtype[np.generic], device_id: int) -> cupy.ndarray:
-    matrix = dct_matrix(front_end.n_bands, front_end.n_cepstra, front_end.lifter)
-    return resident(matrix.astype(dtype))
+    return resident(front_end.cepstral_matrix().astype(dtype))
 
 
 @kept_on_device

@@ -1,0 +1,111 @@
+"""Features of signals: what a front end makes of each frame, then what all frames decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from kapre_ref._kept import kept
+from kapre_ref.kernels.cpu.normalisation import normalise
+from kapre_ref.kernels.cpu.products import product, product_seconds
+from kapre_ref.kernels.cpu.runtime.blocks import for_rows
+from kapre_ref.kernels.cpu.runtime.memory import working_dtype
+from kapre_ref.kernels.cpu.runtime.pool import operation, run_slices
+from kapre_ref.kernels.cpu.runtime.strided import assign
+from kapre_ref.kernels.cpu.transform import calls, fallback
+from kapre_ref.kernels.cpu.transform.plan import is_served
+from kapre_ref.kernels.cpu.transform.scales import has_late_scale, logarithm_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from kapre_ref._front_end import FrontEnd
+    from kapre_ref.kernels.cpu.products import Product
+
+_LIMIT_SECONDS = 2e-10  # for each number
+
+
+class Steps(NamedTuple):
+    """What follows when the values of all frames are there."""
+
+    dynamic_range: np.floating[Any] | None  # in the dtype of the result
+    least: float  # below which a limit changes nothing
+    axes: tuple[int, ...]  # of (batch, channel, frame), over which the peak is taken
+    has_late_scale: bool
+    needs_values: bool  # of the working precision, beside the result
+
+
+@kept
+def _steps_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Steps:
+    dynamic_range, least = None, 0.0
+    is_scaled = has_late_scale(front_end)
+    if front_end.dynamic_range is not None:
+        gain = 1.0 if is_scaled else front_end.gain
+        dynamic_range = dtype.type(front_end.dynamic_range * gain)
+        # Nothing lies below the floor, but for the rounding of logarithms.
+        least = logarithm_of(front_end).least - 1e-3
+    is_late = is_scaled or front_end.normalisation is not None
+    return Steps(
+        dynamic_range=dynamic_range,
+        least=least,
+        axes={"channel": (2,), "item": (1, 2), "call": (0, 1, 2)}[front_end.range_over],
+        has_late_scale=is_scaled,
+        needs_values=front_end.n_cepstra > 0 or (is_late and dtype != working_dtype(dtype)),
+    )
+
+
+@operation
+def features(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> None:
+    """Write features while spectra are in cache; then set limits, normalise, and take cepstra.
+
+    What follows the limit is computed in the working precision, so that it is rounded once: then
+    the values that lie between need memory of their own, unless `out` has room for them.
+    """
+    if not out.size:
+        return
+    steps, dtype = _steps_of(front_end, out.dtype), working_dtype(out.dtype)
+    values = out
+    if steps.needs_values:
+        values = np.empty((*out.shape[:3], front_end.n_bands), dtype)
+    if is_served(front_end.n_fft):
+        peaks = calls.fill(calls.FEATURES, signals, front_end, values)
+    else:
+        peaks = fallback.fill(signals, front_end, values)
+    limit_range(values, peaks, front_end)
+    if steps.has_late_scale:
+        values *= np.asarray(front_end.gain, dtype)
+        values += np.asarray(front_end.offset, dtype)
+    if front_end.normalisation is not None:
+        normalise(values, front_end.normalisation)
+    if front_end.n_cepstra:
+        seconds = product_seconds(values.size, front_end.n_cepstra)
+        for_rows(_cosines(front_end, dtype), values, out, dtype, seconds)
+    elif values is not out:
+        assign(out, values)
+
+
+def limit_range(out: NDArray[Any], peaks: NDArray[Any] | None, front_end: FrontEnd) -> None:
+    """Raise what lies more than the dynamic range below the peak, as they are rounded.
+
+    `peaks` are those of frames. All that is computed here is in the dtype of `out`, so that the
+    limit holds there to the bit.
+    """
+    steps, dtype = _steps_of(front_end, out.dtype), out.dtype
+    if peaks is None or steps.dynamic_range is None:
+        return
+    if dtype.type(peaks.max()) - steps.dynamic_range < steps.least:
+        return
+    limits = peaks.max(axis=steps.axes, keepdims=True).astype(dtype)  # NaN poisons all
+    limits = (limits - steps.dynamic_range)[..., None]
+
+    def run(start: int, stop: int) -> None:
+        frames = out[:, :, start:stop]
+        np.maximum(frames, limits, out=frames)
+
+    run_slices(run, out.shape[2], out.size * _LIMIT_SECONDS)
+
+
+@kept
+def _cosines(front_end: FrontEnd, dtype: np.dtype[Any]) -> Product:
+    return product(front_end.cepstral_matrix(), dtype)

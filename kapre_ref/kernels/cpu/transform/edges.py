@@ -1,0 +1,122 @@
+"""Samples of a signal as a front end takes it: with what stands outside its ends.
+
+The first sample that counts has number 0. Samples of other numbers are zeros, or mirror images: to
+`reflect` is to fold at the edge sample, to `mirror` to fold beside it, so that it comes twice.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from kapre_ref.kernels.cpu.emit.copies import copy_numbers, fill_zeros
+from kapre_ref.kernels.cpu.emit.intrinsics import item_of
+from kapre_ref.kernels.cpu.runtime.jit import kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from kapre_ref._front_end import FrontEnd
+
+ZEROS, REFLECT, MIRROR = range(3)
+EDGES = {"zeros": ZEROS, "reflect": REFLECT, "mirror": MIRROR}
+
+
+class Ends(NamedTuple):
+    """Which samples of a signal count, and what they become before they are framed."""
+
+    first: int  # of the signal
+    n_samples: int
+    n_padded: int  # before the first
+    edge: int
+    factor: float  # of pre-emphasis
+    has_previous: bool  # whether the sample before the first is there, to be emphasised with
+
+
+@lru_cache(maxsize=256)
+def ends_of(front_end: FrontEnd, n_samples: int) -> Ends:
+    """Return which samples of a signal count to a front end."""
+    first = max(0, -front_end.pad_left) + front_end.drops_first
+    stop = n_samples + min(0, front_end.pad_right)
+    is_of_signal = front_end.preemphasis_first != "frame"
+    return Ends(
+        first=first,
+        n_samples=max(0, stop - first),
+        n_padded=max(0, front_end.pad_left),
+        edge=EDGES[front_end.pad_mode],
+        factor=front_end.preemphasis if is_of_signal else 0.0,
+        has_previous=first > 0,
+    )
+
+
+def samples_between(
+    signal: NDArray[Any], ends: Ends, start: int, stop: int, dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """Return the samples from number `start` to `stop`, emphasised, in a dtype.
+
+    This is for the paths that are not in a hurry; `gather` does the same in compiled code.
+    """
+    n = ends.n_samples
+    inside = start >= 0 and stop <= n
+    number = np.arange(start, stop)
+    if ends.edge == ZEROS or inside or n == 0:
+        exists = (number >= 0) & (number < n)
+        number = np.where(exists, number, 0)
+    else:
+        exists = np.ones(len(number), bool)
+        gap = ends.edge == REFLECT
+        number = number % max(1, 2 * (n - gap))
+        number = np.where(number < n, number, 2 * n - 1 - gap - number)
+    if not exists.any():
+        return np.zeros(len(number), dtype)
+    counted = signal[ends.first :]
+    samples = np.where(exists, counted[number], 0).astype(dtype)
+    if ends.factor:
+        there = exists & (ends.has_previous | (number > 0))
+        before = np.where(there, signal[np.maximum(ends.first + number - 1, 0)], 0).astype(dtype)
+        samples -= dtype.type(ends.factor) * before
+    return samples
+
+
+@kernel
+def stage_virtual(unit, job, signal, first, n, target, n_before):
+    """Copy samples from number `first` on, or those `n_before` samples before them (0 or 1)."""
+    item, length = item_of(unit), job.n_samples
+    gap = 1 if job.edge == REFLECT else 0
+    period = max(1, 2 * (length - gap))
+    done = 0
+    while done < n:
+        number = first + done
+        step, run = 1, length - number
+        if number < 0 or number >= length:
+            if job.edge == ZEROS or length == 0:
+                run = min(-number if number < 0 else n, n - done)
+                fill_zeros(unit, target + done * item, run)
+                done += run
+                continue
+            number = number % period
+            run = length - number
+            if number >= length:
+                number = 2 * length - 1 - gap - number
+                step, run = -1, number + 1 - gap
+        run = min(run, n - done)
+        copy_stretch(unit, job, signal, number, step, run, target + done * item, n_before)
+        done += run
+
+
+@kernel
+def copy_stretch(unit, job, signal, number, step, n, target, n_before):
+    """Copy `n` samples, upwards or downwards from a number, or those before them."""
+    item, stride = item_of(unit), job.signal_strides[2]
+    n_copied = n
+    if n_before and not job.has_previous:  # there is nothing before number 0
+        if step > 0 and number == 0:
+            fill_zeros(unit, target, 1)
+            number, target, n_copied = number + 1, target + item, n - 1
+        elif step < 0 and number - n + 1 == 0:
+            n_copied = n - 1
+            fill_zeros(unit, target + n_copied * item, 1)
+    source = signal + (number - n_before) * stride
+    copy_numbers(unit, source, step * stride, target, item, n_copied)
