@@ -95,8 +95,8 @@ class TestMembers:
         with fake_cupy.installed():
             from kapre_ref.kernels.gpu.launch import make_task
 
+            names = ("added", "decimal", "factor", "floor", "least", "settled", "shift")
             with pytest.raises(OverflowError):
-                names = ("added", "decimal", "factor", "floor", "least", "settled", "shift")
                 make_task("decibel", group_length=1, runs=2**31, **dict.fromkeys(names, 0))
 
     def test_no_kernel_has_many_arguments(self):

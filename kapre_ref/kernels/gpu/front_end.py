@@ -63,7 +63,7 @@ def _suits(out: cupy.ndarray, front_end: FrontEnd, dtype: np.dtype[np.generic]) 
     if front_end.dynamic_range is None:
         return True
     n_outer = _OUTER_AXES[front_end.range_over]
-    return groups_are_dense(out.shape, out.strides, out.itemsize, n_outer)
+    return bool(groups_are_dense(out.shape, out.strides, out.itemsize, n_outer))
 
 
 def _empty(out: cupy.ndarray, front_end: FrontEnd, dtype: np.dtype[np.generic]) -> cupy.ndarray:

@@ -3,7 +3,6 @@
 from functools import lru_cache
 from typing import NamedTuple
 
-import cupy
 import numpy as np
 
 from kapre_ref._band_weights import filterbank_of

@@ -1,4 +1,4 @@
-"""The numbers by which a kernel takes logarithms, with gain and offset folded in where they can be."""
+"""The numbers by which a kernel takes logarithms; gain and offset are among them if they can be."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ class Scale(NamedTuple):
     settled: float = 0.0  # nothing lies below it, whatever was rounded
 
     def members(self, dtype: np.dtype[np.generic]) -> dict[str, float]:
-        """Return what a kernel of a working precision is told; in float32 all logarithms are natural.
+        """Return the members of `Task` for a kernel of a working precision.
 
-        One factor less is one rounding less. In float64, powers of ten have whole logarithms.
+        In float32 all logarithms are natural, since one factor less is one rounding less. In
+        float64 decimal ones stay decimal, so that those of powers of ten are whole numbers.
         """
         told = self._asdict()
         if dtype.itemsize == 4 and self.decimal:
@@ -45,8 +46,8 @@ def scale_of(front_end: FrontEnd) -> Scale:
     f = front_end
     gain, offset = 1.0, 0.0
     if not (has_lines(f) or has_late_scale(f)):
-        assert isinstance(f.gain, float), "one of each"
-        assert isinstance(f.offset, float), "one of each"
+        assert isinstance(f.gain, float), "a line has all other gains"
+        assert isinstance(f.offset, float), "a line has all other offsets"
         gain, offset = f.gain, f.offset
     if f.log == "none":
         return Scale(factor=gain, shift=offset)
@@ -72,14 +73,17 @@ def has_late_scale(front_end: FrontEnd) -> bool:
     f = front_end
     if f.dynamic_range is None:
         return False
-    return isinstance(f.gain, tuple) or isinstance(f.offset, tuple) or f.gain <= 0  # type: ignore[operator]
+    gain, offset = f.gain, f.offset
+    return not (isinstance(gain, float) and isinstance(offset, float) and gain > 0)
 
 
 def limit_of(front_end: FrontEnd) -> float:
     """Return how far below the peak values may lie, in their units when the limit is set."""
     f = front_end
     assert f.dynamic_range is not None, "asked for where there is a range"
-    return f.dynamic_range if has_late_scale(f) else f.dynamic_range * f.gain  # type: ignore[operator, no-any-return]
+    gain = 1.0 if has_late_scale(f) else f.gain
+    assert isinstance(gain, float), "a late scale has all other gains"
+    return f.dynamic_range * gain
 
 
 def _scale(log: str, floor: float, added: float, gain: float, offset: float) -> Scale:

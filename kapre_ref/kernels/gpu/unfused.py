@@ -68,7 +68,7 @@ def spectra_of(signals: cupy.ndarray, front_end: FrontEnd, n_frames: int) -> cup
 
 
 def _extended(x: cupy.ndarray, f: FrontEnd, n_frames: int) -> cupy.ndarray:
-    """Return signals pre-emphasised, cut, and reflected at their ends, but not filled with zeros."""
+    """Return signals pre-emphasised, cut and reflected at their ends; zeros are not put there."""
     if f.preemphasis and f.preemphasis_first != "frame":
         emphasised = x.copy()
         emphasised[:, :, 1:] -= f.preemphasis * x[:, :, :-1]
