@@ -203,7 +203,7 @@ class TestNames:
 
 
 class TestVersions:
-    """Tools that changed have a recipe for each of their rules, and only that differs."""
+    """Tools differ in one rule, from each other or from an earlier version of their own."""
 
     def test_librosa(self):
         old, now = kr.front_end("librosa-0.9-melspectrogram"), "librosa-0.11-melspectrogram"
@@ -212,3 +212,22 @@ class TestVersions:
         for name in ("mfcc", "logmel-db"):
             before = kr.front_end(f"librosa-0.11-{name}")
             assert kr.front_end(f"librosa-1.0-{name}") == before.replace(range_over="channel")
+
+    def test_scope_of_the_peak(self):
+        # Most recorded signals are alone in their call, where all scopes are the same.
+        found = {"channel": set(), "item": set(), "call": set()}
+        for recipe in RECIPES:
+            if recipe.front_end.dynamic_range is not None:
+                found[recipe.front_end.range_over].add(recipe.name)
+        assert found == {
+            "channel": {"librosa-1.0-logmel-db", "librosa-1.0-mfcc"},
+            "item": {
+                "whisper-hf-128", "whisper-hf-80-numpy", "whisper-hf-80-30s", "granite-speech",
+                "speechbrain-fbank-80",
+            },
+            "call": {
+                "whisper-80", "whisper-128", "faster-whisper-128", "s3tokenizer-128",
+                "librosa-0.11-logmel-db", "librosa-0.11-mfcc", "torchaudio-mfcc",
+                "keras-melspectrogram",
+            },
+        }  # fmt: skip
