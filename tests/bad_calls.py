@@ -91,6 +91,7 @@ KINDS = [  # TypeError
     (call("mfcc", X, 16, n_mfccs="3"), "n_mfccs must be an integer, got '3'"),
     (call("mfcc", X, 16, db_amin=None), "db_amin must be a number, got None"),
     (call("set_keep_bytes", "2"), "n must be an integer, got '2'"),
+    (call("front_end", None), "name must be a string, got None"),
     (call("concatenate_frequency_map", C), f"x must have dtype {FLOATS}, got complex64"),
     (call("spec_augment", C, 1, 1, rng=RNG), f"x must have dtype {FLOATS}, got complex64"),
     (
@@ -275,6 +276,7 @@ VALUES = [  # ValueError
     (call("mfcc", X, 16, n_mfccs=0), "n_mfccs must be an integer at least 1, got 0"),
     (call("mfcc", X, 16, n_mels=3), "n_mfccs must be at most n_mels=3, .*, got 20"),
     (call("mfcc", X, 16, n_mels=0), "n_mels must be an integer at least 1, got 0"),
+    (call("front_end", "wisper-80"), "name must be .*, got 'wisper-80'; close to it are 'whis"),
     (call("set_keep_bytes", -1), f"n must be an integer from 0 to {2**62}, got -1"),
     (call("spec_augment", S, 18, 1, rng=RNG), "freq_mask_param must be at most 17, .*, got 18"),
     (call("spec_augment", S, 1, 10, rng=RNG), "time_mask_param must be at most 9, .*, got 10"),

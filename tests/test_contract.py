@@ -95,6 +95,8 @@ WITHOUT_ORACLE = {
     "set_keep_bytes": "n",
     "get_keep_bytes": "",
     "release_memory": "",
+    "front_end": "name",
+    "recipes": "",
 }
 CONSTANTS = {"CH_FIRST_STR": "channels_first", "CH_LAST_STR": "channels_last"} | {
     "CH_DEFAULT_STR": "default",

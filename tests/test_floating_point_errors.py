@@ -68,8 +68,8 @@ CONSTRUCTORS = {
     "vorbis_window": [{"window_length": n} for n in (0, 1, 2, 4096)],
 }
 OTHERS = {  # which compute nothing
-    "get_keep_bytes", "get_num_threads", "get_window_fn", "release_memory", "set_keep_bytes",
-    "set_num_threads", "validate_data_format_str",
+    "front_end", "get_keep_bytes", "get_num_threads", "get_window_fn", "recipes", "release_memory",
+    "set_keep_bytes", "set_num_threads", "validate_data_format_str",
 }  # fmt: skip
 
 
