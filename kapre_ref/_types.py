@@ -8,7 +8,9 @@ import numpy as np
 
 DataFormat: TypeAlias = Literal["channels_first", "channels_last", "default"]
 DeltaMode: TypeAlias = Literal["symmetric", "reflect", "constant"]
+LengthMode: TypeAlias = Literal["constant", "repeat", "repeatpad"]
 MelNorm: TypeAlias = Literal["slaney"] | float | None
+StackEdge: TypeAlias = Literal["repeat", "zeros", "drop"]
 WindowName: TypeAlias = Literal[
     "hamming_window",
     "hann_window",

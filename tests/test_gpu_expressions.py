@@ -2,6 +2,7 @@
 
 import pytest
 import test_apply_filterbank
+import test_assembly
 import test_augmentation
 import test_delta
 import test_frequency_map
@@ -44,6 +45,11 @@ class TestDelta(test_delta.TestDelta):
 
 
 @on_harness
+class TestFixLength(test_assembly.TestFixLength):
+    pass
+
+
+@on_harness
 class TestLogmelToMfcc(test_mfcc.TestLogmelToMfcc):
     pass
 
@@ -54,10 +60,20 @@ class TestMagnitude(test_polar.TestMagnitude):
 
 
 @on_harness
+class TestPatches(test_assembly.TestPatches):
+    pass
+
+
+@on_harness
 class TestPhase(test_polar.TestPhase):
     pass
 
 
 @on_harness
 class TestSpecAugment(test_augmentation.TestSpecAugment):
+    pass
+
+
+@on_harness
+class TestStackFrames(test_assembly.TestStackFrames):
     pass

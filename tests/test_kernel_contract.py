@@ -5,15 +5,16 @@ import inspect
 import re
 
 import pytest
-from test_contract import ARRAY_OPERATIONS, PACKAGE, imported_by, modules_in
+from test_contract import ARRAY_OPERATIONS, BEYOND_KAPRE, PACKAGE, imported_by, modules_in
 
 import kapre_ref as kr
 from kapre_ref.kernels import contract, cpu
 
-# Composed features of one chain share one kernel: gather, transform, filterbank, decibels.
-OPERATIONS = (set(ARRAY_OPERATIONS) - {"melspectrogram", "log_frequency_spectrogram", "mfcc"}) | {
-    "filterbank_spectrogram"
-}
+PUBLIC = set(ARRAY_OPERATIONS) | set(BEYOND_KAPRE)
+# Composed features of one chain share one kernel: gather, transform, filterbank, decibels. Patches
+# are copied as stacked frames are.
+COMPOSED = {"melspectrogram", "log_frequency_spectrogram", "mfcc", "patches"}
+OPERATIONS = (PUBLIC - COMPOSED) | {"filterbank_spectrogram"}
 KERNEL_NAMES = OPERATIONS | {"asarray", "empty"}
 
 
@@ -135,7 +136,7 @@ class TestKernels:
             for folder in ("cpu", "gpu")
         )
         assert cpu == gpu
-        modules = {getattr(kr, name).__module__.split("._")[1] for name in ARRAY_OPERATIONS}
+        modules = {getattr(kr, name).__module__.split("._")[1] for name in PUBLIC}
         # Mel and log-frequency spectrograms share the kernel that stands with filterbanks.
         assert modules - {"band_spectrograms"} <= cpu
 

@@ -1,5 +1,6 @@
 """Kernels for NumPy arrays: each fills `out` from views whose layout the public function fixed."""
 
+from kapre_ref.kernels.cpu.assembly import fix_length, stack_frames
 from kapre_ref.kernels.cpu.augmentation import channel_swap, spec_augment
 from kapre_ref.kernels.cpu.bands import apply_filterbank
 from kapre_ref.kernels.cpu.decibel import magnitude_to_decibel
@@ -23,6 +24,7 @@ __all__ = [
     "empty",
     "energy",
     "filterbank_spectrogram",
+    "fix_length",
     "frame",
     "inverse_stft",
     "logmel_to_mfcc",
@@ -32,6 +34,7 @@ __all__ = [
     "mu_law_encoding",
     "phase",
     "spec_augment",
+    "stack_frames",
     "stft",
     "stft_mag_phase",
     "stft_magnitude",
