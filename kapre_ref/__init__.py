@@ -53,6 +53,7 @@ from kapre_ref._spectrograms import (
     stft_magnitude,
     stft_magnitude_reference,
 )
+from kapre_ref._standardization import standardize, standardize_reference
 from kapre_ref._stft import (
     inverse_stft,
     inverse_stft_reference,
@@ -141,6 +142,8 @@ __all__ = [
     "spec_augment_reference",
     "stack_frames",
     "stack_frames_reference",
+    "standardize",
+    "standardize_reference",
     "stft",
     "stft_mag_phase",
     "stft_mag_phase_reference",

@@ -88,6 +88,7 @@ BEYOND_KAPRE = {
     "fix_length": "x, size, axis=-1, mode='constant', value=0.0, *, out=None",
     "patches": "x, length, hop, *, out=None",
     "stack_frames": "x, n, step=None, edge='drop', *, out=None",
+    "standardize": "x, eps=1e-07, axis=-1, *, out=None",
 }
 # These compute nothing themselves, so there is nothing for an oracle to say.
 WITHOUT_ORACLE = {

@@ -8,6 +8,7 @@ import test_delta
 import test_frequency_map
 import test_mfcc
 import test_polar
+import test_standardize
 from conftest import Arrangement, Backend
 from harness import fake_cupy
 from test_gpu_kernels import on_harness
@@ -77,3 +78,8 @@ class TestSpecAugment(test_augmentation.TestSpecAugment):
 @on_harness
 class TestStackFrames(test_assembly.TestStackFrames):
     pass
+
+
+@on_harness
+class TestStandardize(test_standardize.TestStandardize):
+    test_longest = None  # for gigabytes there is a GPU

@@ -31,6 +31,7 @@ def results_have_the_dtype_of_the_signal(half: Half, single: Single, double: Dou
     assert_type(kr.stack_frames(single, 7, 6, "repeat"), Single)
     assert_type(kr.patches(double, 96, 48), Double)
     assert_type(kr.fix_length(half, 480_000, mode="repeatpad"), Half)
+    assert_type(kr.standardize(single), Single)
     assert_type(kr.melspectrogram(single, out=single), Single)
 
 
@@ -75,6 +76,7 @@ def mistakes(single: Single, integers: NDArray[np.int16], rng: np.random.Generat
     kr.delta(single, mode="edge")  # type: ignore[arg-type]
     kr.stack_frames(single, 2, edge="fill")  # type: ignore[arg-type]
     kr.fix_length(single, 9, mode="wrap")  # type: ignore[arg-type]
+    kr.standardize(integers)  # type: ignore[type-var]
     kr.energy(single, data_format="x")  # type: ignore[arg-type]
     kr.get_window_fn("boxcar")  # type: ignore[arg-type]
     kr.filterbank_mel(16000, 257, norm="l1")  # type: ignore[arg-type]

@@ -13,8 +13,8 @@ read-only, not contiguous. A kernel never writes to them. Any length may be 0.
 
 **Results.** A kernel fills all of `out`, its last argument, and returns None. `out` is either
 C-contiguous in the order of axes given here, or a view of a C-contiguous array whose channels are
-last: its axis 1 is then the one with the smallest strides. `fix_length` gets a view of a
-C-contiguous array whose last axis has changed places with any other.
+last: its axis 1 is then the one with the smallest strides. `fix_length` and `standardize` get a
+view of a C-contiguous array whose last axis has changed places with any other.
 
 **Aliases.** `out` shares no memory with an input. Only `magnitude_to_decibel` allows that `out` is
 `x` itself. Two inputs may share memory.
@@ -227,6 +227,12 @@ class Kernels(Protocol):
         x (..., n_frames, n_values); out (..., n_rows, n, n_values), same dtype, C-contiguous. If it
         `repeats`, the nearest frame stands for each that is not there; else 0 does. Each row has a
         frame that is there. Patches are such rows, too.
+        """
+
+    def standardize(self, x: Real, eps: float, out: Real) -> None:
+        """Write ``(x - mean) / sqrt(variance + eps)`` of the last axis, computed in float64.
+
+        x and out (..., time), same dtype. What rounding leaves of the mean is subtracted as well.
         """
 
     def stft(self, signals: Real, plan: SpectrumPlan, out: Complex) -> None:

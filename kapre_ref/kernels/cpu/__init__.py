@@ -13,6 +13,7 @@ from kapre_ref.kernels.cpu.mu_law import mu_law_decoding, mu_law_encoding
 from kapre_ref.kernels.cpu.polar import magnitude, phase
 from kapre_ref.kernels.cpu.runtime.memory import asarray, empty
 from kapre_ref.kernels.cpu.spectrograms import stft_mag_phase, stft_magnitude
+from kapre_ref.kernels.cpu.standardization import standardize
 from kapre_ref.kernels.cpu.stft import inverse_stft, stft
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "phase",
     "spec_augment",
     "stack_frames",
+    "standardize",
     "stft",
     "stft_mag_phase",
     "stft_magnitude",

@@ -16,6 +16,7 @@ from kapre_ref.kernels.gpu.spectrograms import (
     stft_mag_phase,
     stft_magnitude,
 )
+from kapre_ref.kernels.gpu.standardization import standardize
 from kapre_ref.kernels.gpu.stft import inverse_stft, stft
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "phase",
     "spec_augment",
     "stack_frames",
+    "standardize",
     "stft",
     "stft_mag_phase",
     "stft_magnitude",
