@@ -83,7 +83,14 @@ ARRAY_OPERATIONS = {
     ),
     "stft_mag_phase": f"x, {_STFT}, {_DECIBEL}, out=None",
 }
-# These compute nothing themselves, so they need no oracle.
+# What models take that were not made with Kapre.
+BEYOND_KAPRE = {
+    "fix_length": "x, size, axis=-1, mode='constant', value=0.0, *, out=None",
+    "patches": "x, length, hop, *, out=None",
+    "stack_frames": "x, n, step=None, edge='drop', *, out=None",
+    "standardize": "x, eps=1e-07, axis=-1, *, out=None",
+}
+# These compute nothing themselves, so there is nothing for an oracle to say.
 WITHOUT_ORACLE = {
     "get_window_fn": "window_name=None",
     "validate_data_format_str": "data_format",
@@ -104,7 +111,7 @@ CONSTANTS = {"CH_FIRST_STR": "channels_first", "CH_LAST_STR": "channels_last"} |
 }
 # Values; `FrontEnd` has its oracle as a method.
 CLASSES = {"Bands", "FrontEnd", "LogBands", "Normalisation"}
-WITH_ORACLE = WINDOWS | FILTERBANKS | ARRAY_OPERATIONS
+WITH_ORACLE = WINDOWS | FILTERBANKS | ARRAY_OPERATIONS | BEYOND_KAPRE
 FUNCTIONS = WITH_ORACLE | WITHOUT_ORACLE
 
 # Kapre's names and the command are public. The kernels are private; their folder says so.
