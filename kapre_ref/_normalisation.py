@@ -72,4 +72,4 @@ def normalised_reference(y: NDArray[np.float64], how: Normalisation) -> NDArray[
         z = z / (np.sqrt(root_of) + (how.eps if how.eps_in == "deviation" else 0))
     if how.drop_last:
         z[..., -1:, :] = 0
-    return z
+    return np.asarray(z)
