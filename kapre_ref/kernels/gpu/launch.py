@@ -10,7 +10,7 @@ import numpy as np
 _FOLDER = Path(__file__).with_name("cuda")
 # A square root that is good to 1 ulp takes a third of the instructions of an exactly rounded one.
 _OPTIONS = ("-std=c++17", "--prec-sqrt=false")
-_C_TYPES = {"i64": np.int64, "int": np.int32, "float": np.float32}
+_C_TYPES = {"i64": np.int64, "int": np.int32, "float": np.float32, "double": np.float64}
 _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"\n', re.MULTILINE)
 MAX_BLOCKS = 2**31 - 1  # CUDA's limit for gridDim.x
 
@@ -47,31 +47,34 @@ def kernel(stem, name, device_id):
 
 
 @cache
-def task_dtype(stem):
+def task_dtype(stem, real=np.float32):
     """Return the dtype of the struct `Task` that a CUDA file, or a file it includes, defines.
 
     The C++ source is the only definition. Members are numbers, so NumPy aligns them as C++ does.
+    Where `Task` is a template, `real` is the type that it calls Real.
     """
     body = re.search(r"struct Task \{(.*?)\};", source(stem), re.DOTALL)[1]
     declarations = re.sub("//.*", "", body).split(";")[:-1]
     fields = []
     for declaration in declarations:
         kind, names = declaration.split(maxsplit=1)
-        fields += [(member.strip(), _C_TYPES[kind]) for member in names.split(",")]
+        dtype = real if kind == "Real" else _C_TYPES[kind]
+        fields += [(member.strip(), dtype) for member in names.split(",")]
     return np.dtype(fields, align=True)
 
 
-def make_task(stem, **members):
+def make_task(stem, real=np.float32, **members):
     """Return a CUDA file's `Task` with these members, as CuPy passes it to a kernel by value.
 
     CuPy copies the bytes of a NumPy array of one element ("Custom user types" in its guide to
     kernels). It would wrap the array in a CNumpyArray at each launch, which takes 10 us and more.
     A CNumpyArray that is made beforehand, as here, needs no wrapping.
     """
-    dtype = task_dtype(stem)
+    dtype = task_dtype(stem, real)
     if members.keys() != set(dtype.names):
         raise TypeError(f"members {sorted(members)} are not {sorted(dtype.names)}")
-    value = np.array(tuple(members[name] for name in dtype.names), dtype)
+    with np.errstate(over="ignore"):
+        value = np.array(tuple(members[name] for name in dtype.names), dtype)
     return cupy.cuda.function.CNumpyArray(value)
 
 

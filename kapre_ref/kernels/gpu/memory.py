@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import cupy
 import numpy as np
 
-from kapre_ref._band_weights import filterbank_of
 from kapre_ref._kept import kept_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
-
-    from kapre_ref._spectrum_plan import SpectrumPlan
-
 
 Kernel = TypeVar("Kernel", bound="Callable[..., None]")
 
@@ -77,17 +73,6 @@ def _wait() -> None:
 
 
 kept_on_device = kept_until(_wait)  # decorates functions that return what `resident` returned
-
-
-@kept_on_device
-def on_device_as(
-    plan: SpectrumPlan, field: str, dtype: np.dtype[Any], device_id: int
-) -> cupy.ndarray:
-    """Return an array of a plan on the current device, copied once for each dtype and device."""
-    if field == "window":
-        return resident(plan.window().astype(dtype))
-    assert plan.make_bands is not None, "plans with a filterbank have bands"
-    return resident(filterbank_of(plan.make_bands(dtype)).astype(dtype))
 
 
 def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
