@@ -40,6 +40,7 @@ from kapre_ref._mu_law import (
     mu_law_encoding,
     mu_law_encoding_reference,
 )
+from kapre_ref._named_front_ends import front_end, recipes
 from kapre_ref._normalisation import Normalisation
 from kapre_ref._polar import magnitude, magnitude_reference, phase, phase_reference
 from kapre_ref._spectrograms import (
@@ -97,6 +98,7 @@ __all__ = [
     "filterbank_mel_reference",
     "frame",
     "frame_reference",
+    "front_end",
     "get_keep_bytes",
     "get_num_threads",
     "get_window_fn",
@@ -129,6 +131,7 @@ __all__ = [
     "perfectly_reconstructing_stft_istft",
     "phase",
     "phase_reference",
+    "recipes",
     "release_memory",
     "set_keep_bytes",
     "set_num_threads",
