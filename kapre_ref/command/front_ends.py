@@ -92,7 +92,9 @@ def named(name: str) -> FrontEnd:
         front_end.check_dtype(np.dtype(np.float32))
     except ValueError as error:
         text = (
-            str(error).removeprefix("name ").replace("kapre_ref.recipes()", "kapre-ref front-ends")
+            str(error)
+            .removeprefix("name ")
+            .replace("kapre_ref.recipes()", "`kapre-ref front-ends`")
         )
         raise UsageError(f"--front-end {text}") from error
     return front_end
