@@ -9,5 +9,6 @@
 - `feature_files`: where outputs go, and how they are written
 - `plot`: the picture beside an output
 - `terminal`: printed lines, the progress bar, warnings, interruption
-- `self_check`: `kapre-ref check`, every operation against its reference
+- `self_check`: `kapre-ref check`, every operation and named front end against its reference
+- `front_end_errors`: how far a front end's result is from its reference
 """

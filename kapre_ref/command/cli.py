@@ -127,9 +127,9 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "check",
         help="verify this installation",
-        description="Compare every operation of this installation, on the CPU and on a GPU if "
-        "there is one, with its readable reference on fresh random input. Exit status 1 if any is "
-        "out of its tolerance.",
+        description="Compare every operation and every named front end of this installation, on "
+        "the CPU and on a GPU if there is one, with its readable reference on fresh random input. "
+        "Exit status 1 if any is out of its tolerance.",
         allow_abbrev=False,
     )
     check.add_argument("--json", metavar="FILE", help="also write the results to FILE, as JSON")
