@@ -1,5 +1,13 @@
 """Audio features of Kapre on plain arrays: a readable reference, CPU kernels and GPU kernels."""
 
+from kapre_ref._assembly import (
+    fix_length,
+    fix_length_reference,
+    patches,
+    patches_reference,
+    stack_frames,
+    stack_frames_reference,
+)
 from kapre_ref._augmentation import (
     channel_swap,
     channel_swap_reference,
@@ -40,6 +48,7 @@ from kapre_ref._mu_law import (
     mu_law_encoding,
     mu_law_encoding_reference,
 )
+from kapre_ref._named_front_ends import front_end, recipes
 from kapre_ref._normalisation import Normalisation
 from kapre_ref._polar import magnitude, magnitude_reference, phase, phase_reference
 from kapre_ref._spectrograms import (
@@ -48,6 +57,7 @@ from kapre_ref._spectrograms import (
     stft_magnitude,
     stft_magnitude_reference,
 )
+from kapre_ref._standardization import standardize, standardize_reference
 from kapre_ref._stft import (
     inverse_stft,
     inverse_stft_reference,
@@ -95,8 +105,11 @@ __all__ = [
     "filterbank_log_reference",
     "filterbank_mel",
     "filterbank_mel_reference",
+    "fix_length",
+    "fix_length_reference",
     "frame",
     "frame_reference",
+    "front_end",
     "get_keep_bytes",
     "get_num_threads",
     "get_window_fn",
@@ -126,14 +139,21 @@ __all__ = [
     "mu_law_decoding_reference",
     "mu_law_encoding",
     "mu_law_encoding_reference",
+    "patches",
+    "patches_reference",
     "perfectly_reconstructing_stft_istft",
     "phase",
     "phase_reference",
+    "recipes",
     "release_memory",
     "set_keep_bytes",
     "set_num_threads",
     "spec_augment",
     "spec_augment_reference",
+    "stack_frames",
+    "stack_frames_reference",
+    "standardize",
+    "standardize_reference",
     "stft",
     "stft_mag_phase",
     "stft_mag_phase_reference",

@@ -425,12 +425,14 @@ def check_band_edges(
     return lowest, highest
 
 
-def check_edges(n_mels: int, f_min: float, f_max: float, htk: bool, prefix: str = "") -> None:
+def check_edges(
+    n_mels: int, f_min: float, f_max: float, htk: bool, prefix: str = "", name: str = "n_mels"
+) -> None:
     """Check that float64 tells the edges of neighbouring bands apart."""
     edges = mel_edges_reference(n_mels, f_min, f_max, htk)
     if np.diff(edges).min() < np.finfo(np.float64).tiny:
         raise ValueError(
-            f"n_mels must be so small that edges of bands from {prefix}f_min={f_min:g} to "
+            f"{name} must be so small that edges of bands from {prefix}f_min={f_min:g} to "
             f"{prefix}f_max={f_max:g} differ in float64, got {n_mels}"
         )
 
@@ -451,17 +453,23 @@ def check_norm(name: str, norm: str | float | None) -> str | float | None:
 
 
 def check_top(
-    sample_rate: float, n_bins: int, bins_per_octave: int, f_min: float, prefix: str = ""
+    sample_rate: float,
+    n_bins: int,
+    bins_per_octave: int,
+    f_min: float,
+    prefix: str = "",
+    name: str = "n_bins",
+    error: type[Exception] = RuntimeError,
 ) -> None:
     """Check that a log-frequency filterbank ends below half the sample rate, in whole Hz."""
     octaves = n_bins / bins_per_octave
     limit = sample_rate // 2
     if math.log2(f_min) + octaves > 1023 or f_min * 2**octaves > limit:
         top = f"{f_min * 2**octaves:.2f}" if octaves < 900 else "more"
-        raise RuntimeError(
-            f"{prefix}n_bins must be so small that the filterbank ends at most at sample_rate // 2 "
-            f"= {limit:g} Hz, got {prefix}n_bins={n_bins}, which ends at {top} Hz; reduce "
-            f"{prefix}n_bins or {prefix}f_min, or increase {prefix}bins_per_octave or sample_rate"
+        raise error(
+            f"{prefix}{name} must be so small that the filterbank ends at most at sample_rate // 2 "
+            f"= {limit:g} Hz, got {prefix}{name}={n_bins}, which ends at {top} Hz; reduce "
+            f"{prefix}{name} or {prefix}f_min, or increase {prefix}bins_per_octave or sample_rate"
         )
 
 

@@ -365,6 +365,7 @@ _WINDOWS: dict[str, tuple[Callable[..., NDArray[Any]], Callable[..., NDArray[Any
     "kaiser_window": (kaiser_window, kaiser_window_reference),
     "vorbis_window": (vorbis_window, vorbis_window_reference),
 }
+KAPRES_WINDOWS = tuple(_WINDOWS)
 
 
 def get_window_fn(window_name: WindowName | None = None) -> Callable[..., NDArray[Any]]:

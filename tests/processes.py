@@ -144,6 +144,7 @@ def uncompiled():
         pointwise(rng, dtype)
         along_frames(rng, dtype)
         transforms(rng, dtype)
+        front_ends(rng, dtype)
     sys.setprofile(None)
     missing = [name for name, emit in emitted() if emit.__code__ not in carried_out]
     assert missing == [], missing
@@ -236,6 +237,26 @@ def transforms(rng, dtype):
         close(kr.melspectrogram(signal, return_decibel=True, **parameters), mel)
     spectra = kr.stft_reference(rng.uniform(-1, 1, (1, 300)).astype(dtype), 256, None, 1)
     close(kr.inverse_stft(spectra, 256, None, 1), kr.inverse_stft_reference(spectra, 256, None, 1))
+
+
+def front_ends(rng, dtype):
+    """Compare front ends whose fields between them need all that is emitted for one."""
+    signal = rng.uniform(-1, 1, (2, 90)).astype(dtype)
+    mel = kr.FrontEnd(
+        sample_rate=16000, n_fft=32, win_length=25, hop_length=10, bands=kr.Bands(5), log="ln",
+        floor=1e-3, preemphasis=0.9, pad_left=12, pad_right=9, pad_mode="reflect",
+    )  # fmt: skip
+    normalisation = kr.Normalisation()
+    for changes in (
+        {"remove_mean": True, "preemphasis_first": "frame", "pad_mode": "mirror"},
+        {"power": 1, "power_offset": 1e-3, "time_first": False},
+        {"gain": tuple(range(1, 6)), "normalisation": normalisation},
+        {"normalisation": normalisation, "time_first": False, "hop_length": 1},
+        {"dynamic_range": 1.0, "n_cepstra": 3},
+        {"n_fft": 37, "remove_mean": True},
+    ):
+        front_end = mel.replace(**changes)
+        close(front_end(signal), front_end.reference(signal))
 
 
 def close(got, expected):

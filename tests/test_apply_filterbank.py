@@ -8,7 +8,7 @@ from conftest import Backend
 from operation import FIRST, TakesOut, as_caller, case, channels_first, wide
 
 import kapre_ref as kr
-from kapre_ref.kernels.cpu import bands
+from kapre_ref.kernels.cpu import filterbanks
 
 
 class TestApplyFilterbank(TakesOut):
@@ -161,7 +161,7 @@ class TestBandsOfLongFrames:
 
     @pytest.fixture(autouse=True)
     def always(self, monkeypatch):
-        monkeypatch.setattr(bands, "_TURNED_BYTES", 0)
+        monkeypatch.setattr(filterbanks, "_TURNED_BYTES", 0)
         yield
         kr.set_num_threads(None)
 

@@ -1,5 +1,6 @@
 """The command on good and bad recordings, when it is interrupted, and when it is misused."""
 
+import inspect
 import re
 import signal
 import subprocess
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 from command import RECORDING, features, files_below, run, write_sound
 
-from kapre_ref.command import cli, plot, recordings
+from kapre_ref.command import cli, plot, recording_features
+from kapre_ref.command.options import FUNCTIONS, SET_HERE
 
 soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra cli")
 
@@ -233,7 +235,7 @@ class TestInterrupt:
     @pytest.mark.parametrize(
         ("name", "function"),
         [
-            ("SIGINT", "recordings.stretches"),
+            ("SIGINT", "recording_features.pieces"),
             ("SIGTERM", "feature_files._write_features"),
             ("SIGHUP", "feature_files._write_features"),
             ("SIGINT", "plot.pooled"),
@@ -257,7 +259,7 @@ class TestInterrupt:
         self.assert_all_done(tmp_path)
 
     def test_is_not_imagined(self, tmp_path):
-        done = self.interrupted(tmp_path, "SIGINT", "recordings.logmel_to_mfcc", 0)
+        done = self.interrupted(tmp_path, "SIGINT", "recording_features.logmel_to_mfcc", 0)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
         self.assert_all_done(tmp_path)
@@ -284,8 +286,8 @@ class TestInterrupt:
 
         for name in ("a.wav", "b.wav"):
             write_sound(tmp_path / "in" / name)
-        original = recordings.stretches
-        monkeypatch.setattr(recordings, "stretches", lambda *a: Freed() and original(*a))
+        original = recording_features.pieces
+        monkeypatch.setattr(recording_features, "pieces", lambda *a: Freed() and original(*a))
         monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
         status = features(tmp_path / "in", "--out", tmp_path / "out")
         assert status == 128 + signal.SIGTERM
@@ -374,9 +376,9 @@ class TestUsage:
         with pytest.raises(SystemExit, match="0"):
             run("features", "--help")
         text = capsys.readouterr().out
-        for function in recordings.FUNCTIONS.values():
-            for name in recordings.inspect.signature(function).parameters:
-                if name not in recordings._SET_HERE or name == "sample_rate":
+        for function in FUNCTIONS.values():
+            for name in inspect.signature(function).parameters:
+                if name not in SET_HERE or name == "sample_rate":
                     assert "--" + name.replace("_", "-") in text
 
     def test_module_runs(self):

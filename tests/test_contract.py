@@ -83,7 +83,14 @@ ARRAY_OPERATIONS = {
     ),
     "stft_mag_phase": f"x, {_STFT}, {_DECIBEL}, out=None",
 }
-# These compute nothing themselves, so they need no oracle.
+# What models take that were not made with Kapre.
+BEYOND_KAPRE = {
+    "fix_length": "x, size, axis=-1, mode='constant', value=0.0, *, out=None",
+    "patches": "x, length, hop, *, out=None",
+    "stack_frames": "x, n, step=None, edge='drop', *, out=None",
+    "standardize": "x, eps=1e-07, axis=-1, *, out=None",
+}
+# These compute nothing themselves, so there is nothing for an oracle to say.
 WITHOUT_ORACLE = {
     "get_window_fn": "window_name=None",
     "validate_data_format_str": "data_format",
@@ -95,12 +102,16 @@ WITHOUT_ORACLE = {
     "set_keep_bytes": "n",
     "get_keep_bytes": "",
     "release_memory": "",
+    "front_end": "name",
+    "recipes": "",
 }
 CONSTANTS = {"CH_FIRST_STR": "channels_first", "CH_LAST_STR": "channels_last"} | {
     "CH_DEFAULT_STR": "default",
     "__version__": kr.__version__,
 }
-WITH_ORACLE = WINDOWS | FILTERBANKS | ARRAY_OPERATIONS
+# Values; `FrontEnd` has its oracle as a method.
+CLASSES = {"Bands", "FrontEnd", "LogBands", "Normalisation"}
+WITH_ORACLE = WINDOWS | FILTERBANKS | ARRAY_OPERATIONS | BEYOND_KAPRE
 FUNCTIONS = WITH_ORACLE | WITHOUT_ORACLE
 
 # Kapre's names and the command are public. The kernels are private; their folder says so.
@@ -137,7 +148,8 @@ def test_constructors_make_numpys_own_dtypes(name, dtype):
 
 class TestNames:
     def test_all(self):
-        expected = set(FUNCTIONS) | {f"{name}_reference" for name in WITH_ORACLE} | set(CONSTANTS)
+        expected = set(FUNCTIONS) | {f"{name}_reference" for name in WITH_ORACLE}
+        expected |= set(CONSTANTS) | CLASSES
         assert sorted(kr.__all__) == sorted(expected)
 
     def test_all_is_defined_and_sorted_once(self):
@@ -295,7 +307,7 @@ def imported_by(path, top_level_only=False):
 # A wing may use those before it in this list: operations use `emit` and `runtime`, and `transform`
 # also uses the operations' files for bands, decibels and phases.
 WINGS = ("numba_private", "emit", "runtime", "operations", "transform")
-CALL_TRANSFORMS = ("__init__", "stft", "spectrograms", "features")
+CALL_TRANSFORMS = ("__init__", "stft", "spectrograms", "front_end")
 
 
 def _wing_of(name):

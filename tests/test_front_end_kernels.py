@@ -140,6 +140,15 @@ class TestFrontEnds:
             expected = whole[n_hops:][inner]
             assert np.ascontiguousarray(later[inner]).tobytes() == expected.tobytes()
 
+    @pytest.mark.parametrize("size", [0, 5e-324, 1e-20, 1e30])
+    def test_nothing_is_raised(self, front_end, dtype, size, rng):
+        with np.errstate(all="ignore"):
+            x = (signals(rng, 2000) * size).astype(dtype)
+        with np.errstate(all="raise"):
+            got = front_end(x)
+            front_end.reference(x)
+        assert got.dtype == x.dtype
+
     def test_nothing_but_nan_spreads(self, front_end, dtype, rng):
         x = signals(rng).astype(dtype)
         x[0, 1, 3000] = np.nan

@@ -5,14 +5,16 @@ import inspect
 import re
 
 import pytest
-from test_contract import ARRAY_OPERATIONS, PACKAGE, imported_by, modules_in
+from test_contract import ARRAY_OPERATIONS, BEYOND_KAPRE, PACKAGE, imported_by, modules_in
 
 import kapre_ref as kr
 from kapre_ref.kernels import contract, cpu
 
+PUBLIC = set(ARRAY_OPERATIONS) | set(BEYOND_KAPRE)
 # Front ends, and what is one of them, share one kernel: gather, transform, filterbank, logarithm.
-COMPOSED = {"stft_magnitude", "melspectrogram", "log_frequency_spectrogram", "mfcc"}
-OPERATIONS = (set(ARRAY_OPERATIONS) - COMPOSED) | {"features"}
+# Patches are copied as stacked frames are.
+FRONT_ENDS = {"stft_magnitude", "melspectrogram", "log_frequency_spectrogram", "mfcc"}
+OPERATIONS = (PUBLIC - FRONT_ENDS - {"patches"}) | {"features"}
 KERNEL_NAMES = OPERATIONS | {"asarray", "empty"}
 
 
@@ -134,7 +136,7 @@ class TestKernels:
             for folder in ("cpu", "gpu")
         )
         assert cpu == gpu
-        modules = {getattr(kr, name).__module__.split("._")[1] for name in ARRAY_OPERATIONS}
+        modules = {getattr(kr, name).__module__.split("._")[1] for name in PUBLIC}
         # Mel and log-frequency spectrograms share the kernel that stands with filterbanks.
         assert modules - {"band_spectrograms"} <= cpu
 

@@ -6,8 +6,11 @@ import soundfile
 from closeness import assert_close
 from command import RECORDING, features, write_sound
 
-from kapre_ref import magnitude_to_decibel
+import kapre_ref
+from kapre_ref import Bands, FrontEnd, magnitude_to_decibel
 from kapre_ref.command import plot, recordings
+from kapre_ref.command.recording_features import RecordingFeatures
+from kapre_ref.command.recordings import Recording
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def burst(n_samples, time, frequency):
 
 class TestPicture:
     @pytest.mark.parametrize("kind", ["mel", "stft", "log-frequency", "mfcc"])
-    def test_axes_are_labelled(self, drawn, kind):
+    def test_axes_are_labelled(self, drawn, tmp_path, kind):
         figure = drawn(RECORDING, "--feature", kind)
         panel, bar = figure.axes
         expected = ("value", "coefficient") if kind == "mfcc" else ("dB", "frequency (Hz)")
@@ -63,7 +66,7 @@ class TestPicture:
             labels = [float(label.get_text()) for label in panel.get_yticklabels()]
             assert len(labels) >= 4
             rows = panel.get_yticks()
-            frequencies = recordings.Feature(kind).frequencies(22050)
+            frequencies = np.load(tmp_path / "drawn.npz")["frequencies"]
             assert_close(np.interp(rows, np.arange(len(frequencies)), frequencies), labels, 1e-6)
 
     @pytest.mark.parametrize(
@@ -133,21 +136,79 @@ class TestPicture:
     def test_a_column_stands_for_all_its_frames(self, tmp_path, monkeypatch, kind, block_size):
         monkeypatch.setattr(plot, "MAX_COLUMNS", 10)
         write_sound(tmp_path / "a.wav", seconds=1)
-        feature = recordings.Feature(kind, {"n_fft": 1024})  # 83 frames: 9 columns of 9, one of 2
         pool = np.mean if kind == "mfcc" else np.max
-        with open(tmp_path / "scratch", "w+b") as scratch:
-            whole = np.concatenate(list(self.made(tmp_path, feature, scratch).blocks(0)))
-            monkeypatch.setattr(recordings, "BLOCK_SIZE", block_size)
-            scratch.seek(0)
-            got = plot.pooled(self.made(tmp_path, feature, scratch), 0)
+        with self.made(tmp_path, kind) as features:  # 83 frames: 9 columns of 9, one of 2
+            whole = np.concatenate(list(features.blocks(0)))
+        monkeypatch.setattr(recordings, "BLOCK_SIZE", block_size)
+        with self.made(tmp_path, kind) as features:
+            got = plot.pooled(features, 0)
         expected = [pool(whole[start : start + 9], axis=0) for start in range(0, 83, 9)]
         assert len(whole) == 83
-        # Kernels work in blocks of their own: a last digit may differ.
-        assert_close(got, np.array(expected), 2e-4)
+        assert_close(got, np.array(expected), 1e-4)  # sums of coefficients up to 200
 
-    def made(self, folder, feature, scratch):
-        with recordings.Recording(str(folder / "a.wav")) as recording:
-            return recordings.RecordingFeatures(recording, feature, scratch)
+    def made(self, folder, kind):
+        front_end = FrontEnd(sample_rate=22050, n_fft=1024, log="10log10", floor=1e-5)
+        front_end = front_end.replace(bands=Bands(40) if kind == "mfcc" else None)
+        with Recording(str(folder / "a.wav")) as recording:
+            return RecordingFeatures(recording, front_end, 20 if kind == "mfcc" else 0)
+
+    @pytest.mark.parametrize(
+        ("name", "unit", "rows"),
+        [
+            ("whisper-80", "log10, scaled", "frequency (Hz)"),
+            ("nemo-80", "ln, normalised", "frequency (Hz)"),
+            ("kaldi-fbank-80", "ln", "frequency (Hz)"),
+            ("librosa-0.11-logmel-db", "dB", "frequency (Hz)"),
+            ("vits-linear", "dB", "frequency (Hz)"),
+            ("kaldi-mfcc-13", "value", "coefficient"),
+        ],
+    )
+    def test_of_a_front_end(self, drawn, tmp_path, name, unit, rows):
+        figure = drawn(RECORDING, "--front-end", name)
+        panel, bar = figure.axes
+        assert figure.get_suptitle() == f"recording.flac: front end {name}"
+        assert (bar.get_ylabel(), panel.get_ylabel()) == (unit, rows)
+        made = np.load(tmp_path / "drawn.npz")
+        shown = panel.images[0].get_array()
+        front_end = kapre_ref.front_end(name)
+        expected = made["features"].T if front_end.time_first else made["features"]
+        if front_end.log != "none":  # rows are bands, whatever the axes of the result are
+            np.testing.assert_array_equal(shown, expected)
+        assert shown.shape == expected.shape
+        half_hop = front_end.hop_length / front_end.sample_rate / 2
+        expected = made["times"][0] - half_hop, made["times"][-1] + half_hop
+        np.testing.assert_allclose(panel.get_xlim(), expected, atol=1e-9)
+        if not front_end.n_cepstra:
+            labels = [float(label.get_text()) for label in panel.get_yticklabels()]
+            found = np.interp(panel.get_yticks(), np.arange(len(shown)), made["frequencies"])
+            assert_close(found, labels, 1e-6)
+
+    @pytest.mark.parametrize("power", [1, 2])
+    def test_powers_are_in_the_usual_decibels(self, drawn, tmp_path, power):
+        front_end = FrontEnd(sample_rate=22050, n_fft=512, power=power)
+        figure = self.draw_of_file(drawn, tmp_path, front_end)
+        powers = np.load(tmp_path / "drawn.npz")["features"] ** (2 / power)
+        expected = 10 * np.log10(np.maximum(powers, 1e-10))
+        expected = np.maximum(expected, expected.max() - 80)
+        assert_close(figure.axes[0].images[0].get_array(), expected.T, 2e-4)
+
+    def test_bands_that_do_not_rise_have_numbers(self, drawn, tmp_path):
+        front_end = FrontEnd(sample_rate=22050, n_fft=8, bands=np.eye(5)[:, [2, 0, 4]])
+        figure = self.draw_of_file(drawn, tmp_path, front_end)
+        assert figure.axes[0].get_ylabel() == "band"
+
+    def test_logarithms_of_nothing_leave_the_others_their_colours(self, drawn, tmp_path):
+        soundfile.write(tmp_path / "a.wav", np.r_[np.zeros(5000), np.ones(5000)], 22050)
+        front_end = FrontEnd(sample_rate=22050, n_fft=512, bands=Bands(4), log="ln")
+        figure = self.draw_of_file(drawn, tmp_path, front_end, tmp_path / "a.wav")
+        made = np.load(tmp_path / "drawn.npz")["features"]
+        finite = made[np.isfinite(made)]
+        assert 0 < len(finite) < made.size
+        assert figure.axes[0].images[0].get_clim() == (finite.min(), finite.max())
+
+    def draw_of_file(self, drawn, folder, front_end, recording=RECORDING):
+        (folder / "my.json").write_text(front_end.to_json())
+        return drawn(recording, "--front-end-file", folder / "my.json")
 
     @pytest.mark.parametrize("linear", [True, False])
     @pytest.mark.parametrize("highest", [100, 4000, 11025, 96000])

@@ -12,7 +12,7 @@ from strategies import arranged
 import kapre_ref as kr
 from kapre_ref._band_weights import BandWeights, bands_of
 from kapre_ref.kernels import cpu
-from kapre_ref.kernels.cpu import bands as cpu_bands
+from kapre_ref.kernels.cpu import filterbanks as cpu_filterbanks
 
 DTYPES = ("float16", "float32", "float64")
 ARRANGEMENTS = ("strided", "reversed", "transposed", "big-endian", "unaligned")
@@ -235,18 +235,18 @@ class TestBands:
     @pytest.mark.parametrize("make", [_mel, _dense, _mixed])
     def test_compiled_search_finds_the_same(self, make):
         matrix = make(257, 40)
-        is_dense, *found = cpu_bands._find_bands(matrix, matrix.size)
+        is_dense, *found = cpu_filterbanks._find_bands(matrix, matrix.size)
         assert not is_dense
         for got, expected in zip(found, bands_of(matrix)[1:], strict=True):
             np.testing.assert_array_equal(got, expected)
         for most, expected in (len(found[2]), False), (len(found[2]) - 1, True):
-            assert cpu_bands._find_bands(matrix, most)[0] == expected
+            assert cpu_filterbanks._find_bands(matrix, most)[0] == expected
 
     @pytest.mark.parametrize("value", [1, -1, 5e-324, np.inf, np.nan])
     def test_compiled_search_finds_every_bin(self, value):
         for n_freq in (1, 2, 15, 16, 17, 18, 35):
             matrix = np.where(np.eye(n_freq), value, -0.0)
-            _, firsts, counts, weights = cpu_bands._find_bands(matrix, matrix.size)
+            _, firsts, counts, weights = cpu_filterbanks._find_bands(matrix, matrix.size)
             np.testing.assert_array_equal(firsts, np.arange(n_freq))
             np.testing.assert_array_equal(counts, np.ones(n_freq))
             np.testing.assert_array_equal(weights, np.full(n_freq, value))
@@ -262,7 +262,7 @@ class TestBands:
         x, out = np.ones((1, n_freq), np.float32), np.empty((1, n_bands), np.float32)
         tracemalloc.start()
         try:
-            cpu_bands.band_product(bands, np.dtype(np.float32))(x, out)
+            cpu_filterbanks.band_product(bands, np.dtype(np.float32))(x, out)
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 import kapre_ref
+from kapre_ref import Bands, FrontEnd, Normalisation
 from kapre_ref.command import cli, self_check
+from kapre_ref.command.front_end_errors import front_end_error
 from kapre_ref.kernels import cpu
 
 OPERATIONS = {name.removesuffix("_reference") for name in kapre_ref.__all__ if "_ref" in name}
 KERNELS = sorted(set(cpu.__all__) - {"asarray", "empty"})  # those two make room for results
-FUSED = {"filterbank_spectrogram": ("melspectrogram", "log_frequency_spectrogram")}
+FUSED = {"features": ("stft_magnitude", "melspectrogram", "log_frequency_spectrogram")}
+RECIPES = ("whisper-80", "nemo-80", "kaldi-mfcc-13", "librosa-1.0-logmel-db", "vits-linear")
 
 
 def checks_of(kernel):
@@ -22,6 +25,10 @@ def checks_of(kernel):
     names = FUSED.get(kernel, (kernel,))
     found = [check for check in self_check.CHECKS if check.operation in names]
     return [replace(check, dtypes=(check.dtypes[len(check.dtypes) // 2],)) for check in found]
+
+
+def checks_of_recipes():
+    return [check for check in self_check.CHECKS if check.variant in RECIPES]
 
 
 def largest(x):
@@ -60,7 +67,12 @@ class TestVerdict:
 
     def test_covers_every_operation_that_has_an_oracle(self):
         got = {check.operation for check in self_check.CHECKS}
-        assert got == OPERATIONS
+        assert got == OPERATIONS | {"front_end"}
+
+    def test_covers_every_recipe(self):
+        checks = [check for check in self_check.CHECKS if check.operation == "front_end"]
+        got = [(check.variant, check.front_end) for check in checks]
+        assert got == [(recipe.name, recipe.front_end) for recipe in kapre_ref.recipes()]
 
     @pytest.mark.parametrize("kernel", KERNELS)
     def test_right_kernel_is_in(self, kernel, capsys):
@@ -87,14 +99,56 @@ class TestVerdict:
         assert printed.count(" OUT ") == len(checks)
         assert f"{len(checks)} of {len(checks)} are out of tolerance" in printed
 
+    @pytest.mark.parametrize(
+        "spoil", [one_value_off, one_value_missing, all_zero, one_nan, raising]
+    )
+    @pytest.mark.parametrize("check", checks_of_recipes(), ids=lambda check: check.variant)
+    def test_wrong_recipe_is_out(self, monkeypatch, check, spoil):
+        original = cpu.features
+
+        def wrong(*arguments):
+            original(*arguments)
+            spoil(arguments[-1])
+
+        assert self_check.run_self_check(checks=[check], seed=1) == 0
+        monkeypatch.setattr(cpu, "features", wrong)
+        assert self_check.run_self_check(checks=[check], seed=1) == 1
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"pad_left": 199},
+            {"pad_mode": "mirror"},
+            {"window": "hann_symmetric"},
+            {"power": 1},
+            {"bands": Bands(80, 0, 8000, "htk", norm="slaney")},
+            {"bands": Bands(80, 0, 7999, "slaney", norm="slaney")},
+            {"dynamic_range": 8.001},
+            {"range_over": "channel"},
+            {"gain": 0.25001},
+            {"offset": 1.00002},
+        ],
+        ids=str,
+    )
+    def test_front_end_with_another_field_is_out(self, monkeypatch, changes):
+        check = next(c for c in checks_of_recipes() if c.variant == "whisper-80")
+        original = cpu.features
+
+        def other(signals, front_end, out):
+            original(signals, front_end.replace(**changes), out)
+
+        monkeypatch.setattr(cpu, "features", other)
+        assert self_check.run_self_check(checks=[check], seed=1) == 1
+
     def test_floor_of_decibels_counts(self, monkeypatch):
-        original = cpu.stft_magnitude
+        original = cpu.features
 
-        def without_limit(signals, plan, scale, out):
-            scale = scale._replace(dynamic_range=200.0) if scale else scale
-            original(signals, plan, scale, out)
+        def without_limit(signals, front_end, out):
+            if front_end.dynamic_range is not None:
+                front_end = front_end.replace(dynamic_range=200.0)
+            original(signals, front_end, out)
 
-        monkeypatch.setattr(cpu, "stft_magnitude", without_limit)
+        monkeypatch.setattr(cpu, "features", without_limit)
         plain, decibel = checks_of("stft_magnitude")
         assert self_check.run_self_check(checks=[plain], seed=1) == 0
         assert self_check.run_self_check(checks=[decibel], seed=1) == 1
@@ -126,6 +180,8 @@ TOLERANCES = {
     self_check.RADIANS: (4, 8, 24),
     self_check.DECIBEL: (32, 200, 216),
     self_check.SPECTRUM_DECIBEL: (32, 1700, 1716),
+    self_check.POWER: (2, 16, 32),
+    self_check.POWER_DECIBEL: (64, 3400, 3416),
 }
 
 
@@ -139,7 +195,7 @@ class TestTolerance:
             pytest.param(check, dtype, id=f"{check.operation}{check.variant}-{dtype}")
             for check in self_check.CHECKS
             for dtype in check.dtypes
-            if check.kind is not self_check.CODES
+            if check.kind is not self_check.CODES and check.front_end is None
         ],
     )
     @pytest.mark.parametrize(("n_tolerances", "passes"), [(0, True), (0.5, True), (1.5, False)])
@@ -163,8 +219,77 @@ class TestTolerance:
         row = self_check.check_one(check, dtype, backend, seed=1)
         assert row.passed == passes, row
 
+    @pytest.mark.parametrize("check", checks_of_recipes(), ids=lambda check: check.variant)
+    def test_of_recipes(self, check):
+        n_eps = TOLERANCES[check.kind][1]
+        got = self_check.tolerance_of(check.kind, np.dtype("float32"))
+        assert got == n_eps * np.finfo("float32").eps
+        assert check.kind.unit == ("of the peak" if check.front_end.log == "none" else "dB")
+        is_power = check.kind in (self_check.POWER, self_check.POWER_DECIBEL)
+        assert is_power == (check.front_end.power == 2)
+
     def test_covers_every_kind(self):
         assert {check.kind for check in self_check.CHECKS} == {*TOLERANCES, self_check.CODES}
+
+
+FRAMES = {"sample_rate": 8000, "n_fft": 8, "hop_length": 8, "window": "hann"}
+LOGS = {"ln": np.log(10) / 10, "log10": 0.1, "10log10": 1}
+
+
+class TestFrontEndError:
+    """Errors count as those of the spectrum, whatever follows it."""
+
+    def signals(self):
+        """Return frames of a loud tone, of one 60 dB fainter, and of silence."""
+        tone = np.cos(2 * np.pi * np.arange(8) * 2 / 8)
+        return np.concatenate([tone, 1e-3 * tone, 0 * tone, 0.5 * tone])[None, None]
+
+    def error(self, front_end, frame, band, off):
+        """Return the error that is found where a number of the result is off."""
+        x = self.signals()
+        truth = front_end.reference(x)
+        got = truth.copy()
+        at = (frame, band) if front_end.time_first else (band, frame)
+        got[0, 0, *at] += off
+        return front_end_error(front_end, x, got, truth)
+
+    @pytest.mark.parametrize("log", LOGS)
+    @pytest.mark.parametrize("gain", [1, -0.25, np.full(5, 3.0)], ids=str)
+    @pytest.mark.parametrize("power", [1, 2])
+    @pytest.mark.parametrize("time_first", [True, False])
+    def test_counts_in_decibels(self, log, gain, power, time_first):
+        how = {"power": power, "log": log, "floor": 1e-20, "gain": gain, "time_first": time_first}
+        front_end = FrontEnd(**FRAMES, **how)
+        off = 0.5 * LOGS[log] * np.max(np.abs(gain))
+        assert self.error(front_end, 0, 2, off) == pytest.approx(0.5)
+        assert self.error(front_end, 1, 2, off) == pytest.approx(0.5 * 1e-3 / 0.01)
+        assert self.error(front_end, 2, 2, off) == pytest.approx(0.5)  # silence
+
+    @pytest.mark.parametrize("power", [1, 2])
+    def test_counts_from_the_peak(self, power):
+        front_end = FrontEnd(**FRAMES, power=power, gain=7, offset=5)
+        peak = 7 * 2.0**power  # half the sum of a window whose mean is a half
+        for frame in range(3):
+            assert self.error(front_end, frame, 2, 0.5 * peak) == pytest.approx(0.5)
+
+    @pytest.mark.parametrize("divide", [True, False])
+    @pytest.mark.parametrize("eps_in", ["deviation", "variance"])
+    @pytest.mark.parametrize("drop_last", [True, False])
+    def test_counts_before_normalisation(self, divide, eps_in, drop_last):
+        normalisation = Normalisation(divide, 1, 3, eps_in, drop_last)
+        front_end = FrontEnd(**FRAMES, log="10log10", floor=1e-20, normalisation=normalisation)
+        values = front_end.replace(normalisation=None).reference(self.signals())[0, 0, :, 2]
+        deviation = (values[:-1] if drop_last else values).std(ddof=1)
+        deviation = deviation + 3 if eps_in == "deviation" else np.sqrt(deviation**2 + 3)
+        off = 0.5 / deviation if divide else 0.5
+        assert self.error(front_end, 0, 2, off) == pytest.approx(0.5)
+
+    def test_counts_before_cepstra(self):
+        how = {"log": "10log10", "floor": 1e-20, "bands": np.eye(5), "n_cepstra": 3}
+        front_end = FrontEnd(**FRAMES, **how)
+        # Each band may be off by one decibel, or by more where it is faint.
+        least = np.abs(front_end.cepstral_matrix()[:, 1]).sum()
+        assert 0.5 / 30 < self.error(front_end, 0, 1, 0.5 * least) <= 0.5
 
 
 class TestCommand:

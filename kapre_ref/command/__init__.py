@@ -1,9 +1,14 @@
 """The `kapre-ref` command. The library does not import this package.
 
 - `cli`: the command line, and the work on one recording after the other
-- `recordings`: sound files in blocks, and the features of one recording
+- `options`: the options of Kapre's features, and the front end that they make
+- `front_ends`: front ends by name or from a file, and their list
+- `recordings`: sound files in blocks
+- `pieces`, `late_steps`: a signal in pieces for a front end, and what it does when all are there
+- `recording_features`: the features of one recording
 - `feature_files`: where outputs go, and how they are written
 - `plot`: the picture beside an output
 - `terminal`: printed lines, the progress bar, warnings, interruption
-- `self_check`: `kapre-ref check`, every operation against its reference
+- `self_check`: `kapre-ref check`, every operation and named front end against its reference
+- `front_end_errors`: how far a front end's result is from its reference
 """

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import IO
 
-    from kapre_ref.command.recordings import Found, RecordingFeatures
+    from numpy.typing import NDArray
+
+    from kapre_ref._front_end import FrontEnd
+    from kapre_ref.command.recording_features import RecordingFeatures
+    from kapre_ref.command.recordings import Found
 
 FORMATS = ("npy", "npz")
 
@@ -98,18 +102,20 @@ def write_npy(file: BinaryIO, features: RecordingFeatures) -> None:
     _write_features(file, features)
 
 
-def write_npz(file: BinaryIO, features: RecordingFeatures, parameters: dict[str, Any]) -> None:
+def write_npz(
+    file: BinaryIO, features: RecordingFeatures, parameters: dict[str, Any], front_end: str
+) -> None:
     """Write the features with what their axes mean and how they were made."""
-    feature, sample_rate = features.feature, features.sample_rate
     arrays: dict[str, Any] = {
-        "times": feature.times(features.n_frames, sample_rate),
-        "sample_rate": np.array(sample_rate),
+        "times": features.front_end.times(features.n_frames),
+        "sample_rate": np.array(features.sample_rate),
         "parameters": np.array(json.dumps(parameters)),
+        "front_end": np.array(front_end),
     }
-    if feature.kind == "mfcc":
-        arrays["coefficients"] = np.arange(feature.n_bands)
+    if features.has_coefficients:
+        arrays["coefficients"] = np.arange(features.n_values)
     else:
-        arrays["frequencies"] = feature.frequencies(sample_rate)
+        arrays["frequencies"] = frequencies_of(features.front_end)
     with zipfile.ZipFile(file, "w") as archive:
         with archive.open("features.npy", "w", force_zip64=True) as member:
             _write_features(member, features)
@@ -118,10 +124,19 @@ def write_npz(file: BinaryIO, features: RecordingFeatures, parameters: dict[str,
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 
+def frequencies_of(front_end: FrontEnd) -> NDArray[np.float64]:
+    """Return the frequency of each bin, or the centre of each band, Hz."""
+    if front_end.bands is None:  # rounded once more than a product with the distance of two bins
+        return (
+            np.arange(front_end.n_freq, dtype=np.float64) * front_end.sample_rate / front_end.n_fft
+        )
+    return front_end.frequencies()
+
+
 def _write_features(file: IO[bytes], features: RecordingFeatures) -> None:
     descr = np.lib.format.dtype_to_descr(np.dtype(np.float32))
     header = {"descr": descr, "fortran_order": False, "shape": features.shape}
     np.lib.format.write_array_header_1_0(file, header)
     for channel in range(features.n_channels):
-        for block in features.blocks(channel):
-            file.write(np.ascontiguousarray(block).data)
+        for stretch in features.stretches(channel):
+            file.write(np.ascontiguousarray(stretch).data)

@@ -1,4 +1,4 @@
-"""`kapre-ref check`: every operation against its oracle on fresh random input, on this machine."""
+"""`kapre-ref check`: all operations against their oracles on fresh random input."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ import numpy as np
 import kapre_ref
 from kapre_ref._data_format import CH_FIRST_STR
 from kapre_ref.command.feature_files import atomic_file
+from kapre_ref.command.front_end_errors import front_end_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from kapre_ref._front_end import FrontEnd
 
     Arrays = Callable[[np.random.Generator, np.dtype[Any]], tuple[NDArray[Any], ...]]
 
@@ -57,6 +60,9 @@ DECIBEL = Kind("dB", 200, 32)
 # half of it is asked for. Below a hundredth, errors count in proportion to the magnitude, but for
 # silence, which counts in full.
 SPECTRUM_DECIBEL = Kind("dB", 1700, 32)
+# The relative error of a power is twice that of its magnitude.
+POWER = Kind("of the peak", 2 * PEAK.n_eps, 2)
+POWER_DECIBEL = Kind("dB", 2 * SPECTRUM_DECIBEL.n_eps, 64)
 
 FLOATS = ("float16", "float32", "float64")
 COMPLEX = ("complex64", "complex128")
@@ -72,6 +78,14 @@ class Check:
     kind: Kind = PEAK
     dtypes: Sequence[str] = FLOATS
     variant: str = ""
+    front_end: FrontEnd | None = None  # what computes, if it is not a function of the library
+
+    def functions(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """Return what computes, and its oracle."""
+        if self.front_end is not None:
+            return self.front_end, self.front_end.reference
+        oracle = getattr(kapre_ref, f"{self.operation}_reference")
+        return getattr(kapre_ref, self.operation), oracle
 
 
 @dataclass(frozen=True)
@@ -112,6 +126,13 @@ def _signals_with_a_rest(
     return (signals,)
 
 
+def _short_signals(rng: np.random.Generator, dtype: np.dtype[Any]) -> tuple[NDArray[Any], ...]:
+    # Of several loudnesses, so that it counts over what a range is taken.
+    signals = rng.uniform(-1, 1, (2, 2, 12000)) * [[[1], [0.1]], [[0.5], [0.05]]]
+    signals[..., 4000:9000] = 0  # longer than two frames of any front end that has a name
+    return (signals.astype(dtype),)
+
+
 def _spectrograms(rng: np.random.Generator, dtype: np.dtype[Any]) -> tuple[NDArray[Any], ...]:
     return (rng.standard_normal((2, 2, 200, 128)).astype(dtype),)
 
@@ -150,6 +171,14 @@ _PADDED = _BOTH_FIRST | {"pad_begin": True, "pad_end": True}
 # A range less than that of float32's rounding, so that silence lies at its lower end.
 _DECIBEL = _PADDED | {"return_decibel": True, "db_dynamic_range": 60.0}
 
+
+def _recipe_check(name: str, front_end: FrontEnd) -> Check:
+    """Return the check of a named front end, in the precision in which it is used."""
+    plain, decibel = (PEAK, SPECTRUM_DECIBEL) if front_end.power == 1 else (POWER, POWER_DECIBEL)
+    kind = plain if front_end.log == "none" else decibel
+    return Check("front_end", _short_signals, {}, kind, ("float32",), name, front_end)
+
+
 CHECKS = (
     *(
         Check(name, _nothing, {"window_length": 400}, EXACT)
@@ -182,6 +211,10 @@ CHECKS = (
         EXACT,
     ),
     Check("channel_swap", _spectrograms, {"rng": 1, **_FIRST}, EXACT),
+    Check("stack_frames", _spectrograms, {"n": 7, "step": 6, "edge": "repeat"}, EXACT),
+    Check("patches", _spectrograms, {"length": 32, "hop": 16}, EXACT),
+    Check("fix_length", _samples, {"size": 500_000, "mode": "repeatpad"}, EXACT),
+    Check("standardize", _signals),
     Check("mu_law_encoding", _samples, {"quantization_channels": 256}, CODES),
     Check("mu_law_decoding", _codes, {"quantization_channels": 256}, dtypes=("int32",)),
     Check("stft_magnitude", _signals, _PADDED),
@@ -197,6 +230,7 @@ CHECKS = (
         SPECTRUM_DECIBEL,
         variant="decibel",
     ),
+    *(_recipe_check(recipe.name, recipe.front_end) for recipe in kapre_ref.recipes()),
 )
 
 
@@ -212,7 +246,7 @@ def run_self_check(
     backends += [gpu] if gpu else []
     for name, value in {**about, "seed": str(seed)}.items():
         print(f"{name:10} {value}")
-    print(f"\n{'operation':34} {'backend':8}{'dtype':11}{'error':>9} {'tolerance':>9}  ", end="")
+    print(f"\n{'operation':38} {'backend':8}{'dtype':11}{'error':>9} {'tolerance':>9}  ", end="")
     print(f"{'':12}{'result':7}{'speed against the oracle':>24}")
     rows = []
     for row in all_rows(checks, backends, seed):
@@ -241,14 +275,13 @@ def check_one(check: Check, dtype: np.dtype[Any], backend: Backend, seed: int) -
     """Compare an operation with its oracle and time both; whatever it raises is a failure too."""
     arrays = check.arrays(np.random.default_rng(seed), dtype)
     options = dict(check.options) if arrays else {**check.options, "dtype": dtype}
-    oracle = getattr(kapre_ref, f"{check.operation}_reference")
+    function, oracle = check.functions()
     truth, oracle_time = _timed(oracle, arrays, options)
     error, speed, message = None, None, ""
-    tolerance = _tolerance(check.kind, truth.dtype)
+    tolerance = tolerance_of(check.kind, truth.dtype)
     try:
         sent = tuple(backend.send(array) for array in arrays)
         like = {} if arrays else {"like": backend.send(np.zeros(1))}
-        function = getattr(kapre_ref, check.operation)
         result, own_time = _timed(function, sent, options | like, backend.wait)
         got, speed = backend.fetch(result), oracle_time / own_time
         if (got.shape, got.dtype) != (truth.shape, truth.dtype):
@@ -281,6 +314,8 @@ def measure(
 ) -> float:
     """Return the worst error, in the unit of the check."""
     kind = check.kind
+    if check.front_end is not None:
+        return front_end_error(check.front_end, arrays[0], got, truth)
     if kind is CODES:
         return _code_error(got, truth, arrays[0], check.options["quantization_channels"])
     wide = np.complex128 if truth.dtype.kind == "c" else np.float64
@@ -317,7 +352,8 @@ def _code_error(
     return float(np.where(at_boundary, np.maximum(0, error - 1), error).max())
 
 
-def _tolerance(kind: Kind, dtype: np.dtype[Any]) -> float:
+def tolerance_of(kind: Kind, dtype: np.dtype[Any]) -> float:
+    """Return the largest error of a result that is in, in the unit of its kind."""
     if dtype.kind in "iu" or kind is EXACT:
         return 0.0
     n_eps = kind.n_eps_float16 if dtype == np.float16 else kind.n_eps
@@ -395,6 +431,6 @@ def _line(row: Row) -> str:
     error = "-" if row.error is None else f"{row.error:.1e}"
     speed = "-" if row.speed is None else f"{row.speed:.2f}x"
     result = "ok" if row.passed else "OUT"
-    line = f"{name:34} {row.backend:8}{row.dtype:11}{error:>9} {row.tolerance:>9.1e}  "
+    line = f"{name:38} {row.backend:8}{row.dtype:11}{error:>9} {row.tolerance:>9.1e}  "
     line += f"{row.unit:12}{result:7}{speed:>24}"
     return f"{line}  {row.message}".rstrip()

@@ -13,7 +13,8 @@ read-only, not contiguous. A kernel never writes to them. Any length may be 0.
 
 **Results.** A kernel fills all of `out`, its last argument, and returns None. `out` is either
 C-contiguous in the order of axes given here, or a view of a C-contiguous array whose channels are
-last: its axis 1 is then the one with the smallest strides.
+last: its axis 1 is then the one with the smallest strides. `fix_length` and `standardize` get a
+view of a C-contiguous array whose last axis has changed places with any other.
 
 **Aliases.** `out` shares no memory with an input. Only `magnitude_to_decibel` allows that `out` is
 `x` itself. Two inputs may share memory.
@@ -129,6 +130,14 @@ class Kernels(Protocol):
         limit holds there to the bit. NaN poisons what a peak is of.
         """
 
+    def fix_length(self, x: Real, n_copied: int, value: float, out: Real) -> None:
+        """Copy `x` along its last axis, over and over if need be, and write `value` behind it.
+
+        x (..., time); out (..., size), same dtype. The first `n_copied` samples of `out` are
+        copies; they are at most `size`, and 0 if there is nothing to copy. Bits are moved, nothing
+        is rounded but `value`.
+        """
+
     def frame(self, signals: Real, hop_length: int, pad_value: float, out: Real) -> None:
         """Copy every frame; bits are moved, nothing is rounded but `pad_value`.
 
@@ -213,6 +222,20 @@ class Kernels(Protocol):
 
         spectra and out (batch, channel, n_frames, n_freq), same dtype; times (batch, n_frames) and
         frequencies (batch, n_freq), NumPy arrays on every backend.
+        """
+
+    def stack_frames(self, x: Real, step: int, n_before: int, repeats: bool, out: Real) -> None:
+        """Copy rows of frames: row `i` begins with frame ``i * step - n_before``; bits are moved.
+
+        x (..., n_frames, n_values); out (..., n_rows, n, n_values), same dtype, C-contiguous. If it
+        `repeats`, the nearest frame stands for each that is not there; else 0 does. Each row has a
+        frame that is there. Patches are such rows, too.
+        """
+
+    def standardize(self, x: Real, eps: float, out: Real) -> None:
+        """Write ``(x - mean) / sqrt(variance + eps)`` of the last axis, computed in float64.
+
+        x and out (..., time), same dtype. What rounding leaves of the mean is subtracted as well.
         """
 
     def stft(self, signals: Real, front_end: FrontEnd, out: Complex) -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from kapre_ref._kept import kept
-from kapre_ref.kernels.cpu.bands import band_product
 from kapre_ref.kernels.cpu.decibel import take_logarithms
+from kapre_ref.kernels.cpu.filterbanks import band_product
 from kapre_ref.kernels.cpu.polar import fill_magnitudes, fill_phases
 from kapre_ref.kernels.cpu.runtime.jit import as_input, kernel
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype

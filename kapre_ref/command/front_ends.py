@@ -1,0 +1,200 @@
+"""Which front end the command line asks for, by name, by file or by options; and their list."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import kapre_ref
+from kapre_ref._front_end import FrontEnd
+from kapre_ref._kapre_front_end import KapreBands
+from kapre_ref.command.options import (
+    TITLES,
+    UsageError,
+    kapre_feature,
+    kapre_options_given,
+)
+from kapre_ref.command.recordings import Recording
+from kapre_ref.command.terminal import say
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from kapre_ref._named_front_ends import Recipe
+    from kapre_ref.command.recordings import Found
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks for.
+
+    `front_end_at` knows the front end when it is told the rate of the samples, which are brought to
+    `sample_rate` unless that is None.
+    """
+
+    title: str
+    front_end_at: Callable[[float], FrontEnd]
+    sample_rate: float | None
+    parameters: dict[str, Any]  # how the features are made, for who reads them
+    n_mfccs: int = 0  # of Kapre, made of what the front end gives; 0 for none
+    is_kapre: bool = False  # whether Kapre's options make it, of which some can be advised
+    decibel: dict[str, float] | None = None  # of Kapre, for pictures of plain magnitudes
+    notes: tuple[str, ...] = ()  # what the tool does besides
+
+
+def asked_for(arguments: argparse.Namespace) -> Asked:
+    """Return what is asked for; refuse options that contradict each other."""
+    name, path = arguments.front_end, arguments.front_end_file
+    if name is None and path is None:
+        feature = kapre_feature(arguments)
+        own = {"feature": feature.kind, "mono": arguments.mono} | feature.own_parameters()
+        return Asked(
+            TITLES[feature.kind],
+            feature.front_end_at,
+            arguments.sample_rate,
+            own,
+            feature.n_mfccs,
+            is_kapre=True,
+            decibel=feature.decibel_options(),
+        )
+    option = f"--front-end {name}" if name is not None else f"--front-end-file {path}"
+    if name is not None and path is not None:
+        raise UsageError(f"--front-end-file must not be given with {option}, got {path}")
+    for flag in kapre_options_given(arguments):
+        raise UsageError(f"{flag} must not be given with {option}, which fixes all such options")
+    front_end = named(name) if name is not None else read_front_end(path)
+    rate = front_end.sample_rate
+    if arguments.sample_rate not in (None, rate):
+        raise UsageError(
+            f"--sample-rate must be {rate:g} with {option}, for its bands are those of this rate, "
+            f"got {arguments.sample_rate}"
+        )
+    key = "front_end" if name is not None else "front_end_file"
+    return Asked(
+        f"front end {name}" if name is not None else path,
+        lambda _: front_end,
+        int(rate) if rate.is_integer() else rate,
+        {key: name if name is not None else path, "mono": arguments.mono},
+        notes=_notes(name) if name is not None else (),
+    )
+
+
+def named(name: str) -> FrontEnd:
+    """Return the front end of a name; of an unknown one, name those that are close to it."""
+    try:
+        front_end = kapre_ref.front_end(name)
+        front_end.check_dtype(np.dtype(np.float32))
+    except ValueError as error:
+        text = (
+            str(error)
+            .removeprefix("name ")
+            .replace("kapre_ref.recipes()", "`kapre-ref front-ends`")
+        )
+        raise UsageError(f"--front-end {text}") from error
+    return front_end
+
+
+def read_front_end(path: str) -> FrontEnd:
+    """Read a front end from a file that --show or `FrontEnd.to_json` wrote."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            front_end = FrontEnd.from_json(file.read())
+        front_end.check_dtype(np.dtype(np.float32))  # in which recordings are computed
+    except OSError as error:
+        raise UsageError(f"--front-end-file: {path}: {error.strerror or error}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"--front-end-file: {path} must be JSON: {error}") from error
+    except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
+        raise UsageError(f"--front-end-file: {path}: {_of_file(str(error))}") from error
+    return front_end
+
+
+def _of_file(message: str) -> str:
+    """Word an error of the fields as one of the file that they stand in."""
+    missing = re.search(r"(\w+)\.__init__\(\) missing .*?: (.*)", message)
+    if missing:
+        where = "" if missing[1] == "FrontEnd" else f"{missing[1].lower()}: "
+        return f"{where}{missing[2].replace(chr(39), '')} must be there"
+    return re.sub(r"^text must", "the file must", message)
+
+
+def _notes(name: str) -> tuple[str, ...]:
+    (recipe,) = (each for each in kapre_ref.recipes() if each.name == name)
+    steps = (("before", recipe.before), ("after", recipe.after))
+    return tuple(f"{recipe.tool} does more {when}: {what}" for when, what in steps if what)
+
+
+def portable(front_end: FrontEnd) -> FrontEnd:
+    """Return an equal front end whose JSON says all of it.
+
+    JSON has no word for bands as Kapre makes them of an odd `n_fft`: they are written out.
+    """
+    bands = front_end.bands
+    if not isinstance(bands, KapreBands):
+        return front_end
+    matrix = bands.matrix_reference(front_end.sample_rate, front_end.n_fft)
+    return front_end.replace(bands=matrix)
+
+
+def show(asked: Asked, found: Sequence[Found]) -> None:
+    """Print the front end as JSON, a field a line, as --front-end-file reads it."""
+    fields = json.loads(portable(asked.front_end_at(_rate_to_show(asked, found))).to_json())
+    lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in fields.items()]
+    print("{", ",\n".join(lines), "}", sep="\n")
+    if asked.n_mfccs:
+        say(
+            f"kapre-ref: note: this gives decibels; of them --feature mfcc makes {asked.n_mfccs} "
+            f"coefficients by logmel_to_mfcc, which no front end does",
+            sys.stderr,
+        )
+
+
+def _rate_to_show(asked: Asked, found: Sequence[Found]) -> float:
+    if asked.sample_rate is not None:
+        return asked.sample_rate
+    rates = []
+    for each in found:
+        try:
+            with Recording(each.path) as recording:
+                rates.append(recording.sample_rate)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UsageError(f"{each.path}: {reason}") from error
+    if len(set(rates)) != 1:
+        got = " and ".join(f"{rate:g}" for rate in sorted(set(rates))[:2])
+        raise UsageError(
+            "--sample-rate must be given with --show, unless there are recordings of one rate, got "
+            + (f"recordings of {got} Hz" if rates else "none")
+        )
+    return rates[0]
+
+
+def list_front_ends(word: str | None) -> int:
+    """Print the named front ends, or those that a word occurs in; 1 if there is none."""
+    listed = [recipe for recipe in kapre_ref.recipes() if _has(recipe, word)]
+    if not listed:
+        raise UsageError(f"WORD must occur in the name, tool or source of a front end, got {word}")
+    width = max(len(recipe.name) for recipe in listed)
+    say(f"{'name':{width}}  {'Hz':>6} {'frame':>6} {'hop':>5} {'values':>6}  tool")
+    for recipe in listed:
+        f = recipe.front_end
+        sizes = f"{f.sample_rate:6g} {f.win_length:6} {f.hop_length:5} {f.n_values:6}"
+        say(f"{recipe.name:{width}}  {sizes}  {recipe.tool} {recipe.version}")
+        for title in ("source", "before", "after"):
+            if getattr(recipe, title):
+                say(f"    {title}: {getattr(recipe, title)}")
+    say("")
+    say("frame and hop in samples; source: which part of the tool gives the same values;")
+    say("before, after: what the tool does besides, to the samples and to the features")
+    return 0
+
+
+def _has(recipe: Recipe, word: str | None) -> bool:
+    fields = (recipe.name, recipe.tool, recipe.version, recipe.source)
+    return word is None or any(word.lower() in field.lower() for field in fields)

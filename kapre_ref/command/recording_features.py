@@ -1,0 +1,144 @@
+"""The features of one recording, computed piece by piece in bounded memory."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from kapre_ref._mfcc import logmel_to_mfcc
+from kapre_ref.command import recordings
+from kapre_ref.command.late_steps import LateSteps, early_steps
+from kapre_ref.command.pieces import pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from kapre_ref._front_end import FrontEnd
+    from kapre_ref.command.recordings import Recording
+
+SCRATCH_BYTES = 16 << 20  # features of a recording up to here stay in memory until written
+
+
+class TooShortError(ValueError):
+    """A recording has no frame."""
+
+
+class RecordingFeatures:
+    """The features of one recording, in scratch files; finished block by block when read.
+
+    The scratch files bound the memory: a dynamic range counts from the peak of the whole recording,
+    and a normalisation from the mean, which are known when all of it was read. Where `n_mfccs` is
+    not 0, Kapre's cepstral coefficients are made of what the front end gives. They stay a step of
+    their own, for coefficient 0 is sqrt(2) times what a front end's `n_cepstra` gives.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        front_end: FrontEnd,
+        n_mfccs: int = 0,
+        folder: str | None = None,
+    ) -> None:
+        self.front_end, self.n_mfccs = front_end, n_mfccs
+        self.n_values = n_mfccs or front_end.n_values
+        self.has_coefficients = bool(n_mfccs or front_end.n_cepstra)
+        self.n_channels, self.sample_rate = recording.n_channels, recording.sample_rate
+        self._row_size = self.n_channels * front_end.n_bands
+        self.n_frames_at_once = max(1, recordings.BLOCK_SIZE // self._row_size)
+        self._folder = folder
+        self._scratch = self._new_scratch()
+        try:
+            peaks = self._compute(recording)
+            self._late = LateSteps(front_end, peaks, self.n_frames, self._early_blocks)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> RecordingFeatures:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the scratch file back."""
+        self._scratch.close()
+
+    def _new_scratch(self) -> IO[bytes]:
+        return tempfile.SpooledTemporaryFile(SCRATCH_BYTES, dir=self._folder)
+
+    def _compute(self, recording: Recording) -> NDArray[np.float32]:
+        """Write what single frames decide to the scratch file, and return each channel's peak."""
+        peaks = np.full(self.n_channels, -np.inf, np.float32)
+        sizes = (recordings.BLOCK_SIZE, self.n_frames_at_once)
+        self.n_frames = 0
+        for piece in pieces(recording.blocks(), early_steps(self.front_end), *sizes):
+            rows = piece.front_end(piece.signal[None])[0, :, piece.frames]
+            rows = rows.swapaxes(0, 1)  # (n_frames, channel, n_bands)
+            peaks = np.maximum(peaks, rows.max(axis=(0, 2)))  # not max(): NaN must not be lost
+            self._scratch.write(np.ascontiguousarray(rows).data)
+            self.n_frames += len(rows)
+        self.seconds = recording.seconds
+        if not self.n_frames:
+            raise TooShortError(
+                f"too short for a frame: {self.seconds:.3f} s of sound, and a frame takes "
+                f"{self.frame_length / self.sample_rate:.3f} s"
+            )
+        return peaks
+
+    @property
+    def frame_length(self) -> int:
+        """Samples that a frame takes, with those that Kapre cuts off a window beyond `n_fft`."""
+        return self.front_end.win_length - min(0, self.front_end.pad_right)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the result: without a channel axis if there is one channel."""
+        frames = (self.n_frames, self.n_values)
+        frames = frames if self.front_end.time_first else frames[::-1]
+        return frames if self.n_channels == 1 else (self.n_channels, *frames)
+
+    def blocks(self, channel: int, n_frames_at_once: int = 0) -> Iterator[NDArray[np.float32]]:
+        """Yield the frames of a channel in order, (n_frames, n_values)."""
+        first = 0
+        for rows in self._early_blocks(channel, n_frames_at_once or self.n_frames_at_once):
+            finished = self._late.apply(rows, channel, first)
+            yield logmel_to_mfcc(finished, self.n_mfccs) if self.n_mfccs else finished
+            first += len(rows)
+
+    def stretches(self, channel: int) -> Iterator[NDArray[np.float32]]:
+        """Yield the numbers of a channel in the order in which the result has them."""
+        if self.front_end.time_first:
+            yield from self.blocks(channel)
+        elif self.n_frames <= self.n_frames_at_once:
+            for block in self.blocks(channel):
+                yield block.T
+        else:
+            yield from self._bands_first(channel)
+
+    def _bands_first(self, channel: int) -> Iterator[NDArray[np.float32]]:
+        """Yield each band's numbers, by way of a scratch file whose blocks have bands first."""
+        starts = range(0, self.n_frames, self.n_frames_at_once)
+        with self._new_scratch() as turned:
+            for block in self.blocks(channel):
+                turned.write(np.ascontiguousarray(block.T).data)
+            for band in range(self.n_values):
+                for start in starts:
+                    n_frames = min(self.n_frames_at_once, self.n_frames - start)
+                    turned.seek(4 * (start * self.n_values + band * n_frames))
+                    yield np.frombuffer(turned.read(4 * n_frames), np.float32)
+
+    def _early_blocks(
+        self, channel: int, n_frames_at_once: int = 0
+    ) -> Iterator[NDArray[np.float32]]:
+        n_at_once = n_frames_at_once or self.n_frames_at_once
+        self._scratch.seek(0)
+        for first in range(0, self.n_frames, n_at_once):
+            n_rows = min(n_at_once, self.n_frames - first)
+            data = self._scratch.read(4 * n_rows * self._row_size)
+            rows = np.frombuffer(data, np.float32).reshape(n_rows, self.n_channels, -1)
+            yield rows[:, channel]
