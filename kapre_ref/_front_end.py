@@ -43,7 +43,8 @@ class FrontEnd:
     """How a signal becomes features; calling it computes them.
 
     The fields are in the order in which they are applied. Two front ends of equal fields are equal,
-    and a front end can be a key of a dict.
+    and a front end can be a key of a dict. Where tools differ in a field, a figure says by how much
+    the natural logarithm of a band of speech changes at most if the field is wrong.
 
     Parameters
     ----------
@@ -61,7 +62,8 @@ class FrontEnd:
         'hann' and 'hamming' are periodic, whatever their length; 'hann_symmetric',
         'hamming_symmetric' and 'povey' (Hann symmetric to the power 0.85) reach their first value
         again at the end, as NeMo's and Kaldi's do. A name that ends with '_window' is one of
-        Kapre's, see `get_window_fn`. Or `win_length` numbers.
+        Kapre's, see `get_window_fn`. Or `win_length` numbers. Periodic or symmetric: 0.06; Povey
+        or Hann: 1.5.
     pad_left, pad_right : int, samples
         How far the signal is extended before its start and after its end; a negative number cuts
         samples off. ``n_fft // 2`` on both sides is librosa's and torch's ``center=True``; 40 on
@@ -69,37 +71,40 @@ class FrontEnd:
         Kaldi's ``snip_edges=False``.
     pad_mode : 'zeros', 'reflect' or 'mirror'
         With what: zeros (librosa since 0.10, NeMo), the signal reflected without its edge sample
-        (torch, Whisper), or with it (Kaldi). A signal shorter than what is reflected goes back and
-        forth, as in NumPy; torch refuses it.
+        (torch, Whisper), or with it (Kaldi): 1 to 3 in the frames at the ends. A signal shorter
+        than what is reflected goes back and forth, as in NumPy; torch refuses it.
     input_scale : float
-        Factor of the samples: 32768 where a tool reads them as 16-bit integers (Kaldi's family).
+        Factor of the samples: 32768 where a tool reads them as 16-bit integers (Kaldi's family):
+        20.8.
     remove_mean : bool
-        Subtract the mean of each frame (Kaldi).
+        Subtract the mean of each frame (Kaldi): 5.5.
     preemphasis : float
         Subtract this times the sample before: 0.97 in Kaldi and NeMo; 0 for none.
     preemphasis_first : 'signal', 'drop' or 'frame'
         What is subtracted where: 'signal' emphasises the signal before it is padded and keeps its
         first sample (NeMo); 'drop' leaves that sample out (PaSST); 'frame' emphasises each frame,
-        whose first sample stands for the one before it (Kaldi).
+        whose first sample stands for the one before it (Kaldi). The two ways: 0.4 with NeMo's
+        window, 5 with a Hamming window.
     power : 1 or 2
-        Magnitudes or powers of the spectrum.
+        Magnitudes of the spectrum (vocoders, YAMNet) or powers.
     power_offset : float
-        Added to the power below the root of a magnitude: 1e-9 in HiFi-GAN. On quiet signals it
-        makes a difference of up to 0.06 in the logarithm.
+        Added to the power below the root of a magnitude: 1e-9 in HiFi-GAN. Left out: 0.02 on
+        speech, 0.06 on quiet signals.
     bands : Bands, LogBands or array (n_freq, n), optional
-        The filterbank; None keeps the bins.
+        The filterbank; None keeps the bins. HTK's or Slaney's scale: 11; triangles straight in Hz
+        or in mels: 0.03; SpeechBrain's sides: 0.3; Slaney's norm: 5.7.
     log : 'none', 'ln', 'log10' or '10log10'
         The logarithm.
     floor : float
-        What keeps the logarithm finite.
+        What keeps the logarithm finite: 1e-10 in Whisper and librosa, 2**-23 in Kaldi.
     floor_by : 'max' or 'add'
-        Whether the floor is the least value (Whisper, Kaldi), or is added (NeMo, YAMNet).
+        Whether the floor is the least value (Whisper, Kaldi), or is added (NeMo, YAMNet): 0.7.
     dynamic_range : float, in units of the logarithm, optional
         Nothing lies further below the peak: 8 of 'log10' in Whisper, 80 of '10log10' in librosa.
     range_over : 'channel', 'item' or 'call'
         Of what the peak is taken: of each channel (librosa 1.0), of each item of the first axis
         with all its channels, or of all that a call is given (OpenAI's Whisper, librosa before
-        1.0, Keras: there a quiet clip changes beside a loud one).
+        1.0, Keras). There a quiet clip changes beside a loud one, by up to 57 dB.
     gain, offset : float or sequence of floats
         Applied to each value after that, ``gain * y + offset``; or one number a band.
     normalisation : Normalisation, optional
