@@ -62,7 +62,7 @@ class FrontEnd:
         'hann' and 'hamming' are periodic, whatever their length; 'hann_symmetric',
         'hamming_symmetric' and 'povey' (Hann symmetric to the power 0.85) reach their first value
         again at the end, as NeMo's and Kaldi's do. A name that ends with '_window' is one of
-        Kapre's, see `get_window_fn`. Or `win_length` numbers. Periodic or symmetric: 0.06; Povey
+        Kapre's, see `get_window_fn`. Or `win_length` numbers. Periodic or symmetric: 0.1; Povey
         or Hann: 1.5.
     pad_left, pad_right : int, samples
         How far the signal is extended before its start and after its end; a negative number cuts

@@ -56,8 +56,8 @@ from kapre_ref.kernels.cpu.transform.plan import (
     MAX_N_FFT,
     factorize,
     is_served,
+    offsets_of,
     pass_twiddles,
-    places,
     samples_of_rows,
     tables_of,
 )
@@ -250,8 +250,8 @@ class TestPlan:
         plan = front_end_of(MAX_N_FFT, hop_length)
         assert tables_of(plan, dtype).scratch_bytes < 16e6
 
-    def test_places_do_not_overlap(self):
-        starts, n_bytes = places([1, 4096, 5000])
+    def test_regions_do_not_overlap(self):
+        starts, n_bytes = offsets_of([1, 4096, 5000])
         assert np.all(np.diff([*starts, n_bytes]) >= [1, 4096, 5000])
         assert len({start % 4096 for start in starts}) == 3
 

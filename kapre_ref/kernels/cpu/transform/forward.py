@@ -39,7 +39,7 @@ from kapre_ref.kernels.cpu.emit.records import reader_of
 from kapre_ref.kernels.cpu.filterbanks import sum_bands_in_lanes
 from kapre_ref.kernels.cpu.runtime.jit import address_kernel, inlined, kernel
 from kapre_ref.kernels.cpu.transform.edges import stage_virtual
-from kapre_ref.kernels.cpu.transform.plan import PLAIN, ROOTS, FftPlan, Scratch
+from kapre_ref.kernels.cpu.transform.plan import PLAIN, ROOTS, FftPlan, Regions
 
 FEATURES, SPECTRUM, POLAR = range(3)
 
@@ -100,7 +100,7 @@ def write_spectra(unit, plan_address, job_address, scratch, first_block, last_bl
     A plan and a job lie in memory, see `emit.records`.
     """
     plan, job = _read_plan(plan_address), _read_job(job_address)
-    room = addresses_in(scratch, plan.places)
+    room = addresses_in(scratch, plan.regions)
     n_rows = plan.pieces.n_tiles * lanes_of(unit)
     silence = room.samples + n_rows * plan.pieces.row_bytes
     fill_zeros(unit, silence, plan.pieces.n)  # what `offsets` points to outside the frames
@@ -117,19 +117,19 @@ def write_spectra(unit, plan_address, job_address, scratch, first_block, last_bl
 
 
 @inlined
-def addresses_in(scratch, places):
+def addresses_in(scratch, offsets):
     """Return the addresses of the regions of scratch memory."""
-    return Scratch(
-        samples=scratch + places.samples,
-        prepared=scratch + places.prepared,
-        rows=scratch + places.rows,
-        values=scratch + places.values,
-        bands=scratch + places.bands,
-        strip=scratch + places.strip,
-        stage=scratch + places.stage,
-        before=scratch + places.before,
-        peak=scratch + places.peak,
-        plain=scratch + places.plain,
+    return Regions(
+        samples=scratch + offsets.samples,
+        prepared=scratch + offsets.prepared,
+        rows=scratch + offsets.rows,
+        values=scratch + offsets.values,
+        bands=scratch + offsets.bands,
+        strip=scratch + offsets.strip,
+        stage=scratch + offsets.stage,
+        before=scratch + offsets.before,
+        peak=scratch + offsets.peak,
+        plain=scratch + offsets.plain,
     )
 
 
