@@ -57,14 +57,24 @@ def _steps_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Steps:
 
 @operation
 def features(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> None:
-    """Write features while spectra are in cache; then set limits, normalise, and take cepstra.
-
-    What follows the limit is computed in the working precision, so that it is rounded once: then
-    the values that lie between need memory of their own, unless `out` has room for them.
-    """
+    """Write features, item by item if the values between need memory of their own."""
     if not out.size:
         return
-    steps, dtype = _steps_of(front_end, out.dtype), working_dtype(out.dtype)
+    steps = _steps_of(front_end, out.dtype)
+    n_at_once = len(out)
+    if steps.needs_values and (steps.dynamic_range is None or front_end.range_over != "call"):
+        n_at_once = 1
+    for first in range(0, len(out), n_at_once):
+        some = slice(first, first + n_at_once)
+        _fill(signals[some], front_end, steps, out[some])
+
+
+def _fill(signals: NDArray[Any], front_end: FrontEnd, steps: Steps, out: NDArray[Any]) -> None:
+    """Write features while spectra are in cache; then set limits, normalise, and take cepstra.
+
+    What follows the limit is computed in the working precision, so that it is rounded once.
+    """
+    dtype = working_dtype(out.dtype)
     values = out
     if steps.needs_values:
         values = np.empty((*out.shape[:3], front_end.n_bands), dtype)
