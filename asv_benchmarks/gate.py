@@ -1,7 +1,7 @@
-"""Fail if an operation has become half as fast over its reference as recorded, or less exact.
+"""Fail if an operation is now half as fast over its reference as recorded, or less exact.
 
-Both are ratios taken in one process, and the limits are generous: another processor or a busy
-machine pass, a kernel that fell back to NumPy or lost a digit does not.
+Both are ratios measured in one process, and the limits are generous: another processor or a busy
+machine passes, and a kernel that fell back to NumPy or lost a digit does not.
 """
 
 import argparse
@@ -11,10 +11,10 @@ from report import read_records
 from reporting import machines
 from reporting.measure import gate
 
-_SECONDS = 0.15  # of measuring, for an operation
-_MIN_SPEED_UP = 0.5  # of what is recorded
-_MAX_ERROR = 2.0  # of what is recorded; other processors add in another order
-_FLOOR = 1e-15  # two computations in float64 differ by that
+_SECONDS = 0.15  # how long an operation is measured
+_MIN_SPEED_UP = 0.5  # times the recorded speed-up
+_MAX_ERROR = 2.0  # times the recorded error; other processors add in another order
+_FLOOR = 1e-15  # two computations in float64 differ by as much
 _EPILOG = """\
 The record is that of this kind of processor in records/, else of one with vectors as wide. The gate
 writes nothing. Exit status: 0 if all is well, 1 if an operation is worse; each such operation is
@@ -22,7 +22,7 @@ named, with what is recorded and what was found."""
 
 
 def complaints(recorded, measured):
-    """List what is worse than recorded, in words."""
+    """List in words what is worse than recorded."""
     found = []
     for name, before in recorded.items():
         now = measured.get(name)
@@ -43,12 +43,12 @@ def complaints(recorded, measured):
 
 
 def main(arguments=None):
-    """Measure and compare with the record of this kind of machine, or the most like it."""
+    """Measure, and compare with the record of this kind of machine or of the most similar one."""
     argparse.ArgumentParser(description=__doc__, epilog=_EPILOG).parse_args(arguments)
     recorded = machines.matching(read_records(), machines.about())["gate"]
     found = complaints(recorded, gate({"seconds": _SECONDS}))
     if any("fast" in complaint for complaint in found):
-        # Once more, longer: a neighbour may have had the processor.
+        # It is measured once more, and longer, since another program may have had the processor.
         found = complaints(recorded, gate({"seconds": 10 * _SECONDS}))
     print("\n".join(found) or f"{len(recorded)} operations as fast and as exact as recorded")
     return 1 if found else 0

@@ -1,8 +1,8 @@
 """Measure kapre_ref and its peers, record it, and remake the tables and the pictures.
 
-Each kind of machine has a record of its own in records/, named by processor and width of vectors;
-the tables show all of them side by side. All tables stand in the README beside this file. The one
-at the root may show some of them too.
+Each kind of machine has a record of its own in records/, named by processor and width of vectors.
+The tables show all records side by side. All tables stand in the README beside this file; the
+README at the root may show some of them too.
 """
 
 import argparse
@@ -62,13 +62,13 @@ def main(arguments=None):
 
 
 def read_records():
-    """Return all records, the one of the widest vectors first: what machines A, B ... are."""
+    """Return all records, the widest vectors first; the tables call their machines A, B ..."""
     records = [json.loads(path.read_text()) for path in sorted((HERE / "records").glob("*.json"))]
     return sorted(records, key=lambda record: -record["about"]["kernel_vector_bytes"])
 
 
 def show():
-    """Write the tables and the pictures anew from the records."""
+    """Write the tables and the pictures again from the records."""
     from reporting.pictures import draw
     from reporting.tables import names_in, with_tables
 

@@ -1,5 +1,13 @@
 """Audio features of Kapre on plain arrays: a readable reference, CPU kernels and GPU kernels."""
 
+from kapre_ref._assembly import (
+    fix_length,
+    fix_length_reference,
+    patches,
+    patches_reference,
+    stack_frames,
+    stack_frames_reference,
+)
 from kapre_ref._augmentation import (
     channel_swap,
     channel_swap_reference,
@@ -49,6 +57,7 @@ from kapre_ref._spectrograms import (
     stft_magnitude,
     stft_magnitude_reference,
 )
+from kapre_ref._standardization import standardize, standardize_reference
 from kapre_ref._stft import (
     inverse_stft,
     inverse_stft_reference,
@@ -96,6 +105,8 @@ __all__ = [
     "filterbank_log_reference",
     "filterbank_mel",
     "filterbank_mel_reference",
+    "fix_length",
+    "fix_length_reference",
     "frame",
     "frame_reference",
     "front_end",
@@ -128,6 +139,8 @@ __all__ = [
     "mu_law_decoding_reference",
     "mu_law_encoding",
     "mu_law_encoding_reference",
+    "patches",
+    "patches_reference",
     "perfectly_reconstructing_stft_istft",
     "phase",
     "phase_reference",
@@ -137,6 +150,10 @@ __all__ = [
     "set_num_threads",
     "spec_augment",
     "spec_augment_reference",
+    "stack_frames",
+    "stack_frames_reference",
+    "standardize",
+    "standardize_reference",
     "stft",
     "stft_mag_phase",
     "stft_mag_phase_reference",

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-# Overflow, underflow and NaN have results, which are right whatever the caller's `numpy.errstate`.
+# Overflow, underflow and NaN give the right results, whatever the caller's `numpy.errstate` is.
 silent = np.errstate(all="ignore")
 
 
 def checked_once(function: Callable[[*Ts], T]) -> Callable[[*Ts], T]:
-    """Keep what a function of parameters returned, so that they are checked once.
+    """Keep what a function of parameters returned, so that equal parameters are checked once.
 
-    Types count: 512 and 512.0 are different parameters. Errors are never kept, and an unhashable
-    parameter goes straight to the checks, which will name it.
+    Types count: 512 and 512.0 are different parameters. Errors are never kept. A parameter that
+    cannot be hashed goes straight to the checks, whose error will name it.
     """
     cached = lru_cache(maxsize=128, typed=True)(function)
 
@@ -43,7 +43,7 @@ def checked_once(function: Callable[[*Ts], T]) -> Callable[[*Ts], T]:
 
 
 def native(x: NDArray[Any]) -> NDArray[Any]:
-    """Return `x` itself, or a copy in this machine's byte order if it has the other one."""
+    """Return `x` itself, or a copy in this machine's byte order if `x` has the other order."""
     if x.dtype.isnative:
         return x
     copy = np.empty(x.shape, native_dtype(x.dtype))
@@ -54,9 +54,9 @@ def native(x: NDArray[Any]) -> NDArray[Any]:
 
 @lru_cache(maxsize=64)
 def native_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return a dtype in this machine's byte order: NumPy's own object, if it is a number's.
+    """Return a dtype in this machine's byte order: for numbers, NumPy's own object of that dtype.
 
-    Code that compares dtypes by `is`, or asks for `isbuiltin`, knows that object alone, and
+    Code that compares dtypes by `is`, or asks for `isbuiltin`, accepts only that object, and
     `newbyteorder` makes another one.
     """
     own = np.dtype(dtype.type)

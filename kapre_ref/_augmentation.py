@@ -55,11 +55,11 @@ def spec_augment(
     n_freq_masks, n_time_masks : int
         Masks for each item, 0 or more; they may overlap.
     mask_value : float
-        What covers.
+        The value of what is covered.
     data_format : str
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
     rng : numpy.random.Generator
-        Where chance comes from: the same generator state gives the same masks, on CPU and GPU.
+        The source of randomness: the same generator state gives the same masks, on CPU and GPU.
     out : array, optional
         Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
 
@@ -78,9 +78,9 @@ def spec_augment(
 
     Notes
     -----
-    Widths are uniform from 1 to the parameter, starts uniform over the places where the mask
-    fits. Matches the layer `kapre.SpecAugment` of Kapre 0.4.1 in distribution, and works for any
-    number of channels. The paper draws widths from 0; Kapre's never vanish.
+    Widths are uniform from 1 to the parameter, and starts are uniform over the places where the
+    mask fits. Matches the layer `kapre.SpecAugment` of Kapre 0.4.1 in distribution, and works for
+    any number of channels. The paper draws widths from 0 on; Kapre's masks are never empty.
 
     References
     ----------
@@ -125,7 +125,7 @@ def spec_augment_reference(
     *,
     rng: np.random.Generator,
 ) -> NDArray[Float]:
-    """Cover random bands; against the paper, no mask is empty."""
+    """Cover random bands of time and of frequency; unlike in the paper, no mask is empty."""
     spectra = spectrogram_view("x", x, data_format)
     batch, _, n_frames, n_freq = spectra.shape
     times = masks_reference(batch, n_frames, time_mask_param, n_time_masks, rng)
@@ -139,7 +139,7 @@ def spec_augment_reference(
 def masks_reference(
     batch: int, length: int, mask_param: int, n_masks: int, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Draw the masks of one axis, (batch, length): True where any of an item's masks covers."""
+    """Draw the masks of one axis, (batch, length): True where any mask of the item covers it."""
     widths = rng.integers(1, mask_param, size=(batch, n_masks, 1), endpoint=True)
     starts = rng.integers(0, length - widths, endpoint=True)
     position = np.arange(length)
@@ -165,7 +165,7 @@ def channel_swap(
     data_format : str
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
     rng : numpy.random.Generator
-        Where chance comes from.
+        The source of randomness.
     out : array, optional
         Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
 
@@ -178,7 +178,7 @@ def channel_swap(
     TypeError
         If `x` is not a NumPy or CuPy array, or an argument is of the wrong kind.
     ValueError
-        If `x` has not 3 or 4 dimensions.
+        If `x` does not have 3 or 4 dimensions.
 
     Notes
     -----
@@ -212,7 +212,7 @@ def channel_swap_reference(
 
 def _check_mask_param(name: str, mask_param: int, length: int) -> int:
     mask_param = check_integer(name, mask_param, 0)
-    if mask_param == 0:  # the kind of error is Kapre's
+    if mask_param == 0:  # Kapre raises this kind of error
         raise RuntimeError(f"{name} must be an integer of at least 1, got 0")
     check_at_most(name, mask_param, length, f"{length}, the length of the axis it masks")
     return mask_param

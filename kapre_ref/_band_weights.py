@@ -1,6 +1,6 @@
-"""Filterbanks band by band, without the zeros: what kernels are given, and what plans keep.
+"""Filterbanks band by band and without zeros, as kernels take them and as plans keep them.
 
-Most of a filterbank is zeros: of one for a million bins and a hundred bands, a gigabyte of them.
+Most of a filterbank is zeros: in float64, a million bins and a hundred bands take 800 MB of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# exp of less is 0 in float64, as is what follows from it
+# exp of a smaller number is 0 in float64, and so is every weight that is made from it.
 _LEAST_EXPONENT = -746
 
 
@@ -30,7 +30,7 @@ class BandWeights(NamedTuple):
 def packed(
     columns: Iterable[tuple[int, NDArray[Any]]], n_freq: int, dtype: np.dtype[Any]
 ) -> BandWeights:
-    """Pack (first bin, weights) of each band, cutting off what rounds to 0 at both ends."""
+    """Pack (first bin, weights) of each band, without the weights at both ends that round to 0."""
     firsts, parts = [], [np.empty(0, dtype)]
     for first, column in columns:
         with np.errstate(under="ignore"):  # far from its centre, a band weighs nothing
@@ -80,7 +80,7 @@ def mel_bands(
             if norm == "slaney":
                 triangle = triangle * (2 / (right - left))
             elif norm is not None:
-                # Zeros and all: a sum in float64 depends on where its terms stand.
+                # The norm is taken with all zeros: a sum in float64 depends on where terms stand.
                 row = np.zeros((1, len(frequency)))
                 row[0, start : start + len(inside)] = triangle
                 triangle = triangle / norms_reference(row, float(norm), coarse)[0]
@@ -97,7 +97,7 @@ def log_bands(
 ) -> BandWeights:
     """Return log-normal bands of unit sum, as `filterbank_log_reference` draws them."""
     log_frequency = np.log2(frequency[1:])
-    # How far from its centre a band weighs anything, at bin 1, where it reaches furthest.
+    # A band weighs something up to this distance from its centre at bin 1, and less far elsewhere.
     most = max(0.0, float(-np.log2(sigma) - log_frequency[0]) - _LEAST_EXPONENT)
     reach = sigma * np.sqrt(2 * most)
 
@@ -110,7 +110,7 @@ def log_bands(
             with np.errstate(under="ignore"):  # far from its centre, a band weighs nothing
                 band = np.exp(-0.5 * ((near - centre) / sigma) ** 2 - np.log2(sigma) - near)
                 row[:] = 0
-                row[0, start:stop] = band  # zeros and all, as above
+                row[0, start:stop] = band  # the norm is taken with all zeros, as in `mel_bands`
                 yield 1 + start, band / norms_reference(row, 1.0, row.dtype)[0]
 
     return packed(columns(), len(frequency), dtype)
@@ -119,7 +119,7 @@ def log_bands(
 def norms_reference(
     rows: NDArray[np.float64], order: float, dtype: np.dtype[Any]
 ) -> NDArray[np.float64]:
-    """Return the norm of each row as a column, 1 where `dtype` has no normal number so small."""
+    """Return the norm of each row as a column, or 1 where `dtype` has no normal number so small."""
     if np.isinf(order):
         largest_or_least = np.max if order > 0 else np.min
         norm = largest_or_least(rows, axis=1, keepdims=True)

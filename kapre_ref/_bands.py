@@ -95,7 +95,7 @@ class Bands:
     def check(self, sample_rate: float, n_fft: int) -> None:
         """Check that the bands fit into a spectrum."""
         _, f_max = check_band_edges(sample_rate, self.f_min, self.f_max, prefix="bands.")
-        check_edges(self.n, self.f_min, f_max, self.scale == "htk", prefix="bands.")
+        check_edges(self.n, self.f_min, f_max, self.scale == "htk", "bands.", name="bands.n")
 
     def edges(self, sample_rate: float) -> NDArray[np.float64]:
         """Return where triangles begin, peak and end, in Hz: (n + 2,)."""
@@ -182,7 +182,10 @@ class LogBands:
 
     def check(self, sample_rate: float, n_fft: int) -> None:
         """Check that the bands end below half the sample rate."""
-        check_top(sample_rate, self.n, self.bins_per_octave, self.f_min, prefix="bands.")
+        if n_fft < 2:
+            raise ValueError(f"n_fft must be at least 2 with LogBands, got {n_fft}")
+        octaves, error = self.bins_per_octave, ValueError
+        check_top(sample_rate, self.n, octaves, self.f_min, "bands.", name="n", error=error)
 
     def centres(self, sample_rate: float, n_fft: int) -> NDArray[np.float64]:
         """Return the centre of each band, in Hz: (n,)."""
@@ -218,7 +221,7 @@ class MatrixBands:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If the matrix is not one of finite numbers, or has no bands.
     """
 
@@ -226,7 +229,13 @@ class MatrixBands:
 
     def __post_init__(self) -> None:
         """Check the matrix, and keep it as what cannot change."""
-        array = np.asarray(self.matrix, np.float64)
+        try:
+            array = np.asarray(self.matrix)
+        except ValueError:
+            raise TypeError("bands must be a matrix, got rows of different lengths") from None
+        if array.dtype.kind not in "iuf":  # of complex numbers, half would be lost
+            raise TypeError(f"bands must be a matrix of numbers, got {array.dtype}")
+        array = array.astype(np.float64)
         if array.ndim != 2 or not array.size:
             raise ValueError(f"bands must have shape (n_freq, n), got shape {array.shape}")
         if not np.isfinite(array).all() or np.abs(array).max() > np.finfo(np.float32).max:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _FLOATS = ("float16", "float32", "float64")
 _COMPLEX = ("complex64", "complex128")
-_MOST = 2**31 - 1  # the limit for every count: a product of two still fits 64 bits
+_MOST = 2**31 - 1  # the limit for every count: a product of two counts still fits 64 bits
 LEAST_RANGE = 65504.0  # the largest float16: every dtype can hold it
 _CURES = {
     "MaskedArray": "fill it first, with {name}.filled(value)",
@@ -40,7 +40,7 @@ def check_array(name: str, x: Any) -> None:
 
 
 def _cure(x: Any) -> str:
-    """Say how to come from something else to an array."""
+    """Say how to get an array from something that is not one."""
     if x is None:
         return "pass the array that {name} stands for"
     if isinstance(x, str | bytes | PathLike):
@@ -66,7 +66,7 @@ def _check_dtype(name: str, x: Any, allowed: Collection[str]) -> None:
 
 @lru_cache(maxsize=64)
 def _name_of(dtype: np.dtype[Any]) -> str:
-    return dtype.name  # which NumPy puts together anew each time
+    return dtype.name  # NumPy builds the name anew each time
 
 
 def check_floating(name: str, x: Any) -> None:
@@ -75,10 +75,10 @@ def check_floating(name: str, x: Any) -> None:
 
 
 def check_signal(name: str, x: Any) -> None:
-    """Require a floating array; of integers, as read from a file, say how to scale them."""
+    """Require a floating array; for integers, as read from a file, the error says how to scale."""
     check_array(name, x)
     if x.dtype.kind in "iu":
-        # Of 64 bits, they are samples of fewer bits in NumPy's default integer.
+        # Integers of 64 bits are samples of fewer bits in NumPy's default integer type.
         is_wide = x.dtype.itemsize == 8
         full_scale = 32768 if is_wide else 2 ** (8 * x.dtype.itemsize - 1)
         samples = name if x.dtype.kind == "i" or is_wide else f"({name} - {full_scale}.0)"
@@ -107,7 +107,7 @@ def check_real(name: str, x: Any) -> None:
 
 
 def check_same_place(name: str, x: Any, other_name: str, other: Any) -> None:
-    """Require arrays of one library, on one device: nothing is copied between them silently."""
+    """Require arrays of one library, on one device: nothing is copied between devices silently."""
     if library_of(x) != library_of(other):
         raise TypeError(
             f"{name} and {other_name} must be arrays of the same library, got {library_of(x)} and "
@@ -203,7 +203,7 @@ def check_flag(name: str, value: Any) -> bool:
 
 
 def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
-    """Require one of some words."""
+    """Require one of the words in `choices`."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, got {_shown(value)}")
     if value not in choices:
@@ -239,9 +239,9 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], *inputs: A
 
 
 def _may_overlap(a: Any, b: Any) -> bool:
-    """Tell whether the bytes from the first to the last of two arrays have any in common.
+    """Tell whether two arrays have bytes in common, each counted from its first byte to its last.
 
-    CuPy's own test knows no two arrays that another library made of one memory.
+    CuPy's own test does not see that two arrays share memory which another library allocated.
     """
     if not a.size or not b.size:
         return False

@@ -20,7 +20,7 @@ _NO_LIMIT = 1e4  # dB, more than any dtype spans; float16 has it too
 
 
 class DecibelScale(NamedTuple):
-    """What fixes a decibel scale, checked."""
+    """The checked parameters of a decibel scale."""
 
     ref_value: float
     amin: float
@@ -34,13 +34,13 @@ def check_decibel_scale(
     return DecibelScale(
         check_positive(prefix + "ref_value", ref_value),
         check_positive(prefix + "amin", amin),
-        # Infinite stands for no limit. A kernel gets a number, since inf - inf would be NaN.
+        # Infinity means no limit. Kernels get a finite number, since inf - inf would be NaN.
         min(check_positive(prefix + "dynamic_range", dynamic_range, infinite=True), _NO_LIMIT),
     )
 
 
 def check_scale_in_range(scale: DecibelScale, dtype: np.dtype[Any], prefix: str = "") -> None:
-    """Require magnitudes that the dtype has in which they are compared."""
+    """Require a `ref_value` and an `amin` within the range of the dtype that kernels compute in."""
     if scale.ref_value <= LEAST_RANGE and scale.amin <= LEAST_RANGE:
         return
     check_in_range(prefix + "ref_value", scale.ref_value, working_dtype(dtype))
@@ -90,7 +90,7 @@ def magnitude_to_decibel(
     included, and over all of an array of one dimension.
 
     This is `kapre.backend.magnitude_to_decibel` of Kapre 0.4.1, and as there it is 10 log10 of
-    whatever is passed: of a magnitude, half of the usual 20 log10 amplitude decibels. Against
+    whatever is passed: of a magnitude, half of the usual 20 log10 amplitude decibels. Unlike in
     `librosa.power_to_db`, the peak is each item's own, not the whole batch's. A NaN makes its
     whole item NaN, +inf makes it +inf. On a GPU, float32 magnitudes below 1.2e-38 (subnormal
     ones) count as zero.
@@ -112,7 +112,7 @@ def magnitude_to_decibel(
 def magnitude_to_decibel_reference(
     x: NDArray[Float], ref_value: float = 1.0, amin: float = 1e-5, dynamic_range: float = 80.0
 ) -> NDArray[Float]:
-    """Convert a magnitude to decibels; 10 log10 even of a magnitude, one peak for each item."""
+    """Convert a magnitude to decibels; it is 10 log10 even so, and each item has its own peak."""
     scale = DecibelScale(ref_value, amin, dynamic_range)
     return rounded_decibels_reference(x.astype(np.float64), scale, real_dtype(x.dtype))
 
@@ -121,7 +121,7 @@ def magnitude_to_decibel_reference(
 def rounded_decibels_reference(
     x: NDArray[np.float64], scale: DecibelScale, dtype: np.dtype[Any]
 ) -> NDArray[Any]:
-    """Convert magnitudes to decibels of a dtype; the limit is set after rounding, so it holds."""
+    """Convert magnitudes to decibels of a dtype, limited after rounding so that the limit holds."""
     item_axes = tuple(range(1, x.ndim)) or None
     decibel = 10 * np.log10(np.maximum(x, scale.amin))
     decibel = (decibel - 10 * np.log10(max(scale.ref_value, scale.amin))).astype(dtype)

@@ -102,7 +102,7 @@ def delta_reference(
     spectra = spectrogram_view("x", x, data_format).astype(np.float64)
     half, n_frames = win_length // 2, spectra.shape[2]
     sum_of_squares = half * (half + 1) * (2 * half + 1) / 3
-    half = min(half, n_frames)  # further away there are only zeros, if anything
+    half = min(half, n_frames)  # frames further away are zeros, or there are no such frames
     slopes = np.zeros_like(spectra)
     if n_frames:
         margins = [(0, 0), (0, 0), (half, half), (0, 0)]

@@ -29,11 +29,11 @@ def library_of(x: Any) -> str | None:
 def kernels_for(x: Any) -> Kernels:
     """Return the package of kernels for the library of `x`, imported on its first use.
 
-    Each is typed as what the contract asks for, so a type checker proves here that it offers it.
+    The return type is the contract, so a type checker proves here that each package fulfils it.
     """
     library = library_of(x)
     assert library is not None, "an array is checked before its kernels are looked up"
-    # Imported again by each call, which waits if another thread is half-way through the first one.
+    # Each call imports again, so that it waits if another thread is half-way through the import.
     if library == "cupy":
         import kapre_ref.kernels.gpu as gpu_kernels
 

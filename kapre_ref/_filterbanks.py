@@ -43,7 +43,7 @@ C1_HZ = 32.70319566  # the note C1 in equal temperament, A4 = 440 Hz, as Kapre w
 _SLANEY_HZ_PER_MEL = 200 / 3  # below 1000 Hz
 _SLANEY_BREAK_HZ = 1000.0
 _SLANEY_BREAK_MEL = _SLANEY_BREAK_HZ / _SLANEY_HZ_PER_MEL
-_SLANEY_LOG_STEP = math.log(6.4) / 27  # above: 27 mels from 1000 Hz to 6400 Hz
+_SLANEY_LOG_STEP = math.log(6.4) / 27  # above 1000 Hz: 27 mels from 1000 Hz to 6400 Hz
 
 
 def filterbank_mel(
@@ -97,7 +97,7 @@ def filterbank_mel(
     Warns
     -----
     UserWarning
-        If a band is so narrow that no bin lies in it; its column is zero.
+        If a band is so narrow that no bin lies in it, so that its column is zero.
 
     Notes
     -----
@@ -185,7 +185,7 @@ def frequencies_reference(sample_rate: float, n_freq: int) -> NDArray[np.float64
 
 @silent
 def mel_edges_reference(n_mels: int, f_min: float, f_max: float, htk: bool) -> NDArray[np.float64]:
-    """Return where triangles begin, peak and end, in Hz: equidistant in mels, (n_mels + 2,)."""
+    """Return where triangles begin, peak and end in Hz, equidistant in mels: (n_mels + 2,)."""
     lowest, highest = hz_to_mel_reference(np.array([f_min, f_max]), htk)
     return mel_to_hz_reference(np.linspace(lowest, highest, n_mels + 2), htk)
 
@@ -317,7 +317,7 @@ def filterbank_log_reference(
     *,
     dtype: DTypeLike = np.float32,
 ) -> NDArray[Any]:
-    """Return a log-frequency filterbank; against the textbook, log2 f stands where log f should."""
+    """Return a log-frequency filterbank; the textbook has log f where log2 f stands here."""
     lowest = C1_HZ if f_min is None else f_min
     log_centre = log_centres_reference(n_bins, bins_per_octave, lowest)[:, None]  # (n_bins, 1)
     log_frequency = np.log2(frequencies_reference(sample_rate, n_freq)[1:])  # bin 0 weighs nothing
@@ -413,7 +413,7 @@ def apply_filterbank_reference(
 def check_band_edges(
     sample_rate: float, f_min: float, f_max: float | None, prefix: str = ""
 ) -> tuple[float, float]:
-    """Check the edges of a mel filterbank; `prefix` is what a composed operation puts before."""
+    """Check the edges of a mel filterbank; messages put `prefix` before the parameters' names."""
     nyquist = sample_rate / 2
     lowest = check_number(prefix + "f_min", f_min)
     highest = nyquist if f_max is None else check_number(prefix + "f_max", f_max)
@@ -425,12 +425,14 @@ def check_band_edges(
     return lowest, highest
 
 
-def check_edges(n_mels: int, f_min: float, f_max: float, htk: bool, prefix: str = "") -> None:
+def check_edges(
+    n_mels: int, f_min: float, f_max: float, htk: bool, prefix: str = "", name: str = "n_mels"
+) -> None:
     """Check that float64 tells the edges of neighbouring bands apart."""
     edges = mel_edges_reference(n_mels, f_min, f_max, htk)
     if np.diff(edges).min() < np.finfo(np.float64).tiny:
         raise ValueError(
-            f"n_mels must be so small that edges of bands from {prefix}f_min={f_min:g} to "
+            f"{name} must be so small that edges of bands from {prefix}f_min={f_min:g} to "
             f"{prefix}f_max={f_max:g} differ in float64, got {n_mels}"
         )
 
@@ -451,22 +453,28 @@ def check_norm(name: str, norm: str | float | None) -> str | float | None:
 
 
 def check_top(
-    sample_rate: float, n_bins: int, bins_per_octave: int, f_min: float, prefix: str = ""
+    sample_rate: float,
+    n_bins: int,
+    bins_per_octave: int,
+    f_min: float,
+    prefix: str = "",
+    name: str = "n_bins",
+    error: type[Exception] = RuntimeError,
 ) -> None:
     """Check that a log-frequency filterbank ends below half the sample rate, in whole Hz."""
     octaves = n_bins / bins_per_octave
     limit = sample_rate // 2
     if math.log2(f_min) + octaves > 1023 or f_min * 2**octaves > limit:
         top = f"{f_min * 2**octaves:.2f}" if octaves < 900 else "more"
-        raise RuntimeError(
-            f"{prefix}n_bins must be so small that the filterbank ends at most at sample_rate // 2 "
-            f"= {limit:g} Hz, got {prefix}n_bins={n_bins}, which ends at {top} Hz; reduce "
-            f"{prefix}n_bins or {prefix}f_min, or increase {prefix}bins_per_octave or sample_rate"
+        raise error(
+            f"{prefix}{name} must be so small that the filterbank ends at most at sample_rate // 2 "
+            f"= {limit:g} Hz, got {prefix}{name}={n_bins}, which ends at {top} Hz; reduce "
+            f"{prefix}{name} or {prefix}f_min, or increase {prefix}bins_per_octave or sample_rate"
         )
 
 
 def check_spread(spread: float, prefix: str = "") -> float:
-    """Check the width of log-frequency bands; far outside this range they under- or overflow."""
+    """Check the width of log-frequency bands; outside of its range, weights under- or overflow."""
     number = check_positive(prefix + "spread", spread)
     if not 1e-6 <= number <= 1e6:
         raise ValueError(f"{prefix}spread must be from 1e-06 to 1e+06, got {spread}")

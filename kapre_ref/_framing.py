@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 def count_frames(n_samples: int, frame_length: int, hop_length: int, pad_end: bool) -> int:
     """Count the frames of a signal.
 
-    Without padding, those that lie wholly inside it. With padding, those that *start* inside it,
-    as in tf.signal: not merely as many as cover the last sample.
+    Without padding, a frame counts if it lies wholly inside the signal. With padding, it counts if
+    it *starts* inside, as in tf.signal, even if an earlier frame covers the last sample.
     """
     if pad_end:
         return -(-n_samples // hop_length)
@@ -46,9 +46,10 @@ def count_frames(n_samples: int, frame_length: int, hop_length: int, pad_end: bo
 def warn_of_no_frames(
     x: NDArray[Any], n_samples: int, frame_length: int, length_name: str, format_name: str
 ) -> None:
-    """Warn the caller of a signal without a frame: what it was taken for, and what to pass.
+    """Warn the caller that a signal has no frame: how its shape was read, and what to pass instead.
 
-    Files are read as (time, channel), which looks like a batch of very short signals.
+    Often the array is (time, channel), as read from a file, which looks like a batch of very short
+    signals.
     """
     if x.ndim == 1:
         taken, other, cure = "(time,)", 0, ""
@@ -171,7 +172,7 @@ def frame_reference(
     pad_value: float = 0,
     data_format: DataFormat = "default",
 ) -> NDArray[Float]:
-    """Cut a signal into frames; padded, one frame for each start inside the signal."""
+    """Cut a signal into frames; with padding, one frame for each start inside the signal."""
     signals = signal_view("x", x, data_format)
     n_frames = count_frames(signals.shape[2], frame_length, hop_length, pad_end)
     starts = hop_length * np.arange(n_frames)
@@ -281,7 +282,7 @@ def energy_reference(
     pad_value: float = 0,
     data_format: DataFormat = "default",
 ) -> NDArray[Float]:
-    """Measure the energy of each frame; against the textbook, scaled to a reference duration."""
+    """Measure the energy of each frame, scaled to a reference duration, unlike in the textbook."""
     signals = signal_view("x", x, data_format).astype(np.float64)
     frames = frame_reference(
         signals, frame_length, hop_length, pad_end, pad_value, CH_FIRST_STR

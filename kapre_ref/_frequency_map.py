@@ -44,7 +44,7 @@ def concatenate_frequency_map(
     TypeError
         If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
     ValueError
-        If `x` has not 4 dimensions.
+        If `x` does not have 4 dimensions.
 
     Notes
     -----

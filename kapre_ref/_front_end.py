@@ -171,7 +171,8 @@ class FrontEnd:
     def __repr__(self) -> str:
         """Name the fields that are not what they are by default."""
         fields = self._fields().items()
-        named = [f"{name}={value!r}" for name, value in fields if not _is_default(self, name)]
+        shown = [(n, v.matrix if isinstance(v, MatrixBands) else v) for n, v in fields]
+        named = [f"{name}={value!r}" for name, value in shown if not _is_default(self, name)]
         return f"FrontEnd({', '.join(named)})"
 
     def __call__(self, x: NDArray[Float], out: NDArray[Float] | None = None) -> NDArray[Float]:
@@ -276,7 +277,8 @@ class FrontEnd:
                 f"n_cepstra must be 0 for values with frequencies, got {self.n_cepstra}"
             )
         if self.bands is None:
-            return np.arange(self.n_freq) * (self.sample_rate / self.n_fft)
+            bins = np.arange(self.n_freq) * (self.sample_rate / self.n_fft)
+            return np.asarray(bins, np.float64)
         return self.bands.centres(self.sample_rate, self.n_fft)  # type: ignore[union-attr]
 
     @property

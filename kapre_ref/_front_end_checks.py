@@ -19,7 +19,7 @@ from kapre_ref._checks import (
     check_positive,
 )
 from kapre_ref._normalisation import Normalisation
-from kapre_ref._windows import get_window_fn
+from kapre_ref._windows import KAPRES_WINDOWS
 
 WINDOWS = ("hann", "hamming", "hann_symmetric", "hamming_symmetric", "povey")
 _CHOICES = {
@@ -41,6 +41,7 @@ def check_front_end(given: dict[str, Any]) -> dict[str, Any]:
     _check_sizes(checked)
     for name, choices in _CHOICES.items():
         check_choice(name, checked[name], choices)
+        checked[name] = str(checked[name])  # np.str_ is a string too, and shows another repr
     for name in ("remove_mean", "time_first"):
         checked[name] = check_flag(name, checked[name])
     for name in _PLAIN_NUMBERS:
@@ -82,11 +83,8 @@ def _check_sizes(checked: dict[str, Any]) -> None:
 
 def _window(window: Any, win_length: int) -> str | tuple[float, ...]:
     if isinstance(window, str):
-        if window in WINDOWS:
-            return window
-        if window.endswith("_window"):
-            get_window_fn(window)
-            return window
+        if window in WINDOWS or window in KAPRES_WINDOWS:
+            return str(window)
         raise ValueError(
             f"window must be one of {', '.join(map(repr, WINDOWS))}, a name of Kapre's such as "
             f"'kaiser_window', or {win_length} numbers, got {window!r}"
@@ -100,7 +98,10 @@ def _window(window: Any, win_length: int) -> str | tuple[float, ...]:
 def _numbers(name: str, value: Any, rule: str) -> tuple[float, ...]:
     if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str | bytes):
         raise TypeError(f"{name} must be {rule}, got {type(value).__name__}")
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise TypeError(f"{name} must be {rule}, got rows of different lengths") from None
     if array.ndim != 1 or array.dtype.kind not in "iuf":
         raise TypeError(f"{name} must be {rule}, got {array.dtype} of shape {array.shape}")
     array = array.astype(np.float64)
@@ -110,7 +111,7 @@ def _numbers(name: str, value: Any, rule: str) -> tuple[float, ...]:
 
 
 def _one_or_each(name: str, value: Any, n_bands: int) -> float | tuple[float, ...]:
-    if not isinstance(value, Sequence | np.ndarray) or np.ndim(value) == 0:
+    if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str | bytes):
         return check_number(name, value)
     numbers = _numbers(name, value, f"a number or {n_bands} numbers, one a band")
     if len(numbers) != n_bands:
@@ -121,19 +122,19 @@ def _one_or_each(name: str, value: Any, n_bands: int) -> float | tuple[float, ..
 
 
 def _bands(checked: dict[str, Any]) -> Bands | LogBands | MatrixBands | None:
-    bands = checked["bands"]
-    if bands is None:
+    given = checked["bands"]
+    if given is None:
         return None
-    if not isinstance(bands, Bands | LogBands | MatrixBands):
-        if not isinstance(bands, np.ndarray | Sequence) or isinstance(bands, str | bytes):
-            raise TypeError(
-                f"bands must be Bands, LogBands, a matrix (n_freq, n) or None, got "
-                f"{type(bands).__name__}"
-            )
-        try:
-            bands = MatrixBands(bands)  # type: ignore[arg-type]
-        except TypeError:
-            raise TypeError("bands must be a matrix of numbers, got something else") from None
+    bands: Bands | LogBands | MatrixBands
+    if isinstance(given, Bands | LogBands | MatrixBands):
+        bands = given
+    elif isinstance(given, np.ndarray | Sequence) and not isinstance(given, str | bytes):
+        bands = MatrixBands(given)  # type: ignore[arg-type]
+    else:
+        raise TypeError(
+            f"bands must be Bands, LogBands, a matrix (n_freq, n) or None, got "
+            f"{type(given).__name__}"
+        )
     bands.check(checked["sample_rate"], checked["n_fft"])
     return bands
 

@@ -27,6 +27,7 @@ def features_reference(front_end: FrontEnd, x: NDArray[Any]) -> NDArray[Any]:
     frames = framed(signal, f.win_length, f.hop_length)  # (..., n_frames, win_length)
     if f.remove_mean:
         frames = frames - frames.mean(axis=-1, keepdims=True)
+        frames = frames - frames.mean(axis=-1, keepdims=True)  # what the mean lost when rounded
     if f.preemphasis and f.preemphasis_first == "frame":
         frames = emphasised(frames, f.preemphasis, "frame")
     spectra = np.fft.rfft(frames * f.make_window(), f.n_fft)

@@ -1,4 +1,4 @@
-"""What stays in memory between calls, bounded in bytes: tables of parameters, and spare results."""
+"""Memory that is kept between calls, bounded in bytes: tables of parameters, and spare results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Ts = TypeVarTuple("Ts")
 _VARIABLE = "KAPRE_REF_KEEP_BYTES"
 _DEFAULT = 1 << 26
 _MAX_TABLE_BYTES = 1 << 26  # the limit for all tables together
-_MIN_BYTES = 256  # what a table takes at least, with the objects of Python around it
+_MIN_BYTES = 256  # the least that a table takes, together with the Python objects around it
 
 _lock = threading.RLock()
 _tables: deque[tuple[dict[Any, Any], Any, int, Callable[[], object] | None]] = deque()
@@ -52,8 +52,9 @@ def set_keep_bytes(n: int | None) -> None:
     -----
     The first touch of fresh memory costs about as much as computing a spectrogram into it. So when
     the last view of a result of 1 MiB or more is gone, its memory waits for the next result of
-    nearly that size. The limit is of all such memory, in use and spare: results beyond it are
-    given back to the system when they end. `out=` serves the same end, and nothing is kept.
+    nearly that size. The limit counts all such memory, in use and spare; results beyond it are
+    given back to the system when they end. With `out=` you reuse memory of your own, and nothing
+    is kept.
 
     Examples
     --------
@@ -94,8 +95,8 @@ def get_keep_bytes() -> int:
 def release_memory() -> None:
     """Give back all memory that is kept for later calls: spare results, windows, filterbanks.
 
-    Tables of up to 64 MiB in all, and memory of results up to what `set_keep_bytes` says, stay
-    between calls. The next calls make anew what they need. Results that are alive stay so.
+    Between calls, tables of up to 64 MiB in all stay, and memory of results up to the limit of
+    `set_keep_bytes`. The next calls make anew what they need. Results in use are not touched.
 
     Examples
     --------
@@ -111,7 +112,7 @@ def release_memory() -> None:
 def kept(function: Callable[[*Ts], T]) -> Callable[[*Ts], T]:
     """Keep what a function of hashable parameters returned, within the limit of all tables.
 
-    The oldest tables go first. Who has got one keeps it alive as long as he uses it.
+    The oldest tables are dropped first. A caller that still uses a dropped table keeps it alive.
     """
     return kept_until(None)(function)
 
@@ -165,35 +166,35 @@ def _drop_oldest() -> None:
 
 
 def bytes_of(value: Any) -> int:
-    """Return about how much memory a table takes: its arrays, wherever in it they are."""
+    """Return about how much memory a table takes: all arrays in it, however deep they lie."""
     if hasattr(value, "nbytes"):
         return int(value.nbytes) + _MIN_BYTES
     if isinstance(value, tuple | list):
         return _MIN_BYTES + sum(map(bytes_of, value))
-    if isinstance(value, FunctionType) and value.__closure__:  # a function may hold tables there
+    if isinstance(value, FunctionType) and value.__closure__:  # a closure may hold tables
         return _MIN_BYTES + sum(bytes_of(cell.cell_contents) for cell in value.__closure__)
     return _MIN_BYTES
 
 
 class _Loan(weakref.ref[Any]):
-    """A result that uses memory which is to be kept, and that memory.
+    """A result whose memory is to be kept, and that memory.
 
-    When the result ends, `deque.append` puts its loan among the spare ones. No line of Python runs
-    then: a signal that came in the middle of one would be lost.
+    When the result ends, `deque.append` puts its loan among the spare loans. It runs no line of
+    Python: an exception that a signal raised in the middle of one would be lost.
     """
 
     __slots__ = ("memory",)
     memory: NDArray[np.uint8]
 
 
-_loans: dict[int, _Loan] = {}  # for living results and spare memory, by the memory's id
+_loans: dict[int, _Loan] = {}  # loans of results in use and of spare memory, by the memory's id
 _spare: deque[_Loan] = deque()
 
 
 def memory_for(n_bytes: int) -> NDArray[np.uint8] | None:
-    """Return kept memory of that size or an eighth more; None if there is none and no room.
+    """Return spare memory of `n_bytes` to an eighth more, else new; None if it is over the limit.
 
-    Kept is what is lent and what is spare, so that the limit holds whenever results end.
+    The limit counts memory that is lent and memory that is spare, so it holds whenever results end.
     """
     with _lock:
         for _ in range(len(_spare)):
@@ -208,7 +209,7 @@ def memory_for(n_bytes: int) -> NDArray[np.uint8] | None:
 
 
 def _fits(n_bytes: int) -> bool:
-    """Drop spare memory until so many bytes more are within the limit; False if they never are."""
+    """Drop spare memory until `n_bytes` more are within the limit; return False if none is left."""
     limit = get_keep_bytes()
     while sum(loan.memory.nbytes for loan in _loans.values()) + n_bytes > limit:
         if not _spare or n_bytes > limit:
@@ -227,7 +228,7 @@ def lend(memory: NDArray[np.uint8], result: Any) -> None:
 
 def _after_fork() -> None:
     global _lock
-    _lock = threading.RLock()  # another thread may have held the one of the parent
+    _lock = threading.RLock()  # another thread of the parent may have held the parent's lock
 
 
 if hasattr(os, "register_at_fork"):

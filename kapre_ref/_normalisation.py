@@ -22,8 +22,8 @@ class Normalisation:
     divide : bool
         Divide by the standard deviation; else only the mean is taken off (WeSpeaker).
     ddof : int
-        What is subtracted from the number of frames in the variance: 1 in NeMo and SeamlessM4T, 0
-        in speech_to_text.
+        What is subtracted from the number of frames in the variance, which leaves at least 1: 1 in
+        NeMo and SeamlessM4T, 0 in speech_to_text.
     eps : float
         Added before the division, so that a constant band does not divide by 0: 1e-5 in NeMo.
     eps_in : 'deviation' or 'variance'
@@ -67,9 +67,9 @@ def normalised_reference(y: NDArray[np.float64], how: Normalisation) -> NDArray[
     z = z - z[..., :n_frames, :].mean(axis=-2, keepdims=True)  # what the mean lost when rounded
     if how.divide:
         squares = (z[..., :n_frames, :] ** 2).sum(axis=-2, keepdims=True)
-        variance = squares / max(n_frames - how.ddof, 0)  # of one frame it may be nan
+        variance = squares / max(n_frames - how.ddof, 1)  # 0 of one frame, as in NeMo
         root_of = variance + how.eps if how.eps_in == "variance" else variance
         z = z / (np.sqrt(root_of) + (how.eps if how.eps_in == "deviation" else 0))
     if how.drop_last:
         z[..., -1:, :] = 0
-    return z
+    return np.asarray(z)

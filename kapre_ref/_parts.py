@@ -1,4 +1,4 @@
-"""Large arrays in parts, between which Python answers signals."""
+"""Large arrays cut into parts, so that Python can answer signals between two parts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST = 1 << 25  # bytes: some milliseconds of copying
 
 
 def parts_of(shape: tuple[int, ...], itemsize: int) -> Iterator[tuple[slice, ...]]:
-    """Yield places that cover an array of this shape, each of at most 32 MiB."""
+    """Yield indices that cover an array of this shape, each for a part of at most 32 MiB."""
     if math.prod(shape) * itemsize <= _MOST:
         yield tuple(slice(n) for n in shape)
         return

@@ -54,7 +54,7 @@ def magnitude(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[An
 
     Notes
     -----
-    ``sqrt(re ** 2 + im ** 2)`` without overflow between. Matches the layer `kapre.Magnitude` of
+    ``sqrt(re ** 2 + im ** 2)``, where no square overflows. Matches the layer `kapre.Magnitude` of
     Kapre 0.4.1.
 
     Examples

@@ -1,9 +1,9 @@
 """Roots of unity as float64, rounded almost once, from float64 alone.
 
-Long double is no wider than float64 on some systems, so nothing here depends on it. An angle is
-that of the nearest entry of a small exact table and a small rest:
+Long double is no wider than float64 on some systems, so nothing here depends on it. An angle is the
+sum of the nearest angle a in a small exact table and a small rest b:
     cos(a + b) = cos a + (cos a (cos b - 1) - sin a sin b)
-What is in brackets is below 1/80, and so are the rounding errors in it, in units of the result's.
+What is in brackets is below 1/80, so its rounding errors are below 1/80 of the result's.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def cos_sin_of_turns(
     """Return the cosine and the sine of 2 pi a / b, for integers a and b, b up to 2 ** 50."""
     counts = np.asarray(numerators % denominator, np.int64)
     entries = (2 * _ENTRIES * counts + denominator) // (2 * denominator)
-    rests = _ENTRIES * counts - entries * denominator  # exact, of b * 512 in a turn
+    rests = _ENTRIES * counts - entries * denominator  # exact; a turn has denominator * 512 of them
     b = rests * (float(_TURN) / _ENTRIES / denominator)
     sin_b, cos_b_less_1 = np.sin(b), -2 * np.sin(b / 2) ** 2
     cos_a, cos_rest, sin_a, sin_rest = _table()[:, entries]
@@ -38,7 +38,7 @@ def cos_sin_of_turns(
 
 @cache
 def _table() -> NDArray[np.float64]:
-    """Return cosines and sines of 0 to 512 / 512 turns, each as a number and what that lacks."""
+    """Return cosines and sines of 0 to 512 / 512 turns, each as a number and its rounding error."""
     table = np.empty((4, _ENTRIES + 1))
     with localcontext() as context:
         context.prec = 45

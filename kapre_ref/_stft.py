@@ -175,7 +175,7 @@ def stft_reference(
     input_data_format: DataFormat = "default",
     output_data_format: DataFormat = "default",
 ) -> NDArray[Any]:
-    """Compute the short-time Fourier transform; a short window stands at the start, not centred."""
+    """Compute the short-time Fourier transform; a short window stands at the start of the frame."""
     win_length = win_length or n_fft
     hop_length = hop_length or max(1, win_length // 4)
     signals = signal_view("x", x, input_data_format).astype(np.float64)
@@ -261,8 +261,8 @@ def inverse_stft(
     TypeError
         If `stfts` is not a complex NumPy or CuPy array, or an argument is of the wrong kind.
     ValueError
-        If `stfts` has not ``n_fft // 2 + 1`` bins (Kapre crops or pads them silently), a length is
-        not positive, or `win_length` is odd with the Kaiser-Bessel derived window.
+        If `stfts` does not have ``n_fft // 2 + 1`` bins (Kapre crops or pads them silently), a
+        length is not positive, or `win_length` is odd with the Kaiser-Bessel derived window.
     NotImplementedError
         If there is no window of that name.
 
@@ -319,10 +319,11 @@ def inverse_stft_reference(
     input_data_format: DataFormat = "default",
     output_data_format: DataFormat = "default",
 ) -> NDArray[Any]:
-    """Turn a short-time Fourier transform back into a signal; of complex64 with a coarser window.
+    """Turn a short-time Fourier transform back into a signal; complex64 takes a coarser window.
 
-    Kapre's window is float32. Where frames overlap little, the inverse divides by its small values
-    and magnifies their rounding, so a float32 result equal to Kapre's needs that window.
+    Kapre's window is float32. Where frames overlap little, the inverse divides by the window's
+    small values and magnifies their rounding. So a float32 result that equals Kapre's needs
+    Kapre's window.
     """
     win_length = win_length or n_fft
     hop_length = hop_length or max(1, win_length // 4)
@@ -345,7 +346,7 @@ def inverse_stft_reference(
 def forward_window_reference(
     window_name: str | None, win_length: int, dtype: np.dtype[Any]
 ) -> NDArray[np.float64]:
-    """Return the window to divide by: in float32, Kapre's own."""
+    """Return the window that the inverse divides by: Kapre's own for float32 results."""
     if dtype == np.float32:
         return coarse_window_reference(window_name, win_length)
     return get_window_fn_reference(window_name)(win_length, dtype=np.float64)

@@ -26,11 +26,11 @@ def set_num_threads(n: int | None) -> None:
 
     Notes
     -----
-    Results are the same bits whatever the number. Small inputs run in the calling thread.
+    Results have the same bits whatever the number. Small inputs run in the calling thread.
 
-    Ctrl-C is answered within 0.3 s on any number of threads, and nothing of the call runs on. A
-    single transform by `scipy.fft` cannot be interrupted: one of more than ten million points, or
-    of a million with a large prime factor, delays the answer.
+    Ctrl-C is answered within 0.3 s on any number of threads, and no part of the call runs on
+    afterwards. A single transform by `scipy.fft` cannot be interrupted: it delays the answer if it
+    has more than ten million points, or a million points and a large prime factor.
 
     Examples
     --------

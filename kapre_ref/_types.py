@@ -1,4 +1,4 @@
-"""Names of what arguments may be, so that a type checker finds a wrong word or a wrong dtype."""
+"""Types of arguments, so that a type checker finds a wrong word or a wrong dtype."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ DeltaMode: TypeAlias = Literal["symmetric", "reflect", "constant"]
 EdgeMode: TypeAlias = Literal["zeros", "reflect", "mirror"]
 FirstSample: TypeAlias = Literal["signal", "drop", "frame"]
 FloorBy: TypeAlias = Literal["max", "add"]
+LengthMode: TypeAlias = Literal["constant", "repeat", "repeatpad"]
 LinearIn: TypeAlias = Literal["hz", "mel", "left"]
 Logarithm: TypeAlias = Literal["none", "ln", "log10", "10log10"]
 MelScale: TypeAlias = Literal["htk", "slaney"]
 RangeOver: TypeAlias = Literal["channel", "item", "call"]
 MelNorm: TypeAlias = Literal["slaney"] | float | None
+StackEdge: TypeAlias = Literal["repeat", "zeros", "drop"]
 WindowName: TypeAlias = Literal[
     "hamming_window",
     "hann_window",

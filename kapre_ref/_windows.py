@@ -84,7 +84,7 @@ def hann_window(
 def hann_window_reference(
     window_length: int, periodic: bool = True, dtype: DTypeLike = np.float32
 ) -> NDArray[Any]:
-    """Return a Hann window; against the textbook, `periodic` is ignored for odd lengths."""
+    """Return a Hann window; unlike in the textbook, `periodic` is ignored for odd lengths."""
     return _raised_cosine(window_length, periodic, 0.5).astype(dtype)
 
 
@@ -147,7 +147,7 @@ def hamming_window(
 def hamming_window_reference(
     window_length: int, periodic: bool = True, dtype: DTypeLike = np.float32
 ) -> NDArray[Any]:
-    """Return a Hamming window; against the textbook, `periodic` is ignored for odd lengths."""
+    """Return a Hamming window; unlike in the textbook, `periodic` is ignored for odd lengths."""
     return _raised_cosine(window_length, periodic, 0.54).astype(dtype)
 
 
@@ -365,6 +365,7 @@ _WINDOWS: dict[str, tuple[Callable[..., NDArray[Any]], Callable[..., NDArray[Any
     "kaiser_window": (kaiser_window, kaiser_window_reference),
     "vorbis_window": (vorbis_window, vorbis_window_reference),
 }
+KAPRES_WINDOWS = tuple(_WINDOWS)
 
 
 def get_window_fn(window_name: WindowName | None = None) -> Callable[..., NDArray[Any]]:
@@ -414,17 +415,17 @@ def get_window_fn(window_name: WindowName | None = None) -> Callable[..., NDArra
 
 
 def _full_name(window_name: str | None) -> str:
-    """Return Kapre's name of a window that has a short name too."""
+    """Return Kapre's name of a window, also for a short name such as 'hann'."""
     name = window_name or "hann_window"
     return f"{name}_window" if f"{name}_window" in _WINDOWS else name
 
 
 @silent
 def coarse_window_reference(window_name: str | None, window_length: int) -> NDArray[np.float64]:
-    """Return a window as Kapre's float32 arithmetic gives it where that shows.
+    """Return a window in float64, but Hann and Vorbis as Kapre's float32 arithmetic gives them.
 
-    The Hann and the Vorbis window come near 0 at their ends, by a difference from 1 and by a sine
-    near pi, and are wrong there in their third or fourth digit. The others keep theirs.
+    Near their ends these two are almost 0, computed as a difference from 1 and as a sine near pi,
+    and in float32 their third or fourth digit is wrong. The other windows keep their digits.
     """
     window_name = _full_name(window_name)
     if window_name == "hann_window":

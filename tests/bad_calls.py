@@ -13,7 +13,7 @@ S = np.ones((9, 17), np.float32)  # (n_frames, n_freq)
 C = np.ones((9, 17), np.complex64)
 BATCH = np.ones((2, 50, 3), np.float32)  # (batch, time, channel)
 RNG = np.random.default_rng(0)
-OUT = np.zeros((97, 4), np.float32)  # what `frame(X, 4, 1)` needs
+OUT = np.zeros((97, 4), np.float32)  # has the shape of `frame(X, 4, 1)`
 READ_ONLY = OUT.copy()
 READ_ONLY.flags.writeable = False
 
@@ -37,7 +37,7 @@ def call(name, *args, **kwargs):
     return name, args, kwargs
 
 
-# What is called; then the kind of error, and its message: '<argument> must <rule>, got <value>'.
+# Each row has a call and the message of its error: '<argument> must <rule>, got <value>'.
 KINDS = [  # TypeError
     # signals
     (call("frame", [1.0], 1, 1), "x must be a numpy.ndarray or a cupy.ndarray, got list; pass n"),
@@ -72,7 +72,7 @@ KINDS = [  # TypeError
     (call("frame", X.astype("u8"), 4, 1), "got uint64; scale it .* x / 32768 for samples of 16"),
     (call("stft", X.astype(object)), "got object, whose elements are .*; pass x.astype('float32')"),
     (call("delta", S.astype(object)), "x must have dtype .*, got object, whose .* different len"),
-    # spectra and whatever else has a shape
+    # spectra and other arrays
     (call("inverse_stft", S, 32), "stfts must have dtype complex64 or complex128, got float32"),
     (call("magnitude", S.astype(int)), "x must have dtype .* or complex128, got int64"),
     (call("phase", S > 0), "x must have dtype .* or complex128, got bool"),
@@ -91,6 +91,7 @@ KINDS = [  # TypeError
     (call("mfcc", X, 16, n_mfccs="3"), "n_mfccs must be an integer, got '3'"),
     (call("mfcc", X, 16, db_amin=None), "db_amin must be a number, got None"),
     (call("set_keep_bytes", "2"), "n must be an integer, got '2'"),
+    (call("front_end", None), "name must be a string, got None"),
     (call("concatenate_frequency_map", C), f"x must have dtype {FLOATS}, got complex64"),
     (call("spec_augment", C, 1, 1, rng=RNG), f"x must have dtype {FLOATS}, got complex64"),
     (
@@ -106,7 +107,16 @@ KINDS = [  # TypeError
         call("mu_law_decoding", [128], 256),
         "signal_mu must be a .* got list; pass numpy.asarray(signal_mu",
     ),
+    (call("stack_frames", S.astype(int), 2), f"x must have dtype {FLOATS}, got int64"),
+    (call("patches", C, 2, 1), f"x must have dtype {FLOATS}, got complex64"),
+    (call("fix_length", None, 9), "x must be a .* got None; pass the array"),
+    (call("standardize", X.astype("i2")), "got int16; scale it to [-1, 1] first, e.g. x / 32768"),
     # integers
+    (call("stack_frames", S, None), "n must be an integer, got None"),
+    (call("patches", S, 2, "1"), "hop must be an integer, got '1'"),
+    (call("fix_length", X, "9"), "size must be an integer, got '9'"),
+    (call("fix_length", X, 9, None), "axis must be an integer, got None"),
+    (call("standardize", X, 1e-7, True), "axis must be an integer, got True"),
     (call("frame", X, True, 1), "frame_length must be an integer, got True"),
     (call("frame", X, np.True_, 1), "frame_length must be an integer, got True"),
     (call("frame", X, "4", 1), "frame_length must be an integer, got '4'"),
@@ -160,7 +170,11 @@ KINDS = [  # TypeError
     (call("melspectrogram", X, mel_norm={}), "mel_norm must be a number, got dict: {}"),
     (call("log_frequency_spectrogram", X, log_f_min=""), "log_f_min must be a number, got ''"),
     (call("stft_magnitude", X, **DB, db_amin=None), "db_amin must be a .*, got None"),
+    (call("fix_length", X, 200, value="0"), "value must be a number, got '0'"),
+    (call("standardize", X, "1"), "eps must be a number, got '1'"),
     # flags and words
+    (call("stack_frames", S, 2, edge=None), "edge must be a string, got None"),
+    (call("fix_length", X, 9, mode=0), "mode must be a string, got 0"),
     (call("frame", X, 4, 1, 1), "pad_end must be True or False, got 1"),
     (call("frame", X, 4, 1, "yes"), "pad_end must be True or False, got 'yes'"),
     (call("frame", X, 4, 1, data_format=None), "data_format must be a string, got None"),
@@ -216,10 +230,22 @@ VALUES = [  # ValueError
     (call("concatenate_frequency_map", S), "x must have shape (batch, .*, got shape (9, 17)"),
     (call("spec_augment", X, 1, 1, rng=RNG), f"x must have shape {SPECTRA}, got shape (100,)"),
     (call("channel_swap", S, rng=RNG), f"x must have shape {WITH_CHANNELS} .* (9, 17)"),
+    (call("stack_frames", X, 2), "x must have shape (..., n_frames, n_values), got shape (100,)"),
+    (call("patches", X, 2, 1), "x must have shape (..., n_frames, n_values), got shape (100,)"),
+    (call("fix_length", X[0, ...], 9), "x must have shape (..., time), got shape ()"),
+    (call("standardize", X[0, ...]), "x must have shape (..., time), got shape ()"),
+    (call("fix_length", X[:0], 9, mode="repeat"), "x must have something to repeat .* shape (0,)"),
     # too few frames
     (call("delta", S, 21), "x must have at least 10 frames for mode='symmetric' .*21, got 9"),
     (call("delta", S, 19, "reflect"), "x must have at least 10 frames .*'reflect' .*19, got 9"),
     # integers
+    (call("stack_frames", S, 0), "n must be an integer at least 1, got 0"),
+    (call("stack_frames", S, 2, 0), "step must be an integer at least 1, got 0"),
+    (call("patches", S, 0, 1), "length must be an integer at least 1, got 0"),
+    (call("patches", S, 2, 0), "hop must be an integer at least 1, got 0"),
+    (call("fix_length", X, -1), "size must be an integer at least 0, got -1"),
+    (call("fix_length", X, 9, 1), "axis must be an integer from -1 to 0, got 1"),
+    (call("standardize", S, axis=-3), "axis must be an integer from -2 to 1, got -3"),
     (call("frame", X, 0, 1), "frame_length must be an integer at least 1, got 0"),
     (call("frame", X, -4, 1), "frame_length must be an integer at least 1, got -4"),
     (call("frame", X, 2.5, 1), "frame_length must be an integer, got 2.5"),
@@ -275,6 +301,7 @@ VALUES = [  # ValueError
     (call("mfcc", X, 16, n_mfccs=0), "n_mfccs must be an integer at least 1, got 0"),
     (call("mfcc", X, 16, n_mels=3), "n_mfccs must be at most n_mels=3, .*, got 20"),
     (call("mfcc", X, 16, n_mels=0), "n_mels must be an integer at least 1, got 0"),
+    (call("front_end", "wisper-80"), "name must be .*, got 'wisper-80'; close to it are 'whis"),
     (call("set_keep_bytes", -1), f"n must be an integer from 0 to {2**62}, got -1"),
     (call("spec_augment", S, 18, 1, rng=RNG), "freq_mask_param must be at most 17, .*, got 18"),
     (call("spec_augment", S, 1, 10, rng=RNG), "time_mask_param must be at most 9, .*, got 10"),
@@ -305,6 +332,10 @@ VALUES = [  # ValueError
     (call("set_num_threads", -2), "n must be an integer at least 1, got -2"),
     (call("set_num_threads", 1.5), "n must be an integer, got 1.5"),
     # numbers
+    (call("fix_length", X, 200, value=np.inf), "value must be a finite number, got inf"),
+    (call("fix_length", X, 200, value=1e39), "value must be in the range of float32, .* 1e+39"),
+    (call("standardize", X, 0), "eps must be positive, got 0"),
+    (call("standardize", X, np.nan), "eps must be a finite number, got nan"),
     (call("frame", X, 4, 1, True, np.nan), "pad_value must be a finite number, got nan"),
     (call("energy", X, 0), "sample_rate must be positive, got 0"),
     (call("energy", X, -8000.0), "sample_rate must be positive, got -8000.0"),
@@ -360,6 +391,8 @@ VALUES = [  # ValueError
     (call("kaiser_window", 4, 1e6), "beta must be at most 700, got 1000000.0"),
     (call(KBD, 4, -701), "beta must be at least -700, got -701"),
     # words
+    (call("stack_frames", S, 2, edge="x"), "edge must be one of 'repeat', 'zeros' or .*, got 'x'"),
+    (call("fix_length", X, 9, mode="x"), "mode must be one of .* 'repeat' or 'repeatpad', got 'x'"),
     (call("frame", X, 4, 1, data_format="last"), f"data_format must be {FORMATS}, got 'last'"),
     (call("energy", X, data_format=""), f"data_format must be {FORMATS}, got ''"),
     (call("stft", X, input_data_format="x"), f"input_data_format must be {FORMATS}, got 'x'"),
@@ -424,7 +457,7 @@ ROWS = [
     *OTHERS,
 ]
 
-# A call of each function that takes `out`, so that an array which fits is known.
+# A good call of each function that takes `out`, whose result shows which array fits.
 GOOD = {
     name: (args, kwargs)
     for name, args, kwargs in [
@@ -433,6 +466,7 @@ GOOD = {
         call("concatenate_frequency_map", S[None, ..., None]),
         call("delta", S),
         call("energy", X, frame_length=8, hop_length=8),
+        call("fix_length", X, 120),
         call("frame", X, 4, 1),
         call("inverse_stft", C, 32),
         call("log_frequency_spectrogram", X, 16, log_n_bins=3),
@@ -443,8 +477,11 @@ GOOD = {
         call("melspectrogram", X, 16, n_mels=2),
         call("mu_law_decoding", X, 256),
         call("mu_law_encoding", X, 256),
+        call("patches", S, 4, 2),
         call("phase", C),
         call("spec_augment", S, 1, 1, rng=RNG),
+        call("stack_frames", S, 2),
+        call("standardize", X),
         call("stft", X, 16),
         call("stft_mag_phase", BATCH, 16),
         call("stft_magnitude", X, 16),

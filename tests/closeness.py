@@ -1,38 +1,38 @@
-"""How close is close enough: the one table of tolerances, and the comparisons that use it."""
+"""The only table of tolerances, and the comparisons that use it."""
 
 import numpy as np
 
 # The contract: a kernel's error against the oracle is at most twice the error of the plain
 # NumPy/SciPy formula in the same precision, plus this many eps of the largest result.
-# float32, float64: the order of a sum, an approximation of log10 good to 1 ulp and a fused
-# multiply-add each move a result by an eps or so. float16: computed in float32 and rounded once,
-# which both formulas share; an eps is what a tie rounded the other way costs.
+# In float32 and float64, another order of a sum, an approximation of log10 that is good to 1 ulp,
+# and a fused multiply-add each move a result by an eps or so. float16 is computed in float32 and
+# rounded once by both formulas; a tie that is rounded the other way costs an eps.
 PEAK_EPS = {"float16": 1, "float32": 4, "float64": 4}
 
-# How far an oracle may lie from the same formula in long double, in eps of float64 and of the
-# largest result: rounding errors of a few steps, those of a transform growing with log2(n_fft).
+# How far an oracle may lie from the same formula in long double, in eps of float64 times the
+# largest result. A few steps are rounded, and the error of a transform grows with log2(n_fft).
 ORACLE_EPS = 16
 
-# How far two formulas for the same may lie apart, in eps and of the largest result: the plain one
-# sums up to 2048 products in any order, and its constants are rounded to float32.
+# How far two formulas for one operation may lie apart, in eps times the largest result. The plain
+# formula sums up to 2048 products in any order, and its constants are rounded to float32.
 FORMULA_EPS = 64
 
-# How far a result may lie from a recording of Kapre, whose own float32 rounding it includes. The
-# figures are those that equality with Kapre was promised to.
+# How far a result may lie from a recording of Kapre, which was rounded to float32 itself. README.md
+# promises these figures.
 RECORDED = {
-    "constructor": 1e-6,  # filterbanks and windows: absolute, float32
-    "spectrum": 2e-6,  # anything linear in the signal: of the array's peak
+    "constructor": 1e-6,  # filterbanks and windows, in float32: absolute
+    "spectrum": 2e-6,  # anything linear in the signal: times the array's peak
     "decibel": 2e-4,  # dB, wherever the magnitude exceeds amin
 }
-# Recordings made in float64 deserve better; what is left is TensorFlow's own rounding, and for
-# decibels that Kapre rounds amin and ref_value to float32 even then.
+# Recordings made in float64 allow less: TensorFlow's own rounding and, for decibels, that Kapre
+# rounds amin and ref_value to float32 even then.
 RECORDED_DOUBLE = {"constructor": 1e-14, "spectrum": 1e-14, "decibel": 2e-7}
-# TensorFlow computes float16 windows in float16, of angles and squares rounded to 11 bits.
+# TensorFlow computes float16 windows in float16, from angles and squares that have 11 bits.
 RECORDED_HALF = {"constructor": 1e-2, "decibel": 0.1}
 
 
 def real_name(dtype):
-    """Name the dtype of the parts of a number: 'float32' for complex64."""
+    """Name the dtype of a number's real part, such as 'float32' for complex64."""
     return np.empty(0, dtype).real.dtype.name
 
 
@@ -48,7 +48,7 @@ def peak_of(x):
 
 
 def error_between(got, expected):
-    """Return the largest distance between finite values; all else must agree exactly."""
+    """Return the largest distance between finite values; other values must agree exactly."""
     got, expected = np.asarray(got), np.asarray(expected)
     assert got.shape == expected.shape, f"shape {got.shape}, expected {expected.shape}"
     finite = np.isfinite(expected)
@@ -61,20 +61,20 @@ def error_between(got, expected):
 
 
 def assert_close(got, expected, tolerance):
-    """Require a shape, the same NaN and inf, and a largest distance of at most `tolerance`."""
+    """Require the same shape, the same NaN and inf, and no distance above `tolerance`."""
     error = error_between(got, expected)
     assert error <= tolerance, f"off by {error:.3g}, {error / tolerance:.3g} times the tolerance"
 
 
 def assert_within_contract(got, truth, plain):
-    """Require the error of `got` to be that of the plain formula, as the contract measures it."""
+    """Require that the error of `got` is within the contract's multiple of the plain formula's."""
     assert got.dtype == plain.dtype, f"dtype {got.dtype}, expected {plain.dtype}"
     allowed = PEAK_EPS[real_name(got.dtype)] * eps_of(got.dtype) * peak_of(truth)
     assert_close(got, truth, 2 * error_between(plain, truth) + allowed)
 
 
 def assert_formulas_agree(plain, truth):
-    """Require two formulas to be the same, so that a wrong one excuses no wrong kernel."""
+    """Require two formulas to agree, so that a wrong plain formula excuses no wrong kernel."""
     assert_close(plain, truth, FORMULA_EPS * eps_of(plain.dtype) * peak_of(truth))
 
 
@@ -85,12 +85,12 @@ def assert_oracle_close(got, truth):
 
 
 def assert_recorded(got, recorded, kind):
-    """Require shape and dtype of a recording of Kapre, and its values to the promised tolerance."""
+    """Require a recording's shape and dtype, and its values to the promised tolerance."""
     assert got.dtype == recorded.dtype, f"dtype {got.dtype}, expected {recorded.dtype}"
     if recorded.dtype.kind in "iub" or kind == "exact":
         np.testing.assert_array_equal(got, recorded)
         return
     table = RECORDED if eps_of(recorded.dtype) > 1e-10 else RECORDED_DOUBLE
-    # The weights of a mel filterbank are all below 0.1: an absolute tolerance alone is too wide.
+    # All weights of a mel filterbank are below 0.1, so an absolute tolerance would be too wide.
     scale = {"spectrum": peak_of(recorded), "constructor": min(1, peak_of(recorded) or 1)}
     assert_close(got, recorded, table[kind] * scale.get(kind, 1))

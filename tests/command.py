@@ -7,7 +7,7 @@ import pytest
 
 from kapre_ref.command import cli
 
-# Where it is not installed, all test files that import this one are skipped.
+# If soundfile is not installed, all test files that import this one are skipped.
 soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra cli")
 
 RECORDING = Path(__file__).parent / "data" / "recording.flac"
@@ -27,7 +27,7 @@ def write_sound(path, seconds=0.3, sample_rate=22050, n_channels=1, seed=0, **op
     path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     sound = rng.uniform(-0.5, 0.5, (round(seconds * sample_rate), n_channels)).astype(np.float32)
-    # Written under a plain name, for soundfile refuses some.
+    # The file is written under a plain name first, since soundfile refuses some names.
     plain = path.with_name(f"plain{path.suffix}")
     soundfile.write(plain, sound, sample_rate, **options)
     plain.rename(path)

@@ -27,14 +27,14 @@ from random_cases import (
 
 import kapre_ref as kr
 
-# What is allowed: Kapre computes in float32 throughout, windows and filterbanks included.
+# The allowed differences. Kapre computes everything in float32, windows and filterbanks included.
 CONSTRUCTOR = 1e-6  # absolute
-SPECTRUM = 2e-6  # of the array's peak
-# TensorFlow's float32 Kaiser windows are off by a multiple of what others are: exp and I0 of an
-# argument up to beta multiply its rounding by beta.
+SPECTRUM = 2e-6  # times the array's peak
+# TensorFlow's float32 Kaiser windows are less exact than others: exp and I0 of an argument up to
+# beta multiply the argument's rounding by beta.
 KAISER = {"kaiser_window": 3, KBD: 3}
 DECIBEL = 2e-4  # dB; more where the magnitude itself may be off by SPECTRUM of its peak
-RADIAN = 1e-6  # likewise
+RADIAN = 1e-6  # rad; more where the spectrum itself may be off by SPECTRUM of its peak
 
 OPERATIONS = {}
 
@@ -86,7 +86,7 @@ def _report(name, compare, kapre, options):
 
 
 def _difference(got, recorded, allowed):
-    """Return the largest share of what is allowed, with the difference where it is."""
+    """Return the largest difference as a share of the allowed one, and that difference."""
     assert got.shape == recorded.shape, f"shape {got.shape}, of Kapre {recorded.shape}"
     assert got.dtype == recorded.dtype, f"dtype {got.dtype}, of Kapre {recorded.dtype}"
     if not got.size:
@@ -109,7 +109,7 @@ def _of_peak(x):
 def _spectrum_allowed(x, options, spectra):
     """Allow SPECTRUM of the peak, and what the rounding of a float32 window makes of the signal.
 
-    That is absolute, so that it shows where all of a signal lies under the ends of a window.
+    The window's rounding is absolute, so it shows where a whole signal lies under a window's ends.
     """
     factor = KAISER.get(options["window_name"], 1)
     n_summed = min(x.size, options["win_length"] or options["n_fft"])
@@ -118,7 +118,7 @@ def _spectrum_allowed(x, options, spectra):
 
 
 def _decibels_allowed(values, amin, off):
-    """Allow what values that are off by `off` make of their decibels."""
+    """Allow the error that decibels have if their values are off by `off`."""
     values = np.maximum(values.astype(np.float64), amin)
     return DECIBEL - 10 * np.log10(np.maximum(1 - off / values, 1e-30))
 
@@ -327,7 +327,7 @@ def concatenate_frequency_map(kapre, rng):
 
 @operation
 def spec_augment(kapre, rng):
-    # Chance differs, its distribution must not: the share covered, to five standard errors.
+    # Random numbers differ, but not their distribution: the covered share, to five standard errors.
     n_items, shape = 60, (30, 20)
     options = {"freq_mask_param": int(rng.integers(1, 15)), "time_mask_param": 5}
     options |= {"n_freq_masks": int(rng.integers(0, 3)), "n_time_masks": int(rng.integers(0, 3))}
@@ -340,7 +340,7 @@ def spec_augment(kapre, rng):
 
 @operation
 def channel_swap(kapre, rng):
-    # The same: each item's channels are those of the input, in one order for the whole batch.
+    # In both, each item has the channels of the input, in one order for the whole batch.
     layout = draw_format(rng)
     x = draw_signal(rng, layout["data_format"])
     recorded = np.asarray(kapre.ChannelSwap(**layout)(x, training=True))

@@ -11,7 +11,7 @@ import pytest
 
 @dataclass(frozen=True)
 class Backend:
-    """One array library: to it and back."""
+    """An array library, and conversions to it and back."""
 
     name: str
 
@@ -24,7 +24,7 @@ class Backend:
         return cupy.asarray(x)
 
     def numpy(self, x):
-        """Return an array of this library, which it must be, in NumPy's."""
+        """Return an array, which must be of this library, as a NumPy array."""
         if self.name == "cpu":
             assert type(x) is np.ndarray, f"expected a NumPy array, got {type(x)}"
             return x
@@ -47,11 +47,12 @@ class Arrangement:
         return getattr(self, "_" + self.name.replace("-", "_"))(x)
 
     def numpy(self, x):
-        """Return an array of this library in NumPy's."""
+        """Return an array of this library as a NumPy array."""
         return self.backend.numpy(x)
 
     def _strided(self, x):
-        # Every other element of each axis of a larger array; in between are NaN, or 77.
+        # A larger array has the values in every other element of each axis, and between them NaN,
+        # or 77 if it has integers.
         larger = np.full([2 * n for n in x.shape], 77 if x.dtype.kind in "iu" else np.nan, x.dtype)
         inside = tuple(slice(None, None, 2) for _ in x.shape)
         larger[inside] = x
@@ -84,7 +85,7 @@ _ON_CPU = ("read-only", "big-endian", "memmap")  # CuPy has none of them
 
 
 def pytest_configure(config):
-    """Refuse an unknown backend, and one that was asked for and is not there."""
+    """Refuse an unknown backend, and a GPU that was asked for and cannot be used."""
     unknown = set(_NAMES) - {"cpu", "gpu"}
     if unknown:
         raise pytest.UsageError(f"KAPRE_REF_TEST_BACKENDS: no backend {', '.join(sorted(unknown))}")
@@ -97,15 +98,15 @@ def pytest_configure(config):
             raise pytest.UsageError(f"KAPRE_REF_TEST_BACKENDS asks for a GPU: {error}") from error
 
 
-_N_CASES = 8  # of each test function that run by default
+_N_CASES = 8  # how many cases of each test function run by default
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest looks for the markers that -m names
 def pytest_collection_modifyitems(items):
     """Mark one case of each test function `quick`, and all but a few of its cases `thorough`.
 
-    They are drawn at random, for neighbours in a grid are much alike, and always the same ones.
-    Of a test marked `slow`, no case is quick and one runs by default.
+    Cases are drawn at random, since neighbours in a grid are much alike, and always the same ones.
+    If a test is marked `slow`, none of its cases is quick and one runs by default.
     """
     functions = {}
     for item in items:

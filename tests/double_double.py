@@ -1,7 +1,7 @@
-"""Transforms in twice the precision of float64, of float64 alone: a truth that every system has.
+"""Transforms in twice the precision of float64, made of float64 alone: a truth on every system.
 
 A number is the sum of two float64, `high` and `low`; the error of an operation is about 2**-104.
-Long double would do on x86 under Linux, but on ARM Macs and Windows it is float64.
+Long double would suffice on x86 under Linux, but on ARM Macs and on Windows it is float64.
 """
 
 from functools import lru_cache
@@ -68,7 +68,7 @@ def _halves(a):
 
 @lru_cache(maxsize=64)
 def roots(n):
-    """Return cosines and sines of 0, 1 ... n - 1 n-ths of a turn, each as a `Double`."""
+    """Return cosines and sines of 0, 1 ... n - 1 n-ths of a turn, as two `Double`."""
     angle = 2 * _PI // n
     cosine, sine, term = 0, 0, 1 << _BITS
     for i in range(80):  # the series of the exponential, in integers
@@ -143,7 +143,7 @@ def irfft(spectra, n):
     if n % 2 == 0:
         im[..., n // 2] = 0
     zeros = np.zeros(im.shape)
-    # With the parts exchanged, the transform has the opposite sign of all angles.
+    # If real and imaginary parts are exchanged, the transform turns by the opposite angles.
     _, total = dft(Double(im, zeros), Double(bins.real.copy(), zeros))
     high, low = total
     quotient = high / n

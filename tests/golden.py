@@ -1,4 +1,4 @@
-"""Recordings of the real Kapre 0.4.1, and how each is asked of ours."""
+"""Recordings of the real Kapre 0.4.1, and the calls of our functions that answer to them."""
 
 import json
 import warnings
@@ -24,7 +24,7 @@ def _arrays(file):
 
 @dataclass(frozen=True)
 class Entry:
-    """One call of Kapre or TensorFlow, and what came of it."""
+    """One call of Kapre or TensorFlow, and its recorded result."""
 
     file: str
     id: str
@@ -42,12 +42,12 @@ class Entry:
 
     @property
     def inputs(self):
-        """Return fresh arrays as they were passed."""
+        """Return fresh copies of the arrays that were passed."""
         return [_arrays(self.file)[name].copy() for name in self.input_names]
 
     @property
     def outputs(self):
-        """Return the arrays that came out."""
+        """Return the arrays that the call returned."""
         return [_arrays(self.file)[name] for name in self.output_names]
 
     @property
@@ -57,7 +57,7 @@ class Entry:
 
     @property
     def cast_inputs(self):
-        """Return the inputs as the code inside saw them: Keras casts floats, nothing else."""
+        """Return the inputs as the code inside the layer saw them: Keras casts floats alone."""
         dtype = self.init.get("dtype", "float32")
         return [
             x.astype(dtype) if self.is_layer and x.dtype.kind == "f" else x for x in self.inputs
@@ -71,7 +71,7 @@ class Entry:
 
     @property
     def parameters(self):
-        """Return what was passed besides arrays, numbers that JSON has not restored."""
+        """Return the other arguments, and restore the numbers that JSON does not have."""
         both = {**self.init, **self.kwargs}
         numbers = {"inf": np.inf, "nan": np.nan}
         return {
@@ -112,7 +112,7 @@ class Library:
 
     @property
     def name(self):
-        """Return what it is called in the ids of tests."""
+        """Return the name that the ids of tests have."""
         return self.backend.name if self.backend else "oracle"
 
     def __getattr__(self, function):
@@ -136,10 +136,10 @@ ORACLE = Library()
 
 
 def ask(library, entry, inputs=None):
-    """Ask ours what Kapre was asked, and return a list like the entry's outputs."""
+    """Call our function as Kapre's was called, and return a list like the entry's outputs."""
     inputs = entry.cast_inputs if inputs is None else inputs
     answer = _ADAPTERS[entry.op](library, *inputs, **entry.parameters)
-    # Of the reconstructing pair, one file holds the signal only, which comes last.
+    # One file holds only the signal of the reconstructing pair, which comes last.
     return answer[-len(entry.outputs) :] if isinstance(answer, list) else [answer]
 
 
@@ -153,7 +153,7 @@ def _window(library, window_name, window_length, **options):
 
 def _validate(library, data_format):
     kapre_ref.validate_data_format_str(data_format)
-    return np.empty(0)  # as the recording of a call that returned None
+    return np.empty(0)  # a call that returned None is recorded so
 
 
 def _mel(library, **parameters):
@@ -188,14 +188,14 @@ def _tf_frame(library, x, frame_length, frame_step, **options):
 
 
 def _tf_stft(library, x, frame_length, frame_step, fft_length=None, **options):
-    # TensorFlow rounds the transform's size up to a power of two unless told; Kapre tells.
+    # TensorFlow rounds the transform's size up to a power of two unless it is given, as in Kapre.
     n_fft = fft_length or 1 << (frame_length - 1).bit_length()
     return library.stft(x, n_fft, frame_length, frame_step, **options)
 
 
 def _overlap_and_add(library, frames, frame_step):
-    # inverse_stft multiplies frames by a window that is nowhere zero for Hamming: divided by it
-    # beforehand, they are added as they are.
+    # inverse_stft multiplies frames by a window, and that of Hamming is nowhere zero. So frames are
+    # divided by it beforehand, and are then added as they are.
     n_fft = frames.shape[-1]
     window = get_window_fn_reference("hamming_window")(n_fft, dtype=np.float64)
     spectra = np.fft.rfft(frames / inverse_window_reference(window, frame_step))

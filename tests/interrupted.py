@@ -1,4 +1,4 @@
-"""A script of its own, run by tests: calls that are interrupted, and processes that end in one."""
+"""A script that tests run: calls that are interrupted, and processes that end in a call."""
 
 import os
 import random
@@ -17,7 +17,7 @@ LONG = np.random.default_rng(0).standard_normal(6_000_000).astype(np.float32)
 HALVES = np.full(3_000_000, 0.5, np.float32)
 SPECTRA = kr.stft(LONG[:2_000_000], n_fft=512, hop_length=32)
 
-# Each takes a second or so: on the fast path, on SciPy's, and as plain copies.
+# Each call takes a second or so: on the fast path, on SciPy's, and as plain copies.
 CALLS = {
     "melspectrogram": lambda: kr.melspectrogram(LONG, n_fft=4096, hop_length=128, n_mels=64),
     "short hops": lambda: kr.melspectrogram(LONG, n_fft=512, hop_length=12, n_mels=8),
@@ -34,9 +34,9 @@ def wrong(result):
 
 
 def call(function, seconds_until_signal):
-    """Call with a signal on its way; return how long that took to be answered, None if it was not.
+    """Call a function, and send a signal meanwhile; return how long the answer took, None if none.
 
-    The call's arrays are gone when this function is left.
+    The call's arrays are gone when this function returns.
     """
     sent = []
 
@@ -51,7 +51,7 @@ def call(function, seconds_until_signal):
         sender.start()
         function()
         sender.join()
-        time.sleep(1)  # a call that was shorter
+        time.sleep(1)  # the call may have ended before the signal
     except KeyboardInterrupt:
         answered = time.perf_counter() - sent[0]
     sender.join()
@@ -72,9 +72,9 @@ def answer(name):
 
 
 def wait():
-    """Interrupt whenever the caller waits for a helper; later results must not be touched.
+    """Interrupt whenever the caller waits for a helper; no later result may be written to.
 
-    Results of the calls are kept for the next ones, so a helper that went on would write there.
+    Memory of results is kept for the next results, so a helper that went on would write to them.
     """
     set_keep_bytes(1 << 30)
     main, armed, stop = threading.get_ident(), threading.Event(), threading.Event()
@@ -90,7 +90,7 @@ def wait():
     watcher = threading.Thread(target=watch)
     watcher.start()
     x = LONG[:1_000_000]
-    n_interrupted, deadline = 0, time.monotonic() + 120  # such waits are short
+    n_interrupted, deadline = 0, time.monotonic() + 120  # most waits are too short to be seen
     while n_interrupted < 30 and time.monotonic() < deadline:
         interrupted = False
         try:
@@ -110,9 +110,9 @@ def wait():
 
 
 def everywhere():
-    """Interrupt at every single instruction of the pool; no slice may run on or begin after it.
+    """Interrupt at every single instruction of the pool; no slice may run on or begin afterwards.
 
-    The next call has helpers too: no thread is lost.
+    The next call must have helpers, so that no thread has been lost.
     """
     begun, running = [], []
     main = threading.get_ident()
@@ -120,7 +120,7 @@ def everywhere():
     def work(start, stop):
         begun.append(threading.get_ident())
         running.append(start)
-        time.sleep(3e-4 if threading.get_ident() == main else 1e-2)  # helpers are waited for
+        time.sleep(3e-4 if threading.get_ident() == main else 1e-2)  # the caller waits for helpers
         running.remove(start)
 
     def work_with_others(start, stop):
@@ -162,7 +162,7 @@ def everywhere():
 
 
 def storm():
-    """Send signals all the time, from a timer, while calls of several threads run."""
+    """Send signals from a timer, one after the other, while calls with several threads run."""
     x = LONG[:400_000]
     expected = kr.stft_magnitude(x, n_fft=512, hop_length=64)
     n_interrupted, deadline = 0, time.monotonic() + 10
@@ -187,13 +187,13 @@ def storm():
 
 
 def last_slices():
-    """Begin to end while another thread computes, with helpers: the end waits for their slices."""
+    """Begin the end while another thread and its helpers compute: it waits for their slices."""
     running, begun = [], threading.Event()
 
     def work(start, stop):
         running.append(start)
         begun.set()
-        # Slices of the caller are short, those of helpers long.
+        # The caller's slices are short, and the helpers' slices are long.
         time.sleep(0.001 if threading.current_thread() is caller else 0.2)
         running.remove(start)
 
@@ -210,12 +210,12 @@ def last_slices():
         pool._wait_for_kernels()
         assert not running
         assert not pool._at_work
-        pool._last_thread = None  # as if nothing had been
+        pool._last_thread = None  # undo the beginning of the end
     print("none")
 
 
 def end():
-    """End while a daemon thread is in the middle of a call."""
+    """End the process while a daemon thread is in the middle of a call."""
     x = np.random.default_rng(3).standard_normal((4, 160000)).astype(np.float32)
 
     def work():

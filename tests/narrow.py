@@ -1,4 +1,4 @@
-"""A script of its own, run by tests: what vectors of another width compute, beside the oracles."""
+"""A script that tests run: what vectors of another width compute, compared with the oracles."""
 
 import sys
 
@@ -12,7 +12,7 @@ HOPS = (256, 171, 128, 100, 86, 64, 57, 32, 8)  # 2 to 64 frames overlap
 
 
 def main():
-    """Print the width, after all results have been compared."""
+    """Compare all results, and print the width of the vectors."""
     rng = np.random.default_rng(0)
     for dtype in (np.float32, np.float64):
         x = rng.standard_normal((2, 6000)).astype(dtype)
@@ -36,7 +36,7 @@ def main():
 
 
 def close(got, expected):
-    """Require equality to 64 eps of the peak, as two formulas for the same."""
+    """Require equality to 64 eps of the peak, as for two formulas for one operation."""
     assert got.dtype == expected.dtype
     assert_formulas_agree(got, expected)
 

@@ -1,4 +1,4 @@
-"""What holds for every operation on arrays: the base classes of their tests."""
+"""The base classes of the tests of operations: what holds for every operation on arrays."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ FIRST, LAST = "channels_first", "channels_last"
 
 
 class Case(NamedTuple):
-    """The shape of an input, and what is passed with it."""
+    """The shape of an input, and the parameters that are passed with it."""
 
     shape: tuple
     parameters: dict
@@ -35,14 +35,14 @@ def channels_first(x, data_format, item_ndim):
 
 
 def as_caller(y, leading_ndim, data_format):
-    """Return an array (batch, channel, ...) in the layout of an input with so many axes more."""
+    """Return an array (batch, channel, ...) in the layout of an input with such leading axes."""
     if leading_ndim == 2:
         return y if data_format == FIRST else np.moveaxis(y, 1, -1)
     return y[:, 0] if leading_ndim else y[0, 0]
 
 
 def frames_of(x, frame_length, hop_length, pad_end=False, pad_value=0, data_format="default"):
-    """Return every hop_length-th of all possible frames, of a padded signal if asked."""
+    """Return every hop_length-th of all possible frames, and pad the signal if asked to."""
     signals = channels_first(x, data_format, 1)
     n_samples = signals.shape[2]
     if pad_end:
@@ -65,10 +65,10 @@ def double(x):
 
 
 class OperationTests:
-    """An operation, told by its functions and cases; subclasses test what is its own.
+    """Tests of an operation that is given by its functions and cases; subclasses add to them.
 
-    `plain` is the formula as one would write it in NumPy or SciPy, in the input's own precision;
-    `precise`, where long double reaches, is what float64 is measured by.
+    `plain` is the formula as one would write it in NumPy or SciPy, in the input's own precision.
+    `precise` is the formula in long double, which float64 is measured by.
     """
 
     public = oracle = plain = precise = None
@@ -81,7 +81,7 @@ class OperationTests:
         return np.asarray(rng.uniform(-1, 1, shape), dtype)
 
     def call(self, function, x, parameters, **more):
-        """Call the public function or the oracle; subclasses add what else an operation takes."""
+        """Call the public function or the oracle; subclasses pass further arguments."""
         return function(x, **parameters, **more)
 
     def run(self, backend, x, parameters):
@@ -168,7 +168,7 @@ def _frozen(out):
 
 
 class TakesOut(OperationTests):
-    """An operation with the argument `out`."""
+    """Tests of an operation that takes the argument `out`."""
 
     def _input_and_result(self, backend, rng, dtype):
         shape, parameters = self.usual
@@ -185,7 +185,7 @@ class TakesOut(OperationTests):
     @pytest.mark.parametrize("fault", FAULTS)
     def test_out_that_does_not_fit(self, backend, fault, rng):
         if backend.name == "gpu" and fault in ("read-only", "big-endian"):
-            fault = "strides"  # CuPy has neither
+            fault = "strides"  # CuPy has neither of these two
         spoil, kind, match = FAULTS[fault]
         x, expected, parameters = self._input_and_result(backend, rng, self.dtypes[0])
         out = spoil(backend.array(np.full(expected.shape, -77, expected.dtype)))

@@ -1,13 +1,15 @@
 """Each operation as plain NumPy/SciPy in the precision of its input: the measure of the contract.
 
 Signals are (batch, channel, time) and spectrograms (batch, channel, n_frames, n_freq). float16 is
-computed in float32 and rounded once, as everywhere.
+computed in float32 and rounded once, as in the kernels.
 """
 
 import numpy as np
 from scipy import fft
 
 import kapre_ref as kr
+from kapre_ref import _front_end_reference as reference
+from kapre_ref._normalisation import normalised_reference
 from kapre_ref._stft import forward_window_reference
 
 FIRST = "channels_first"
@@ -93,3 +95,37 @@ def magnitude_to_decibel(x, ref_value, amin, dynamic_range):
     decibel -= items.dtype.type(10 * np.log10(max(ref_value, amin)))
     peak = decibel.max(axis=tuple(range(1, x.ndim)) or None, keepdims=True, initial=-np.inf)
     return _rounded(np.maximum(decibel, peak - items.dtype.type(dynamic_range)), x)
+
+
+def features_in(front_end, x, dtype):
+    """Return what plain NumPy makes of a front end in one precision, for its rounding errors."""
+    f = front_end
+    x = x.astype(dtype) * dtype.type(f.input_scale)
+    factor = dtype.type(f.preemphasis)
+    if factor and f.preemphasis_first != "frame":
+        before = np.concatenate([0 * x[..., :1], x[..., :-1]], axis=-1)
+        x = (x - factor * before)[..., int(f.preemphasis_first == "drop") :]
+    frames = reference.framed(
+        reference.padded(x, f.pad_left, f.pad_right, f.pad_mode), f.win_length, f.hop_length
+    ).astype(dtype)
+    if f.remove_mean:
+        frames = frames - frames.mean(axis=-1, keepdims=True)
+    if factor and f.preemphasis_first == "frame":
+        before = np.concatenate([frames[..., :1], frames[..., :-1]], axis=-1)
+        frames = frames - factor * before
+    spectra = fft.rfft(frames * f.make_window().astype(dtype), f.n_fft)
+    y = spectra.real**2 + spectra.imag**2
+    y = np.sqrt(y + dtype.type(f.power_offset)) if f.power == 1 else y
+    if f.bands is not None:
+        y = y @ f.bands.matrix_reference(f.sample_rate, f.n_fft).astype(dtype)
+    if f.log != "none":
+        floor = dtype.type(f.floor)
+        y = reference.logarithm(np.maximum(y, floor) if f.floor_by == "max" else y + floor, f.log)
+    if f.dynamic_range is not None:
+        y = np.maximum(y, reference.peak(y, f.range_over) - dtype.type(f.dynamic_range))
+    y = y * np.asarray(f.gain, dtype) + np.asarray(f.offset, dtype)
+    if f.normalisation is not None:
+        y = normalised_reference(y, f.normalisation)
+    if f.n_cepstra:
+        y = y @ f.cepstral_matrix().astype(dtype)
+    return y if f.time_first else y.swapaxes(-1, -2)

@@ -1,4 +1,4 @@
-"""A script of its own, run by tests: what processes and threads do with kernels at once."""
+"""A script that tests run: processes and threads that use kernels at the same time."""
 
 import importlib
 import multiprocessing
@@ -13,9 +13,9 @@ import numpy as np
 
 import kapre_ref as kr
 
-N_SAMPLES = 1 << 20  # enough to be shared among threads
+N_SAMPLES = 1 << 20  # so many that threads share the work
 CODES = (np.arange(N_SAMPLES) % 256).astype(np.int32)
-SAMPLES = kr.mu_law_decoding_reference(CODES, 256)  # in the middle of each code
+SAMPLES = kr.mu_law_decoding_reference(CODES, 256)  # each in the middle of its code's range
 
 
 def work(n_calls=3):
@@ -25,14 +25,14 @@ def work(n_calls=3):
 
 
 def work_in_pool(method):
-    """Do it in a pool of processes, which have threads of their own."""
+    """Call kernels in a pool of processes, each with threads of its own."""
     with multiprocessing.get_context(method).Pool(2) as pool:
         for result in [pool.apply_async(work_together) for _ in range(4)]:
             result.get(timeout=60)
 
 
 def work_together():
-    """Do it where several threads take part, of which each waits for the others."""
+    """Call a kernel, then let two threads of the pool wait for each other."""
     from kapre_ref.kernels.cpu.runtime.pool import run_slices
 
     work()
@@ -66,7 +66,7 @@ def fork_beside_compilation():
 
 
 def compile_one():
-    """Compile a kernel that no cache keeps."""
+    """Compile a kernel that no cache on disk keeps."""
     from kapre_ref.kernels.cpu.runtime.jit import kernel
 
     @kernel
@@ -80,7 +80,7 @@ def compile_one():
 
 
 def _fork_beside(function, function_of_child):
-    """Fork while another thread is at work, after all that Python imports on first use."""
+    """Fork while another thread is at work, after Python has imported all that it needs."""
     function()
     work()
     begun, stop = threading.Event(), threading.Event()
@@ -108,7 +108,7 @@ def _fork_beside(function, function_of_child):
 
 
 def fork_in_threads():
-    """Fork pools of processes from a pool of threads, whose processes have such pools."""
+    """Fork a pool of processes while a pool of threads exists, and use the threads again."""
     with ThreadPoolExecutor(3) as threads:
         list(threads.map(lambda _: work(), range(6)))
         work_in_pool("fork")
@@ -144,6 +144,7 @@ def uncompiled():
         pointwise(rng, dtype)
         along_frames(rng, dtype)
         transforms(rng, dtype)
+        front_ends(rng, dtype)
     sys.setprofile(None)
     missing = [name for name, emit in emitted() if emit.__code__ not in carried_out]
     assert missing == [], missing
@@ -161,7 +162,7 @@ def emitted():
 
 
 def pointwise(rng, dtype):
-    """Compare what maps numbers to numbers."""
+    """Compare the operations that map each number to a number."""
     from kapre_ref.kernels.cpu.runtime.strided import assign
 
     signal = rng.uniform(-1, 1, (2, 70)).astype(dtype)
@@ -178,15 +179,15 @@ def pointwise(rng, dtype):
     close(kr.phase(spectrum), kr.phase_reference(spectrum))
     half = spectra.astype(np.float16)
     close(kr.magnitude_to_decibel(half), decibel(half))
-    for strided in (signal[:, ::2], signal[:, :35]):  # single numbers, and runs of them
+    for strided in (signal[:, ::2], signal[:, :35]):  # single numbers, and runs of numbers
         copy = np.empty(strided.shape, dtype)
         assign(copy, strided)
         np.testing.assert_array_equal(copy, strided)
 
 
 def along_frames(rng, dtype):
-    """Compare frames, energies, bands and deltas, long ones too."""
-    # The package has a function of each of these names.
+    """Compare frames, energies, bands and deltas, short and long."""
+    # In the package, each of these names is a function's, so the modules are imported by name.
     cpu_delta = importlib.import_module("kapre_ref.kernels.cpu.delta")
     cpu_framing = importlib.import_module("kapre_ref.kernels.cpu.framing")
 
@@ -201,7 +202,7 @@ def along_frames(rng, dtype):
     for win_length in (3, 5, 67):
         close(kr.delta(spectra, win_length), kr.delta_reference(spectra, win_length))
     wide = rng.uniform(-1, 1, (1, 12, 80, 1)).astype(dtype)
-    cpu_delta._STREAMED_BYTES = cpu_framing._STREAMED_BYTES = 0  # as for large results
+    cpu_delta._STREAMED_BYTES = cpu_framing._STREAMED_BYTES = 0  # written as large results are
     close(kr.delta(wide, 5), kr.delta_reference(wide, 5))
     close(kr.frame(long, 400, 160), kr.frame_reference(long, 400, 160))
     product = kr.apply_filterbank_reference
@@ -215,7 +216,7 @@ def along_frames(rng, dtype):
 
 
 def transforms(rng, dtype):
-    """Compare spectra of sizes that take every radix, there and back, of any strides."""
+    """Compare spectra and their inverse, of sizes with every radix and arrays of any strides."""
     for n_fft, hop_length in ((16, 4), (60, 15), (77, 40), (104, 52), (128, 7), (81, 30)):
         signal = rng.uniform(-1, 1, (1, 4 * n_fft, 2)).astype(dtype)
         spectra = kr.stft(signal, n_fft, None, hop_length)
@@ -238,8 +239,28 @@ def transforms(rng, dtype):
     close(kr.inverse_stft(spectra, 256, None, 1), kr.inverse_stft_reference(spectra, 256, None, 1))
 
 
+def front_ends(rng, dtype):
+    """Compare front ends whose fields between them need all that is emitted for one."""
+    signal = rng.uniform(-1, 1, (2, 90)).astype(dtype)
+    mel = kr.FrontEnd(
+        sample_rate=16000, n_fft=32, win_length=25, hop_length=10, bands=kr.Bands(5), log="ln",
+        floor=1e-3, preemphasis=0.9, pad_left=12, pad_right=9, pad_mode="reflect",
+    )  # fmt: skip
+    normalisation = kr.Normalisation()
+    for changes in (
+        {"remove_mean": True, "preemphasis_first": "frame", "pad_mode": "mirror"},
+        {"power": 1, "power_offset": 1e-3, "time_first": False},
+        {"gain": tuple(range(1, 6)), "normalisation": normalisation},
+        {"normalisation": normalisation, "time_first": False, "hop_length": 1},
+        {"dynamic_range": 1.0, "n_cepstra": 3},
+        {"n_fft": 37, "remove_mean": True},
+    ):
+        front_end = mel.replace(**changes)
+        close(front_end(signal), front_end.reference(signal))
+
+
 def close(got, expected):
-    """Require equality to a few roundings of float32 in a sum; the codes drawn lie off an edge."""
+    """Require equality to a few roundings of a sum in float32; no drawn code lies at an edge."""
     assert got.dtype == expected.dtype
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
 

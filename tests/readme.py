@@ -1,4 +1,4 @@
-"""The parts of README.md that tests execute: its examples and its table of equal calls."""
+"""The parts of README.md that tests execute: its examples, and its table of equal calls."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Record what torchaudio returns for its calls in README.md: python tests/record_torchaudio.py.
+"""Record the results of torchaudio's calls in README.md: python tests/record_torchaudio.py.
 
 Needs torch, torchaudio and soundfile. The file holds every eighth frame, under the name of the
 transform. Recorded with torchaudio 2.11.0 and torch 2.13.0, on a CPU.

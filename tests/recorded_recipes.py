@@ -67,6 +67,34 @@ class Case(NamedTuple):
         margins = [(0, 0)] * (loud.ndim - 2) + [(0, n_filled), (0, 0)]
         return np.pad(loud, margins, constant_values=True)
 
+    def allowance(self):
+        """Return how far float32 may be off where a band is faint, beside the tolerance.
+
+        A float32 transform is exact to an eps of the frame's strongest bin at best: that much of
+        amplitude is much of a band 60 dB below it. What is not one value a band has no allowance.
+        """
+        front_end, outside = self.front_end, OUTSIDE[self.recipe]
+        is_plain = front_end.normalisation is None and not front_end.n_cepstra
+        if front_end.log == "none" or not is_plain or set(outside) - {"zero_last", "mask_tail"}:
+            return np.zeros(self.output.shape)
+        powers = front_end.replace(bands=None, power=2, power_offset=0, **LINEAR, time_first=True)
+        x = self.samples.astype(np.float64)
+        strongest = np.sqrt(powers.reference(x).max(axis=-1, keepdims=True))
+        weights = front_end.bands.matrix_reference(front_end.sample_rate, front_end.n_fft)
+        bands = front_end.replace(**LINEAR, time_first=True).reference(x)
+        amplitude = np.finfo(np.float32).eps * strongest
+        if front_end.power == 1:
+            change = amplitude * weights.sum(axis=0)
+        else:
+            change = 2 * amplitude * np.sqrt(bands * weights.sum(axis=0))
+        logarithm = {"ln": np.log, "log10": np.log10, "10log10": lambda y: 10 * np.log10(y)}
+        floored = np.maximum(bands, front_end.floor)
+        if front_end.floor_by == "add":
+            floored = bands + front_end.floor
+        take = logarithm[front_end.log]
+        allowed = front_end.gain * (take(floored + change) - take(floored))
+        return allowed if front_end.time_first else allowed.swapaxes(-1, -2)
+
 
 def reference(front_end, x):
     """Run the oracle."""

@@ -1,4 +1,4 @@
-"""What the tests of transforms share: sizes, the meaning of parameters, frames, direct sums."""
+"""What the tests of transforms share: sizes, full parameters, frames and direct sums."""
 
 import double_double
 import numpy as np
@@ -6,14 +6,14 @@ from operation import FIRST, LAST, frames_of
 
 import kapre_ref as kr
 
-# Powers of two, products of small primes, primes (by a chirp or directly), and the smallest.
+# Powers of two, products of small primes, primes (by a chirp or directly), and the smallest sizes.
 SIZES = (1, 2, 3, 4, 5, 6, 8, 11, 16, 31, 60, 63, 97, 100, 128, 240, 256, 400, 480, 512, 999)
 SIZES += (1009, 1024, 1200, 1536, 2000, 2048)
 KBD = "kaiser_bessel_derived_window"
 
 
 def filled_in(n_fft=2048, win_length=None, hop_length=None, window_name=None, **others):
-    """Return the parameters of an STFT as they are meant."""
+    """Return the parameters of an STFT with the values that None stands for."""
     win_length = win_length or n_fft
     hop_length = hop_length or max(1, win_length // 4)
     window_name = window_name or "hann_window"

@@ -32,7 +32,7 @@ WINDOWS = (
 
 
 def values(rng, shape, kind):
-    """Return numbers in float64, of a kind that signals and spectra are made of."""
+    """Return numbers in float64, of one of the kinds that occur in signals and spectra."""
     noise = rng.uniform(-1, 1, shape)
     if kind == "silence":
         return np.zeros(shape)

@@ -8,7 +8,7 @@ from conftest import Backend
 from operation import FIRST, TakesOut, as_caller, case, channels_first, wide
 
 import kapre_ref as kr
-from kapre_ref.kernels.cpu import bands
+from kapre_ref.kernels.cpu import filterbanks
 
 
 class TestApplyFilterbank(TakesOut):
@@ -23,7 +23,7 @@ class TestApplyFilterbank(TakesOut):
         case(0, 7, 33),
         case(2, 0, 33),
         case(2, 7, 33, 0),
-        case(3, 400, 513),  # of sizes that are worth threads
+        case(3, 400, 513),  # large enough for several threads
         case(1, 400, 257, 2),
         case(1, 1, 2),
     )
@@ -34,7 +34,7 @@ class TestApplyFilterbank(TakesOut):
     def _filterbank(self, x, parameters, dtype):
         frequency = 3 if parameters.get("data_format") == FIRST else min(x.ndim - 1, 2)
         n_freq = x.shape[frequency]
-        # Dense where it is small, sparse as a mel filterbank where it is not.
+        # A small filterbank is dense; a large one is sparse, as mel filterbanks are.
         if n_freq < 100:
             weights = np.random.default_rng(1).uniform(-1, 1, (n_freq, 5))
         else:
@@ -157,11 +157,11 @@ class TestApplyFilterbank(TakesOut):
 
 
 class TestBandsOfLongFrames:
-    """Frames that are long are not transposed, two of them are summed at a time; here all."""
+    """Long frames are summed two at a time and not transposed; here, all frames count as long."""
 
     @pytest.fixture(autouse=True)
     def always(self, monkeypatch):
-        monkeypatch.setattr(bands, "_TURNED_BYTES", 0)
+        monkeypatch.setattr(filterbanks, "_TURNED_BYTES", 0)
         yield
         kr.set_num_threads(None)
 
@@ -178,7 +178,7 @@ class TestBandsOfLongFrames:
         weights[:, n_bands // 2] = 0
         got = kr.apply_filterbank(x, weights)
         precise = wide(x) @ wide(weights)
-        # Of up to 121 terms below 1: four eps of the largest sums, one of which float16 rounds off.
+        # Up to 121 terms below 1 allow four eps of the largest sums; float16 rounds one eps off.
         assert_close(got, precise, 256 * eps_of(dtype))
 
     def test_what_is_not_finite_and_threads(self, rng):

@@ -19,7 +19,7 @@ def _kind(x):
 
 
 class Random(TakesOut):
-    """An operation with a generator: the same state gives the same result as the oracle's."""
+    """Tests of an operation with a generator: with the same state, it equals the oracle."""
 
     def call(self, function, x, parameters, **more):
         return function(x, **parameters, **more, rng=generator())
@@ -55,7 +55,7 @@ class TestSpecAugment(Random):
         case(3, 9, 12, freq_mask_param=1, time_mask_param=1, n_freq_masks=0, n_time_masks=0),
         case(0, 9, 12, freq_mask_param=4, time_mask_param=3),
         case(3, 9, 12, 0, freq_mask_param=4, time_mask_param=3),
-        case(2, 400, 128, freq_mask_param=40, time_mask_param=30),  # worth threads
+        case(2, 400, 128, freq_mask_param=40, time_mask_param=30),  # for several threads
     )
 
     def test_masks_are_bands_of_each_item(self, backend):
@@ -68,7 +68,7 @@ class TestSpecAugment(Random):
             widths = band.sum(axis=1)
             edges = np.abs(np.diff(band.astype(int), axis=1, prepend=0, append=0)).sum(axis=1)
             np.testing.assert_array_equal(edges, 2)
-            # Of 200 draws of 1 to 7 each width occurs; the chance that one lacks is 3e-13.
+            # All widths from 1 to 7 occur in 200 draws; the chance that one is missing is 3e-13.
             assert set(widths) == set(range(1, widest + 1))
         times, frequencies = covered.all(axis=2), covered.all(axis=1)
         np.testing.assert_array_equal(covered, times[:, :, None] | frequencies[:, None, :])
@@ -76,7 +76,7 @@ class TestSpecAugment(Random):
     def test_widths_and_starts_are_uniform(self):
         covered = masks_reference(20_000, 10, 4, 1, generator())
         widths = np.bincount(covered.sum(axis=1), minlength=5)
-        # Of a mean of 5000, five standard deviations of 61.
+        # The mean is 5000, and five standard deviations of 61 are allowed.
         assert widths[0] == 0
         assert np.abs(widths[1:] - 5000).max() < 310
         starts = np.bincount(covered[covered.sum(axis=1) == 4].argmax(axis=1), minlength=7)
@@ -141,7 +141,7 @@ class TestChannelSwap(Random):
         case(2, 9, 1),
         case(0, 9, 3),
         case(2, 9, 0),
-        case(2, 70_000, 5),  # of a size that is worth threads
+        case(2, 70_000, 5),  # large enough for several threads
     )
 
     @pytest.mark.parametrize("data_format", [FIRST, "default"])

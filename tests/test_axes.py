@@ -12,7 +12,7 @@ N_FINE = 1 << 15  # bins that a filterbank is looked at with: a third of a hertz
 
 
 def axes_of(folder, samples, *options):
-    """Return what the command writes for some samples as .npz."""
+    """Return the content of the .npz file that the command writes for some samples."""
     soundfile.write(folder / "a.wav", samples, SAMPLE_RATE, subtype="FLOAT")
     assert features(folder / "a.wav", "--out", folder / "a.npz", "--overwrite", *options) == 0
     return np.load(folder / "a.npz")

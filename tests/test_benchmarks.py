@@ -165,7 +165,7 @@ class TestInterleaved:
 
 
 class TestSpeed:
-    """What is compared with what: memory of results new on both sides, or used before on both."""
+    """Both sides of a ratio get results in fresh memory, or both in memory that was used before."""
 
     @pytest.fixture(autouse=True)
     def _put_back(self):

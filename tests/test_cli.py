@@ -18,7 +18,7 @@ soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra 
 
 
 class TestFailures:
-    """A judge's folder: 51 recordings, good, odd and bad."""
+    """A folder of 51 recordings, good, odd and bad, is treated file by file."""
 
     GOOD = (
         [(f"good{index}.wav", {"seed": index}) for index in range(36)]

@@ -1,4 +1,4 @@
-"""The package holds what it promises: names, parameters, docstrings, and who imports whom."""
+"""The package keeps its promises: names, parameters, docstrings, and which module imports which."""
 
 import ast
 import importlib
@@ -22,7 +22,7 @@ _STFT = (
 _SCALE = "db_amin=1e-05, db_ref_value=1.0, db_dynamic_range=80.0"
 _DECIBEL = f"return_decibel=False, {_SCALE}"
 
-# The public interface, as it was agreed: after `*`, parameters that only keywords reach.
+# The public interface; parameters after `*` are keyword-only.
 WINDOWS = {
     "hann_window": "window_length, periodic=True, dtype=float32, *, like=None",
     "hamming_window": "window_length, periodic=True, dtype=float32, *, like=None",
@@ -83,6 +83,13 @@ ARRAY_OPERATIONS = {
     ),
     "stft_mag_phase": f"x, {_STFT}, {_DECIBEL}, out=None",
 }
+# What models take that were not made with Kapre.
+BEYOND_KAPRE = {
+    "fix_length": "x, size, axis=-1, mode='constant', value=0.0, *, out=None",
+    "patches": "x, length, hop, *, out=None",
+    "stack_frames": "x, n, step=None, edge='drop', *, out=None",
+    "standardize": "x, eps=1e-07, axis=-1, *, out=None",
+}
 # These compute nothing themselves, so there is nothing for an oracle to say.
 WITHOUT_ORACLE = {
     "get_window_fn": "window_name=None",
@@ -95,12 +102,16 @@ WITHOUT_ORACLE = {
     "set_keep_bytes": "n",
     "get_keep_bytes": "",
     "release_memory": "",
+    "front_end": "name",
+    "recipes": "",
 }
 CONSTANTS = {"CH_FIRST_STR": "channels_first", "CH_LAST_STR": "channels_last"} | {
     "CH_DEFAULT_STR": "default",
     "__version__": kr.__version__,
 }
-WITH_ORACLE = WINDOWS | FILTERBANKS | ARRAY_OPERATIONS
+# Values; `FrontEnd` has its oracle as a method.
+CLASSES = {"Bands", "FrontEnd", "LogBands", "Normalisation"}
+WITH_ORACLE = WINDOWS | FILTERBANKS | ARRAY_OPERATIONS | BEYOND_KAPRE
 FUNCTIONS = WITH_ORACLE | WITHOUT_ORACLE
 
 # Kapre's names and the command are public. The kernels are private; their folder says so.
@@ -137,7 +148,8 @@ def test_constructors_make_numpys_own_dtypes(name, dtype):
 
 class TestNames:
     def test_all(self):
-        expected = set(FUNCTIONS) | {f"{name}_reference" for name in WITH_ORACLE} | set(CONSTANTS)
+        expected = set(FUNCTIONS) | {f"{name}_reference" for name in WITH_ORACLE}
+        expected |= set(CONSTANTS) | CLASSES
         assert sorted(kr.__all__) == sorted(expected)
 
     def test_all_is_defined_and_sorted_once(self):
@@ -145,12 +157,12 @@ class TestNames:
         assert len(set(kr.__all__)) == len(kr.__all__)
 
     def test_nothing_else_is_public(self):
-        # A topic's file is private: completion shows functions, and none is hidden by a module.
+        # A topic's file is private, so that completion shows functions, and no module hides one.
         public = {name for name in vars(kr) if not name.startswith("_")}
         assert public - set(kr.__all__) <= PLAIN_NAMES
 
     def test_files_of_private_modules_have_private_names(self):
-        # No call can bring another public name, for there is no module that would bear it.
+        # No call can add a public name, since no module has a public name.
         names = {module.name for module in pkgutil.iter_modules(kr.__path__)}
         assert {name for name in names if not name.startswith("_")} == PLAIN_NAMES
 
@@ -292,9 +304,10 @@ def imported_by(path, top_level_only=False):
     return names
 
 
-# Each may use what stands before it: operations those two wings, transforms bands and decibels too.
+# A wing may use those before it in this list: operations use `emit` and `runtime`, and `transform`
+# also uses the operations' files for bands, decibels and phases.
 WINGS = ("numba_private", "emit", "runtime", "operations", "transform")
-CALL_TRANSFORMS = ("__init__", "stft", "spectrograms", "features")
+CALL_TRANSFORMS = ("__init__", "stft", "spectrograms", "front_end")
 
 
 def _wing_of(name):
@@ -316,7 +329,7 @@ class TestDependencies:
     def test_kernels_import_no_topic(self, path):
         ours = _inside(imported_by(path), "kapre_ref")
         kernels = _inside(ours, f"kapre_ref.kernels.{path.relative_to(PACKAGE).parts[1]}")
-        # How many threads there are is no topic, and the kernels must know.
+        # The number of threads is no operation's topic, and the kernels must know it.
         allowed = kernels.union(*(_inside(ours, f"kapre_ref.{name}") for name in BELOW_KERNELS))
         assert ours - allowed == set()
 
@@ -359,7 +372,7 @@ class TestDependencies:
         ids=lambda path: f"{path.parent.name}/{path.name}",
     )
     def test_front_files_and_command_import_no_kernel(self, path):
-        # The dispatch does when an array comes, and nowhere else.
+        # Only the dispatch imports kernels, when it is given an array.
         imported = imported_by(path, top_level_only=path.stem == "_dispatch")
         found = {
             name
@@ -393,12 +406,12 @@ class TestDependencies:
 
 
 def test_caches_are_bounded():
-    """Arrays are kept within a limit of bytes; what else is kept, is small and counted."""
-    # What is compiled for a GPU stays: it may be running when the next kernel is asked for.
+    """Arrays are kept within a limit in bytes; all other caches are small, and bounded by count."""
+    # Compiled GPU kernels stay: one may be running when the next kernel is asked for.
     paths = set(PACKAGE.rglob("*.py")) - {PACKAGE / "kernels" / "gpu" / "launch.py"}
     text = "\n".join(path.read_text() for path in paths)
     uses = re.findall(r"\blru_cache\((?!maxsize=\d).*|@lru_cache\n", text)
-    # `cache` has no bound: it is for functions that have one value.
+    # `cache` has no bound, so only functions with a single value may have it.
     uses += re.findall(r"@cache\ndef \w+\([^)].*", text)
     assert text.count("lru_cache(") > 5
     assert uses == []

@@ -62,7 +62,7 @@ class TestLogarithm:
         np.testing.assert_array_equal(n, np.round(n))
         exact = np.log(np.ldexp(x.astype(np.longdouble), -n.astype(int)))
         assert np.max(np.abs(exact)) <= np.log(2) / 2 + 1e-6  # the nearest power of two
-        # A polynomial's error far below one rounding, and the roundings of the last three steps.
+        # The polynomial's error is far below one rounding, and the last three steps are rounded.
         assert in_ulp(r, exact) <= 1.5
 
     @pytest.mark.parametrize("dtype", DTYPES)
@@ -81,7 +81,7 @@ class TestDecibels:
         x = every_exponent(dtype)
         tiny = float(np.finfo(dtype).smallest_subnormal)
         got = kr.magnitude_to_decibel(x, amin=tiny, dynamic_range=1e4)
-        # One rounding of the result and, near 0 dB, those of the logarithm.
+        # The result is rounded once; near 0 dB, the logarithm's own roundings show too.
         assert in_ulp(got, 10 * np.log10(x.astype(np.longdouble))) <= 3
 
     @pytest.mark.parametrize("dtype", DTYPES)
@@ -111,7 +111,7 @@ class TestDecibels:
 class TestMuLaw:
     @pytest.mark.parametrize("channels", [2, 256, 65536])
     def test_formula_beside_the_table(self, channels):
-        # The formula serves floats, the table integers; the oracle decides.
+        # The formula serves floats, and the table serves integers; both must equal the oracle.
         codes = np.arange(channels)
         expected = kr.mu_law_decoding_reference(codes, channels)
         for got in (codes, codes.astype(np.float64), codes.astype(np.float32)):
@@ -119,7 +119,7 @@ class TestMuLaw:
             np.testing.assert_array_max_ulp(got, expected, 1)
 
     def test_codes_outside_of_the_table(self):
-        # In one block with codes inside, and each in blocks of its own.
+        # Codes outside the table share a block with codes inside, or have a block of their own.
         codes = np.concatenate([[-5, 3, 300], np.zeros(9000, int), [256, 255, -1]])
         expected = kr.mu_law_decoding_reference(codes, 256)
         np.testing.assert_array_max_ulp(kr.mu_law_decoding(codes, 256), expected, 1)
@@ -149,7 +149,7 @@ class TestPolar:
         x.real, x.imag = lengths * np.cos(angles) / 2, lengths * np.sin(angles) / 2
         re, im = (part.astype(np.longdouble) for part in (x.real, x.imag))
         assert in_ulp(kr.magnitude(x), np.hypot(re, im)) <= 1.5
-        # Of the result; the quarter turn that an angle is added to is rounded by itself.
+        # In eps of the result, since the quarter turn that an angle is added to is rounded too.
         assert in_ulp(kr.phase(x), np.arctan2(im, re)) <= 3
 
     @pytest.mark.parametrize("real", DTYPES)
@@ -287,7 +287,7 @@ class TestStrided:
 
 
 class TestFramesPastTheCaches:
-    """Large results are stored so; here all, to reach every place and size of a frame."""
+    """Large results go past the caches; here all do, to reach every place and size of a frame."""
 
     @pytest.fixture(autouse=True)
     def always(self, monkeypatch):
@@ -320,7 +320,7 @@ class TestSizesWithoutButterflies:
     @pytest.mark.parametrize("n_fft", [1, 2, 331, 40_000])
     @pytest.mark.parametrize("hop_length", [1, 100, 50_000])
     def test_few_frames_and_far_apart(self, n_fft, hop_length):
-        # Frames that fill no vector of SciPy's, and gaps that would not fit into cache.
+        # These frames fill no vector of SciPy's, and the gaps between them would not fit the cache.
         for n_frames in (1, 2, 3, 5):
             n_samples = (n_frames - 1) * hop_length + n_fft
             x = np.random.default_rng(0).standard_normal(n_samples)
@@ -340,7 +340,7 @@ class TestSizesWithoutButterflies:
         finally:
             tracemalloc.stop()
             kr.set_num_threads(None)
-        # A block of samples in float32, its spectra, magnitudes, and what SciPy needs.
+        # The peak has a block of samples in float32, its spectra, magnitudes, and SciPy's memory.
         assert peak - result.nbytes < 4 << 20
 
 
@@ -360,7 +360,7 @@ class TestFallback:
     @pytest.mark.parametrize("n_frames", [1, 2, 3, 5, 66])
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
     def test_scipy_is_given_whole_vectors_of_frames(self, dtype, n_frames, n_fft, monkeypatch):
-        """Rows beside whole vectors may be rounded differently: on ARM they are."""
+        """SciPy may round frames that fill no whole vector differently: on ARM it does."""
         heights = []
 
         def noticing(transform):

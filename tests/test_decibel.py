@@ -30,7 +30,7 @@ class TestMagnitudeToDecibel(TakesOut):
         case(0, 4),
         case(3, 0),
         *(case(2, n) for n in (1023, 1024, 1025)),
-        case(2, 300, 129, 1),  # of sizes that are worth threads, or reached in several passes
+        case(2, 300, 129, 1),  # large enough for several threads, or reached in several passes
         case(3, 70_001),
         case(150_000),
         case(2, 5, ref_value=0.5),
@@ -120,7 +120,7 @@ class TestMagnitudeToDecibel(TakesOut):
         plain = plain_formulas.magnitude_to_decibel(x, **{**SCALE, **scale})
         # amin is below the 0 dB point of 1, which is exact.
         assert_within_contract(got, truth, plain)
-        # Near 0 dB too, of which the whole range's tolerance says nothing.
+        # Results near 0 dB too, which the tolerance of the whole range does not test.
         near = np.abs(truth) < 1
         assert_within_contract(got[near], truth[near], plain[near])
 
@@ -156,7 +156,7 @@ class TestMagnitudeToDecibel(TakesOut):
     def test_limit_holds_to_the_bit(self, backend, dtype, rng):
         for _ in range(100):
             x = (10 ** rng.uniform(-8, rng.uniform(-3, 4), (3, 70))).astype(dtype)
-            # Numbers beside the peak, of which any may have the largest logarithm.
+            # Any of these numbers beside the peak may have the largest logarithm.
             near = x[1].max() * (1 - np.finfo(dtype).eps * rng.uniform(0, 4, 30))
             x[1, :30] = near.astype(dtype)
             self.assert_limited(backend, x, float(rng.uniform(0.1, 120)), 1e-12)

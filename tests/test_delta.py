@@ -36,7 +36,7 @@ class TestDelta(TakesOut):
         case(0, 9, 5),
         case(2, 9, 0),
         case(2, 9, 5, 0),
-        case(2, 400, 128, 2),  # of a size that is worth threads
+        case(2, 400, 128, 2),  # large enough for several threads
     )
 
     def precise(self, x, win_length=5, mode="symmetric", data_format="default"):
@@ -89,7 +89,7 @@ class TestDelta(TakesOut):
         edges = {
             mode: self.run(backend, x, {"win_length": 3, "mode": mode})[0, 0] for mode in MODES
         }
-        # Before the first frame stands 1, 2 or 0; the slope is half of 2 less that.
+        # The frame before the first one is 1, 2 or 0; the slope is half of 2 less that frame.
         assert edges == {"symmetric": 0.5, "reflect": 0.0, "constant": 1.0}
 
     def test_nan_reaches_as_far_as_the_window(self, backend, rng):
@@ -178,13 +178,13 @@ class TestSlopesInMemory:
     def test_every_number_of_terms(self, dtype, win_length, shape, rng):
         x = rng.standard_normal(shape).astype(dtype)
         expected = kr.delta_reference(x, win_length)
-        # A sum of at most 15 terms of a few units each, less in float16 than its own rounding.
+        # A sum of at most 15 terms of a few units each; its error is less than float16's rounding.
         assert_close(kr.delta(x, win_length), expected, 16 * eps_of(dtype))
 
     @pytest.mark.parametrize("start", range(0, 20, 3))
     @pytest.mark.parametrize("width", [1, 16, 21])
     def test_writes_its_own_place_only(self, start, width, rng):
-        # From every place relative to a vector; what lies around is neither read nor changed.
+        # Frames begin at every place relative to a vector; memory around is not read or changed.
         size = 2 * 27 * width
         numbers, slopes = np.full((2, start + size + 40), np.nan, np.float32)
         inside = slice(start, start + size)

@@ -65,6 +65,10 @@ OPERATIONS = {
         2,
     ),
     "concatenate_frequency_map": ("concatenate_frequency_map", "spectrum with channels", {}, 1),
+    "stack_frames": ("stack_frames", "spectrum", {"n": 3, "step": 2, "edge": "repeat"}, 0),
+    "patches": ("stack_frames", "spectrum", {"length": 3, "hop": 2}, 0),
+    "fix_length": ("fix_length", "signal", {"size": 700, "mode": "repeatpad"}, 0),
+    "standardize": ("standardize", "signal", {}, 0),
     "mu_law_encoding": ("mu_law_encoding", "signal", {"quantization_channels": 256}, 0),
     "mu_law_decoding": ("mu_law_decoding", "signal", {"quantization_channels": 256}, 0),
 }

@@ -10,7 +10,7 @@ FEW = {
     "melspectrogram": {"n_mels": 5},
     "log_frequency_spectrogram": {"log_n_bins": 9, "log_f_min": 2000},
 }
-SIZES = (64, 37)  # of a transform of our own and of SciPy's
+SIZES = (64, 37)  # sizes of a transform of our own and of one by SciPy
 
 
 def decibels(name, x, n_fft, oracle=False, **scale):

@@ -10,8 +10,7 @@ from closeness import assert_close, peak_of
 from operation import double
 from vectors import DTYPES, aligned, as_complex, run_on_lanes
 
-from kapre_ref.kernels.cpu import bands as cpu_bands
-from kapre_ref.kernels.cpu.bands import sum_bands_in_lanes
+from kapre_ref.kernels.cpu import filterbanks as cpu_filterbanks
 from kapre_ref.kernels.cpu.emit.bands import BandTable, any_is_long
 from kapre_ref.kernels.cpu.emit.bins import (
     is_extreme,
@@ -26,6 +25,7 @@ from kapre_ref.kernels.cpu.emit.epilogues import (
 )
 from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes
 from kapre_ref.kernels.cpu.emit.passes import Parts
+from kapre_ref.kernels.cpu.filterbanks import sum_bands_in_lanes
 
 
 @pytest.fixture(params=DTYPES)
@@ -36,7 +36,7 @@ def dtype(request):
 @pytest.fixture(params=["compiled", "on lanes"])
 def way(request, monkeypatch):
     if request.param == "on lanes":
-        run_on_lanes(monkeypatch, sys.modules[__name__], cpu_bands)
+        run_on_lanes(monkeypatch, sys.modules[__name__], cpu_filterbanks)
 
 
 @pytest.mark.usefixtures("way")

@@ -21,7 +21,7 @@ def test_frames_of_any_loudness(name, dtype, rng):
             got = kr.stft_mag_phase(signal[None, :, None], n_fft=N_FFT)[0, ..., 0]
         else:
             got = kr.stft_magnitude(signal, n_fft=N_FFT)
-        # Multiplied by a power of two nothing is rounded, and the middle of the range is safe.
+        # A product with a power of two is exact, and squares in the middle of the range are safe.
         scale = 2.0 ** -round(np.log2(10.0**power))
         scaled = signal * signal.dtype.type(scale)
         truth = np.abs(kr.stft_reference(scaled.astype(np.float64), n_fft=N_FFT))

@@ -1,4 +1,4 @@
-"""Where outputs go: each to a place of its own, and nothing done twice or lost."""
+"""Each output has a path of its own, and no recording is computed twice or lost."""
 
 import os
 import sys

@@ -168,7 +168,7 @@ class TestFilterbankMel:
 
     @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
     def test_dtype_is_rounded_to_once(self, dtype):
-        # Of triangles that are rounded to float32 first, as in librosa, unless to float64.
+        # As in librosa, triangles are rounded to float32 first, unless the result is float64.
         exact = kr.filterbank_mel_reference(8000, 129, 20, dtype=np.float64)
         got = kr.filterbank_mel(8000, 129, 20, dtype=dtype)
         coarse = np.float64 if dtype == "float64" else np.float32

@@ -28,7 +28,7 @@ LENGTHS = (
     case(2, 33, frame_length=8, hop_length=5, pad_end=True, pad_value=2),
     case(2, 3, 33, frame_length=17, hop_length=5, pad_end=True, data_format=FIRST),
     case(2, 33, 3, frame_length=40, hop_length=40, pad_end=True, pad_value=0.25),
-    case(2, 70_000, 2, frame_length=400, hop_length=160),  # of a size that is worth threads
+    case(2, 70_000, 2, frame_length=400, hop_length=160),  # large enough for several threads
 )
 
 
@@ -124,7 +124,7 @@ class TestEnergy(TakesOut):
     def test_oracle_against_long_double(self, case, rng):
         x = self.example(rng, case.shape, np.float64)
         expected = self.precise(wide(x), **case.parameters)
-        # Up to 2205 squares, none of them negative, added in pairs of pairs.
+        # Up to 2205 squares are added, none of them negative, in pairs of pairs.
         assert_close(
             self.oracle(x, **case.parameters),
             expected,

@@ -21,7 +21,7 @@ class TestConcatenateFrequencyMap(TakesOut):
         case(2, 0, 5, 3),
         case(2, 4, 0, 3),
         case(2, 4, 5, 0),
-        case(2, 400, 129, 1),  # of a size that is worth threads
+        case(2, 400, 129, 1),  # large enough for several threads
     )
 
     def expected(self, x, data_format="default"):

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import ARRANGEMENTS, KINDS, PROFILE, SEEDS, arranged, values
 
+import kapre_ref as kr
 from kapre_ref import Bands, FrontEnd, LogBands, Normalisation
 
 SIZES = {"sample_rate": 8000, "n_fft": 16}
@@ -56,7 +57,12 @@ KINDS_OF = [  # TypeError
     bad(TypeError, "must be Bands, LogBands, a matrix (n_freq, n) or None, got int", bands=40),
     bad(TypeError, "must be Bands, LogBands, a matrix (n_freq, n) or None, got str", bands="mel"),
     bad(TypeError, "must be Bands, LogBands, a matrix (n_freq, n) or None, got dict", bands={}),
-    bad(TypeError, "must be a matrix of numbers, got something else", bands=[[{}]]),
+    bad(TypeError, "must be a matrix of numbers, got object", bands=[[{}]]),
+    bad(TypeError, "must be a matrix of numbers, got <U1", bands=[["a"]]),
+    bad(TypeError, "must be a matrix of numbers, got complex128", bands=MATRIX + 0j),
+    bad(TypeError, "must be a matrix, got rows of different lengths", bands=[[1], [1, 2]]),
+    bad(TypeError, "must be .* numbers, got rows of different lengths", window=[[1], [1, 2]]),
+    bad(TypeError, "must be .* numbers, one a band, got rows of different", gain=[[1], [1, 2]]),
     bad(TypeError, "must be a string, got None", log=None),
     bad(TypeError, "must be a number, got None", floor=None, **LN),
     bad(TypeError, "must be a string, got 0", floor_by=0),
@@ -87,6 +93,7 @@ OUT_OF_RANGE = [  # ValueError
     bad(ValueError, "must be an integer, got 2.5", hop_length=2.5),
     bad(ValueError, f"must be one of {WINDOWS}, a name of Kapre's such as", window="hanning"),
     bad(ValueError, "must be .* or 16 numbers, got 'kaiser'", window="kaiser"),
+    bad(ValueError, "must be .* or 16 numbers, got 'foo_window'", window="foo_window"),
     bad(ValueError, "must have win_length=16 numbers, got 3", window=[0.5, 1, 0.5]),
     bad(ValueError, "must have win_length=16 numbers, got 0", window=[]),
     bad(ValueError, "must be finite numbers of float32's range, got", window=[np.nan] * 16),
@@ -107,6 +114,15 @@ OUT_OF_RANGE = [  # ValueError
     bad(ValueError, ".f_max must be at most .* / 2 = 4000, got 4001", bands=Bands(4, 0, 4001)),
     bad(ValueError, ".f_min must be less than bands.f_max=100, got 200", bands=Bands(4, 200, 100)),
     bad(ValueError, ".f_min must be less than bands.f_max=4000, got 5000", bands=Bands(4, 5000)),
+    bad(ValueError, ".n must be so small that the .*, got bands.n=84", bands=LogBands(84)),
+    bad(ValueError, ".n must be so small that edges", bands=Bands(2), sample_rate=1e-300),
+    bad(
+        ValueError,
+        "must be at least 2 with LogBands, got 1",
+        n_fft=1,
+        win_length=1,
+        bands=LogBands(3),
+    ),
     bad(ValueError, "must be one of 'none', 'ln', 'log10' or '10log10', got 'dB'", log="dB"),
     bad(ValueError, "must be at least 0, got -1.0", floor=-1, **LN),
     bad(ValueError, "must be a finite number, got nan", floor=np.nan, **LN),
@@ -433,6 +449,16 @@ class TestArraysAsFields:
         assert FrontEnd.from_json(front_end.to_json()) == front_end
         assert pickle.loads(pickle.dumps(front_end)) == front_end
         assert json.loads(front_end.to_json())[field] == ARRAY_FIELDS[field][1].tolist()
+
+    @pytest.mark.parametrize("field", ARRAY_FIELDS)
+    def test_repr_has_public_names_only(self, field):
+        front_end = FrontEnd(**SIZES, **{field: ARRAY_FIELDS[field][1]})
+        names = {name: getattr(kr, name) for name in kr.__all__}
+        assert eval(repr(front_end), names) == front_end
+
+    def test_strings_of_numpy_are_strings(self):
+        front_end = FrontEnd(**SIZES, window=np.str_("povey"), log=np.str_("ln"))
+        assert repr(front_end) == "FrontEnd(sample_rate=8000.0, n_fft=16, window='povey', log='ln')"
 
     @pytest.mark.parametrize("name", ["hann", "hamming", "hann_symmetric", "povey"])
     def test_window_is_what_its_name_says(self, backend, name, rng):

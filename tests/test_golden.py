@@ -20,14 +20,14 @@ from golden import ORACLE, Library, ask, entries, to_complex
 
 import kapre_ref
 
-# What ours raises where Kapre, or a library under it, raises something else.
+# The errors that our functions raise where Kapre, or a library under it, raises another one.
 KINDS = {
     "ValueError": ValueError,
     "TypeError": TypeError,
     "RuntimeError": RuntimeError,
     "NotImplementedError": NotImplementedError,
     "ZeroDivisionError": ValueError,
-    "AttributeError": TypeError,  # of an object that is no tensor
+    "AttributeError": TypeError,  # raised for an object that is no tensor
     "ParameterError": ValueError,  # librosa's
     "InvalidArgumentError": (ValueError, TypeError),  # TensorFlow's
 }
@@ -83,7 +83,7 @@ def compare_magnitude_and_phase(got, recorded, parameters):
     else:
         assert_recorded(magnitude, size, "spectrum")
     assert phase.dtype == angle.dtype
-    # An error of 2e-6 of the peak across a bin turns it by that much over its magnitude.
+    # An error of 2e-6 of the peak, at a right angle to a bin, turns it by 2e-6 over its magnitude.
     turn = np.angle(np.exp(1j * (phase.astype(np.float64) - angle)))
     assert np.max(np.abs(turn) * size) <= RECORDED["spectrum"] * peak_of(size)
 
@@ -115,7 +115,7 @@ def check_half_decibels(entry, public):
     assert got.dtype == recorded.dtype
     expected = formula_of_decibels(entry)
     assert_close(got, expected, eps_of(np.float16) * peak_of(expected))
-    # Where neither amin has underflowed nor ref_value overflowed.
+    # Only where amin has not underflowed and ref_value has not overflowed.
     heard = (x >= max(entry.parameters.get("amin", 1e-5), 1e-7)) & np.isfinite(recorded)
     assert_close(got[heard], recorded[heard], RECORDED_HALF["decibel"])
 
@@ -140,14 +140,14 @@ def refuses(kind, match):
 def check_keeps_dtype(entry, public):
     compare(public, entry)
     compare(ORACLE, entry)
-    # Uncast, the result has the input's own dtype and the same values.
+    # If the input is not cast, the result has the input's own dtype and the same values.
     results, (x, *_) = ask(public, entry, entry.inputs), entry.inputs
     for got, recorded in zip(results, entry.outputs, strict=True):
         if recorded.dtype == np.int32:
             # The input's float32 rounding may carry a sample over the boundary of two codes.
             assert np.abs(got.astype(np.int64) - recorded).max() <= (x.dtype == np.float64)
         else:
-            # There is no complex number of two float16.
+            # NumPy has no complex number of two float16.
             assert got.real.dtype == (np.result_type(x, "f4") if got.dtype.kind == "c" else x.dtype)
             tolerance = max(RECORDED["spectrum"], eps_of(got.dtype))
             assert_close(got, recorded, tolerance * peak_of(recorded))
@@ -210,7 +210,7 @@ def check_rectangular_window(entry, public):
 
 def check_cropped_spectrum(entry, public):
     refuses(ValueError, r"stfts must have n_fft // 2 \+ 1 = \d+ frequency bins")(entry, public)
-    # Cropped or filled up by hand, as Kapre does silently, it gives what Kapre gives.
+    # Kapre crops or fills up the bins silently. If a caller does so here, the results are equal.
     (x,), n_freq = entry.inputs, entry.init["n_fft"] // 2 + 1
     margins = [(0, 0), (0, 0), (0, max(0, n_freq - x.shape[2])), (0, 0)]
     fitting = np.pad(x[:, :, :n_freq], margins)
@@ -404,7 +404,7 @@ class TestGolden:
     def test_raises_as_kapre(self, entry, public):
         kind = KINDS[entry.raises["type"]]
         if any(x.dtype.kind in "iu" for x in entry.inputs):
-            kind = TypeError  # whatever TensorFlow makes of integers
+            kind = TypeError  # TensorFlow raises other errors for integers
         with pytest.raises(kind, match=r" must .*got ") as caught:
             ask(public, entry)
         assert caught.traceback[-1].path.is_relative_to(Path(kapre_ref.__file__).parent)

@@ -13,7 +13,7 @@ from kapre_ref import _kept
 pytestmark = pytest.mark.skipif(
     shutil.which("g++") is None, reason="needs g++, which compiles the CUDA sources for the CPU"
 )
-# Beside those of `OPERATIONS`: what has tables of its own on the device.
+# Besides `OPERATIONS`, these calls have tables of their own on the device.
 FUSED = {
     "stft": {"n_fft": 256},
     "stft_magnitude": {"n_fft": 400, "return_decibel": True},
@@ -29,7 +29,7 @@ def cupy():
 
 
 def example(name, others):
-    """Return an input of an operation, and what is passed with it."""
+    """Return an input of an operation, and the other arguments of the call."""
     if name in RANDOM:
         shape, parameters = RANDOM[name]
         x = np.random.default_rng(0).uniform(1, 2, shape).astype(np.float32)
@@ -68,7 +68,7 @@ class TestSecond:
 
 
 class TestTables:
-    """What is kept on devices: a kernel may still read it when it is dropped."""
+    """Tables are kept on devices; a kernel may still read a table when it is dropped."""
 
     def test_devices_are_waited_for(self, cupy):
         x = np.random.default_rng(0).uniform(-1, 1, 2000).astype(np.float32)

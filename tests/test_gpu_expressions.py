@@ -2,11 +2,13 @@
 
 import pytest
 import test_apply_filterbank
+import test_assembly
 import test_augmentation
 import test_delta
 import test_frequency_map
 import test_mfcc
 import test_polar
+import test_standardize
 from conftest import Arrangement, Backend
 from harness import fake_cupy
 from test_gpu_kernels import on_harness
@@ -44,12 +46,22 @@ class TestDelta(test_delta.TestDelta):
 
 
 @on_harness
+class TestFixLength(test_assembly.TestFixLength):
+    pass
+
+
+@on_harness
 class TestLogmelToMfcc(test_mfcc.TestLogmelToMfcc):
     pass
 
 
 @on_harness
 class TestMagnitude(test_polar.TestMagnitude):
+    pass
+
+
+@on_harness
+class TestPatches(test_assembly.TestPatches):
     pass
 
 
@@ -61,3 +73,13 @@ class TestPhase(test_polar.TestPhase):
 @on_harness
 class TestSpecAugment(test_augmentation.TestSpecAugment):
     pass
+
+
+@on_harness
+class TestStackFrames(test_assembly.TestStackFrames):
+    pass
+
+
+@on_harness
+class TestStandardize(test_standardize.TestStandardize):
+    test_longest = None  # for gigabytes there is a GPU

@@ -56,7 +56,7 @@ def arrangement(request, backend):
 
 
 def on_harness(tests):
-    """Leave of the tests of an operation those that run a kernel."""
+    """Keep those tests of an operation that run a kernel."""
     for name, test in inspect.getmembers(tests, inspect.isfunction):
         runs = {"backend", "arrangement"} & set(inspect.signature(test).parameters)
         if name.startswith("test_") and (not runs or "threads" in name):
@@ -93,7 +93,7 @@ class TestMuLawDecodingKernel(test_mu_law.TestMuLawDecoding):
 
 @pytest.mark.parametrize("place", ["input", "result"])
 class TestPacks:
-    """Four neighbours at a time, unless they begin where no instruction for four may."""
+    """Kernels move four neighbours at a time, unless their address is not aligned for that."""
 
     @pytest.mark.parametrize(
         ("name", "dtype", "arguments"),
@@ -147,14 +147,14 @@ class TestEnergyKernel(test_framing.TestEnergy):
 class TestOverlapAddKernel(test_inverse_stft.TestInverseStft):
     cases = (
         *smaller_than(4000, test_inverse_stft.TestInverseStft),
-        case(1, 2, 2301, n_fft=4600, hop_length=2300),  # of a hop, a block makes a part
+        case(1, 2, 2301, n_fft=4600, hop_length=2300),  # a block makes only a part of a hop
         case(2, 40, 9, n_fft=16, hop_length=3),  # and here many hops
         case(1, 60, 33, 2, n_fft=64, hop_length=16),  # more samples than threads, of two channels
     )
 
 
 def fused_cases(n_fft, **others):
-    """Return a case for each way into the registers and out of them."""
+    """Return a case for each way to load samples and to store bins."""
     channels_first = {"input_data_format": FIRST, "output_data_format": FIRST}
     both_pads = {"pad_begin": True, "pad_end": True}
     return (
@@ -222,7 +222,7 @@ class TestRecordingsOfKapre:
 
 
 class TestOutOfRange:
-    """Squares of magnitudes leave float32 before magnitudes do."""
+    """Magnitudes whose squares are beyond float32, although they are not."""
 
     @pytest.mark.parametrize("n_fft", FUSED)
     @pytest.mark.parametrize("scale", [1e-31, 1e-25, 1e-12, 1e12, 1e25, 1e34])
@@ -247,7 +247,7 @@ class TestOutOfRange:
         if public is kr.melspectrogram:
             options["n_mels"] = 20
         got = backend.numpy(public(backend.array(x), n_fft, **options))
-        # 1e-3 dB are a part in 4000 of the magnitude; one that lost its scale is 100 dB off.
+        # 1e-3 dB are 1/4000 of the magnitude; a magnitude that lost its scale is 100 dB off.
         assert_close(got, oracle(x.astype(np.float64), n_fft, **options), 2e-3)
 
     @pytest.mark.parametrize("n_fft", FUSED)
@@ -260,7 +260,7 @@ class TestOutOfRange:
 
     @pytest.mark.parametrize("n_fft", FUSED)
     def test_faint_frames_beside_loud_ones(self, backend, n_fft, rng):
-        # Frames of one warp decide alone.
+        # Each warp decides for its own frames alone.
         levels = np.resize(np.float32([1, 1e-30, 1e25]), 8)[:, None]
         x = rng.uniform(-1, 1, (8, n_fft)).astype(np.float32) * levels
         got = backend.numpy(kr.stft_magnitude(backend.array(x.ravel()), n_fft, hop_length=n_fft))
@@ -278,7 +278,7 @@ class TestOutOfRange:
         np.testing.assert_array_equal(np.delete(got, 2, 0), np.delete(clean, 2, 0))
 
     def test_window_ends_before_nan(self, backend, rng):
-        # 0 times NaN is NaN: what no window covers must not be read.
+        # 0 times NaN is NaN, so samples outside of all windows must not be read.
         x = rng.uniform(-1, 1, 512).astype(np.float32)
         x[400:] = np.nan
         parameters = {"n_fft": 512, "win_length": 400, "hop_length": 112}

@@ -11,10 +11,10 @@ import pytest
 from harness import fake_cupy
 from harness.cuda_on_cpu.module import drop_oldest
 from harness.cuda_on_cpu.planted import OPERATIONS
-from kapre_ref._spectrum_plan import stft_plan
 
 import kapre_ref as kr
 from kapre_ref._decibel import DecibelScale
+from kapre_ref._kapre_front_end import stft_front_end
 
 pytestmark = pytest.mark.skipif(
     shutil.which("g++") is None, reason="needs g++, which compiles the CUDA sources for the CPU"
@@ -25,7 +25,7 @@ NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # as Linux has it; Python kn
 
 
 class Device:
-    """The stand-in, with arrays that take memory where they are touched."""
+    """The stand-in for CuPy, whose arrays take memory only where they are touched."""
 
     def __init__(self, cupy):
         import kapre_ref.kernels.gpu
@@ -58,7 +58,7 @@ def last_blocks(n):
 class TestBeyond32Bits:
     @last_blocks(2)
     def test_decibels(self, device, rng):
-        # Of one item: two items are twice as far.
+        # One item has so many; a second item lies twice as far.
         n = BEYOND + 4096
         x, out = (device.sparse(np.float32, 2, n) for _ in range(2))
         end = np.s_[-1:, -8192:]
@@ -87,7 +87,7 @@ class TestBeyond32Bits:
 
     @last_blocks(1)
     def test_frames_of_a_long_signal(self, device, rng):
-        beyond = 2 * BEYOND  # where unsigned numbers of 32 bits end too
+        beyond = 2 * BEYOND  # beyond unsigned numbers of 32 bits too
         x = device.sparse(np.float32, 1, 1, beyond + 2**21)
         tail = rng.uniform(-1, 1, 64).astype(np.float32)
         x._host[..., beyond : beyond + 64] = tail
@@ -119,7 +119,7 @@ class TestBeyond32Bits:
         np.testing.assert_allclose(out._host[0, 0, -512:], expected[-512:], atol=1e-6)
 
     @pytest.mark.parametrize("n_fft", [4096, 4000])
-    @pytest.mark.parametrize("name", ["stft", "stft_magnitude"])
+    @pytest.mark.parametrize("name", ["stft", "features"])
     @last_blocks(1)
     def test_spectra(self, device, name, n_fft, rng):
         # Frames one sample apart have 2^31 bins before the signal has many.
@@ -128,10 +128,10 @@ class TestBeyond32Bits:
         x = rng.uniform(-1, 1, (1, 1, n_frames + n_fft - 1)).astype(np.float32)
         dtype = np.complex64 if name == "stft" else np.float32
         out = device.sparse(dtype, 1, 1, n_frames, n_freq)
-        plan = stft_plan(n_fft, None, 1, None, False, False)
-        scale = () if name == "stft" else (None,)
-        getattr(device.kernels, name)(device.cupy.asarray(x), plan, *scale, out)
-        expected = getattr(kr, f"{name}_reference")(x[0, 0, -n_fft:].astype(float), n_fft)
+        front_end = stft_front_end(n_fft, None, 1, None, False, False)
+        getattr(device.kernels, name)(device.cupy.asarray(x), front_end, out)
+        oracle = "stft" if name == "stft" else "stft_magnitude"
+        expected = getattr(kr, f"{oracle}_reference")(x[0, 0, -n_fft:].astype(float), n_fft)
         np.testing.assert_allclose(out._host[0, 0, -1], expected[0], atol=1e-4)
 
     @pytest.mark.parametrize(
@@ -148,16 +148,16 @@ class TestBeyond32Bits:
     @pytest.mark.parametrize("axis", range(4))
     @pytest.mark.parametrize(
         ("name", "n_fft"),
-        [(name, n) for name in ("stft", "stft_magnitude") for n in (256, 400)]
+        [(name, n) for name in ("stft", "features") for n in (256, 400)]
         + [("frame", 256), ("energy", 256)],
     )
     def test_strides_of_output(self, device, name, n_fft, axis, rng):
         x = device.cupy.asarray(rng.uniform(-1, 1, (2, 2, 512)).astype(np.float32))
-        plan = stft_plan(n_fft, None, 512 - n_fft, None, False, False)
+        front_end = stft_front_end(n_fft, None, 512 - n_fft, None, False, False)
         spectra = 2, 2, 2, n_fft // 2 + 1
         shape, dtype, *arguments = {
-            "stft": (spectra, np.complex64, plan),
-            "stft_magnitude": (spectra, np.float32, plan, None),
+            "stft": (spectra, np.complex64, front_end),
+            "features": (spectra, np.float32, front_end),
             "frame": ((2, 2, 2, 256), np.float32, 256, 0),
             "energy": ((2, 2, 2), np.float32, 256, 256, 0, 1.0),
         }[name]
@@ -181,7 +181,7 @@ class TestCacheOfTheHarness:
             os.utime(path, (1000 - age, 1000 - age))
         drop_oldest(tmp_path, 350, 2000)
         assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "2"}
-        drop_oldest(tmp_path, 0, 999)  # what was used since then stays
+        drop_oldest(tmp_path, 0, 999)  # files that were used since then stay
         assert {path.name for path in tmp_path.iterdir()} == {"0", "1"}
 
 

@@ -28,9 +28,9 @@ import kapre_ref as kr
 pytestmark = pytest.mark.skipif(
     shutil.which("g++") is None, reason="needs g++, which compiles the CUDA sources for the CPU"
 )
-# Several frames of a warp, with idle lanes (400) and without; frames of a block, of threads that
-# fill whole warps (1200) or do not (882); half an n_fft that is odd (882); columns that threads do
-# not share evenly (480, 2000); all for two passes and for three.
+# A warp has several frames, with idle lanes (400) and without; a block has frames whose threads
+# fill whole warps (1200) or do not (882); half of n_fft is odd (882); threads do not share columns
+# evenly (480, 2000). All of these occur with two passes and with three.
 SINGLE = (400, 480, 882, 1200, 2000)
 DOUBLE = (256, 400, 1024, 4096)
 
@@ -41,7 +41,7 @@ def backend(shuffled):  # noqa: F811
 
 
 def only(*names):
-    """Leave these tests of an operation."""
+    """Keep only these tests of an operation."""
 
     def drop(tests):
         for name, _ in inspect.getmembers(tests, inspect.isfunction):
@@ -108,7 +108,7 @@ class TestMelspectrogramDouble(AnyOrder, test_band_spectrograms.TestMelspectrogr
 
 
 class TestServed:
-    """Which n_fft the kernel does, and how."""
+    """Which n_fft the kernel serves, and by which radices."""
 
     def shape(self, n_fft, itemsize):
         from kapre_ref.kernels.gpu.radices import radices_for
@@ -157,11 +157,11 @@ class TestServed:
                 if shape is None:
                     continue
                 n_served += 1
-                n_threads = n_fft // 2 // shape.first  # of a frame
+                n_threads = n_fft // 2 // shape.first  # the threads that compute one frame
                 assert shape.first * shape.second * shape.third == n_fft // 2
                 assert shape.first >= max(shape.second, shape.third)
                 assert shape.n_threads <= 256
-                # A pair of numbers a point, and a quarter more to avoid conflicts of banks.
+                # A point is a pair of numbers, and a quarter more memory avoids conflicts of banks.
                 n_bytes = shape.n_frames * n_fft * itemsize * 1.26
                 assert n_bytes <= 48 * 1024, "more shared memory than a block has for the asking"
                 if n_threads <= 32:
@@ -174,7 +174,10 @@ class TestServed:
         x = shuffled.asarray(rng.uniform(-1, 1, 900).astype(np.float32))
         kr.stft_magnitude(x, 400)
         name, grid, block = shuffled.RawModule.launches[-1]
-        assert name == "kapre::mixed<kapre::Magnitudes<kapre::Mixed<float2, 400, 12, 20, 10, 1>>>"
+        assert name == (
+            "kapre::mixed<kapre::Output<kapre::Mixed<float2, 400, 12, 20, 10, 1>, "
+            "kapre::Magnitudes, kapre::AtOnce>, kapre::Stored>"
+        )
         assert (grid, block) == ((1,), (128,))
 
 
@@ -204,7 +207,7 @@ class TestDft:
             got = np.empty_like(x)
             module.function(name)((1,), (1,), (_frozen(x), got))
             expected = np.fft.fft(x.astype(np.clongdouble))
-            # A few roundings of each of log2(radix) steps.
+            # Each of log2(radix) steps rounds a few times.
             assert_close(got, expected, 4 * eps_of(dtype) * peak_of(expected))
 
 
@@ -214,7 +217,7 @@ def _frozen(x):
 
 
 class TestOutOfRange:
-    """Squares of magnitudes leave their type before magnitudes do."""
+    """Magnitudes whose squares are beyond the range of their type, although they are not."""
 
     SCALES = (
         *(("float32", n, s) for n in (400, 1200) for s in (1e-31, 1e-25, 1e-12, 1e12, 1e25, 1e34)),
@@ -256,7 +259,7 @@ class TestOutOfRange:
         assert_close(got, expected, 8 * eps_of(np.float32) * peak_of(expected))
 
     def test_window_ends_before_nan(self, backend, rng):
-        # 0 times NaN is NaN: what no window covers must not be read.
+        # 0 times NaN is NaN, so samples outside of all windows must not be read.
         x = rng.uniform(-1, 1, 400).astype(np.float32)
         x[301:] = np.nan
         for win_length in (300, 301):  # in pairs, and sample by sample
@@ -288,7 +291,7 @@ class TestTraffic:
         assert total(shared) <= 1.2 * total(shared, "ideal")
 
     def test_rows_that_wrap(self):
-        # Ten points to a row, of which 16 lanes read more than one: conflicts, but few.
+        # A row has ten points, and 16 lanes read more than one row: there are few conflicts.
         shared = of_kind(self.traffic("f4", 1000), "shared")
         assert total(shared) > total(shared, "ideal")
         assert total(shared) <= 1.3 * total(shared, "ideal")
@@ -303,8 +306,7 @@ class TestTraffic:
             assert total(lines) <= (1 + a_sector / a_run) * total(lines, "ideal")
 
 
-OUTPUTS = ("Magnitudes<S>", "Bins<S>", "StridedBins<S>", "Bands<S, false>")
-# Registers of a thread of each shape.
+# How many registers a thread of each shape may have.
 BUDGETS = {("f4", 400): 128, ("f4", 480): 168, ("f4", 1200): 128, ("f4", 2000): 168}
 BUDGETS |= {("f4", 504): 184, ("f4", 3360): 168}  # three passes, and many points of a thread
 BUDGETS |= {("f8", 400): 255, ("f8", 1024): 255, ("f8", 4096): 255}
@@ -318,9 +320,8 @@ class TestCompiles:
         from kapre_ref.kernels.gpu.fused import _shape
 
         shape = _shape(n_fft, np.dtype(dtype)).name
-        outputs = (*OUTPUTS, "Bands<S, true>") if dtype == "f4" else OUTPUTS
-        names = [f"mixed<kapre::{output.replace('<S', f'<{shape}')}>" for output in outputs]
+        names = [test_nvrtc.kernel_name("mixed", shape, *output) for output in test_nvrtc.OUTPUTS]
         for name, needs in test_nvrtc.compiled(architecture, "mixed", names).items():
             assert needs.registers <= BUDGETS[dtype, n_fft], name
             assert needs.shared <= 48 * 1024, name
-            assert needs.stack <= test_nvrtc.most_spilled(architecture), name
+            assert needs.stack <= test_nvrtc.most_spilled(architecture, name), name

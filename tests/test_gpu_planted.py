@@ -20,7 +20,7 @@ SOURCES = {
     path.stem: path.read_text()
     for path in (Path(kapre_ref.__file__).parent / "kernels" / "gpu" / "cuda").glob("*.cu*")
 }
-# Every kernel, and whatever the fused transforms may make of their bins.
+# Every kernel, and everything that fused transforms may compute from their bins.
 PARTS = [
     (stem, name)
     for stem, code in SOURCES.items()
@@ -29,7 +29,7 @@ PARTS = [
 
 
 def result_of(operation, order="forward", **settings):
-    """Run an operation on a signal like any, on the harness."""
+    """Run an operation on an ordinary signal, on the harness."""
     x = np.random.default_rng(1).uniform(-1, 1, (3, 2851)).astype(np.float32)
     with fake_cupy.installed(checked=True, order=order, **settings) as cupy:
         result = OPERATIONS[operation](cupy.asarray(x)).get()

@@ -1,4 +1,4 @@
-"""The table of predicted times is that of its figures, and these are of the kernels as they are."""
+"""The table of predicted times fits its figures, and the figures fit today's kernels."""
 
 import json
 import shutil

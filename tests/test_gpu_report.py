@@ -32,12 +32,12 @@ SMALL = {
 
 @pytest.fixture
 def small(monkeypatch):
-    """Make all of it small, and let nothing but mistakes fail."""
+    """Make all inputs small, and all aims so low that only mistakes fail."""
     for name, value in SMALL.items():
         monkeypatch.setattr(parts, name, value)
     few = [check for check in self_check.CHECKS if "mu_law" in check.operation]
     monkeypatch.setattr(self_check, "CHECKS", few)
-    # The stand-in works while it is asked to: nothing returns at once.
+    # The stand-in computes during the call, so that no call returns at once.
     checks = [part for part in parts.CHECKS if part[0] != "returning at once"]
     monkeypatch.setattr(parts, "CHECKS", checks)
     known = {"copy", "elementwise", "1 s", "host", "inverse", "transforms 256/64"}

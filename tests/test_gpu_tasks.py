@@ -15,7 +15,12 @@ from harness.ptx.module import installed
 import kapre_ref
 
 FOLDER = Path(kapre_ref.__file__).parent / "kernels" / "gpu" / "cuda"
-STEMS = ("stft", "mixed", "decibel", "framing", "overlap_add")  # of the files with a `Task`
+# The files that have a `Task`.
+STEMS = ("stft", "mixed", "decibel", "framing", "overlap_add", "normalisation")
+# In the first three `Task` is a template of the type of its numbers.
+TASKS = [(stem, "") for stem in STEMS[3:]]
+TASKS += [(stem, real) for stem in STEMS[:3] for real in ("float", "double")]
+REALS = {"": np.float32, "float": np.float32, "double": np.float64}
 
 
 @pytest.fixture(params=["g++", "NVRTC"])
@@ -32,20 +37,21 @@ def cupy(request):
 
 
 class TestLayout:
-    @pytest.mark.parametrize("stem", STEMS)
-    def test_same_size_and_offsets(self, cupy, stem):
+    @pytest.mark.parametrize(("stem", "real"), TASKS)
+    def test_same_size_and_offsets(self, cupy, stem, real):
         from kapre_ref.kernels.gpu import launch
 
-        dtype = launch.task_dtype(stem)
+        dtype = launch.task_dtype(stem, REALS[real])
+        task = f"kapre::Task<{real}>" if real else "kapre::Task"
         assert len(dtype.names) >= 4
-        # Not by `offsetof`, which the compiler of CUDA 12.0 does not know.
+        # `offsetof` would do, but the compiler of CUDA 12.0 does not know it.
         offsets = ", ".join(f"(int)((char*)&task.{name} - (char*)&task)" for name in dtype.names)
-        sizes = ", ".join(f"(int)sizeof(kapre::Task::{name})" for name in dtype.names)
+        sizes = ", ".join(f"(int)sizeof(task.{name})" for name in dtype.names)
         n = len(dtype.names)
         code = launch.source(stem) + (
             "\n__global__ void layout(int* out) {\n"
-            "    kapre::Task task;\n"
-            f"    const int found[] = {{{offsets}, {sizes}, (int)sizeof(kapre::Task)}};\n"
+            f"    {task} task;\n"
+            f"    const int found[] = {{{offsets}, {sizes}, (int)sizeof task}};\n"
             f"    for (int i = 0; i < {2 * n + 1}; ++i) out[i] = found[i];\n}}\n"
         )
         out = cupy.empty(2 * n + 1, np.int32)
@@ -55,21 +61,22 @@ class TestLayout:
         expected = [offset for _, offset in fields] + [kind.itemsize for kind, _ in fields]
         assert out.get().tolist() == [*expected, dtype.itemsize]
 
-    @pytest.mark.parametrize("stem", STEMS)
-    def test_arrives_by_value(self, cupy, stem):
+    @pytest.mark.parametrize(("stem", "real"), TASKS)
+    def test_arrives_by_value(self, cupy, stem, real):
         from kapre_ref.kernels.gpu import launch
 
-        dtype = launch.task_dtype(stem)
+        dtype = launch.task_dtype(stem, REALS[real])
+        task = f"kapre::Task<{real}>" if real else "kapre::Task"
         members = {name: i + 1 for i, name in enumerate(dtype.names)}
         values = ", ".join(f"(double)task.{name}" for name in members)
         code = launch.source(stem) + (
-            "\n__global__ void told(double* out, const kapre::Task task, int last) {\n"
+            f"\n__global__ void told(double* out, const {task} task, int last) {{\n"
             f"    const double values[] = {{{values}, (double)last}};\n"
             f"    for (int i = 0; i < {len(members) + 1}; ++i) out[i] = values[i];\n}}\n"
         )
         out = cupy.empty(len(members) + 1, np.float64)
         module = cupy.RawModule(code=code, options=launch._OPTIONS, name_expressions=("told",))
-        arguments = out, launch.make_task(stem, **members), np.int32(77)
+        arguments = out, launch.make_task(stem, REALS[real], **members), np.int32(77)
         module.get_function("told")((1,), (1,), arguments)
         assert out.get().tolist() == [*members.values(), 77]
 
@@ -80,7 +87,7 @@ class TestMembers:
         with fake_cupy.installed():
             from kapre_ref.kernels.gpu.launch import make_task
 
-            with pytest.raises(TypeError, match=r"members \['runs'\] are not \['item_length'"):
+            with pytest.raises(TypeError, match=r"members \['runs'\] are not \['added'"):
                 make_task("decibel", runs=1)
 
     @pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
@@ -88,8 +95,9 @@ class TestMembers:
         with fake_cupy.installed():
             from kapre_ref.kernels.gpu.launch import make_task
 
+            names = ("added", "decimal", "factor", "floor", "least", "settled", "shift")
             with pytest.raises(OverflowError):
-                make_task("decibel", item_length=1, runs=2**31, zero=0, least=0)
+                make_task("decibel", group_length=1, runs=2**31, **dict.fromkeys(names, 0))
 
     def test_no_kernel_has_many_arguments(self):
         counts = {}
@@ -103,7 +111,7 @@ class TestMembers:
 
 
 class TestIncludes:
-    """A file says what it needs, and the text that CuPy gets has all of it, once."""
+    """A file includes what it needs, and the text that CuPy gets has each included file once."""
 
     @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.cu")), ids=lambda path: path.name)
     def test_all_of_it_once(self, path):

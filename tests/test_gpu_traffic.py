@@ -1,4 +1,4 @@
-"""What the GPU's kernels ask of the memories: bank conflicts and sectors, line by line."""
+"""The memory accesses of the GPU's kernels: bank conflicts and sectors, line by line."""
 
 import shutil
 
@@ -25,7 +25,7 @@ def traffic_of(kernel, operation, *arrays, counted_blocks=1):
 
 
 def _on_device(cupy, array):
-    """Return a view as a view: where it begins in its memory counts."""
+    """Return a view as a view on the device, since it matters where it begins."""
     owner = array if array.base is None else array.base
     start = (array.ctypes.data - owner.ctypes.data) // array.itemsize
     return cupy.asarray(owner)[start : start + array.size].reshape(array.shape)
@@ -43,7 +43,7 @@ class TestTurns:
     """Frames whose squares leave the range of their type are done again; silence never is."""
 
     def turns(self, n_fft, x):
-        """Return how often warps write to the first exchange: as often in each turn."""
+        """Return how often warps write to the first exchange: equally often in each turn."""
         kernel = "stft" if n_fft in FUSED and x.dtype == np.float32 else "mixed"
         traffic = traffic_of(kernel, lambda x: kr.stft_magnitude(x, n_fft), x, counted_blocks=ALL)
         exchange = "slot[t * S::ROW + q] ="
@@ -150,7 +150,7 @@ SMALL = ("peaks", "warp_peaks", "samples[")  # tables, which stay in the L1, and
 
 
 class TestStreams:
-    """Counted over all blocks: nothing is moved twice, and nothing in vain."""
+    """Counted over all blocks, nothing is moved twice, and nothing that is not needed."""
 
     def lines(self, name, offset, n=N):
         kernel, operation, dtypes = STREAMS[name]
@@ -195,7 +195,7 @@ class TestStreams:
         codes = placed("int32", N, 0)
         traffic = traffic_of("mu_law_decoding", lambda x: kr.mu_law_decoding(x, 256), codes)
         ((_, counted),) = ((k, v) for k, v in traffic.items() if "samples[" in k.text)
-        # Of 32 lanes at random among 128 codes, 16 sectors: each of those at most once.
+        # 32 lanes take random codes out of 128, in 16 sectors: each sector is read at most once.
         assert counted.cost <= 16 * counted.requests
 
     def test_peaks_take_one_word_a_block(self):
@@ -242,7 +242,7 @@ class TestFrames:
             eight_frames(frame_length, hop_length),
             counted_blocks=ALL,
         )
-        loads = of_kind(traffic, "global", "load")  # of eight samples a lane, and of the rest
+        loads = of_kind(traffic, "global", "load")  # loads of eight samples a lane, and of the rest
         ((_, stores),) = of_kind(traffic, "global", "store").items()
         assert not of_kind(traffic, "shared")
         assert total(loads) <= factor * total(loads, "ideal")

@@ -1,4 +1,4 @@
-"""Variants of the GPU kernels for tuning: each is an edit that takes, and computes the same."""
+"""Variants of the GPU kernels for tuning: each edit fits the source, and computes the same."""
 
 import json
 import shutil

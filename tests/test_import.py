@@ -12,8 +12,8 @@ HEAVY = (
     "tensorflow", "torch", "pandas", "multiprocessing", "concurrent",
 )  # fmt: skip
 
-MAX_RATIO = 1.5  # of whole processes, `import kapre_ref` to `import numpy`
-N_PAIRS = 40  # at most; a busy machine needs more pairs for a quiet one of each
+MAX_RATIO = 1.5  # the time of a process with `import kapre_ref`, over one with `import numpy`
+N_PAIRS = 40  # at most; a busy machine needs many pairs until one of each is undisturbed
 
 
 def run(code, *options):

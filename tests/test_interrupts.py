@@ -1,4 +1,4 @@
-"""Whatever ends a call, nothing of it runs on; a signal is answered soon; the end waits."""
+"""However a call ends, no part of it runs on; signals are answered soon; the end waits."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What operations have in common with themselves: batches, layouts, sums, inverses, levels."""
+"""What an operation's results have in common: batches, layouts, sums, inverses, levels."""
 
 import numpy as np
 import pytest
@@ -21,8 +21,8 @@ from strategies import (
 
 import kapre_ref as kr
 
-# Two ways to one result differ by the rounding of sums in another order: each costs a few eps of
-# the peak, a transform a few more.
+# Two ways to compute one result add in different orders, and each order costs a few eps of
+# the peak; a transform costs a few more.
 TWO_WAYS_EPS = 16
 
 
@@ -113,7 +113,7 @@ class TestBatches:
     @PROFILE
     @given(st.data())
     def test_results_are_not_overwritten_by_later_ones(self, data):
-        # Memory of results that are gone is used again; of those that are still seen it must not.
+        # Memory of results that are gone is used again, but never that of results in use.
         shape = (data.draw(st.integers(1, 3)), data.draw(st.integers(2000, 20000)))
         x = np.random.default_rng(data.draw(SEEDS)).uniform(-1, 1, shape).astype(data.draw(DTYPES))
         kept = [kr.stft_magnitude(x, 256, hop_length=data.draw(st.integers(16, 64)))]
@@ -182,7 +182,7 @@ class TestTransforms:
         x = values(np.random.default_rng(data.draw(SEEDS)), (1000,), "noise")
         got = kr.stft(x, n_fft, win_length, 40, window_name="hamming_window")
         power = np.abs(got) ** 2
-        # Bins but the first, and the last of an even transform, stand for two.
+        # All bins stand for two, except the first one and the last one of an even transform.
         total = 2 * power.sum(axis=1) - power[:, 0] - (n_fft % 2 == 0) * power[:, -1]
         frames = kr.frame(np.append(x, np.zeros(300)), max(win_length, 40), 40)[: len(got)]
         energy = np.sum(
@@ -317,7 +317,7 @@ class TestOthers:
         assert np.all(covered == covered[..., :1])
         times, bins = covered.all(axis=(2, 3)), covered.all(axis=(1, 3))
         np.testing.assert_array_equal(covered[..., 0], times[:, :, None] | bins[:, None, :])
-        # Of an item that is covered throughout, nobody can tell how wide the other mask is.
+        # If an item is covered throughout, nobody can tell how wide the other mask is.
         told = ~covered.all(axis=(1, 2, 3))
         n_times, n_bins = times[told].sum(axis=1), bins[told].sum(axis=1)
         assert np.all((n_times >= 1) & (n_times <= widths[1]))

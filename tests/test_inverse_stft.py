@@ -16,7 +16,7 @@ class TestInverseStft(TakesOut):
     public = staticmethod(kr.inverse_stft)
     oracle = staticmethod(kr.inverse_stft_reference)
     dtypes = ("complex64", "complex128")
-    # With a Hann window, complex64 has a coarser one than complex128, on purpose.
+    # On purpose, the Hann window of complex64 is coarser than that of complex128.
     usual = case(
         2, 9, 17, 3, n_fft=32, win_length=24, hop_length=7, forward_window_name="hamming_window"
     )
@@ -42,12 +42,12 @@ class TestInverseStft(TakesOut):
             case(2, 9, 33, n_fft=64, forward_window_name=name)
             for name in ("hamming_window", "kaiser_window", KBD, "vorbis_window")
         ),
-        case(3, 500, 257, n_fft=512),  # of sizes that are worth threads
+        case(3, 500, 257, n_fft=512),  # large enough for several threads
         case(1, 500, 201, 2, n_fft=400, hop_length=160),
     )
 
     def example(self, rng, shape, dtype):
-        # Imaginary parts at 0 Hz and half the sample rate too: they have no meaning.
+        # Even the bins at 0 Hz and half the sample rate have imaginary parts, which mean nothing.
         return (rng.uniform(-1, 1, shape) + 1j * rng.uniform(-1, 1, shape)).astype(dtype)
 
     def _given(self, parameters):
@@ -66,7 +66,7 @@ class TestInverseStft(TakesOut):
         frames = np.pad(frames, [(0, 0)] * 3 + [(0, max(0, win_length - n_fft))])
         n_samples = max(0, (spectra.shape[2] - 1) * hop_length + win_length)
         signals = np.zeros((*spectra.shape[:2], n_samples), x.real.dtype)
-        # Squares of windows on all sides, as if there were frames without end.
+        # Squares of windows are added on all sides, as if there were infinitely many frames.
         squares = np.zeros(3 * win_length, x.real.dtype)
         for start in range(win_length % hop_length, 2 * win_length + 1, hop_length):
             squares[start : start + win_length] += window**2
@@ -98,7 +98,7 @@ class TestInverseStft(TakesOut):
 
     @pytest.mark.parametrize(("n_fft", "hop_length"), [(64, 16), (100, 25), (400, 100)])
     def test_oracle_against_scipy(self, n_fft, hop_length, rng):
-        # SciPy divides by the windows that there are, so edges differ.
+        # SciPy divides by the sum of the windows that overlap at a sample, so edges differ.
         x = rng.standard_normal(12 * n_fft)
         window = scipy.signal.windows.hamming(n_fft, sym=False)
         options = {"n_fft": n_fft, "hop_length": hop_length}
@@ -205,7 +205,7 @@ class TestPerfectReconstruction:
         start = n_fft - (hop_length or n_fft // 4)
         assert got.dtype == np.result_type(dtype, np.float32)
         assert got.shape[1] >= start + n_samples
-        # Every sample is a sum over the frames at it, each transformed there and back.
+        # Every sample is a sum over the frames that cover it, each transformed there and back.
         assert_close(got[:, start : start + n_samples], x, 16 * eps_of(got.dtype))
         assert_close(got[:, :start], np.zeros((2, start, 2)), 16 * eps_of(got.dtype))
 

@@ -5,14 +5,16 @@ import inspect
 import re
 
 import pytest
-from test_contract import ARRAY_OPERATIONS, PACKAGE, imported_by, modules_in
+from test_contract import ARRAY_OPERATIONS, BEYOND_KAPRE, PACKAGE, imported_by, modules_in
 
 import kapre_ref as kr
 from kapre_ref.kernels import contract, cpu
 
+PUBLIC = set(ARRAY_OPERATIONS) | set(BEYOND_KAPRE)
 # Front ends, and what is one of them, share one kernel: gather, transform, filterbank, logarithm.
-COMPOSED = {"stft_magnitude", "melspectrogram", "log_frequency_spectrogram", "mfcc"}
-OPERATIONS = (set(ARRAY_OPERATIONS) - COMPOSED) | {"features"}
+# Patches are copied as stacked frames are.
+FRONT_ENDS = {"stft_magnitude", "melspectrogram", "log_frequency_spectrogram", "mfcc"}
+OPERATIONS = (PUBLIC - FRONT_ENDS - {"patches"}) | {"features"}
 KERNEL_NAMES = OPERATIONS | {"asarray", "empty"}
 
 
@@ -45,7 +47,7 @@ def _parameters_of(folder, name):
     return [argument.arg for argument in function.args.args]
 
 
-# What the typed page asks of a backend: {kernel: its parameters}.
+# What the contract asks of a backend: {kernel: its parameters}.
 PROTOCOL = {
     name: list(inspect.signature(method).parameters)[1:]
     for name, method in vars(contract.Kernels).items()
@@ -61,7 +63,7 @@ def _exported(folder):
     raise AssertionError(f"kernels/{folder} has no __all__")
 
 
-# It hands on to CuPy what a launch takes.
+# This function passes on to CuPy all arguments of a launch.
 _MANY_ARGUMENTS = {("fused.py", "_launch")}
 
 
@@ -134,7 +136,7 @@ class TestKernels:
             for folder in ("cpu", "gpu")
         )
         assert cpu == gpu
-        modules = {getattr(kr, name).__module__.split("._")[1] for name in ARRAY_OPERATIONS}
+        modules = {getattr(kr, name).__module__.split("._")[1] for name in PUBLIC}
         # Mel and log-frequency spectrograms share the kernel that stands with filterbanks.
         assert modules - {"band_spectrograms"} <= cpu
 
@@ -179,5 +181,5 @@ class TestTypes:
     @pytest.mark.parametrize("name", sorted(KERNEL_NAMES))
     @pytest.mark.parametrize("folder", ["cpu", "gpu"])
     def test_kernels_are_annotated(self, folder, name):
-        # Else a type checker would take any of them for what the contract asks.
+        # A type checker would accept an untyped function as any kernel of the contract.
         assert _is_annotated(_definition_of(folder, name))

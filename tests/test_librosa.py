@@ -1,4 +1,4 @@
-"""librosa, where it is installed, as a witness: the same numbers from other people's code."""
+"""librosa, if it is installed, as a witness: independent code gives the same numbers."""
 
 import random
 import warnings
@@ -20,10 +20,10 @@ WINDOWS = {
     "kaiser_window": None,
 }
 
-# librosa computes in float64 here as the oracle does, in another order of operations; a few eps
-# for each step, and more steps in a transform.
+# librosa computes in float64 here, as the oracle does, but in another order: each step costs a few
+# eps, and a transform has more steps.
 ROUNDING_EPS = 32
-# Its filterbanks and decibels of float32 are rounded to float32 more than once.
+# librosa rounds its float32 filterbanks and decibels to float32 more than once.
 FLOAT32_ROUNDING = 4 * eps_of("float32")
 
 
@@ -64,14 +64,14 @@ class TestFilterbankMel:
     def test_double_precision(self, htk):
         got = kr.filterbank_mel(22050, 1025, 128, htk=htk, dtype=np.float64)
         expected = librosa.filters.mel(sr=22050, n_fft=2048, htk=htk, dtype=np.float64)
-        # librosa subtracts frequencies, of which float64 keeps 1e-12 Hz, and divides by widths.
+        # librosa subtracts frequencies, which float64 keeps to 1e-12 Hz, and divides by widths.
         assert_close(got, expected.T, 1e-12 * peak_of(expected))
 
     @pytest.mark.parametrize("htk", [False, True])
     def test_scale(self, htk):
         edges = librosa.mel_frequencies(n_mels=42, fmin=100, fmax=7000, htk=htk)
         got = kr.filterbank_mel(16000, 8001, 40, 100.0, 7000.0, htk, None, dtype=np.float64)
-        # With a bin to the Hz, each triangle is above zero from one edge to the other.
+        # With one bin for each Hz, a triangle is above zero from one edge to the other.
         first = np.argmax(got > 0, axis=0)
         last = got.shape[0] - 1 - np.argmax(got[::-1] > 0, axis=0)
         np.testing.assert_array_equal(first, np.floor(edges[:-2]) + 1)
@@ -116,7 +116,7 @@ class TestStft:
         spectra = kr.stft(rng.normal(size=2000), n_fft, hop_length=hop_length)
         got = kr.inverse_stft(spectra, n_fft, hop_length=hop_length)
         expected = librosa.istft(spectra.T, n_fft=n_fft, hop_length=hop_length, center=False)
-        # At the ends librosa divides by what few frames overlap there; within, both do the same.
+        # At the ends librosa divides by the few frames that overlap there; inside, both agree.
         inside = slice(n_fft, len(expected) - n_fft)
         close_to_peak(got[inside], expected[inside])
 
@@ -132,7 +132,7 @@ class TestStft:
         expected = librosa.feature.melspectrogram(
             y=x, n_fft=1024, hop_length=256, n_mels=64, center=False, power=1.0
         )
-        # Its filterbank is float32.
+        # librosa's filterbank is float32.
         assert_close(got, expected.T, FLOAT32_ROUNDING * peak_of(expected))
 
 
@@ -246,7 +246,7 @@ class TestFrame:
             y=x, frame_length=frame_length, hop_length=hop_length, center=False
         )[0]
         expected = expected**2 * 1000 * 0.1
-        assert_close(got, expected, FLOAT32_ROUNDING * peak_of(expected))  # its result is float32
+        assert_close(got, expected, FLOAT32_ROUNDING * peak_of(expected))  # librosa is float32
 
 
 @pytest.mark.slow
@@ -260,7 +260,7 @@ def test_mel_filterbanks_to_the_bit():
         f_max = draw.choice([None, sample_rate / 2, draw.uniform(sample_rate / 4, sample_rate / 2)])
         htk, norm = draw.random() < 0.5, draw.choice(["slaney", None, 1, 2, np.inf, 0, 0.5])
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of empty bands
+            warnings.simplefilter("ignore")  # librosa warns of empty bands
             got = kr.filterbank_mel(sample_rate, n_freq, n_mels, f_min, f_max, htk, norm)
             expected = librosa.filters.mel(
                 sr=sample_rate,

@@ -1,4 +1,4 @@
-"""Sums along axes whose length the caller sets: rounding errors do not add up, however long."""
+"""Sums along axes whose length the caller sets: rounding errors do not add up at any length."""
 
 import math
 
@@ -12,7 +12,7 @@ import kapre_ref as kr
 
 DTYPES = ("float16", "float32", "float64")
 KINDS = ("constant", "offset", "noise")
-# As many of each power of two; hypothesis alone would draw short ones for the most part.
+# Each power of two is drawn equally often; hypothesis alone would draw mostly short lengths.
 LENGTHS = st.integers(0, 19).flatmap(lambda power: st.integers(1 << power, 2 << power))
 
 
@@ -25,7 +25,7 @@ def numbers(kind, n, dtype):
 
 
 def exact_sum(x):
-    """Return the sum of numbers as good as float64 can say it."""
+    """Return the sum of numbers, almost as exact as float64 can hold it."""
     blocks = np.array_split(x, max(1, x.size >> 12))
     return math.fsum(float(np.sum(block, dtype=np.float64)) for block in blocks)
 
@@ -47,6 +47,13 @@ class TestEnergy:
         n_more = data.draw(st.integers(0, 2)) * hop_length
         x = numbers(kind, frame_length + n_more, dtype)
         self._assert_within_contract(x, frame_length, hop_length)
+
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_every_short_length(self, dtype):
+        # Lengths at which one way of summing hands over to another lie among these.
+        for frame_length in range(1, 1200):
+            x = numbers("constant", frame_length, dtype)
+            self._assert_within_contract(x, frame_length, frame_length)
 
     def _assert_within_contract(self, x, frame_length, hop_length):
         framing = {"frame_length": frame_length, "hop_length": hop_length}
@@ -80,7 +87,7 @@ class TestDelta:
     @pytest.mark.slow
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_long_line(self, dtype):
-        half = 1 << 13  # every frame is made of twice as many, which takes long enough
+        half = 1 << 13  # a slope has twice as many terms, and that is long enough
         self._assert_within_contract(self._frames("line", half + 9, 1, dtype), half, "symmetric")
 
     def _assert_within_contract(self, x, half, mode):
@@ -110,7 +117,7 @@ class TestDelta:
 
 
 class TestInverse:
-    # The float64 reference adds up one after the other, and says nothing of complex128.
+    # The float64 reference adds one frame after the other, so it cannot judge complex128.
     @pytest.mark.slow
     @settings(max_examples=25, deadline=None)
     @given(

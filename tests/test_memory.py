@@ -159,12 +159,12 @@ class TestTables:
         assert _kept.bytes_of(lambda: arrays) >= 13040
 
 
-def test_a_plan_holds_no_arrays():
-    plan = kr._band_spectrograms.mel_plan(
+def test_a_front_end_holds_no_arrays():
+    front_end = kr._band_spectrograms.mel_front_end(
         1 << 26, None, None, "hann_window", False, False, 16000, 40, 0.0, None, False, "slaney"
     )
-    assert not any(isinstance(value, np.ndarray) for value in vars(plan).values())
-    assert _kept.bytes_of(plan) < 10_000
+    assert not any(isinstance(value, np.ndarray) for value in vars(front_end).values())
+    assert _kept.bytes_of(front_end) < 10_000
 
 
 def test_addresses_come_with_their_owners():

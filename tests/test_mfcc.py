@@ -25,7 +25,7 @@ class TestLogmelToMfcc(TakesOut):
         case(0, 7, 20),
         case(2, 0, 20),
         case(2, 7, 20, 0),
-        case(3, 400, 128, n_mfccs=40),  # of a size that is worth threads
+        case(3, 400, 128, n_mfccs=40),  # large enough for several threads
     )
 
     def example(self, rng, shape, dtype):
@@ -41,7 +41,7 @@ class TestLogmelToMfcc(TakesOut):
         log_mels = channels_first(x, data_format, 2)
         if not log_mels.size:
             return self.oracle(x, n_mfccs, data_format)
-        # As a matrix product, which is what a kernel may be; a fast transform loses less.
+        # This is a matrix product, as a kernel may be; a fast transform has smaller errors.
         n_mels = log_mels.shape[3]
         log_mels = plain_formulas.working(log_mels)
         turns = (np.arange(n_mels)[:, None] + 0.5) * np.arange(n_mfccs) / n_mels
@@ -51,7 +51,7 @@ class TestLogmelToMfcc(TakesOut):
     def test_oracle_against_scipy_in_long_double(self, case, rng):
         x = self.example(rng, case.shape, np.float64)
         got = self.oracle(x, **case.parameters)
-        if not x.size:  # which SciPy refuses
+        if not x.size:  # SciPy refuses an empty array
             expected = list(x.shape)
             expected[min(x.ndim - 1, 2)] = 20
             assert got.shape == tuple(expected)

@@ -29,17 +29,17 @@ class TestMuLawEncoding(TakesOut):
         case(501, quantization_channels=3),
         case(2, 50, 2, quantization_channels=1000),
         case(501, quantization_channels=65535),
-        case(2, 70000, quantization_channels=65536),  # of a size that is worth threads
+        case(2, 70000, quantization_channels=65536),  # large enough for several threads
     )
 
-    # Codes near a boundary depend on the precision: the oracle keeps the input's.
+    # Codes near a boundary depend on the precision, so the oracle keeps the input's precision.
     test_oracle_rounds_once = None
 
     def assert_kernel_close(self, got, x, parameters):
         """Require the code, or its neighbour where the value lies on their boundary."""
         channels = parameters["quantization_channels"]
         value = compressed(x, channels)
-        # Of logarithm, division and sum, each off by an eps or so of the number of channels.
+        # Logarithm, division and sum are each off by an eps or so times the number of channels.
         rounding = 4 * channels * min(eps_of(x.dtype), eps_of(np.float32))
         assert got.dtype == np.int32
         assert got.shape == x.shape
@@ -54,7 +54,7 @@ class TestMuLawEncoding(TakesOut):
     def test_kernel_takes_the_oracles_side(self, backend, channels, rng):
         x = rng.uniform(-1, 1, 100_000).astype(np.float32)
         got = self.run(backend, x, {"quantization_channels": channels})
-        # Both compute in float32, and at most one of 2000 samples lies within its rounding.
+        # Both compute in float32, whose rounding decides the code of at most one sample in 2000.
         assert np.mean(got != self.oracle(x, channels)) <= 5e-4 * max(1, channels / 1024)
 
     @pytest.mark.parametrize("library", ["kernel", "oracle"])
@@ -122,7 +122,7 @@ class TestMuLawDecoding(TakesOut):
         case(2, 0, 3, quantization_channels=256),
         case(11, quantization_channels=100),
         case(2, 50, 2, quantization_channels=127),
-        case(2, 70000, quantization_channels=65536),  # of a size that is worth threads
+        case(2, 70000, quantization_channels=65536),  # large enough for several threads
     )
 
     def example(self, rng, shape, dtype):

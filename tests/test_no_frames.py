@@ -1,4 +1,4 @@
-"""A signal that has no frame is mostly one of another layout: each function says so."""
+"""A signal without a frame mostly has another layout than assumed, and each function says so."""
 
 import re
 import warnings

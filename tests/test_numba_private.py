@@ -1,4 +1,4 @@
-"""What breaks without each of the things that numba does not document; see `numba_private`."""
+"""What breaks without each function of `numba_private`, which uses undocumented parts of numba."""
 
 import os
 import subprocess

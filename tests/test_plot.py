@@ -1,4 +1,4 @@
-"""The picture: each sound where it is, labelled axes, and columns that hide nothing loud."""
+"""The picture shows each sound at its place, labels its axes, and hides nothing loud."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def loudest_pixel(figure, panel):
     pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].sum(axis=2, dtype=int)
     height = len(pixels)
     box = panel.get_window_extent()
-    # A pixel inside, so that the frame of the panel does not count.
+    # The search leaves out the outermost pixels, which the frame of the panel covers.
     left, right = int(box.x0) + 3, int(box.x1) - 3
     top, bottom = int(height - box.y1) + 3, int(height - box.y0) - 3
     inside = pixels[top:bottom, left:right]

@@ -30,7 +30,7 @@ class TestMagnitude(TakesOut):
         x = self.example(rng, case.shape, dtype)
         got = np.asarray(self.oracle(x))
         expected = self.precise(wide(x)).astype(got.dtype)
-        # One rounding, and for float64 that of hypot too.
+        # The result is rounded once, and in float64 by hypot too.
         np.testing.assert_array_max_ulp(got, expected, maxulp=1 + (got.dtype == np.float64))
 
     @pytest.mark.parametrize("precision", ["complex64", "complex128"])

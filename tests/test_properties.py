@@ -146,7 +146,7 @@ class TestKernelsMatchOracles:
         )
         plain = as_caller(plain_formulas.magnitude(spectra), x.ndim - 1, output)
         assert_within_contract(got[0], truth[0], plain.astype(got[0].dtype))
-        # An error of the spectrum turns its phase by as much as it is large beside the magnitude.
+        # An error of the spectrum turns its phase by the error over the magnitude.
         exact = kr.stft_reference(double(x), **(options | {"output_data_format": FIRST}))
         precision = eps_of(spectra.dtype)
         off = 2 * error_between(spectra, exact) + 4 * precision * peak_of(exact)
@@ -179,7 +179,7 @@ class TestKernelsMatchOracles:
         truth = kr.magnitude_to_decibel_reference(double(x), **scale)
         native = x.astype(x.dtype.newbyteorder("="))
         plain = plain_formulas.magnitude_to_decibel(native, **scale)
-        # Decibels are a difference of two logarithms, of which each is rounded twice.
+        # Decibels are the difference of two logarithms, each of which is rounded twice.
         terms = 20 * max(abs(np.log10(scale["amin"])), abs(np.log10(scale["ref_value"])))
         assert_sum_close(got, truth, plain, terms)
 

@@ -208,7 +208,7 @@ class TestInverseStft(OnPtx, test_inverse_stft.TestInverseStft):
     cases = (
         case(9, 31, n_fft=60, hop_length=23),
         case(2, 9, 33, 2, n_fft=64, hop_length=64, forward_window_name="hamming_window"),
-        case(1, 2, 2301, n_fft=4600, hop_length=2300),  # of a hop, a block makes a part
+        case(1, 2, 2301, n_fft=4600, hop_length=2300),  # a block makes only a part of a hop
         case(2, 140, 9, n_fft=16, hop_length=15, output_data_format=FIRST),  # more than one block
         case(1, 60, 33, 2, n_fft=64, hop_length=16),
         case(2, 1, 33, n_fft=64),

@@ -56,7 +56,11 @@ class TestRecordedResults:
     def test_float32(self, case, run):
         got = case.features(run, np.float32)
         assert got.dtype == np.float32
-        assert_as_the_tool(got, case)
+        error, allowance = np.abs(got - case.output), case.allowance()
+        assert np.all(error <= np.maximum(case.tolerance, allowance))
+        # The allowance is of faint bands alone, and few values need it.
+        assert np.mean(error > case.tolerance) < 1e-3
+        assert_as_the_tool(np.where(error > case.tolerance, case.output, got), case)
 
     def test_float64(self, case, run):
         expected = case.features(reference, np.float64)
@@ -86,6 +90,14 @@ class TestOtherResults:
         with pytest.warns(UserWarning, match="x has no frame"):
             got = case.features(run, np.float32)
         assert got.shape == case.features(reference, np.float32).shape == case.output.shape
+
+    @pytest.mark.parametrize("way", ["oracle", "operation"])
+    @pytest.mark.parametrize("name", ["nemo-80", "parakeet-hf"])
+    def test_one_valid_frame_is_zero(self, name, way, run):
+        # As in NeMo, which takes a deviation of one frame for 0; transformers has nan there.
+        x = of("nemo-80", "speech").samples[:300]
+        got = (reference if way == "oracle" else run)(kr.front_end(name), x)
+        np.testing.assert_array_equal(got, np.zeros((80, 2) if name == "nemo-80" else (2, 80)))
 
     @pytest.mark.parametrize("way", ["oracle", "operation"])
     def test_loud_signal_does_not_overflow(self, way, run):
@@ -203,7 +215,7 @@ class TestNames:
 
 
 class TestVersions:
-    """Tools that changed have a recipe for each of their rules, and only that differs."""
+    """Tools differ in one rule, from each other or from an earlier version of their own."""
 
     def test_librosa(self):
         old, now = kr.front_end("librosa-0.9-melspectrogram"), "librosa-0.11-melspectrogram"
@@ -212,3 +224,22 @@ class TestVersions:
         for name in ("mfcc", "logmel-db"):
             before = kr.front_end(f"librosa-0.11-{name}")
             assert kr.front_end(f"librosa-1.0-{name}") == before.replace(range_over="channel")
+
+    def test_scope_of_the_peak(self):
+        # Most recorded signals are alone in their call, where all scopes are the same.
+        found = {"channel": set(), "item": set(), "call": set()}
+        for recipe in RECIPES:
+            if recipe.front_end.dynamic_range is not None:
+                found[recipe.front_end.range_over].add(recipe.name)
+        assert found == {
+            "channel": {"librosa-1.0-logmel-db", "librosa-1.0-mfcc"},
+            "item": {
+                "whisper-hf-128", "whisper-hf-80-numpy", "whisper-hf-80-30s", "granite-speech",
+                "speechbrain-fbank-80",
+            },
+            "call": {
+                "whisper-80", "whisper-128", "faster-whisper-128", "s3tokenizer-128",
+                "librosa-0.11-logmel-db", "librosa-0.11-mfcc", "torchaudio-mfcc",
+                "keras-melspectrogram",
+            },
+        }  # fmt: skip

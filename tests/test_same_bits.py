@@ -1,4 +1,4 @@
-"""A frame's and an item's result has the same bits alone, in any company and on any threads."""
+"""The result of a frame or an item has the same bits alone, beside others and on any threads."""
 
 import ast
 from pathlib import Path
@@ -12,7 +12,7 @@ from strategies import arranged
 import kapre_ref as kr
 from kapre_ref._band_weights import BandWeights, bands_of
 from kapre_ref.kernels import cpu
-from kapre_ref.kernels.cpu import bands as cpu_bands
+from kapre_ref.kernels.cpu import filterbanks as cpu_filterbanks
 
 DTYPES = ("float16", "float32", "float64")
 ARRANGEMENTS = ("strided", "reversed", "transposed", "big-endian", "unaligned")
@@ -36,7 +36,7 @@ def _mixed(n_freq, n_bands):
     return weights
 
 
-# Of spectrograms (batch, channel, n_frames, n_freq): what is done to each frame by itself.
+# Operations on spectrograms (batch, channel, n_frames, n_freq) that compute each frame by itself.
 OF_FRAMES = {
     "mfcc": (80, lambda x: kr.logmel_to_mfcc(x, 20, FIRST)),
     "mfcc of many bands": (300, lambda x: kr.logmel_to_mfcc(x, 45, FIRST)),
@@ -51,7 +51,7 @@ OF_FRAMES = {
     },
 }
 
-# Of signals (batch, channel, time): whose items and channels do not know each other.
+# Operations on signals (batch, channel, time) that compute each item and channel by itself.
 STFT = {"input_data_format": FIRST, "output_data_format": FIRST, "pad_end": True}
 BANDS = {"sample_rate": 16000, **STFT}
 OF_SIGNALS = {
@@ -106,7 +106,7 @@ class TestFrames:
     def test_in_any_arrangement_on_any_threads(self, name, dtype, rng):
         width, run = OF_FRAMES[name]
         x = rng.uniform(-1, 1, (2, 2, 117, width)).astype(dtype)
-        x = np.tile(x, (1, 1, max(1, 4000 // width), 1))  # worth threads
+        x = np.tile(x, (1, 1, max(1, 4000 // width), 1))  # large enough for several threads
         kr.set_num_threads(1)
         expected = run(x)
         for n_threads in (2, 3, 7):
@@ -147,7 +147,7 @@ class TestSignals:
 
 
 class TestFramesOfSignals:
-    """Frames are computed many at a time; a frame does not know which others are with it."""
+    """Frames are computed many at a time, but no frame depends on its neighbours."""
 
     @pytest.mark.filterwarnings("ignore:.* mel bands are empty")
     @pytest.mark.parametrize("name", ["stft", "stft_magnitude", "melspectrogram", "mag_phase"])
@@ -185,8 +185,9 @@ class TestLongSums:
     """The error does not grow with the number of terms."""
 
     def assert_within_contract(self, got, x, weights):
-        # Four eps without the error of NumPy's sum, which may have luck. Terms that cancel are
-        # measured by what noise would sum to: the root of the sum of their squares.
+        # Four eps are allowed, whatever the error of NumPy's sum is, which may be small by luck.
+        # Terms that cancel are measured by the root of the sum of their squares, which is about
+        # what noise sums to.
         x, columns = x.astype("g"), weights.T.astype("g")
         truth = np.stack([np.sum(x * column, axis=1) for column in columns], axis=1)
         noise = max(float(np.sqrt(np.sum((x * column) ** 2, axis=1)).max()) for column in columns)
@@ -218,7 +219,7 @@ class TestLongSums:
 
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_bands_of_a_long_transform(self, dtype):
-        # One band of 16,000 bins, summed as the magnitudes are made.
+        # The filterbank has one band of 16,000 bins, which are summed as the magnitudes are made.
         x = np.zeros((1, 32768), dtype)
         x[0, 5] = 1  # all bins are about 1
         options = {"sample_rate": 16000, "window_name": "hamming_window", "hop_length": 32768}
@@ -234,18 +235,18 @@ class TestBands:
     @pytest.mark.parametrize("make", [_mel, _dense, _mixed])
     def test_compiled_search_finds_the_same(self, make):
         matrix = make(257, 40)
-        is_dense, *found = cpu_bands._find_bands(matrix, matrix.size)
+        is_dense, *found = cpu_filterbanks._find_bands(matrix, matrix.size)
         assert not is_dense
         for got, expected in zip(found, bands_of(matrix)[1:], strict=True):
             np.testing.assert_array_equal(got, expected)
         for most, expected in (len(found[2]), False), (len(found[2]) - 1, True):
-            assert cpu_bands._find_bands(matrix, most)[0] == expected
+            assert cpu_filterbanks._find_bands(matrix, most)[0] == expected
 
     @pytest.mark.parametrize("value", [1, -1, 5e-324, np.inf, np.nan])
     def test_compiled_search_finds_every_bin(self, value):
         for n_freq in (1, 2, 15, 16, 17, 18, 35):
             matrix = np.where(np.eye(n_freq), value, -0.0)
-            _, firsts, counts, weights = cpu_bands._find_bands(matrix, matrix.size)
+            _, firsts, counts, weights = cpu_filterbanks._find_bands(matrix, matrix.size)
             np.testing.assert_array_equal(firsts, np.arange(n_freq))
             np.testing.assert_array_equal(counts, np.ones(n_freq))
             np.testing.assert_array_equal(weights, np.full(n_freq, value))
@@ -261,7 +262,7 @@ class TestBands:
         x, out = np.ones((1, n_freq), np.float32), np.empty((1, n_bands), np.float32)
         tracemalloc.start()
         try:
-            cpu_bands.band_product(bands, np.dtype(np.float32))(x, out)
+            cpu_filterbanks.band_product(bands, np.dtype(np.float32))(x, out)
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()

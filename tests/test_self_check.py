@@ -63,7 +63,7 @@ def quick(monkeypatch):
 
 @pytest.mark.usefixtures("quick")
 class TestVerdict:
-    """A kernel that returns nonsense, however little of it, is out."""
+    """A kernel that returns nonsense fails, however little of it there is."""
 
     def test_covers_every_operation_that_has_an_oracle(self):
         got = {check.operation for check in self_check.CHECKS}
@@ -171,7 +171,8 @@ class TestVerdict:
         assert self_check.measure(check, truth - 1, truth, [signal]) == expected
 
 
-# In eps of the result: float16, float32, float64. What a user may rely on, so it stands here too.
+# Tolerances in eps of the result, for float16, float32 and float64. They stand here as well as in
+# the package, since users may rely on them.
 TOLERANCES = {
     self_check.EXACT: (0, 0, 0),
     self_check.PEAK: (1, 8, 24),
@@ -186,7 +187,7 @@ TOLERANCES = {
 
 @pytest.mark.usefixtures("quick")
 class TestTolerance:
-    """An error of half the tolerance is in, one of one and a half is out."""
+    """An error of half the tolerance passes, and an error of one and a half tolerances fails."""
 
     @pytest.mark.parametrize(
         ("check", "dtype"),
@@ -203,7 +204,7 @@ class TestTolerance:
         result = np.empty(0, "float32" if dtype.kind == "i" else dtype).real.dtype
         n_eps = TOLERANCES[check.kind][result.itemsize // 4]
         truth = np.random.default_rng(1).uniform(-1, 0.9, (3, 2, 5, 7))
-        # The largest value is the one that is off: 0 dB, or a peak of 1.
+        # The error is put into the largest value: 0 dB, or a peak of 1.
         truth[0, 0, 0, 0] = 1
         if check.kind in (self_check.DECIBEL, self_check.SPECTRUM_DECIBEL):
             truth = 30 * (truth - 1)

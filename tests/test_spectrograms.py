@@ -15,7 +15,7 @@ SCALE = {"db_ref_value": 1.0, "db_amin": 1e-5, "db_dynamic_range": 80.0}
 
 
 def split(parameters):
-    """Return the STFT's parameters as they are meant, the scale or None, and the formats."""
+    """Return the STFT's full parameters, the scale or None, and the formats."""
     given = filled_in(**{k: v for k, v in parameters.items() if k in STFT})
     scale = {k.removeprefix("db_"): parameters.get(k, v) for k, v in SCALE.items()}
     scale = scale if parameters.get("return_decibel") else None
@@ -30,7 +30,7 @@ def plain_magnitude(x, parameters):
 
 
 class ComposedTests(TakesOut):
-    """A composed operation, which equals the chain of single ones."""
+    """Tests of a composed operation, which must equal the chain of single operations."""
 
     def plain(self, x, **parameters):
         _, scale, formats = split(parameters)
@@ -40,7 +40,7 @@ class ComposedTests(TakesOut):
         return as_caller(result, x.ndim - 1, formats[1]).astype(x.dtype)
 
     def assert_kernel_close(self, got, x, parameters):
-        """Measure decibels by the magnitudes that they stand for.
+        """Compare decibels by the magnitudes that they stand for.
 
         Where a bin is faint, the rounding of the transform is many decibels, in the plain formula
         as in any other, but not in the same bins.
@@ -85,7 +85,7 @@ class ComposedTests(TakesOut):
         assert got.dtype == expected.dtype
         tolerance = 32 * eps_of(np.float64) * peak_of(expected)
         if case.parameters.get("return_decibel"):
-            # Rounding of the loudest bin, in dB of one that is as faint as amin.
+            # The error of the loudest bin's rounding, in dB of a bin that is as faint as amin.
             linear = {k: v for k, v in case.parameters.items() if k != "return_decibel"}
             loudest = peak_of(self.run(backend, x, linear))
             amin = case.parameters.get("db_amin", SCALE["db_amin"])
@@ -187,7 +187,7 @@ COMMON = (
         db_dynamic_range=7.0,
     ),
     *(case(2, 3 * n_fft, n_fft=n_fft) for n_fft in (400, 480, 512, 1009, 1200, 1536, 2000, 2048)),
-    case(70_000, n_fft=512),  # of sizes that are worth threads
+    case(70_000, n_fft=512),  # large enough for several threads
     case(1, 70_000, 3, n_fft=400, hop_length=160, pad_end=True, return_decibel=True),
 )
 
@@ -205,7 +205,7 @@ class TestStftMagnitude(ComposedTests):
         return kr.magnitude(self.stft_of(x, parameters))
 
     def test_pure_tone(self, backend):
-        # A full-scale cosine on a bin: half the sum of the window, n_fft / 4 for Hann.
+        # A full-scale cosine on a bin gives half the sum of the window: n_fft / 4 for Hann.
         x = np.cos(2 * np.pi * 100 * np.arange(4000) / 1000)
         got = self.run(backend, x, {"n_fft": 1000})
         assert_close(got[:, 100], np.full(len(got), 250.0), 1e-10)
@@ -253,14 +253,14 @@ class TestStftMagPhase(ComposedTests):
         return np.split(y, 2, axis=1 if parameters.get("output_data_format") == FIRST else -1)
 
     def assert_kernel_close(self, got, x, parameters):
-        """Measure magnitudes as anywhere, and phases by how far they turn their bins."""
+        """Compare magnitudes as elsewhere, and phases by how far they turn their bins."""
         magnitude, phase = self.halves(got, parameters)
         twin = TestStftMagnitude()
         twin.assert_kernel_close(magnitude, x, parameters)
         linear = {k: v for k, v in parameters.items() if k != "return_decibel"}
         size, expected = self.halves(self.oracle(x.astype(np.float64), **linear), parameters)
         turn = size * np.abs(np.angle(np.exp(1j * (phase.astype(np.float64) - expected))))
-        # As far as an STFT of that precision may be off, and the rounding of the phase itself.
+        # The error that an STFT of that precision may have, and the rounding of the phase itself.
         precision = eps_of(x.dtype)
         working = min(precision, eps_of(np.float32))
         assert phase.dtype == x.dtype.newbyteorder("=")
@@ -274,7 +274,7 @@ class TestStftMagPhase(ComposedTests):
         np.testing.assert_array_equal(magnitude, kr.magnitude_reference(spectra))
         np.testing.assert_array_equal(phase, kr.phase_reference(spectra))
 
-    # Phases make up half of it: the chain is compared by its oracle and by the kernels' bounds.
+    # Half of the result is phases, so the chain is compared by its oracle and the kernels' bounds.
     test_equals_the_chain = None
     test_signal_without_batch_is_one_item = None
     test_nan_stays_in_its_frames_or_its_item = None

@@ -42,7 +42,7 @@ class TestStft(TakesOut):
             case(2, 300, n_fft=64, win_length=48, window_name=name)
             for name in ("hamming_window", "kaiser_window", KBD, "vorbis_window")
         ),
-        case(70_000, n_fft=512),  # of sizes that are worth threads
+        case(70_000, n_fft=512),  # large enough for several threads
         case(1, 70_000, 3, n_fft=512, win_length=400, hop_length=160, pad_end=True),
         case(1, 3, 70_000, n_fft=400, hop_length=160, input_data_format=FIRST),
         case(40, 3000, n_fft=480, hop_length=240),
@@ -176,7 +176,7 @@ class TestStft(TakesOut):
     def test_faintest_and_loudest(self, backend, scale, rng):
         x = self.example(rng, (300,), np.float32) * np.float32(scale)
         got = self.run(backend, x, {"n_fft": 64})
-        # Subnormals have an absolute precision, that of the smallest of them.
+        # Subnormals have an absolute precision: the smallest one.
         tolerance = 4 * eps_of("f4") * scale * 64 + 64 * np.finfo(np.float32).smallest_subnormal
         if backend.name == "gpu":  # there they are zero: CuPy compiles with -ftz=true
             tolerance += 64 * np.finfo(np.float32).tiny

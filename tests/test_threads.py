@@ -1,4 +1,4 @@
-"""Threads, processes and the cache of compiled kernels: all of it at once, and where it fails."""
+"""Threads, processes and the cache of compiled kernels, together and when one of them fails."""
 
 import os
 import re
@@ -35,7 +35,7 @@ def noise(*shape):
     return np.random.default_rng(3).standard_normal(shape).astype(np.float32)
 
 
-# Each one large enough for several threads, and with a remainder that fills no vector.
+# Each input is large enough for several threads, and has a remainder that fills no vector.
 OPERATIONS = {
     "mu_law_encoding": lambda: kr.mu_law_encoding(noise(700_003), 256),
     "mu_law_decoding": lambda: kr.mu_law_decoding(np.arange(700_003) % 256, 256),
@@ -61,7 +61,7 @@ OPERATIONS = {
     "delta of a long window": lambda: kr.delta(noise(2, 1_001, 101).astype(np.float64), 21),
     "logmel_to_mfcc": lambda: kr.logmel_to_mfcc(noise(30_001, 40)),
     "melspectrogram": lambda: kr.melspectrogram(noise(3, 100_003), 512, 400, 160, n_mels=40),
-    # Sizes that no butterfly serves.
+    # No butterfly serves these sizes.
     "stft of a prime size": lambda: kr.stft(noise(2, 300_003), 331),
     "stft of a very large size": lambda: kr.stft(noise(2, 300_003), 65536, hop_length=20_000),
     "stft of pairs": lambda: kr.stft(noise(2, 300_003), 2),
@@ -103,7 +103,7 @@ class TestThreads:
                 np.testing.assert_array_equal(kr.mu_law_encoding(samples, 256), codes)
                 np.testing.assert_array_equal(kr.magnitude_to_decibel(magnitudes), decibels)
 
-        # 8 threads with 25 rounds: 200 calls of each of the two operations.
+        # 8 threads with 25 rounds make 200 calls of each of the two operations.
         with ThreadPoolExecutor(8) as threads:
             for result in [threads.submit(repeat) for _ in range(8)]:
                 result.result(timeout=120)
@@ -220,7 +220,7 @@ class TestRunSlices:
 
 def run(mode, *, package=PACKAGE, options=(), **environment):
     """Run the script in a fresh process, with the package of some folder."""
-    # Where compiled kernels go is the test's to say, not that of whoever runs it.
+    # The test chooses where compiled kernels go, whatever the environment says.
     inherited = {name: os.environ[name] for name in os.environ if name != "NUMBA_CACHE_DIR"}
     environment = inherited | {"PYTHONPATH": str(package.parent)} | environment
     command = [sys.executable, *options, str(SCRIPT), mode]
@@ -246,7 +246,7 @@ class TestProcesses:
         ],
     )
     def test_fork(self, mode):
-        # Python 3.12 and later warn of any fork beside threads.
+        # From 3.12 on, Python warns of every fork in a process that has threads.
         run(mode, options=["-W", "ignore::DeprecationWarning"])
 
     def test_spawn(self):
@@ -331,7 +331,7 @@ class TestCache:
         assert list(tmp_path.iterdir()) == []
 
     def test_changed_formula(self, package):
-        # The kernel's own file does not change: what it inlines does.
+        # Not the kernel's own file changes, but that of a function that it inlines.
         path = package / "kernels" / "cpu" / "logarithm.py"
         source = path.read_text()
         changed = re.sub(r"return n, f \+ f", "return n + 1, f + f", source)

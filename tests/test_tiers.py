@@ -1,4 +1,4 @@
-"""Which tests run when: `quick`, by default, and `thorough`, which is the rest."""
+"""Which tests are `quick`, which run by default, and which are `thorough`, the remaining ones."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ FOLDER = Path(__file__).resolve().parent
 
 
 class Case:
-    """A collected test, as far as the tiers look at it."""
+    """A collected test, with those members that the tiers look at."""
 
     def __init__(self, nodeid, *markers):
         self.nodeid, self.markers = nodeid, {*markers}
@@ -73,7 +73,7 @@ def test_every_file_has_tests_that_run_by_default():
 
 
 def test_ci_runs_elsewhere_what_needs_nvrtc_or_cupy():
-    """CI lets these be skipped where both are missing; another step must run them."""
+    """CI lets tests be skipped that need NVRTC or CuPy, so another step of CI must run them."""
     needing = {
         path.name
         for path in FOLDER.glob("test_*.py")

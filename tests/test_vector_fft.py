@@ -1,4 +1,4 @@
-"""The pieces of the vector transform: codelets against direct sums, plans, and what is emitted."""
+"""The parts of the vector transform: codelets against direct sums, plans, and emitted code."""
 
 import platform
 import re
@@ -107,7 +107,7 @@ class TestFirstPass:
         assert_close(rows, x * radix / 2, tolerance)
 
 
-# Of an odd number of rows, the middle bin is not its own mirror image.
+# With an odd number of rows, no middle bin is its own mirror image.
 @pytest.mark.parametrize("n", [1, 2, 3, 8])
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("radix", RADICES)
@@ -295,7 +295,7 @@ class TestTransform:
         error, error_of_scipy = (
             distance(x.reshape(of_scipy.shape), expected) for x in (got, of_scipy)
         )
-        # At 12, 40 and 80 in float64 a little more: there SciPy is better than beside them.
+        # Sizes 12, 40 and 80 are allowed a little more in float64, since SciPy is better there.
         special = 1.07 if dtype == np.float64 and n_fft in (12, 40, 80) else 1
         assert error <= _allowed() * special * error_of_scipy
 
@@ -319,7 +319,7 @@ class TestTransform:
 
     @pytest.mark.slow
     def test_nothing_outside_the_signal_is_read(self):
-        # The page after the signal, and the one before it, may not be touched: whoever does, dies.
+        # The pages before and after the signal are protected: an access to them ends the process.
         if sys.platform != "linux":
             pytest.skip("protects memory as Linux does")
         subprocess.run([sys.executable, "-c", _GUARDED], check=True, timeout=120)
@@ -354,7 +354,7 @@ def _emit_inner_pass(dtype):
 
 
 def _allowed():
-    """Return how many times SciPy's error is allowed: once where a * b + c is rounded once."""
+    """Return how many times SciPy's error is allowed: once if a * b + c is rounded only once."""
     features = cpu_target.target_context.codegen().magic_tuple()[2].split(",")
     is_x86 = platform.machine().lower() in ("x86_64", "amd64")
     return 1.25 if is_x86 and "+fma" not in features else 1

@@ -1,4 +1,4 @@
-"""Vectors of 16 and 32 bytes are code of their own, which this machine may not take by itself."""
+"""Vectors of 16 and 32 bytes are separate code, which this machine may not choose by itself."""
 
 import os
 import subprocess

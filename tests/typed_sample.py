@@ -28,6 +28,10 @@ def results_have_the_dtype_of_the_signal(half: Half, single: Single, double: Dou
     assert_type(kr.concatenate_frequency_map(single), Single)
     assert_type(kr.spec_augment(single, 2, 2, rng=np.random.default_rng()), Single)
     assert_type(kr.channel_swap(double, rng=np.random.default_rng()), Double)
+    assert_type(kr.stack_frames(single, 7, 6, "repeat"), Single)
+    assert_type(kr.patches(double, 96, 48), Double)
+    assert_type(kr.fix_length(half, 480_000, mode="repeatpad"), Half)
+    assert_type(kr.standardize(single), Single)
     assert_type(kr.melspectrogram(single, out=single), Single)
 
 
@@ -70,6 +74,9 @@ def mistakes(single: Single, integers: NDArray[np.int16], rng: np.random.Generat
     kr.frame(integers, 4, 2)  # type: ignore[type-var]
     kr.mu_law_encoding(integers, 256)  # type: ignore[arg-type]
     kr.delta(single, mode="edge")  # type: ignore[arg-type]
+    kr.stack_frames(single, 2, edge="fill")  # type: ignore[arg-type]
+    kr.fix_length(single, 9, mode="wrap")  # type: ignore[arg-type]
+    kr.standardize(integers)  # type: ignore[type-var]
     kr.energy(single, data_format="x")  # type: ignore[arg-type]
     kr.get_window_fn("boxcar")  # type: ignore[arg-type]
     kr.filterbank_mel(16000, 257, norm="l1")  # type: ignore[arg-type]

@@ -1,1 +1,1 @@
-"""The benchmarks of kapre_ref, for asv: one file a topic, one class an operation."""
+"""The benchmarks of kapre_ref, for asv: each topic has a file, and each operation a class."""

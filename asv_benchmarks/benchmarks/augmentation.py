@@ -6,7 +6,7 @@ from benchmarks.common import SIZES, Operation, noise, spectrogram
 
 
 class SpecAugment(Operation):
-    """Two masks of each kind."""
+    """Covers a mel spectrogram with two masks of each kind."""
 
     operation = "spec_augment"
 
@@ -26,7 +26,7 @@ class SpecAugment(Operation):
 
 
 class ChannelSwap(Operation):
-    """Stereo."""
+    """Swaps the two channels of stereo signals."""
 
     operation = "channel_swap"
 

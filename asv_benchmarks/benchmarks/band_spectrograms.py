@@ -4,7 +4,7 @@ from benchmarks.common import SAMPLE_RATE, STFT, Operation
 
 
 class Melspectrogram(Operation):
-    """128 bands."""
+    """Computes 128 mel bands."""
 
     operation = "melspectrogram"
     parameters = {**STFT, "sample_rate": SAMPLE_RATE, "n_mels": 128}  # noqa: RUF012
@@ -13,7 +13,7 @@ class Melspectrogram(Operation):
 
 
 class LogMelspectrogram(Operation):
-    """128 bands in decibels."""
+    """Computes 128 mel bands in decibels."""
 
     operation = "melspectrogram"
     parameters = {**Melspectrogram.parameters, "return_decibel": True}  # noqa: RUF012
@@ -22,7 +22,7 @@ class LogMelspectrogram(Operation):
 
 
 class LogFrequencySpectrogram(Operation):
-    """84 bins, 12 an octave, in decibels."""
+    """Computes 84 bins, 12 to the octave, in decibels."""
 
     operation = "log_frequency_spectrogram"
     parameters = {**STFT, "sample_rate": SAMPLE_RATE, "return_decibel": True}  # noqa: RUF012

@@ -1,4 +1,4 @@
-"""What the benchmarks share: backends, sizes, inputs, and the class of which each is a kind."""
+"""What the benchmarks share: backends, sizes, inputs, and their base class."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ BACKENDS = ("reference", "cpu", "gpu")
 SAMPLE_RATE = 22050  # Hz
 SIZES = {"small": (1, SAMPLE_RATE), "large": (8, 30 * SAMPLE_RATE)}  # (batch, time)
 STFT = {"n_fft": 2048, "hop_length": 512}
-RATIO_SECONDS = 0.3  # of measuring, for one ratio
+RATIO_SECONDS = 0.3  # how long one ratio is measured
 
 
 class Backend:
@@ -75,10 +75,10 @@ class Operation:
     peers = ()
     measures_memory = False
 
-    version = 1  # to be raised when a figure begins to mean something else
+    version = 1  # must be raised when a figure gets another meaning
     timeout = 300
     repeat = (3, 30, 0.5)
-    warmup_time = 0  # setup does it
+    warmup_time = 0  # setup warms up
     _ready = None
 
     def __init_subclass__(cls):
@@ -101,7 +101,7 @@ class Operation:
         return (noise(SIZES[size], dtype),)
 
     def options(self):
-        """Return the keyword arguments; a generator among them is made anew."""
+        """Return the keyword arguments; if one is a generator, it is made anew."""
         return dict(self.parameters)
 
     def setup(self, backend, dtype, size, peer=None):
@@ -137,7 +137,7 @@ class Operation:
         return reference(*map(_in_double, self._numpy_inputs), **self.options())
 
     def errors(self):
-        """Return the largest error, of the largest value, and the relative L2 error."""
+        """Return the largest error, relative to the largest value, and the relative L2 error."""
         self._options = self.options()
         return errors_between(self._backend.numpy(self.call()), self.truth())
 
@@ -159,7 +159,7 @@ class Operation:
 
 
 def errors_between(got, truth):
-    """Return the largest distance, of the truth's largest value, and the relative L2 error."""
+    """Return the largest distance over the largest true value, and the relative L2 error."""
     wide = np.complex128 if np.iscomplexobj(truth) else np.float64
     distance = np.abs(got.astype(wide) - truth.astype(wide))
     magnitude = np.abs(truth.astype(wide))

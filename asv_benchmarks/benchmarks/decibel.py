@@ -4,7 +4,7 @@ from benchmarks.common import Operation, spectrogram
 
 
 class MagnitudeToDecibel(Operation):
-    """Of a spectrogram of 1025 bins."""
+    """Converts a spectrogram of 1025 bins."""
 
     operation = "magnitude_to_decibel"
     peers = ("NumPy, SciPy", "librosa", "Kapre")

@@ -4,7 +4,7 @@ from benchmarks.common import Operation, spectrogram
 
 
 class Delta(Operation):
-    """Over 9 frames of 128 bands."""
+    """Fits slopes to 9 frames of 128 bands."""
 
     operation = "delta"
     parameters = {"win_length": 9}  # noqa: RUF012

@@ -5,7 +5,7 @@ from benchmarks.common import SAMPLE_RATE, Operation, spectrogram
 
 
 class ApplyFilterbank(Operation):
-    """1025 bins to 128 mel bands."""
+    """Sums 1025 bins to 128 mel bands."""
 
     operation = "apply_filterbank"
     peers = ("NumPy, SciPy",)
@@ -17,7 +17,7 @@ class ApplyFilterbank(Operation):
 
 
 class Filterbanks:
-    """What makes them: not fast, and called once."""
+    """Makes filterbanks, which need not be fast, since a program makes them once."""
 
     params = (257, 1025)
     param_names = ("n_freq",)
@@ -28,5 +28,5 @@ class Filterbanks:
         kapre_ref.filterbank_mel(SAMPLE_RATE, n_freq, 40)
 
     def time_filterbank_log(self, n_freq):
-        """Make 84 bins, 12 an octave."""
+        """Make 84 bins, 12 to the octave."""
         kapre_ref.filterbank_log(SAMPLE_RATE, n_freq)

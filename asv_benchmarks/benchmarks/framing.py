@@ -4,7 +4,7 @@ from benchmarks.common import Operation
 
 
 class Frame(Operation):
-    """Frames of 2048 samples, 512 apart."""
+    """Cuts frames of 2048 samples, 512 apart."""
 
     operation = "frame"
     parameters = {"frame_length": 2048, "hop_length": 512}  # noqa: RUF012
@@ -13,7 +13,7 @@ class Frame(Operation):
 
 
 class Energy(Operation):
-    """Of frames of 2048 samples, 512 apart."""
+    """Measures frames of 2048 samples, 512 apart."""
 
     operation = "energy"
     parameters = Frame.parameters

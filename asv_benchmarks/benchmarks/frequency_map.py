@@ -4,7 +4,7 @@ from benchmarks.common import Operation, spectrogram
 
 
 class ConcatenateFrequencyMap(Operation):
-    """To a mel spectrogram of one channel."""
+    """Appends the channel to a mel spectrogram of one channel."""
 
     operation = "concatenate_frequency_map"
 

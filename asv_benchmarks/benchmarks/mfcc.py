@@ -4,7 +4,7 @@ from benchmarks.common import SAMPLE_RATE, STFT, Operation, spectrogram
 
 
 class LogmelToMfcc(Operation):
-    """20 of 128 bands."""
+    """Computes 20 coefficients from 128 bands."""
 
     operation = "logmel_to_mfcc"
     parameters = {"n_mfccs": 20}  # noqa: RUF012
@@ -16,7 +16,7 @@ class LogmelToMfcc(Operation):
 
 
 class Mfcc(Operation):
-    """20 of 128 bands, of a signal."""
+    """Computes 20 coefficients from 128 bands of a signal."""
 
     operation = "mfcc"
     parameters = {**STFT, "sample_rate": SAMPLE_RATE, "n_mfccs": 20}  # noqa: RUF012

@@ -7,19 +7,19 @@ from benchmarks.common import SIZES, Operation, noise
 
 
 class MuLawEncoding(Operation):
-    """256 codes. Its reference computes in the precision of the signal, which decides codes."""
+    """Encodes to 256 codes; the reference has the signal's own precision, which decides codes."""
 
     operation = "mu_law_encoding"
     parameters = {"quantization_channels": 256}  # noqa: RUF012
     peers = ("NumPy, SciPy", "a copy", "Kapre")
 
     def truth(self):
-        """Return the reference's codes of the very same samples."""
+        """Return the codes that the reference makes of the same samples, in their own dtype."""
         return kapre_ref.mu_law_encoding_reference(*self._numpy_inputs, **self.parameters)
 
 
 class MuLawDecoding(Operation):
-    """256 codes, whatever the dtype of the signal was: the result is float32."""
+    """Decodes 256 codes; the result is float32, whatever the dtype of the signal was."""
 
     operation = "mu_law_decoding"
     parameters = {"quantization_channels": 256}  # noqa: RUF012

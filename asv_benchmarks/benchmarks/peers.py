@@ -1,10 +1,10 @@
-"""Other libraries doing the same work: which there are, and how each is asked to.
+"""Other libraries that do the same work: which there are, and how each is asked to do it.
 
-A peer gets its input in its own kind of array, and gives back its own kind: nothing is converted
-while the clock runs. What it gives is then compared with ours, so that it does do the same work.
+A peer takes and returns its own kind of array: nothing is converted while the clock runs. Its
+result is then compared with ours, which proves that it does the same work.
 
-The folder `libraries` has no `__init__.py`, so that asv, which imports all that it finds in a
-package, does not import libraries that are not there.
+The folder `libraries` has no `__init__.py`, so that asv, which imports every module of a package,
+does not import libraries that are not installed.
 """
 
 from collections.abc import Callable
@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-REUSED = ", result reused"  # after a peer's name: it writes into the same array each time
+REUSED = ", result reused"  # follows the name of a peer that writes into the same array each time
 
 
 class Work(NamedTuple):
-    """What a peer is asked to do."""
+    """A piece of work that a peer is asked to do."""
 
     operation: str
     parameters: dict
@@ -34,11 +34,12 @@ class Contender(NamedTuple):
     call: Callable[..., Any]  # takes `out`, an array for the result, where the peer can use one
     to_ours: Callable[[Any], np.ndarray] = np.asarray
     margin: int = 0  # samples at both ends of the last axis that differ by definition
-    same_work: bool = True  # False: it does part of the work, so its result is not ours
+    same_work: bool = True  # False: it does only a part of the work, so its result is another one
     reuses: bool = False  # True: its result goes into the same array each time
 
 
-# Label: module of `libraries`, what must be importable, distributions whose versions count.
+# Each label has a module of `libraries`, what must be importable, and the distributions whose
+# versions are recorded.
 _PEERS = {
     "NumPy, SciPy": ("plain", "scipy", ("numpy", "scipy")),
     "NumPy, SciPy, blocked": ("plain", "scipy", ("numpy", "scipy")),

@@ -1,4 +1,4 @@
-"""How time grows with length, batch, n_fft and threads: a change in growth is a change of kind."""
+"""How time grows with length, batch, n_fft and threads, to notice if it grows in another way."""
 
 import os
 
@@ -10,7 +10,7 @@ _THREADS = sorted({1, 2, 4, 8, 16, 32, _N_CPUS})
 
 
 class _Scaling:
-    """A log-mel spectrogram of 80 bands; a subclass says what varies."""
+    """Computes a log-mel spectrogram of 80 bands; a subclass says what varies."""
 
     version = 1
     timeout = 300
@@ -19,7 +19,7 @@ class _Scaling:
     _ready = None
 
     def prepare(self, backend, shape, n_fft=1024):
-        """Make the input and call twice, once for each set of parameters."""
+        """Make the input and call twice, but only the first time for each set of parameters."""
         if self._ready == (backend, shape, n_fft):
             return
         self._backend = Backend(backend)
@@ -30,13 +30,13 @@ class _Scaling:
         self._ready = (backend, shape, n_fft)
 
     def call(self):
-        """Compute to the end."""
+        """Compute the spectrogram."""
         kapre_ref.melspectrogram(self._x, **self._parameters, return_decibel=True)
         self._backend.synchronize()
 
 
 class Length(_Scaling):
-    """One signal."""
+    """The length of one signal varies."""
 
     params = (("cpu", "gpu"), (1, 4, 16, 64, 256))
     param_names = ("backend", "seconds")
@@ -51,7 +51,7 @@ class Length(_Scaling):
 
 
 class Batch(_Scaling):
-    """Signals of 2 s."""
+    """The number of signals of 2 s varies."""
 
     params = (("cpu", "gpu"), (1, 4, 16, 64))
     param_names = ("backend", "batch")
@@ -66,7 +66,7 @@ class Batch(_Scaling):
 
 
 class TransformSize(_Scaling):
-    """Powers of two, products of small primes, and a prime."""
+    """The size varies: powers of two, products of small primes, and a prime."""
 
     params = (("cpu", "gpu"), (256, 400, 512, 1009, 1024, 1200, 2048, 4096))
     param_names = ("backend", "n_fft")
@@ -81,7 +81,7 @@ class TransformSize(_Scaling):
 
 
 class Threads(_Scaling):
-    """Up to as many threads as there are processors."""
+    """The number of threads varies, up to the number of processors."""
 
     params = (("cpu",), _THREADS)
     param_names = ("backend", "n_threads")

@@ -4,7 +4,7 @@ from benchmarks.common import SIZES, STFT, Operation, noise
 
 
 class StftMagnitude(Operation):
-    """2048 samples a frame."""
+    """Transforms frames of 2048 samples to magnitudes."""
 
     operation = "stft_magnitude"
     parameters = STFT
@@ -24,7 +24,7 @@ class StftMagnitude(Operation):
 
 
 class StftMagPhase(Operation):
-    """2048 samples a frame, one channel."""
+    """Transforms frames of 2048 samples of one channel to magnitudes and phases."""
 
     operation = "stft_mag_phase"
     parameters = STFT

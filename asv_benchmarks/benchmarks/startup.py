@@ -1,4 +1,4 @@
-"""What a process pays before its first result, in fresh processes."""
+"""The time that a fresh process takes until its first result."""
 
 import sys
 import tempfile
@@ -16,10 +16,10 @@ kapre_ref.melspectrogram(x, n_fft=512, sample_rate=16000, n_mels=40, return_deci
 
 
 def with_empty_cache(folder):
-    """Return code of a first call of which nothing is compiled yet.
+    """Return code for a first call that must compile all its kernels.
 
-    Kernels are looked up in several folders, beside the package's source too: so the source is
-    copied, and numba told to keep what it compiles with the copy.
+    Kernels are looked up in several folders, beside the package's source too. So the source is
+    copied, and numba is told to keep compiled code with the copy.
     """
     source = Path(kapre_ref.__file__).parent
     copytree(source, Path(folder) / "kapre_ref", ignore=ignore_patterns("__pycache__"))
@@ -33,16 +33,16 @@ assert kapre_ref.__file__.startswith({str(folder)!r}), kapre_ref.__file__
 
 
 def with_full_cache():
-    """Return code of a first call of which all is compiled."""
+    """Return code for a first call that finds all its kernels compiled."""
     package = str(Path(kapre_ref.__file__).parent.parent)
     return f"import sys\nsys.path.insert(0, {package!r})\n{_FIRST_CALL}"
 
 
 class Startup:
-    """Import and first call."""
+    """Times the import and the first call."""
 
     version = 1
-    number = 1  # only the first call in a process is the first
+    number = 1  # a process has only one first call
     rounds = 1
     repeat = (2, 5, 20.0)
     timeout = 300
@@ -61,5 +61,5 @@ class Startup:
 
     def timeraw_first_call_cold(self):
         """Import NumPy and the package and call, with nothing compiled."""
-        # Each sample needs a folder that none has used; they are small, and the system's to delete.
+        # Each sample needs a fresh folder. Folders are small, and the system deletes them.
         return with_empty_cache(tempfile.mkdtemp(prefix="kapre_ref-cold-"))

@@ -1,17 +1,17 @@
-"""Time several ways to do the same thing, in turns, so that all meet the same machine."""
+"""Time several ways to do the same thing, in turns, so that the machine's load is alike for all."""
 
 from statistics import median
 from time import perf_counter
 
-_SAMPLE_SECONDS = 2e-3  # of one sample, so that the clock and the loop do not count
-_IN_A_ROW = 2  # samples of one contender at a time: the first finds its caches cold
+_SAMPLE_SECONDS = 2e-3  # the length of one sample; so long that the clock and the loop do not count
+_IN_A_ROW = 2  # samples of one contender at a time, since the first finds its caches cold
 
 
 def interleaved(calls, seconds, min_rounds=3, prepare=lambda name: None):
     """Return `{name: {'min', 'median', 'samples'}}`, in seconds a call, for `{name: function}`.
 
-    What is reported is the minimum: whatever else the machine does makes a call slower, never
-    faster. `prepare` is called with a contender's name before its samples, while no clock runs.
+    The minimum is reported: whatever else the machine does makes a call slower, never faster.
+    `prepare` is called with a contender's name before its samples, while no clock runs.
     """
     numbers = {}
     for name, call in calls.items():

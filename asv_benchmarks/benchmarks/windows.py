@@ -1,10 +1,10 @@
-"""Windows: not fast, and made once."""
+"""Windows, which need not be fast, since a program makes them once."""
 
 import kapre_ref
 
 
 class Windows:
-    """Windows of two lengths."""
+    """Makes windows of two lengths."""
 
     params = (400, 2048)
     param_names = ("window_length",)

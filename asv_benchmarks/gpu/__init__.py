@@ -1,1 +1,1 @@
-"""What is measured on a GPU, what one would take, and the records of both."""
+"""Measurements on a GPU, predictions of what a GPU takes, and the records of both."""

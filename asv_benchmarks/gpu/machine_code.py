@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from harness.cuda_on_cpu import nvrtc
 
-OPTIONS = ("-std=c++17", "--prec-sqrt=false", "-ftz=true")  # ours, and what CuPy adds
-CLASSES = {  # of an opcode's first part; whatever is not named here works on integers
+OPTIONS = ("-std=c++17", "--prec-sqrt=false", "-ftz=true")  # our options, and the one CuPy adds
+CLASSES = {  # by the first part of an opcode; an opcode that is not named here works on integers
     "FP32": "FADD FMUL FFMA FSETP FSEL FMNMX FSET FCHK FSWZADD",
     "FP64": "DADD DMUL DFMA DSETP DMNMX",
     "special": "MUFU F2I I2F F2F FRND",
@@ -30,7 +30,7 @@ _INSTRUCTION = re.compile(r"^\s+/\*[0-9a-f]+\*/\s+(?:(@!?U?P\w+)\s+)?([A-Z0-9_.]
 
 
 class Block(NamedTuple):
-    """A run of instructions that are issued together, and which block may follow."""
+    """A run of instructions without a branch in it, and the blocks that may follow."""
 
     mix: Counter
     followers: list[int]
@@ -90,7 +90,7 @@ def blocks_of(text: str) -> list[Block]:
         if stem in ("BRA", "EXIT", "RET", "BREAK"):
             target = re.search(r"`\((\.L_x_\d+)\)", operands)
             jumps[-1] = target and target[1]
-            if predicate or ("," in operands and target):  # it may go on
+            if predicate or ("," in operands and target):  # the branch may not be taken
                 current.followers.append(len(blocks))
             begin()
     for block, jump in zip(blocks, jumps, strict=True):
@@ -132,8 +132,8 @@ def loops_of(blocks: list[Block]) -> list[set[int]]:
 def mix_of(text: str, turns: list[float]) -> dict[str, float]:
     """Return how many instructions of each kind a warp issues.
 
-    `turns` tells of each loop, in the order of the machine code, how often its body is run in all.
-    What lies outside of all loops is run once.
+    `turns` says how often the body of each loop runs in all, in the order of the machine code. Code
+    outside of all loops runs once.
     """
     blocks = blocks_of(text)
     loops = loops_of(blocks)

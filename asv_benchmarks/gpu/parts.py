@@ -1,4 +1,4 @@
-"""The parts of the GPU report: what is checked, what is measured, and on how much."""
+"""The parts of the GPU report: what is checked, what is measured, and on how much data."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ FLUSH_BYTES = 256 << 20  # several times an L2
 LOG_MEL = {"n_fft": 512, "win_length": 400, "hop_length": 160, "sample_rate": 16000, "n_mels": 80}
 N_CALLS = 200
 FASTEST_ISSUE = 0.03  # ms of host time that a warm call may take
-FASTEST_30_S = 0.1  # ms for the log-mel of 30 s
+FASTEST_30_S = 0.1  # ms that the log-mel of 30 s may take
 
 
 def noise(report, shape, dtype=np.float32):
@@ -36,7 +36,7 @@ def noise(report, shape, dtype=np.float32):
 
 
 def describe(report):
-    """Note what the card is."""
+    """Record which card this is."""
     runtime = report.cupy.cuda.runtime
     properties = runtime.getDeviceProperties(report.cupy.cuda.Device().id)
     free, total = runtime.memGetInfo()
@@ -104,7 +104,7 @@ def compare(report, name, tolerance, x, **options):
 
 
 def calls(report):
-    """Return a warm call of each of our kernels, on little, by name."""
+    """Return a warm call of each of our kernels, on small input, by name."""
     x = noise(report, (4, 16000))
     codes, spectra = kr.mu_law_encoding(x, 256), kr.stft(x, 512)
     bands = kr.melspectrogram(x, **LOG_MEL, return_decibel=True)
@@ -154,7 +154,7 @@ def captured(cupy, call):
 
 
 def check_returns_at_once(report):
-    """Check that a call on much returns long before it is done."""
+    """Check that a call on large input returns long before the GPU has computed it."""
     x = noise(report, (N_SIGNALS, N_SAMPLES))
     wait = report.cupy.cuda.get_current_stream().synchronize
     for name, call in (
@@ -183,7 +183,8 @@ def sanitize(report):
         return
     script = Path(__file__).with_name("report.py")
     for kind in ("memcheck", "racecheck", "initcheck", "synccheck"):
-        # A runtime newer than the driver asks it for what it lacks: errors, but none of ours.
+        # A runtime that is newer than the driver asks for functions that it lacks. Those errors say
+        # nothing about our kernels.
         command = [tool, "--tool", kind, "--report-api-errors", "no", "--error-exitcode", "9"]
         command += [sys.executable, str(script)]
         limit = max(10, min(115, report.seconds_left() - 10))
@@ -213,7 +214,7 @@ def measure_copy(report):
 
 
 def measure_transforms(report, n_fft, hop_length, dtype=np.float32):
-    """Measure what is made of one size of transform, against unfused CuPy, torch and torchaudio."""
+    """Measure one size of transform, against unfused CuPy, torch and torchaudio."""
     cupy, itemsize = report.cupy, np.dtype(dtype).itemsize
     x = noise(report, (N_SIGNALS, N_SAMPLES), dtype)
     n_frames, n_freq = (N_SAMPLES - n_fft) // hop_length + 1, n_fft // 2 + 1
@@ -284,7 +285,7 @@ def measure_elementwise(report):
 
 
 def measure_inverse(report):
-    """Measure the inverse transform; cuFFT's share of it is not ours."""
+    """Measure the inverse transform, and cuFFT's share of it, which is not our code."""
     x = noise(report, (8, N_SAMPLES))
     spectra = kr.stft(x)
     n_bytes = spectra.nbytes + x.nbytes
@@ -292,7 +293,7 @@ def measure_inverse(report):
 
 
 def measure_small(report, seconds):
-    """Measure one log-mel of little, from the call until it is done."""
+    """Measure one log-mel of short input, from the call until it is done."""
     x = noise(report, (seconds * 16000,))
     ours = partial(kr.melspectrogram, x, **LOG_MEL, return_decibel=True)
     name = f"log-mel 80 of {seconds} s at 16 kHz, until done"
@@ -317,7 +318,7 @@ def measure_host(report):
         figure.met = figure.milliseconds <= FASTEST_ISSUE
 
 
-# Of each part its name, the seconds it may take, and what it does.
+# Each part has a name, the seconds that it may take, and the function that does it.
 CHECKS = (
     ("device", 1, describe),
     ("operations", 60, check_operations),

@@ -1,6 +1,6 @@
 """What our GPU kernels are compared with on the same card: plain CuPy, torch, torchaudio."""
 
-FLOOR, RANGE = 1e-5, 80  # of decibels, ours by default
+FLOOR, RANGE = 1e-5, 80  # our defaults for decibels: amin, and the dynamic range in dB
 
 
 def find(report, x, n_fft, hop_length, window, bands):
@@ -17,7 +17,7 @@ def find(report, x, n_fft, hop_length, window, bands):
     ):
         try:
             magnitude, log_mel = make(report, x, n_fft, hop_length, window, bands)
-        except Exception as error:  # it may be there and not fit what it needs
+        except Exception as error:  # it may be installed but fail on this machine
             absent = isinstance(error, ImportError) and error.name == name
             report.about[name] = "n/a: not installed" if absent else f"n/a: {error}"[:200]
             continue
@@ -79,7 +79,7 @@ def _torchaudio(report, x, n_fft, hop_length, window, bands):
 
 
 def check_same_work(report, name, ours, others, tolerance):
-    """Check that the others' results are ours but for rounding."""
+    """Check that the results of the peers equal ours but for rounding."""
     ours = report.gpu.fetch(ours[:1])
     for other, call in others.items():
         report.attempt(f"{name}, {other}", _check_one, report, name, ours, other, call, tolerance)

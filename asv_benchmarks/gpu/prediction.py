@@ -30,7 +30,7 @@ CARD = {
     "used of them": 0.85,
     "copy TB/s": 3.0,
 }
-# The way that frames inside a signal, at addresses of pairs, and codes in range take.
+# The path for frames inside the signal at even addresses, and for codes within the range.
 DECIDED = (
     ("__all_sync(0xffffffffu, straight)", "true"),
     ("again = __any_sync(0xffffffffu, scale != 1.0f);", "again = false;"),
@@ -38,21 +38,21 @@ DECIDED = (
     ("if (!S::any(large || small)) return 1;", "if (!S::any(large || small) || true) return 1;"),
     ("code >= (Code)0 && (float)code <= (float)mu && (Code)(int)code == code", "true"),
 )
-ROUNDS = 8  # of frames, or of packs, that a warp of a large launch does
+ROUNDS = 8  # how many rounds of frames, or of packs, a warp does in a large launch
 N = 1 << 15  # samples
 
 
 class Work(NamedTuple):
-    """A kernel at work. `turns` are those of its loops, for all that one warp does."""
+    """A kernel and its input; `turns` says how often one warp runs the body of each loop."""
 
     name: str
     unit: str
-    kernel: str  # what its C++ name begins with, behind the namespace
+    kernel: str  # the beginning of its C++ name, without the namespace
     call: Callable
     turns: list
     units_a_warp: float
-    n_units: float  # in the whole call
-    n_bytes: float  # that a unit moves at least
+    n_units: float  # the units of the whole call
+    n_bytes: float  # the bytes that a unit moves at least
     is_filled: bool = True  # whether the window is as long as the transform
 
 
@@ -71,7 +71,7 @@ def _transform(n_fft, lanes):
 
 
 def _log_mel(n_fft, win_length, hop_length, n_mels, sample_rate, lanes):
-    # Each turn over `lanes` bands is as long as its widest band: 64 bins at a time, then 16.
+    # Each turn over `lanes` bands takes as long as its widest band: 64 bins at a time, then 16.
     filterbank = kr.filterbank_mel(sample_rate, n_fft // 2 + 1, n_mels)
     widths = np.resize((filterbank != 0).sum(0), -(-n_mels // lanes) * lanes).reshape(-1, lanes)
     # Lanes wait for those with the widest bands, in the loop of four bins and in that of the rest.
@@ -116,7 +116,7 @@ def _codes(x):
 
 WORK = (
     *(_transform(*pair) for pair in ((256, 8), (512, 16), (1024, 16), (2048, 32), (4096, 32))),
-    # Three frames of a warp; and two warps of a frame of float64.
+    # In float32 a warp has three frames; in float64 two warps share a frame.
     Work(
         "stft_magnitude 400/160",
         "frame",
@@ -200,7 +200,7 @@ WORK = (
 
 
 def traffic(work):
-    """Return a kernel's C++ name, its source, and what a unit asks of the memories."""
+    """Return a kernel's C++ name, its source, and the memory accesses of a unit."""
     x = np.random.default_rng(0).uniform(-1, 1, (1, N)).astype(np.float32)
     with fake_cupy.installed(checked=True, counted_blocks=1 << 30) as cupy:
         work.call(cupy.asarray(x))
@@ -223,12 +223,12 @@ def mix(work, name, source):
 
 
 def times(row):
-    """Return the least time of a unit, ns, by what takes it."""
+    """Return the least time, ns, that a unit takes for each resource of the GPU."""
     clock = CARD["multiprocessors"] * CARD["GHz"]  # cycles of all multiprocessors in a ns
     issued = clock * CARD["issue slots a clock"] * CARD["used of them"]
     # Shared memory, shuffles and the L1 share one path: a wavefront, or four sectors, a cycle.
     through_l1 = row["wavefronts"] + row["mix"]["shuffle"] + row["sectors"] / 4
-    # Half as many instructions of FP64 are issued in a cycle.
+    # A cycle issues half as many FP64 instructions as others.
     return {
         "issue": (sum(row["mix"].values()) + row["mix"]["FP64"]) / issued,
         "L1": through_l1 / clock,
@@ -251,7 +251,7 @@ def predict():
 
 
 def page(told):
-    """Return a dictionary of `predict` as Markdown."""
+    """Return the dictionary that `predict` returns as Markdown."""
     kinds = list(told["rows"][0]["mix"])
     heads = ["work", "unit", *kinds, "all", "wavefronts", "sectors", "bytes"]
     heads += ["issue, ns", "L1, ns", "memory, ns", "**predicted, ns**", "of the bytes alone"]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-# A script sees its own folder alone, and in a bare checkout the package is not installed.
+# A script imports from its own folder alone, and in a bare checkout the package is not installed.
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 import kapre_ref as kr
@@ -37,15 +37,15 @@ class Figure:
     milliseconds: float  # median
     lowest: float
     highest: float
-    bytes_moved: int | None = None  # at least, by any implementation
-    share_of_copy: float | None = None  # of the card's copy bandwidth
-    against: dict | None = None  # times as fast as each of these; None where one failed
+    bytes_moved: int | None = None  # what any implementation moves at least
+    share_of_copy: float | None = None  # what share of the card's copy bandwidth it reaches
+    against: dict | None = None  # how many times as fast it is as each peer; None if a peer failed
     target: str = ""
     met: bool | None = None
 
 
 class Report:
-    """What is found, as it is found."""
+    """The results of all parts so far."""
 
     def __init__(self, cupy, gpu, name, folder, seed):
         self.cupy, self.gpu, self.seed = cupy, gpu, seed
@@ -70,7 +70,7 @@ class Report:
         return BUDGET - (time.monotonic() - self.started)
 
     def part(self, name, seconds, work, *args):
-        """Do a part that takes up to so many seconds, if they are left; write what is known."""
+        """Do a part if its seconds are left in the budget, and write all results so far."""
         if self.seconds_left() < seconds:
             self.errors.append(f"{name}: left out, no time for it")
             return
@@ -82,7 +82,7 @@ class Report:
         self.write()
 
     def attempt(self, name, work, *args):
-        """Do something; if it fails, note that and go on."""
+        """Call a function; if it fails, record the error and go on."""
         try:
             return work(*args)
         except Exception as error:
@@ -98,12 +98,12 @@ class Report:
             self.cupy.get_default_memory_pool().free_all_blocks()
             if torch is not None and torch.cuda.is_available():
                 torch.cuda.empty_cache()
-        except Exception as error:  # a context that a kernel has broken
+        except Exception as error:  # a kernel may have broken the context
             self.errors.append(f"memory pool: {type(error).__name__}")
 
     def check(self, name, error=None, tolerance=None, passed=None, message=""):
-        """Note what a check found."""
-        if passed is None:  # so written that NaN is out
+        """Record the result of a check."""
+        if passed is None:  # an error of NaN does not pass
             passed = error is not None and error <= tolerance
         found = {"name": name, "error": error, "tolerance": tolerance}
         self.checks.append({**found, "passed": bool(passed), "message": message})
@@ -131,7 +131,7 @@ class Report:
     def figure(self, name, call, bytes_moved=None, others=(), share=None, ratio=None):
         """Measure a call, and each of `others`, pairs of a name and a call.
 
-        `share` of copy bandwidth and `ratio` to each other call are what is aimed at.
+        The aims are a `share` of copy bandwidth, and a `ratio` to the time of each other call.
         """
         figure = Figure(name, *self.time(call), bytes_moved)
         self.figures.append(figure)
@@ -165,12 +165,12 @@ class Report:
         return float(np.median(times)), min(times), max(times)
 
     def host_figure(self, name, call, waits):
-        """Measure a call by the host's clock, until it is done or only until it is issued."""
+        """Measure a call by the host's clock, until the GPU has ended or only until it returns."""
         self.figures.append(Figure(name, *self.host_time(call, waits), against={}))
         return self.figures[-1]
 
     def markdown(self):
-        """Return all as a page."""
+        """Return all results as a page of Markdown."""
         failed = [check for check in self.checks if not check["passed"]]
         lines = [f"# {self.about['gpu']}, {self.about['date']}", ""]
         lines += [f"- {key}: {value}" for key, value in self.about.items()]
@@ -196,7 +196,7 @@ class Report:
         return "\n".join(lines) + "\n"
 
     def as_json(self):
-        """Return all as a dictionary."""
+        """Return all results as a dictionary."""
         return {
             "about": self.about,
             "copy_bytes_per_second": self.copy_bandwidth,
@@ -207,7 +207,7 @@ class Report:
         }
 
     def write(self):
-        """Write both files."""
+        """Write the page and the JSON file."""
         self.stem.parent.mkdir(parents=True, exist_ok=True)
         self.stem.with_suffix(".json").write_text(json.dumps(self.as_json(), indent=1) + "\n")
         self.stem.with_suffix(".md").write_text(self.markdown())

@@ -1,8 +1,8 @@
 """Time variants of the fused kernels on this machine's GPU; write variants.json beside this.
 
 Each variant is one edit of the CUDA source, or another number of rounds. Its result is compared
-with the oracle, then it is timed with a clean L2. The kernels as they are come first and last: how
-far these two rows differ is what the others must exceed. It takes some four minutes.
+with the oracle, then it is timed with a clean L2. The unedited kernels are timed first and last: a
+variant is faster only if it gains more than these two rows differ. It takes some four minutes.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-# A script sees its own folder alone, and in a bare checkout the package is not installed.
+# A script imports from its own folder alone, and in a bare checkout the package is not installed.
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 import kapre_ref as kr
@@ -34,7 +34,7 @@ PREFETCH = """        if (signal.stride == 1 && left > 1) {
                 asm volatile("prefetch.global.L2 [%0];" ::"l"(signal.samples + i));
         }
 """
-# The edits of a variant, pairs of a text and another, and its rounds of frames.
+# Each variant has edits, which are pairs of an old and a new text, and a number of rounds.
 AS_IT_IS = ((), 8)
 VARIANTS = {
     "as it is": AS_IT_IS,
@@ -61,7 +61,7 @@ WORK = {
 
 
 def edited(code, edits):
-    """Return a source with its edits; sources that lack a text stay as they are."""
+    """Return a source with the edits whose old text it has."""
     for text, other in edits:
         code = code.replace(text, other, 1)
     return code
@@ -79,14 +79,14 @@ def use(edits, rounds):
 
 
 def sounds_of(x):
-    """Return noise, the same with silence behind, and silence."""
+    """Return noise, the same noise with silence after it, and silence."""
     half = x.copy()
     half[:, x.shape[1] // 2 :] = 0
     return {"noise": x, "half silent": half, "silence": x * 0}
 
 
 def measure(report, work, sounds, small):
-    """Return how far a work is off, and its times for each sound."""
+    """Return the largest error of a piece of work, and its times for each sound."""
     operation, n_fft, hop_length, options = work
     call = partial(operation, n_fft=n_fft, hop_length=hop_length, **options)
     oracle = getattr(kr, f"{operation.__name__}_reference")
@@ -102,7 +102,7 @@ def measure(report, work, sounds, small):
 
 
 def measure_all(report, seconds):
-    """Yield a row for each variant and work, as long as there is time."""
+    """Yield a row for each variant and piece of work, as long as there is time."""
     started = time.monotonic()
     small = np.random.default_rng(report.seed).uniform(-1, 1, (2, 20011)).astype(np.float32)
     sounds = sounds_of(parts.noise(report, (parts.N_SIGNALS, parts.N_SAMPLES)))

@@ -1,1 +1,1 @@
-"""What `report.py` measures, and how it shows it."""
+"""What `report.py` measures, and how it shows the results."""

@@ -23,7 +23,7 @@ class Case(NamedTuple):
     n_threads: int = 1
 
 
-# After a peer's name: measured with C's allocator told to keep large arrays, ours too.
+# Follows the name of a peer if C's allocator was told to keep large arrays, for it and for us.
 TUNED = ", allocator tuned"
 ONE_THREAD = "kapre_ref, 1 thread"  # stands among the peers
 _TORCH = ("torch" + TUNED, "torch")
@@ -94,7 +94,7 @@ def seconds(duration):
     return (noise((1, int(duration * 16000))),)
 
 
-# The FFT alone: on 1 thread each way there is, on 2 those that can.
+# The FFT alone: on 1 thread by every library, on 2 threads by those that have threads.
 _FFT_ALONE = ("ducc0 FFT", "SciPy FFT", "pyFFTW FFT", "MKL FFT")
 _FEATURES = (
     ("`stft_magnitude`, 2048/512", "stft_magnitude", _LONG, at_22050, _STFT_PEERS),
@@ -122,7 +122,7 @@ _TRANSFORMS = (
     ("2048/512, float64", _LONG, at_22050_in_double, _FFT_ALONE, 1),
 )
 
-# The graph of growth: one signal of as many seconds, to a log-mel of 80 bands.
+# The graph of growth shows a log-mel of 80 bands of one signal, by its length in seconds.
 GROWTH_SECONDS = (0.25, 1, 4, 16, 64, 256)
 _GROWTH_PEERS = ("NumPy, SciPy, blocked", "librosa", "torch")
 

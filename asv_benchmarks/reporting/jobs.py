@@ -10,7 +10,7 @@ from pathlib import Path
 import kapre_ref
 
 _REPORT = Path(__file__).resolve().parent.parent / "report.py"
-# What each library looks for when it is imported.
+# The variables that libraries read when they are imported.
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",

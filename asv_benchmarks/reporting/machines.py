@@ -1,4 +1,4 @@
-"""The kind of machine a record is of: its processor, and how wide the vectors are that count."""
+"""The kind of machine that a record is for: its processor, and the width of its vectors."""
 
 import os
 import platform

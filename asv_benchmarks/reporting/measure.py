@@ -1,4 +1,4 @@
-"""What a fresh process measures: one job, a dictionary in and one out."""
+"""What a fresh process measures: one job, which takes a dictionary and returns one."""
 
 import ctypes
 import gc
@@ -20,10 +20,10 @@ from kapre_ref._kept import set_keep_bytes
 from reporting.cases import CASES, ONE_THREAD, TUNED
 
 OURS = "kapre_ref"
-# How our result gets its memory: from the system, from an earlier result, from the caller.
+# The result gets its memory from the system, from an earlier result, or from the caller.
 WAYS = ("fresh", "recycled", "out")
-# How far a peer's result may lie from ours, of the largest value, to count as the same: windows of
-# float32, log10 in float32 and other orders of sums; not another formula.
+# How far a peer's result may lie from ours, as a share of the largest value, to count as the same.
+# That allows for windows and log10 in float32 and for other orders of sums, not for other formulas.
 SAME = 2e-5
 
 
@@ -61,7 +61,7 @@ def speed(job):
         if contender.same_work:
             _require_same(label, contender, expected)
         calls[label] = contender.call
-        # The tuned allocator hands out the same memory again, to all in its process.
+        # The tuned allocator hands out the same memory again, to every contender in its process.
         reuses[label] = contender.reuses or label.endswith(TUNED)
     del expected
     gc.collect()
@@ -162,7 +162,7 @@ def _memory_call(case, label, x, n_threads):
 
 
 def _restart_peak():
-    # What earlier calls freed must not serve this one unseen.
+    # Memory that earlier calls freed must not serve this call, since it would not be counted.
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")

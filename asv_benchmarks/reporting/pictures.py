@@ -14,7 +14,7 @@ _COLOURS = {
     "Kapre": "#7b5ea7",
     "NumPy, SciPy, blocked": "#0e7490",
 }
-_TITLES = 4  # of the features, the first rows: the transforms and the mel spectrograms
+_TITLES = 4  # how many features are shown: the first rows, transforms and mel spectrograms
 
 
 def digest(records):

@@ -22,7 +22,7 @@ _ROOT = Path(__file__).resolve().parent.parent.parent
 _MEMORY_SECONDS = (30, 300)
 _MEMORY_PEERS = ("NumPy, SciPy", "NumPy, SciPy, blocked", "librosa", "torch")
 _MEMORY_TITLES = ("`stft_magnitude`, 2048/512", "log-mel 128, 2048/512")
-_SECONDS_A_PEER = 0.7  # of measuring, for a contender in a case
+_SECONDS_A_PEER = 0.7  # how long a contender is measured in each case
 
 
 class Recorder:

@@ -151,7 +151,7 @@ def _accuracy(records):
             column = entry["dtype"]
         else:
             column = _column_of(entry["by"], peers) if entry["dtype"] == "float32" else None
-        # Of several machines, the largest counts.
+        # If there are several machines, the largest figure counts.
         row[column] = tuple(map(max, row.get(column, (0, 0)), errors))
     columns = (*_ACCURACY_DTYPES, *peers)
     lines = [
@@ -168,7 +168,7 @@ def _memory(records):
     for record in records:
         for entry in record["memory"]:
             cells = rows.setdefault((entry["title"], entry["by"]), {})
-            # Of several machines, the largest counts.
+            # If there are several machines, the largest figure counts.
             found = max(cells.get(entry["seconds"], 0), entry["beyond_result"])
             cells[entry["seconds"]] = found
     return _table(

@@ -1,4 +1,4 @@
-"""What a package of kernels offers: `kapre_ref.kernels.cpu` and `kapre_ref.kernels.gpu` do.
+"""What a package of kernels offers, as `kapre_ref.kernels.cpu` and `kapre_ref.kernels.gpu` do.
 
 Nothing here runs. A type checker compares both packages with `Kernels` where `_dispatch` returns
 them. A third backend is a module with these functions and a branch in `_dispatch.kernels_for`.
@@ -13,7 +13,8 @@ read-only, not contiguous. A kernel never writes to them. Any length may be 0.
 
 **Results.** A kernel fills all of `out`, its last argument, and returns None. `out` is either
 C-contiguous in the order of axes given here, or a view of a C-contiguous array whose channels are
-last: its axis 1 is then the one with the smallest strides.
+last: its axis 1 is then the one with the smallest strides. `fix_length` and `standardize` get a
+view of a C-contiguous array whose last axis has changed places with any other.
 
 **Aliases.** `out` shares no memory with an input. Only `magnitude_to_decibel` allows that `out` is
 `x` itself. Two inputs may share memory.
@@ -23,14 +24,16 @@ dtype of its input, and rounds to the dtype of `out` once, at the end. Scalars c
 numbers; the kernel rounds them to the working precision. Nothing warns of overflow or of NaN.
 
 **Same bits.** An item's result does not depend on the batch or on the number of threads. On a GPU
-it may where cuBLAS or cuFFT computes, which choose by shape how they add: in `apply_filterbank`,
-`logmel_to_mfcc` and `inverse_stft`, and in spectrograms that no kernel of ours serves.
+it may depend on the batch where cuBLAS or cuFFT computes it, because they choose by shape in which
+order they add: in `apply_filterbank`, `logmel_to_mfcc` and `inverse_stft`, and in spectrograms that
+no kernel of ours serves.
 
 **When it is done.** A CPU kernel has ended on all threads when it returns, or raises. A GPU kernel
 is then under way in the current stream of the device of its first array.
 
 **What may be kept.** `front_end`, `scale` and `cosines` are hashable, so a backend may keep tables
-of them, with `kapre_ref._kept.kept`. Arrays may change between calls: nothing of them may be kept.
+that it makes of them, with `kapre_ref._kept.kept`. Arrays may change between calls, so nothing that
+is made of an array may be kept.
 
 Shapes are written with these words: batch, channel, time (samples), n_frames, frame_length
 (samples), n_freq (bins, `n_fft // 2 + 1`), n_bands.
@@ -48,7 +51,7 @@ if TYPE_CHECKING:
     from kapre_ref._front_end import FrontEnd
     from kapre_ref._mfcc import Cosines
 
-# Of the backend's own library; a type checker knows NumPy's alone.
+# An array of the backend's own library. A type checker knows NumPy's arrays alone.
 Array: TypeAlias = "NDArray[Any]"
 Real: TypeAlias = "NDArray[np.floating[Any]]"  # float16, float32 or float64
 Complex: TypeAlias = "NDArray[np.complexfloating[Any, Any]]"  # complex64 or complex128
@@ -76,8 +79,9 @@ class Kernels(Protocol):
     ) -> None:
         """Copy channel ``order[i]`` of `x` to channel `i` of `out`.
 
-        x of 3 or 4 axes in the caller's layout, any dtype, bits are moved; order (channel,), a
-        NumPy array on every backend; axis: that of the channels; out like x, C-contiguous.
+        x of 3 or 4 axes in the caller's layout, any dtype, since only bits are moved; order
+        (channel,), a NumPy array on every backend; axis: the axis of the channels; out like x,
+        C-contiguous.
         """
 
     def concatenate_frequency_map(self, spectra: Real, out: Real) -> None:
@@ -97,8 +101,8 @@ class Kernels(Protocol):
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any], like: Array) -> Array:
         """Return a C-contiguous array, not initialised, in the library of `like`, on its device.
 
-        dtype: of this machine's byte order. The CPU may return a view of memory that was a
-        result's before; that result has ended.
+        dtype: of this machine's byte order. The CPU may return a view of memory that belonged to an
+        earlier result, whose last view is gone.
         """
 
     def energy(
@@ -126,6 +130,14 @@ class Kernels(Protocol):
         limit holds there to the bit. NaN poisons what a peak is of.
         """
 
+    def fix_length(self, x: Real, n_copied: int, value: float, out: Real) -> None:
+        """Copy `x` along its last axis, over and over if need be, and write `value` behind it.
+
+        x (..., time); out (..., size), same dtype. The first `n_copied` samples of `out` are
+        copies; they are at most `size`, and 0 if there is nothing to copy. Bits are moved, nothing
+        is rounded but `value`.
+        """
+
     def frame(self, signals: Real, hop_length: int, pad_value: float, out: Real) -> None:
         """Copy every frame; bits are moved, nothing is rounded but `pad_value`.
 
@@ -147,8 +159,8 @@ class Kernels(Protocol):
         NumPy array on every backend, of which n_fft samples count; out (batch, channel, time),
         float32 or float64, as precise as spectra. Samples that no frame reaches become 0.
 
-        On the CPU, imaginary parts of bin 0 and of bin n_fft / 2 do not count; cuFFT promises
-        nothing of them.
+        On the CPU, imaginary parts of bin 0 and of bin n_fft / 2 do not count; what cuFFT makes of
+        them is undefined.
         """
 
     def logmel_to_mfcc(self, log_mels: Real, cosines: Cosines, out: Real) -> None:
@@ -159,16 +171,16 @@ class Kernels(Protocol):
         """
 
     def magnitude(self, x: Real | Complex, out: Real) -> None:
-        """Write absolute values; no square of a complex number overflows or vanishes between.
+        """Write absolute values; no square on the way to them overflows or vanishes.
 
-        x of any shape; out likewise, C-contiguous, of the dtype of x or of its parts. An infinite
+        x of any shape; out of that shape, C-contiguous, of the dtype of x or its parts. An infinite
         part gives infinity, even beside NaN.
         """
 
     def magnitude_to_decibel(self, x: Real, scale: DecibelScale, out: Real) -> None:
         """Write ``10 log10(max(x, amin) / max(ref_value, amin))``, limited from below.
 
-        x (batch, ...), 2 axes or more; out likewise, same dtype, C-contiguous; it may be `x`.
+        x (batch, ...), 2 axes or more; out of its shape and dtype, C-contiguous; it may be `x`.
         An item is ``x[i]``. Its limit is its peak less the dynamic range, both and their
         difference in the dtype of `out`: the limit holds there to the bit. NaN poisons its item.
         `scale.dynamic_range` is finite. The GPU counts subnormal float32 magnitudes as 0.
@@ -179,8 +191,8 @@ class Kernels(Protocol):
     ) -> None:
         """Write the samples of codes, computed in float64 and rounded once.
 
-        signal_mu of any shape, integer or floating, also fractional and outside the codes; out
-        likewise, float32, C-contiguous.
+        signal_mu of any shape, integer or floating, also fractional and outside the codes; out of
+        that shape, float32, C-contiguous.
         """
 
     def mu_law_encoding(
@@ -188,14 +200,14 @@ class Kernels(Protocol):
     ) -> None:
         """Write codes, computed in the working precision and cut off toward zero.
 
-        signal of any shape; out likewise, int32, C-contiguous. NaN, infinity and what overflows
+        signal of any shape; out of that shape, int32, C-contiguous. NaN, infinity and overflow
         give -2147483648.
         """
 
     def phase(self, x: Real | Complex, out: Real) -> None:
         """Write angles from -pi to pi, computed in the working precision; signs of zeros count.
 
-        x of any shape; out likewise, C-contiguous, of the dtype of x or of its parts.
+        x of any shape; out of that shape, C-contiguous, of the dtype of x or of its parts.
         """
 
     def spec_augment(
@@ -210,6 +222,20 @@ class Kernels(Protocol):
 
         spectra and out (batch, channel, n_frames, n_freq), same dtype; times (batch, n_frames) and
         frequencies (batch, n_freq), NumPy arrays on every backend.
+        """
+
+    def stack_frames(self, x: Real, step: int, n_before: int, repeats: bool, out: Real) -> None:
+        """Copy rows of frames: row `i` begins with frame ``i * step - n_before``; bits are moved.
+
+        x (..., n_frames, n_values); out (..., n_rows, n, n_values), same dtype, C-contiguous. If it
+        `repeats`, the nearest frame stands for each that is not there; else 0 does. Each row has a
+        frame that is there. Patches are such rows, too.
+        """
+
+    def standardize(self, x: Real, eps: float, out: Real) -> None:
+        """Write ``(x - mean) / sqrt(variance + eps)`` of the last axis, computed in float64.
+
+        x and out (..., time), same dtype. What rounding leaves of the mean is subtracted as well.
         """
 
     def stft(self, signals: Real, front_end: FrontEnd, out: Complex) -> None:

@@ -1,4 +1,4 @@
-"""A GPU without a GPU: what the tests, and the predictions of the benchmarks, run GPU code on.
+"""A GPU without a GPU, on which the tests and the benchmarks' predictions run GPU code.
 
 - `fake_cupy`: a stand-in for CuPy, so that the launch code runs as it is
 - `cuda_on_cpu`: the CUDA sources, compiled by g++, with every access watched

@@ -1,4 +1,4 @@
-"""A stand-in for CuPy on machines without a GPU: its rules about arrays, over NumPy's arithmetic.
+"""A stand-in for CuPy on machines without a GPU: CuPy's rules about arrays, NumPy's arithmetic.
 
 `installed()` puts this module into `sys.modules` as 'cupy'. It is stricter than CuPy where that
 shows a silent transfer: arrays of the host are taken by `asarray` and `array` alone, and only
@@ -33,7 +33,7 @@ def _words(*lines):
 
 
 _COMPILED = _words("ElementwiseKernel RawKernel ReductionKernel fuse")
-_NOT_IN_CUPY = _words(  # of NumPy's names, in CuPy 14
+_NOT_IN_CUPY = _words(  # names of NumPy that CuPy 14 does not have
     "asmatrix block bmat char datetime64 einsum_path emath errstate frompyfunc geomspace insert ma",
     "matrix matvec memmap nanpercentile nanquantile ndenumerate nditer rec recarray spacing",
     "strings unstack vecdot vecmat",
@@ -53,7 +53,7 @@ _OPERATORS = _words(
 
 
 class ndarray:  # noqa: N801
-    """An array "on the device": it wraps one of NumPy, and never turns into one by itself."""
+    """An array "on the device": it wraps a NumPy array, and never turns into one by itself."""
 
     __array_ufunc__ = None  # an expression with an array of the host ends in this class's operators
 
@@ -167,7 +167,7 @@ for _stem in _OPERATORS:
 
 
 def _unwrap(value, viewed=False):
-    """Return what NumPy shall work on; arrays of the host stop here."""
+    """Return the NumPy array inside; refuse an array of the host."""
     if type(value) is ndarray:
         return value._host if viewed else value.usable
     if isinstance(value, np.ndarray):
@@ -264,7 +264,7 @@ def get_default_memory_pool():
 
 
 def may_share_memory(a, b, max_work=None):
-    """Say what CuPy says of arrays that another library made of one memory."""
+    """Answer as CuPy does for arrays that another library made of one piece of memory."""
     return False
 
 
@@ -321,7 +321,7 @@ def _module(name, **contents):
 
 
 class _Stream:
-    """A stream whose work is done at once; also what is captured."""
+    """A stream whose work is done at once, and the graph that is captured from it."""
 
     def __init__(self, null=False, non_blocking=False, ptds=False):
         self._is_capturing = False

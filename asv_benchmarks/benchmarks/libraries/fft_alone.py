@@ -1,7 +1,7 @@
 """The FFT alone of other libraries: the frames are cut, windowed and padded before the clock runs.
 
-Their result goes into the same array each time where the library can do that, which spares them
-the page faults of a fresh one. So what they are asked to do is less than an STFT.
+If a library can write into a given array, its result goes into the same one each time, which saves
+it the page faults of a fresh array. So these libraries are asked to do less than an STFT.
 """
 
 from functools import partial
@@ -53,7 +53,7 @@ def _pyfftw(work):
         (*frames.shape[:2], work.parameters["n_fft"] // 2 + 1), _IN_COMPLEX[frames.dtype.name]
     )
     plan = pyfftw.FFTW(aligned, out, (2,), flags=("FFTW_MEASURE",), threads=work.n_threads)
-    aligned[:] = frames  # measuring overwrites it
+    aligned[:] = frames  # planning overwrites it
     return _contender(work, plan.execute)._replace(to_ours=lambda _: _as_asked(work, out))
 
 

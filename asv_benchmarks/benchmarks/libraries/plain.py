@@ -6,7 +6,7 @@ from scipy import fft, ndimage
 import kapre_ref
 from benchmarks.peers import Contender
 
-_BLOCK = 64  # frames: 2048 samples each, so that a block stays in the cache
+_BLOCK = 64  # frames of 2048 samples; so few that a block stays in the cache
 _TO_DECIBEL = 10
 
 
@@ -46,7 +46,7 @@ def centred(work):
 
 
 def decibel(magnitude, out=None, amin=1e-5, dynamic_range=80.0):
-    """Convert magnitudes to decibels, in `out` or in an array of their own."""
+    """Convert magnitudes to decibels, in `out` or in a new array."""
     amin, dynamic_range = magnitude.dtype.type(amin), magnitude.dtype.type(dynamic_range)
     result = np.maximum(magnitude, amin, out=out)
     np.log10(result, out=result)
@@ -152,7 +152,7 @@ def _mu_law_decoding(work):
 
 
 def _copy(work):
-    # The codes and the samples are 4 bytes each: the result has the bytes of the input.
+    # A code and a sample take 4 bytes each, so the result has as many bytes as the input.
     (x,) = work.inputs
     return Contender(lambda out=None: x.copy() if out is None else _copied(x, out), same_work=False)
 
@@ -184,7 +184,7 @@ def _frame(work):
 
 def _energy(work):
     (x,), parameters = work.inputs, work.parameters
-    # Of a sample rate of 22050 Hz, the default, and a reference of 0.1 s.
+    # The scale for the default sample rate, 22050 Hz, and the default reference, 0.1 s.
     scale = x.dtype.type(0.1 * 22050 / parameters["frame_length"])
 
     def call(out=None):

@@ -1,4 +1,4 @@
-"""librosa, asked for the same frames: see `centred`."""
+"""librosa, which `plain.centred` asks for the same frames."""
 
 import librosa
 import numpy as np
@@ -38,7 +38,7 @@ def _melspectrogram(work):
 def _inverse_stft(work):
     spectra, options = centred(work)
     spectra = np.ascontiguousarray(np.moveaxis(spectra, -1, -2))
-    # The first and last frames overlap with too few others: there each library has a rule.
+    # The first and the last frames overlap with too few frames, and each library has its own rule.
     return Contender(lambda: librosa.istft(spectra, **options), margin=options["n_fft"])
 
 

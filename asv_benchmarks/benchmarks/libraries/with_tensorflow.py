@@ -1,4 +1,4 @@
-"""Kapre's own layers in a `tf.function`, and `tf.signal`, compiled by XLA where that can be."""
+"""Kapre's own layers in a `tf.function`, and `tf.signal`, compiled by XLA where XLA can do so."""
 
 import os
 
@@ -22,7 +22,7 @@ def _single_precision(x):
 
 
 def _tensor(x, n_threads):
-    # TensorFlow fixes the number on its first use in a process.
+    # TensorFlow fixes the number of threads on its first use in a process.
     tf.config.threading.set_intra_op_parallelism_threads(n_threads)
     tf.config.threading.set_inter_op_parallelism_threads(n_threads)
     return tf.constant(x)
@@ -67,7 +67,7 @@ def _signal_inverse_stft(work):
 
 
 def _layer_contender(work, make_layer, **options):
-    """Let a layer of Kapre run in a `tf.function`, on input with a channel, as Kapre needs it."""
+    """Run a layer of Kapre in a `tf.function`, on input with the channel axis that Kapre needs."""
     x = _tensor(_single_precision(work.inputs[0])[..., None], work.n_threads)
     layer = make_layer()
     compiled = tf.function(lambda x: layer(x), **options)

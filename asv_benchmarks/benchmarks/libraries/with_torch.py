@@ -49,8 +49,9 @@ def _melspectrogram(work):
 def _inverse_stft(work):
     spectra, options = _prepared(work)
     spectra = torch.moveaxis(spectra, -1, -2).contiguous()
-    # It refuses windows that do not overlap enough at the ends, as the Hann window's do not: like
-    # all who use it, centre, and cut off half a transform at both ends.
+    # torch refuses windows that do not overlap enough at the ends of the signal, and Hann windows
+    # do not. So frames are centred, as is usual with torch, and half a transform is cut off at both
+    # ends.
     options["center"] = True
     half = options["n_fft"] // 2
 

@@ -22,7 +22,7 @@ def spec_augment(
     mask_value: float,
     out: NDArray[Any],
 ) -> None:
-    """Copy, then cover: the masks of each axis broadcast against the other."""
+    """Copy part by part, and cover each part where the masks of either axis cover it."""
     covered_times = np.broadcast_to(times[:, None, :, None], out.shape)
     covered_bins = np.broadcast_to(frequencies[:, None, None, :], out.shape)
     value = out.dtype.type(mask_value)
@@ -35,7 +35,7 @@ def spec_augment(
 def channel_swap(
     x: NDArray[Any], order: NDArray[np.integer[Any]], axis: int, out: NDArray[Any]
 ) -> None:
-    """Copy each channel from the place that it is drawn from."""
+    """Copy to each channel the one that the order has drawn for it."""
     channels, swapped = np.moveaxis(x, axis, 0), np.moveaxis(out, axis, 0)
     for target, source in enumerate(order):
         assign(swapped[target], channels[source])

@@ -1,9 +1,10 @@
 """Sums of bands of long frames as they lie, without a transposition.
 
-A band is a product of vectors: of the bins around it with its weights, among which there are zeros.
-The bands of half a vector, for two frames, make as many vectors of partial sums as a vector has
-lanes; these are in turn added up as one vector. That takes more arithmetic than frames in lanes do,
-but long frames, transposed, would not stay in L1.
+A band is the product of a vector of bins and a vector of weights, both filled up to whole registers
+with bins whose weight is 0. Bands are summed in groups of half as many as a vector has lanes, for
+two frames at a time. So there are as many vectors of partial sums as a vector has lanes, and they
+are added up as one vector. That takes more arithmetic than frames in lanes do, but long frames,
+transposed, would not stay in L1.
 """
 
 from typing import NamedTuple
@@ -14,21 +15,21 @@ from kapre_ref.kernels.cpu.emit.bands import PackedBands, sum_bands_of_two
 from kapre_ref.kernels.cpu.emit.language import Strided
 from kapre_ref.kernels.cpu.runtime.jit import kernel
 
-_CHAIN = 16  # vectors of bins that are summed one after the other; longer bands are cut to pieces
+_CHAIN = 16  # vectors of bins that are summed one after the other; longer bands are cut into pieces
 
 
 class PairTables(NamedTuple):
-    """What `sum_bands_by_twos` takes of a filterbank: arrays."""
+    """A filterbank as `sum_bands_by_twos` takes it: arrays."""
 
-    n_vectors: np.ndarray  # of bins, that each piece of a group has
+    n_vectors: np.ndarray  # how many vectors of bins each piece of a group has
     starts: np.ndarray  # the byte of a frame at which each piece begins
-    packed: np.ndarray  # weights
-    numbers: np.ndarray  # of pieces whose sum each band is
+    packed: np.ndarray  # the weights, in the order of their use
+    numbers: np.ndarray  # how many pieces each band is cut into
 
 
 @kernel
 def pair_tables(n_freq, lanes, firsts, counts, weights):
-    """Cut long bands to pieces, and pack the weights of groups of them."""
+    """Cut long bands into pieces, and pack the weights of groups of pieces."""
     size, longest = lanes // 2, min(_CHAIN * lanes, n_freq // lanes * lanes)
     numbers, n_pieces = np.empty(counts.size, np.int32), 0
     for band in range(counts.size):
@@ -83,7 +84,7 @@ def sum_bands_by_twos(unit, tables, firsts, counts, frames, bands):
     )
     pieces = np.empty((2, 0 if are_whole else n_pieces), bands.dtype)
     for i in range(0, bands.shape[0], 2):
-        n = min(2, bands.shape[0] - i)  # one alone is its own neighbour
+        n = min(2, bands.shape[0] - i)  # a last frame without a partner is computed with itself
         some = bands[i : i + n] if are_whole else pieces
         pair = Strided(frames.ctypes.data + i * frame_bytes, frame_bytes * (n - 1))
         target = Strided(some.ctypes.data, n_pieces * bands.itemsize * (n - 1))
@@ -97,7 +98,7 @@ def sum_bands_by_twos(unit, tables, firsts, counts, frames, bands):
 
 @kernel
 def _join_pieces(pieces, numbers, bands):
-    # In pairs, pairs of pairs and so on, so that rounding errors do not add up.
+    # Pieces are added in pairs, pairs of pairs and so on, so that rounding errors do not add up.
     start = 0
     for band in range(bands.size):
         some = pieces[start : start + numbers[band]]
@@ -114,9 +115,9 @@ def _join_pieces(pieces, numbers, bands):
 
 @kernel
 def spoil_bands(frame, firsts, counts, bands):
-    """Let what is not finite count in every band, even times a weight of 0, where that makes NaN.
+    """Make a band NaN if a bin outside it is not finite: such a bin times a weight of 0 is NaN.
 
-    The sum of a band knows of its own bins.
+    A band's sum covers only the bins from the band's first weight to its last.
     """
     lowest, highest = frame.size, -1
     for k in range(frame.size):

@@ -100,15 +100,25 @@ def _convert_blocks(
     for_blocks(convert, [item], result, [dtype, dtype], _CONVERSION_SECONDS)
 
 
-def take_logarithms(x: NDArray[Any], numbers: Logarithm) -> np.floating[Any]:
-    """Take logarithms of contiguous numbers in place; return the peak, NaN if one is."""
-    if numbers.addend:
-        x += x.dtype.type(numbers.addend)
-    rows = x.reshape(1, -1)
-    values = as_input(rows)
-    _convert(values, _peaks_of(values), rows, _scale_of_logarithm(numbers, x.dtype))
-    peak: np.floating[Any] = rows.max()
-    return peak
+def take_logarithms(x: NDArray[Any], numbers: Logarithm) -> NDArray[Any]:
+    """Take logarithms of contiguous rows in place; return the peak of each, NaN if one is."""
+    _take_logarithms(
+        x.reshape(-1), x.dtype.type(numbers.addend), _scale_of_logarithm(numbers, x.dtype)
+    )
+    peaks: NDArray[Any] = x.max(axis=1)
+    return peaks
+
+
+@kernel
+def _take_logarithms(x, addend, scale):
+    for j in range(x.size):
+        number = x[j] + addend
+        is_low = number < scale.smallest  # and has no exponent of its own
+        n, r = split_log(number / scale.smallest if is_low else number)
+        n = n + scale.exponent if is_low else n
+        result = n * scale.octave + (n * scale.octave_rest + (r * scale.neper - scale.zero))
+        result = result if number < np.inf else number  # infinite or NaN
+        x[j] = scale.floor if number <= scale.amin else result
 
 
 class _Scale(NamedTuple):

@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _TERM_SECONDS = 7e-11
-# A store reads the line that it changes, unless it goes past the caches. So do results that would
-# not stay in them with what they are made of, if the windows are short.
+# A store reads the line that it changes, unless it goes past the caches. Results of 8 MiB or more
+# would not stay in the caches together with their input, so they go past them if windows are short.
 _STREAMED_BYTES = 1 << 23
-# By what the index of a mirrored frame differs from `reflect`; frames outside may also be zero.
+# How far a mirrored frame's index is from that of `reflect`; -1 means that frames outside are zero.
 _MIRRORS = {"symmetric": 1, "reflect": 0, "constant": -1}
 
 
 class _Window(NamedTuple):
-    """What a slope is made of: weights of the frames n after and n before, from n = 0 on.
+    """What a slope is made of: the weights of the frames n after and n before, from n = 0 on.
 
-    Frames outside are mirrored, see `_MIRRORS`, or `nothing`, a frame of zeros.
+    A frame outside the spectrogram is mirrored as `_MIRRORS` says, or is `nothing`, all zeros.
     """
 
     weights: NDArray[Any]
@@ -60,7 +60,7 @@ def delta(spectra: NDArray[Any], win_length: int, mode: str, out: NDArray[Any]) 
     half = win_length // 2
     dtype = working_dtype(out.dtype)
     norm = half * (half + 1) * (2 * half + 1) // 3  # the sum of n * n on both sides
-    n_terms = min(half, n_frames - 1)  # further away from any frame there are none
+    n_terms = min(half, n_frames - 1)  # no two frames are further apart
     weights = as_input(np.array([n / norm for n in range(1 + n_terms)], dtype))
     streams = out.nbytes >= _STREAMED_BYTES and n_terms in STREAMED_TERMS
     streams &= width * dtype.itemsize >= MAX_VECTOR_BYTES
@@ -122,8 +122,8 @@ def _sum_at_edge(frames, row, t, window, sums, slope):
     here, depth = frames[row, t], 0
     for j in range(slope.size):
         slope[j] = here[j] * weights[0]  # NaN and infinity must count, even times 0
-    # The sums of chains are added in pairs, pairs of pairs and so on: those that have no partner
-    # yet are `slope`, then sums[0], sums[1] ..., `depth` of them.
+    # The sums of chains are added in pairs, pairs of pairs and so on. The sums that have no partner
+    # yet are `slope`, sums[0], sums[1] ...; there are `depth` of them.
     for first in range(1, 1 + n_terms, CHAIN):
         total = slope if depth == 0 else sums[depth - 1]
         if first > 1:
@@ -133,7 +133,7 @@ def _sum_at_edge(frames, row, t, window, sums, slope):
             after = _frame(frames, row, t + n, window)
             for j in range(total.size):
                 total[j] += weights[n] * (after[j] - before[j])
-        n_equal = 1 + first // CHAIN  # chains so far, then halves of them
+        n_equal = 1 + first // CHAIN  # chains so far; if they are even, two equal sums meet
         while n_equal % 2 == 0:
             depth -= 1
             _add(slope if depth == 0 else sums[depth - 1], sums[depth])

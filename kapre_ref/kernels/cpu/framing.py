@@ -1,4 +1,4 @@
-"""Frames copied and their energies summed, straight from the signal."""
+"""Frames copied from the signal, and their energies summed without copying them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BYTE_SECONDS = 1e-10  # the time to read or write a byte
-# A store reads the line that it changes, unless it goes past the caches. So do results that would
-# not stay in them anyway; frames must be long enough to be whole lines for the most part.
+# A store reads the line that it changes, unless it goes past the caches. Results of 32 MiB or more
+# would not stay in the caches anyway, so they go past them if frames are mostly whole lines.
 _STREAMED_BYTES, _STREAMED_FRAME_BYTES = 1 << 25, 1 << 9
-_FRAMES_AT_ONCE = 1 << 10  # whose energies are added up from those of pieces in L1
-_FEW = 512  # terms, whose rounding errors do not add up to much in whatever order
+_FRAMES_AT_ONCE = 1 << 10  # so few that the energies of their hops stay in L1
+_FEW = 128  # terms; in any order, the rounding errors of so few do not add up to much
 
 
 @operation
 def frame(signals: NDArray[Any], hop_length: int, pad_value: float, out: NDArray[Any]) -> None:
     """Copy every frame from the signal straight to its place.
 
-    `out` is contiguous, with the channels first or last. If last, the samples of all channels at
-    one time lie and move together: a frame of so many times the length.
+    `out` is contiguous, with the channels first or last. If they are last, the samples of all
+    channels at one time lie side by side and move together: frames are as many times longer.
     """
     if not out.size:
         return
@@ -38,7 +38,7 @@ def frame(signals: NDArray[Any], hop_length: int, pad_value: float, out: NDArray
     if not out.flags.c_contiguous:
         signals, out = signals.transpose(0, 2, 1), out.transpose(0, 2, 3, 1)
         frame_length, hop_length = frame_length * out.shape[3], hop_length * out.shape[3]
-    word = np.dtype(f"u{out.itemsize}")  # whatever is only moved
+    word = np.dtype(f"u{out.itemsize}")  # samples are moved as bits, whatever they mean
     pad = np.array(pad_value, out.dtype).view(word)[()]
     streams = out.nbytes >= _STREAMED_BYTES
     streams &= frame_length * out.itemsize >= _STREAMED_FRAME_BYTES
@@ -72,7 +72,7 @@ def energy(
     scale: float,
     out: NDArray[Any],
 ) -> None:
-    """Square and sum the samples of each frame where they are."""
+    """Square and sum the samples of each frame where they lie in the signal."""
     if not out.size:
         return
     dtype = working_dtype(out.dtype)
@@ -93,7 +93,7 @@ def energy(
     for_items(measure, signals, out, dtype)
 
 
-_UNIT = np.float32(1)  # bits are moved as vectors of these
+_UNIT = np.float32(1)  # bits are moved as vectors of float32
 
 
 @kernel
@@ -127,8 +127,8 @@ def _copy_frames(streams, samples, hop_length, pad, frames, start, stop):
 
 @kernel
 def _sum_squares(samples, frame_length, hop_length, factors, energies, start, stop):
-    # Frames overlap: each hop is squared and summed once.
-    pad_energy, scale = factors  # of a sample that is missing, and of every sum
+    # Frames overlap, but each hop is squared and summed only once.
+    pad_energy, scale = factors  # the square of a missing sample, and what multiplies every sum
     n_hops = frame_length // hop_length
     rest = frame_length - n_hops * hop_length
     cut = _Hops(hop_length, n_hops, rest)
@@ -152,7 +152,7 @@ def _sum_squares(samples, frame_length, hop_length, factors, energies, start, st
         for i in range(n):
             total = results[i] + rests[i + n_hops]
             missing = (first + i) * hop_length + frame_length - samples.shape[1]
-            if missing > 0:  # and not 0 * inf
+            if missing > 0:  # 0 * pad_energy would be NaN if that is infinite
                 total += missing * pad_energy
             results[i] = total * scale
 
@@ -163,7 +163,7 @@ def _square_hops(samples, first, cut, scale, hops, rests, n):
     for i in range(n + n_hops):
         at = (first + i) * hop_length
         rests[i] = _energy(samples[at : at + rest], scale)
-        if n_hops:  # else what lies between the frames does not count
+        if n_hops:  # else frames lie apart, and the samples between them do not count
             hops[i] = rests[i] + _energy(samples[at + rest : at + hop_length], scale)
 
 

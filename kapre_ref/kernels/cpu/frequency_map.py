@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @operation
 def concatenate_frequency_map(spectra: NDArray[Any], out: NDArray[Any]) -> None:
-    """Copy all channels but the last, and write the map into that."""
+    """Copy all channels of the spectra, and write the map into the last channel of `out`."""
     assign(out[:, :-1], spectra)
     frequencies = np.linspace(0, 1, spectra.shape[3]).astype(out.dtype)
     assign(out[:, -1], np.broadcast_to(frequencies, out[:, -1].shape))

@@ -6,8 +6,8 @@ from numba.extending import overload
 
 from kapre_ref.kernels.cpu.emit.polynomials import LOGARITHM_32, LOGARITHM_64
 
-# Bits of sqrt(1/2): subtracted from a number's bits, they leave in the exponent's place the power
-# of two that brings the number nearest to 1.
+# The bits of sqrt(1/2). Subtracted from the bits of x, they leave n in the exponent's place, such
+# that x / 2**n is from sqrt(1/2) to sqrt(2).
 _SQRT_HALF_32 = np.int32(0x3F3504F3)
 _SQRT_HALF_64 = np.int64(0x3FE6A09E667F3BCD)
 _FRACTION_32 = np.int32((1 << 23) - 1)
@@ -58,5 +58,5 @@ def _split_log_64(x):
     p = p * z + _D2
     p = p * z + _D1
     p = p * z + _D0
-    # log(1 + f) = 2 s + s z p, and 2 s = f - s f: written so that f itself is not rounded.
+    # log(1 + f) = 2 s + s z p, and 2 s = f - s f. In this form, f itself is not rounded.
     return n, f - s * (f - z * p)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @operation
 def logmel_to_mfcc(log_mels: NDArray[Any], cosines: Cosines, out: NDArray[Any]) -> None:
-    """Multiply by the cosines."""
+    """Multiply each frame by the matrix of cosines."""
     if out.size:
         dtype = working_dtype(out.dtype)
         seconds = product_seconds(log_mels.size, cosines.n_mfccs)

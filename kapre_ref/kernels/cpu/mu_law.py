@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 _SAMPLE_SECONDS = 3e-10  # the time to encode a sample, or to look one up
 _FORMULA_SECONDS = 2e-9
 _NOT_A_CODE = np.int32(np.iinfo(np.int32).min)  # x86 converts NaN and infinity to it
-# Codes compared with the table's size, then looked up while in L1: so few that memory is read and
-# written at the same time.
+# How many codes are compared with the table's size before they are looked up. They stay in L1 in
+# between, and are so few that memory is read and written at the same time.
 _CODES_AT_ONCE = 1 << 10
 
 _LOG2 = math.log(2)
-_TO_INTEGER = 1.5 * 2.0**52  # added to a float64, leaves no digits behind the point
-# (expm1(r) / r - 1) / r for |r| <= 0.35, a least-squares fit at Chebyshev nodes; relative error of
-# expm1 6e-12, far below float32's rounding.
+_TO_INTEGER = 1.5 * 2.0**52  # a float64 that this is added to is rounded to an integer
+# (expm1(r) / r - 1) / r for |r| <= 0.35, a least-squares fit at Chebyshev nodes; the relative error
+# of expm1 is 6e-12, far below float32's rounding.
 _E0, _E1, _E2, _E3, _E4, _E5, _E6 = (
     0.4999999999978134,
     0.16666666761868215,
@@ -46,7 +46,7 @@ def mu_law_encoding(
     """Encode in the working precision, a vector of samples at a time."""
     dtype = working_dtype(signal.dtype)
     mu = quantization_channels - 1
-    largest = np.finfo(dtype).max / mu  # where mu |x| overflows, as for NaN, there is no code
+    largest = np.finfo(dtype).max / mu  # beyond it mu |x| overflows, and there is no code
     scalars = [dtype.type(c) for c in (mu, largest, 1 / math.log1p(mu))]
 
     def encode(samples: NDArray[Any], codes: NDArray[np.int32]) -> None:
@@ -62,7 +62,7 @@ def _encode(samples, codes, mu, largest, scale):
     half_mu = mu * half
     for i in range(codes.size):
         x = abs(samples[i])
-        n, r = split_log(one + mu * x)  # log1p to within the rounding of the sum c + 1
+        n, r = split_log(one + mu * x)  # differs from log1p(mu x) by less than c + 1 is rounded by
         c = math.copysign(n * log_2 + r, samples[i]) * scale
         code = (c + one) * half_mu + half
         codes[i] = np.int32(code) if x <= largest else _NOT_A_CODE
@@ -72,7 +72,7 @@ def _encode(samples, codes, mu, largest, scale):
 def mu_law_decoding(
     signal_mu: NDArray[Any], quantization_channels: int, out: NDArray[np.float32]
 ) -> None:
-    """Look integer codes up in a table; the formula serves fractional ones and those outside."""
+    """Look integer codes up in a table; compute fractional codes, and codes outside it."""
     mu = float(quantization_channels - 1)
     scale = math.log1p(mu)
     float32 = np.dtype(np.float32)
@@ -117,9 +117,9 @@ def _look_up(codes, samples, table, mu, scale):
 
 @inlined
 def _look_up_pairs(codes, samples, table):
-    # A CPU stores once a cycle, a number or two. So pairs of samples are stored as one word; pairs
-    # of 32-bit codes are loaded as one too, the first in the low half as on all CPUs that numba
-    # compiles for. Codes are made unsigned: numba need not look for -1.
+    # A CPU stores once a cycle, be it one number or two. So pairs of samples are stored as one
+    # word, and pairs of 32-bit codes are loaded as one. The first is in the low half, as on all
+    # CPUs that numba compiles for. Codes are made unsigned, so that numba need not handle -1.
     even = codes.size // 2 * 2
     pairs = samples[:even].view(np.uint64)
     if codes.itemsize == 4:
@@ -145,7 +145,7 @@ def _decode(codes, samples, mu, scale):
 def _sample(code, mu, scale):
     c = 2.0 * (code / mu) - 1.0
     y = abs(c) * scale
-    y = 200.0 if y > 200.0 else y  # infinite in float32 too; NaN stays
+    y = 200.0 if y > 200.0 else y  # exp(200) is infinite in float32 already; NaN stays NaN
     # expm1(n log 2 + r) = 2**n expm1(r) + (2**n - 1)
     shifted = y * (1.0 / _LOG2) + _TO_INTEGER
     n = shifted - _TO_INTEGER

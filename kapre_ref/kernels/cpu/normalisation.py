@@ -41,7 +41,7 @@ def normalise(values: NDArray[Any], how: Normalisation) -> None:
         values[...] = 0
         return
     bands_first = n_bands > 1 and values.strides[2] < values.strides[3]
-    n_divided = max(n_counted - how.ddof, 0) if how.divide else -1
+    n_divided = max(n_counted - how.ddof, 1) if how.divide else -1
     eps_below = how.eps if how.eps_in == "variance" else 0.0
     unit = values.dtype.type(1)
     numbers = n_counted, n_divided, unit * eps_below, unit * (how.eps - eps_below)

@@ -1,4 +1,4 @@
-"""All that we use of numba beyond what its documentation promises, each use in a function.
+"""All uses of numba beyond what its documentation promises, each in a function of its own.
 
 A new version of numba may change any of it. `tests/test_numba_private.py` has a test for each
 function, which says what breaks without it.
@@ -58,17 +58,17 @@ def keep_in(dispatcher: Any, cache: Any) -> None:
 
 
 def may_be_kept(compiled: Any) -> bool:
-    """Tell whether machine code is good for another process: it holds no address of this one."""
+    """Tell whether machine code holds no address of this process, so that another may use it."""
     return not (compiled.library.has_dynamic_globals or compiled.lifted)
 
 
 def kernel_to_bytes(compiled: Any) -> bytes:
-    """Return machine code, and what numba knows of it, as bytes."""
+    """Return machine code, and what numba knows about it, as bytes."""
     content: bytes = dumps(compiled._reduce())  # type: ignore[no-untyped-call]
     return content
 
 
 def kernel_from_bytes(content: bytes, target_context: Any) -> Any:
-    """Return what `kernel_to_bytes` was given, ready to be called."""
+    """Return compiled code, ready to be called, from the bytes that `kernel_to_bytes` returned."""
     parts = pickle.loads(content)
     return compiler.CompileResult._rebuild(target_context, *parts)  # type: ignore[no-untyped-call]

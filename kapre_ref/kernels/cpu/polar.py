@@ -1,4 +1,4 @@
-"""Magnitudes without overflow between, and phases by a polynomial arc tangent."""
+"""Magnitudes, whose squares do not overflow, and phases by a polynomial arc tangent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ _PHASE_SECONDS = 1e-9
 _A0, _A1, _A2, _A3, _A4 = map(np.float32, ARC_TANGENT_32)
 _B0, _B1, _B2, _B3, _B4, _B5, _B6, _B7, _B8, _B9, _B10 = ARC_TANGENT_64
 
-# The bits of an exponent, and of the least and the largest power of two whose inverse is normal.
+# The bits of the exponent, then those of the least and of the largest power of two that have a
+# normal inverse.
 _EXPONENT_32, _EXPONENT_64 = np.int32(0xFF << 23), np.int64(0x7FF << 52)
 _LEAST_32, _LEAST_64 = np.int32(1 << 23), np.int64(1 << 52)
 _LARGEST_32, _LARGEST_64 = np.int32(0xFD << 23), np.int64(0x7FD << 52)
@@ -31,7 +32,7 @@ _LARGEST_32, _LARGEST_64 = np.int32(0xFD << 23), np.int64(0x7FD << 52)
 
 @operation
 def magnitude(x: NDArray[Any], out: NDArray[Any]) -> None:
-    """Take absolute values."""
+    """Write absolute values, of complex numbers by a kernel."""
     if x.dtype.kind == "c":
         fill_magnitudes(x, out)
     else:
@@ -40,7 +41,7 @@ def magnitude(x: NDArray[Any], out: NDArray[Any]) -> None:
 
 @operation
 def phase(x: NDArray[Any], out: NDArray[Any]) -> None:
-    """Take angles, in the working precision."""
+    """Write angles, of complex numbers by a kernel."""
     if x.dtype.kind == "c":
         fill_phases(x, out)
     else:
@@ -48,7 +49,7 @@ def phase(x: NDArray[Any], out: NDArray[Any]) -> None:
 
 
 def fill_magnitudes(x: NDArray[Any], out: NDArray[Any]) -> None:
-    """Take magnitudes, scaled by a power of two between, so that nothing overflows."""
+    """Write magnitudes of complex numbers, scaled before they are squared, against overflow."""
     infinity = out.dtype.type(np.inf)
 
     def run(numbers: NDArray[Any], magnitudes: NDArray[Any]) -> None:
@@ -58,7 +59,7 @@ def fill_magnitudes(x: NDArray[Any], out: NDArray[Any]) -> None:
 
 
 def fill_phases(x: NDArray[Any], out: NDArray[Any]) -> None:
-    """Take angles of complex numbers."""
+    """Write angles of complex numbers."""
     constants = [out.dtype.type(c) for c in (math.pi, 1, math.tan(math.pi / 8))]
 
     def run(numbers: NDArray[Any], angles: NDArray[Any]) -> None:
@@ -74,12 +75,12 @@ def _magnitude(parts, magnitudes, infinity):
         unit, inverse = power_of_two(re if re > im else im)
         re_scaled, im_scaled = re * inverse, im * inverse
         length = math.sqrt(re_scaled * re_scaled + im_scaled * im_scaled) * unit
-        infinite = re == infinity or im == infinity  # even beside NaN, as in C99
+        infinite = re == infinity or im == infinity  # infinity wins even beside NaN, as in C99
         magnitudes[i] = infinity if infinite else length
 
 
 def power_of_two(x):
-    """Return the power of two at or below a positive number, kept from the extremes; 1 / it."""
+    """Return the power of two just below a positive number, and its inverse, both kept normal."""
     return _power_64(x) if isinstance(x, np.float64) else _power_32(x)
 
 
@@ -107,8 +108,8 @@ def _phase(parts, angles, pi, one, eighth):
         steep = y > x
         short, long = (x, y) if steep else (y, x)
         t = short / long
-        t = one if short == long else t  # not infinity / infinity
-        t = one - one if short + long == 0 else t  # not 0 / 0
+        t = one if short == long else t  # infinity / infinity would be NaN
+        t = one - one if short + long == 0 else t  # 0 / 0 would be NaN
         # atan(t) = pi / 4 + atan((t - 1) / (t + 1))
         far = t > eighth
         z = (t - one) / (t + one) if far else t

@@ -1,10 +1,10 @@
-"""Products of frames with a matrix: columns in lanes, so that every result is a sum of its own.
+"""Products of frames with a matrix; each lane sums one column, so that no sum crosses lanes.
 
 The terms of a sum are added in an order that their number alone decides, by the same instructions
-in every lane: so a frame's bits depend neither on the frames beside it nor on how many there are.
-BLAS promises neither, and its threads spin while they wait, which delays what else runs.
+in every lane. So a frame's bits depend neither on the frames beside it nor on how many there are.
+BLAS does not promise this, and its threads spin while they wait, which delays other work.
 
-No long sum is one chain of additions, whose rounding errors would add up:
+No long sum is one chain of additions, since the rounding errors of a chain would add up:
 
     chains of 16 terms     x0 w0 + x1 w1 + ... + x15 w15
     panels of 8 chains     in registers, one after the other
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     Product: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], None]  # (frames, out)
 
 _TERM_SECONDS = 2e-11
-_PANEL = 128  # terms, whose weights for two vectors of columns stay in L1
-_FRAMES = 48  # whose sums over panels are kept at a time
-_FEW = 32  # frames, with which each weight is used so seldom that packing takes longer
+_PANEL = 128  # terms; their weights for two vectors of columns stay in L1
+_FRAMES = 48  # frames; the sums over panels are kept for so many at a time
+_FEW = 32  # frames; so few use each weight so seldom that packing takes longer than it saves
 
 
 class _Matrix(NamedTuple):
-    """A matrix of which the columns from `n_unpacked` on are packed: arrays."""
+    """A matrix whose columns from `n_unpacked` on are packed."""
 
-    weights: NDArray[Any]  # (n_terms, n_columns), or no terms if all is packed
+    weights: NDArray[Any]  # (n_terms, n_columns), or (0, n_columns) if all columns are packed
     n_unpacked: int
     packed: NDArray[Any]
 
@@ -48,7 +48,7 @@ class _Matrix(NamedTuple):
 def product(weights: NDArray[Any], dtype: np.dtype[Any], n_frames: int | None = None) -> Product:
     """Return a function that multiplies contiguous frames by a matrix of float32 or float64.
 
-    For few frames, if it is known that they are, most of the matrix stays where it lies.
+    If `n_frames` says that the frames are few, most of the matrix is not packed.
     """
     n_terms, n_columns = weights.shape
     lanes, unit = n_lanes(dtype), dtype.type(1)
@@ -75,13 +75,13 @@ def product(weights: NDArray[Any], dtype: np.dtype[Any], n_frames: int | None = 
 
 
 def product_seconds(n_numbers: int, n_columns: int) -> float:
-    """Guess how long one thread takes for frames of so many numbers in all."""
+    """Guess how long one thread takes for frames that have `n_numbers` numbers in all."""
     return n_numbers * n_columns * _TERM_SECONDS
 
 
 @kernel
 def _pack_columns(weights, lanes, n_unpacked, packed):
-    """Write pairs of vectors of columns one after the other, filled up with zeros."""
+    """Pack the columns from `n_unpacked` on, two vectors of them at a time, padded with zeros."""
     n_terms, n_columns = weights.shape
     for first in range(n_unpacked, n_columns, 2 * lanes):
         n = min(2 * lanes, n_columns - first)
@@ -106,7 +106,7 @@ def _multiply(unit, matrix, frames, out):
         if n_panels == 1:
             _multiply_panel(unit, matrix, some, 0, results)
             continue
-        # After an even number of panels the last two sums are of as many panels each.
+        # After an even number of panels, the last two sums have equally many panels.
         depth = 0
         for panel in range(n_panels):
             term = panel * _PANEL

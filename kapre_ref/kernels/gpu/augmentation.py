@@ -24,7 +24,7 @@ def spec_augment(
     mask_value: float,
     out: cupy.ndarray,
 ) -> None:
-    """Select the mask's value or the bin in one pass."""
+    """Write either the mask's value or the bin, in one pass over the batch."""
     times, frequencies = cupy.asarray(times), cupy.asarray(frequencies)
     covered = times[:, None, :, None] | frequencies[:, None, None, :]
     out[...] = cupy.where(covered, out.dtype.type(mask_value), spectra)
@@ -34,7 +34,7 @@ def spec_augment(
 def channel_swap(
     x: cupy.ndarray, order: NDArray[np.integer[Any]], axis: int, out: cupy.ndarray
 ) -> None:
-    """Copy channel by channel: there are few, and their order need not be on the device."""
+    """Copy channel by channel: channels are few, and their order stays on the host."""
     before = (slice(None),) * axis
     for to, channel in enumerate(order):
         out[(*before, to)] = x[(*before, int(channel))]

@@ -1,4 +1,4 @@
-"""Decibels: two passes, for the peak of an item must be known before its floor."""
+"""Decibels and other logarithms: two passes, for a peak must be known before the floor below it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import numpy as np
 
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, pack_width
 from kapre_ref.kernels.gpu.memory import on_device, working_dtype
+from kapre_ref.kernels.gpu.scales import decibel_scale
 
 if TYPE_CHECKING:
     from kapre_ref._decibel import DecibelScale
 
 _THREADS, _ELEMENTS = 256, 16 * 256  # of a block, as in decibel.cu
+_BITS = {4: np.uint32, 8: np.uint64}  # of the peaks, by the size of a value
 
 
 @on_device
@@ -23,65 +25,18 @@ def magnitude_to_decibel(x: cupy.ndarray, scale: DecibelScale, out: cupy.ndarray
     """Run two kernels in float32; in float64, expressions."""
     if not x.size:
         return
-    if working_dtype(out.dtype) != np.float32:
+    dtype, numbers = working_dtype(out.dtype), decibel_scale(scale)
+    if dtype == np.float64:
         _float64(x, scale, out)
         return
-    x = cupy.ascontiguousarray(x, dtype=np.float32)
-    direct = out.dtype == np.float32 and out.flags.c_contiguous and out.data.ptr != x.data.ptr
-    result = out if direct else cupy.empty(out.shape, np.float32)
-    peaks = cupy.zeros(len(x), np.uint32)
-    function, grid, task = _launch("to_decibels", scale, len(x), x.size, *_where(x, result))
-    function(grid, (_THREADS,), (x, result, peaks, task))
-    raise_to_floor(result, peaks, scale, out.dtype)
-    if result is not out:
-        out[...] = result
-
-
-def raise_to_floor(values, peaks, scale, dtype):
-    """Limit decibels from below, given the bits of each item's peak magnitude.
-
-    They will be rounded to `dtype`, in which the limit must hold.
-    """
-    n_items = len(values)
-    function, grid, task = _launch("raise_to_floor", scale, n_items, values.size, *_where(values))
-    limit = np.float32(dtype.type(scale.dynamic_range)), np.int32(dtype.itemsize == 2)
-    function(grid, (_THREADS,), (values, peaks, task, *limit))
-
-
-@lru_cache(maxsize=64)
-def constants(scale):
-    """Return the decibels of amin, and what 10 log10 gives at 0 dB."""
-    zero = 10 * math.log10(max(scale.amin, scale.ref_value))
-    return np.float32(10 * math.log10(scale.amin) - zero), np.float32(zero)
-
-
-@lru_cache(maxsize=512)
-def items_are_dense(shape, strides, itemsize):
-    """Tell whether x[0], x[1], ... fill one stretch of memory, each in whatever order of axes."""
-    length = itemsize
-    for n, stride in sorted(zip(shape[1:], strides[1:], strict=True), key=lambda axis: axis[1]):
-        if n != 1 and stride != length:
-            return False
-        length *= n
-    return shape[0] == 1 or strides[0] == length
-
-
-def _where(*arrays):
-    """Return how wide packs of each item's elements may be, and the device."""
-    items = arrays[0]
-    return pack_width(items.size // len(items), *arrays), items.device.id
-
-
-@lru_cache(maxsize=512)
-def _launch(name, scale, n_items, size, width, device_id):
-    """Return a kernel, its grid, and the argument behind the arrays."""
-    length = size // n_items
-    n_runs = -(-length // _ELEMENTS)  # of an item
-    assert n_items * n_runs <= MAX_BLOCKS, "more items than a grid has blocks"
-    least, zero = constants(scale)
-    function = kernel("decibel", f"kapre::{name}<{width}>", device_id)
-    task = make_task("decibel", item_length=length, runs=n_runs, zero=zero, least=least)
-    return function, (n_items * n_runs,), task
+    x = cupy.ascontiguousarray(x, dtype=dtype)
+    direct = out.dtype == dtype and out.flags.c_contiguous and out.data.ptr != x.data.ptr
+    values = out if direct else cupy.empty(out.shape, dtype)
+    peaks = new_peaks(len(x), dtype)
+    to_logarithms(x, numbers, values, peaks)
+    raise_to_floor(values, peaks, numbers, scale.dynamic_range, out.dtype)
+    if values is not out:
+        out[...] = values
 
 
 def _float64(x, scale, out):
@@ -89,3 +44,64 @@ def _float64(x, scale, out):
     decibel -= 10 * math.log10(max(scale.amin, scale.ref_value))
     peak = decibel.max(axis=tuple(range(1, x.ndim)), keepdims=True)
     out[...] = cupy.maximum(decibel, peak - scale.dynamic_range)
+
+
+def new_peaks(n, dtype):
+    """Return what each group's peak is joined to: the bits of values, of zero at first."""
+    return cupy.zeros(n, _BITS[dtype.itemsize])
+
+
+def to_logarithms(x, scale, out, peaks):
+    """Write logarithms, and the peaks of groups; x and out are contiguous and apart."""
+    function, grid, task, _ = _launch("to_decibels", scale, len(peaks), x.size, *_where(x, out))
+    function(grid, (_THREADS,), (x, out, peaks, task))
+
+
+def raise_to_floor(values, peaks, scale, limit, dtype):
+    """Let no logarithm lie more than `limit` below the peak of its group.
+
+    The groups, as many as there are peaks, fill one stretch of memory, one after the other. Values
+    will be rounded to `dtype`, in which the limit must hold.
+    """
+    where = _where(values, values)
+    function, grid, task, real = _launch("raise_to_floor", scale, len(peaks), values.size, *where)
+    with np.errstate(over="ignore"):
+        limit = real(dtype.type(limit)), np.int32(dtype.itemsize == 2)
+    function(grid, (_THREADS,), (values, peaks, task, *limit))
+
+
+@lru_cache(maxsize=512)
+def groups_are_dense(shape, strides, itemsize, n_outer):
+    """Tell whether groups fill one stretch of memory, each in whatever order of its axes.
+
+    The first `n_outer` axes number the groups, in their order.
+    """
+    length = itemsize
+    inner = zip(shape[n_outer:], strides[n_outer:], strict=True)
+    outer = zip(shape[:n_outer][::-1], strides[:n_outer][::-1], strict=True)
+    for n, stride in (*sorted(inner, key=lambda axis: axis[1]), *outer):
+        if n != 1 and stride != length:
+            return False
+        length *= n
+    return True
+
+
+def _where(x, out):
+    """Return the dtype, whether packs of four elements suit all addresses, and the device."""
+    return out.dtype, pack_width(4, x, out) == 4, out.device.id
+
+
+@lru_cache(maxsize=512)
+def _launch(name, scale, n_groups, size, dtype, suits_packs, device_id):
+    """Return a kernel, its grid, the argument behind the arrays, and the type of its numbers."""
+    length = size // n_groups
+    n_runs = -(-length // _ELEMENTS)  # of a group
+    assert n_groups * n_runs <= MAX_BLOCKS, "more groups than a grid has blocks"
+    # No instruction moves four of float64.
+    width = 4 if suits_packs and length % 4 == 0 and dtype.itemsize == 4 else 1
+    real = "float" if dtype.itemsize == 4 else "double"
+    function = kernel("decibel", f"kapre::{name}<{real}, {width}>", device_id)
+    numbers = scale.members(dtype)
+    del numbers["takes_log"]
+    task = make_task("decibel", dtype.type, group_length=length, runs=n_runs, **numbers)
+    return function, (n_groups * n_runs,), task, dtype.type

@@ -15,7 +15,7 @@ def delta(spectra: cupy.ndarray, win_length: int, mode: str, out: cupy.ndarray) 
     if not n_frames:
         return
     sum_of_squares = half * (half + 1) * (2 * half + 1) / 3
-    half = min(half, n_frames)  # further away there are only zeros, if anything
+    half = min(half, n_frames)  # frames further away are zeros, or there are no such frames
     index = _padded_indices(n_frames, half, mode, spectra.device.id)
     padded = cupy.take(spectra, index, axis=2).astype(working_dtype(out.dtype))
     if mode == "constant":
@@ -30,12 +30,12 @@ def delta(spectra: cupy.ndarray, win_length: int, mode: str, out: cupy.ndarray) 
 
 @kept_on_device
 def _padded_indices(n_frames: int, half: int, mode: str, device_id: int) -> cupy.ndarray:
-    """Return the frames with their margins: these are worked out on the host, once."""
+    """Return which frame stands at each place of the padded frames; the host computes it once."""
     return resident(np.pad(np.arange(n_frames), half, mode))  # type: ignore[call-overload]
 
 
 def _weighted(padded: cupy.ndarray, half: int, n_frames: int, first: int, end: int) -> cupy.ndarray:
-    """Add up n (after - before) for first <= n < end, by halves, which keeps errors small."""
+    """Add n (after - before) for first <= n < end, in two halves, which keeps errors small."""
     if end - first == 1:
         after = padded[:, :, half + first : half + first + n_frames]
         before = padded[:, :, half - first : half - first + n_frames]

@@ -1,7 +1,7 @@
 """Bands of a given spectrogram: matrix products.
 
-cuBLAS chooses how it adds by the shapes, so the last bits of a band may depend on how many frames
-there are; the bands that spectrograms are made into at once do not.
+cuBLAS chooses by shape in which order it adds, so the last bits of a band may depend on the number
+of frames. The bands that `filterbank_spectrogram` makes do not depend on it.
 """
 
 from __future__ import annotations

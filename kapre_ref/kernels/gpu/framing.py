@@ -10,8 +10,8 @@ import numpy as np
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of
 from kapre_ref.kernels.gpu.memory import on_device
 
-_WARPS = 8  # of a block, as in framing.cu
-_FRAMES = 4 * _WARPS  # that a block takes, so that its warps share what frames have in common
+_WARPS = 8  # the warps of a block, as in framing.cu
+_FRAMES = 4 * _WARPS  # the frames of a block, neighbours whose common samples its warps share
 _WORDS = {
     2: ("unsigned short", np.uint16),
     4: ("unsigned", np.uint32),
@@ -22,8 +22,8 @@ _WORDS = {
 def framed(signals, n_before, n_frames, frame_length, hop_length, pad_value=0):
     """View signals (batch, channel, time) as (batch, channel, n_frames, frame_length).
 
-    There are `n_before` samples of padding in front, and as many behind as the frames need; only
-    then is a padded copy made.
+    `n_before` samples of padding stand in front, and as many behind as the frames need. A copy is
+    made only if there is padding.
     """
     batch, channel, n_samples = signals.shape
     length = max(0, n_frames - 1) * hop_length + frame_length
@@ -58,7 +58,7 @@ def energy(
     scale: float,
     out: cupy.ndarray,
 ) -> None:
-    """Square and add up."""
+    """Square the samples of each frame and add them up."""
     if not out.size:
         return
     result = out
@@ -79,7 +79,7 @@ def _layout(signals, out):
 
 @lru_cache(maxsize=512)
 def _launch(shape, strides, out_shape, out_strides, itemsize, frame_length, hop_length):
-    """Return a grid, and all that a launch is told of shapes and strides."""
+    """Return a grid, and the task that tells the kernel all shapes and strides."""
     batch, n_channels, n_samples = shape
     n_frames = out_shape[2]
     n_tiles = -(-n_frames // _FRAMES)

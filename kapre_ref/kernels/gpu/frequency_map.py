@@ -9,6 +9,6 @@ from kapre_ref.kernels.gpu.memory import on_device
 
 @on_device
 def concatenate_frequency_map(spectra: cupy.ndarray, out: cupy.ndarray) -> None:
-    """Copy all channels but the last, and write the map into that."""
+    """Copy all channels of the spectra, and write the map into the last channel of `out`."""
     out[:, :-1] = spectra
     out[:, -1] = cupy.linspace(0, 1, spectra.shape[3])

@@ -1,22 +1,18 @@
-"""Spectra and what is made of them in one pass over the signals, for even n_fft of small primes."""
+"""Spectra and features in one pass over the signals, for even n_fft of small primes."""
 
 from functools import lru_cache
 from typing import NamedTuple
 
-import cupy
 import numpy as np
 
 from kapre_ref._band_weights import filterbank_of
 from kapre_ref._roots import cos_sin_of_turns
-from kapre_ref.kernels.gpu.decibel import (
-    constants,
-    items_are_dense,
-    magnitude_to_decibel,
-    raise_to_floor,
-)
+from kapre_ref.kernels.gpu.decibel import new_peaks
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of
 from kapre_ref.kernels.gpu.memory import kept_on_device, resident, working_dtype
 from kapre_ref.kernels.gpu.radices import radices_for
+from kapre_ref.kernels.gpu.scales import Scale, has_lines, scale_of
+from kapre_ref.kernels.gpu.unfused import n_cut_off
 
 # n_fft: points in a lane's registers, threads of a block; as `Shape` in frames.cuh has them.
 _SHAPES = {256: (16, 128), 512: (16, 128), 1024: (32, 128), 2048: (32, 128), 4096: (64, 64)}
@@ -25,51 +21,46 @@ _SHAPES = {256: (16, 128), 512: (16, 128), 1024: (32, 128), 2048: (32, 128), 409
 _MANY_BLOCKS = 4 * 4 * 132
 _MAX_ROUNDS = 8
 _LINE = 128  # bytes of a line of the L1
+_EDGES = {"zeros": 0, "reflect": 1, "mirror": 2}  # as `Edge` in frames.cuh
 
 
-def can_fuse(plan, dtype):
-    """Tell whether there is a kernel for a plan and the dtype of its signals."""
-    return _shape(plan.n_fft, working_dtype(dtype)) is not None
+def can_fuse(n_fft, dtype):
+    """Tell whether there is a kernel for a transform in a working precision."""
+    return _shape(n_fft, dtype) is not None
 
 
-def stft(signals, plan, out):
+def stft(signals, front_end, out):
     """Write the bins of float signals to a complex array of the working precision."""
-    _run(signals, plan, None, "Bins", out)
+    _run(signals, front_end, "Bins", out)
 
 
-def spectrogram(signals, plan, scale, out):
-    """Write magnitudes, or bands if the plan has a filterbank; decibels if there is a scale."""
-    dtype = working_dtype(signals.dtype)
-    output = "Magnitudes" if plan.make_bands is None else "Bands"
-    if scale is not None and dtype == np.float64:  # decibels of which are expressions
-        linear = cupy.empty(out.shape, dtype)
-        _run(signals, plan, None, output, linear)
-        magnitude_to_decibel(linear, scale, out)
-        return
-    dense = scale is None or items_are_dense(out.shape, out.strides, out.itemsize)
-    result = out if dense and out.dtype == dtype else cupy.empty(out.shape, dtype)
-    _run(signals, plan, scale, output, result, out.dtype)
-    if result is not out:
-        out[...] = result
+def features(signals, front_end, out):
+    """Write values of each frame to an array of the working precision.
+
+    Return the peaks that a dynamic range is below, which is not applied yet, if there is one.
+    """
+    what = "Powers" if front_end.power == 2 else "Magnitudes"
+    if front_end.power_offset:
+        what = "OffsetRoots"
+    return _run(signals, front_end, what, out)
 
 
-def _run(signals, plan, scale, output, out, rounded=None):
+def _run(signals, front_end, what, out):
     dtype, device_id = working_dtype(signals.dtype), signals.device.id
     signals = signals.astype(dtype, copy=False)
     key = signals.shape, signals.strides, out.shape, out.strides
-    launch = _launch(plan, dtype, scale, output, *key)
-    windows = _windows(plan, dtype, device_id)
-    tables = _tables(plan.n_fft, dtype, device_id)
+    launch = _launch(front_end, dtype, what, *key)
+    windows = _windows(front_end, dtype, device_id)
+    tables = _tables(front_end.n_fft, dtype, device_id)
     filterbank = peaks = windows  # not touched unless the output needs them
-    if output == "Bands":
-        filterbank = _filterbank(plan, dtype, device_id)
-    if scale is not None:
-        peaks = cupy.zeros(out.shape[0], np.uint32)
+    if launch.has_filterbank:
+        filterbank = _filterbank(front_end, dtype, device_id)
+    if launch.n_peaks:
+        peaks = new_peaks(launch.n_peaks, dtype)
     arrays = signals, windows, tables, filterbank, out, peaks
     function = kernel(launch.stem, launch.name, device_id)
     function(launch.grid, launch.block, (*arrays, launch.task))
-    if scale is not None:
-        raise_to_floor(out, peaks, scale, rounded)
+    return peaks if launch.n_peaks else None
 
 
 class _Shape(NamedTuple):
@@ -101,50 +92,83 @@ class _Launch(NamedTuple):
     grid: tuple
     block: tuple
     task: object  # `Task` of frames.cuh
+    has_filterbank: bool  # whether the kernel reads bands, or a gain and an offset of each
+    n_peaks: int
 
 
 @lru_cache(maxsize=512)
-def _launch(plan, dtype, scale, output, shape, strides, out_shape, out_strides):
+def _launch(front_end, dtype, what, shape, strides, out_shape, out_strides):
     """Work out a launch from all that decides it."""
-    batch, n_channels, n_samples = shape
-    n_frames, decibel = out_shape[2], "false" if scale is None else "true"
-    divided = _shape(plan.n_fft, dtype)
-    itemsize = dtype.itemsize * (2 if output == "Bins" else 1)
-    if output != "Bands" and (scale is not None or out_strides[3] != itemsize):
-        output = f"Strided{output}"
-    takes_decibel = output in ("StridedMagnitudes", "Bands")
-    arguments = divided.name + takes_decibel * f", {decibel}"
-    name = f"kapre::{divided.stem}<kapre::{output}<{arguments}>>"
+    batch, n_channels, _ = shape
+    n_frames, n_values = out_shape[2:]
+    divided = _shape(front_end.n_fft, dtype)
+    is_spectrum = what == "Bins"
+    itemsize = dtype.itemsize * (2 if is_spectrum else 1)
+    scale = Scale() if is_spectrum else scale_of(front_end)
+    lines = not is_spectrum and has_lines(front_end)
+    is_plain = scale == Scale() and not lines
+    has_bands = not is_spectrum and front_end.bands is not None
+    where = "AtOnce" if is_plain and out_strides[3] == itemsize else "Strided"
+    where = "Bands" if has_bands else where
+    output = f"kapre::Output<{divided.name}, kapre::{what}, kapre::{where}>"
+    rows_of_peak = 0
+    if not is_spectrum and front_end.dynamic_range is not None:
+        over = {"channel": 1, "item": n_channels, "call": batch * n_channels}
+        rows_of_peak = over[front_end.range_over]
     n_turns = -(-n_frames // divided.n_frames)
     n_rounds = min(_MAX_ROUNDS, n_turns, max(1, batch * n_channels * n_turns // _MANY_BLOCKS))
     n_tiles = -(-n_turns // n_rounds)
-    assert batch * n_channels * n_tiles <= MAX_BLOCKS, "a terabyte at least"
-    least, zero = (0, 0) if scale is None else constants(scale)
+    n_blocks = batch * n_channels * n_tiles
+    assert n_blocks <= MAX_BLOCKS, "a terabyte at least"
+    members = _signal_members(front_end, shape, strides, dtype.itemsize)
+    policy = "Shaped" if members["all_shaped"] or members["edge"] else "Stored"
+    name, block = f"kapre::{divided.stem}<{output}, kapre::{policy}>", (divided.n_threads,)
+    numbers = scale.members(dtype)
+    del numbers["settled"]
     task = make_task(
         divided.stem,
-        n_samples=n_samples,
-        **strides_of("x", ("batch", "channel", "time"), strides, dtype.itemsize),
-        n_padded=plan.n_padded,
-        hop_length=plan.hop_length,
-        n_frames=n_frames,
+        dtype.type,
+        **members,
         **strides_of("out", ("batch", "channel", "frame", "bin"), out_strides, itemsize),
-        n_channels=n_channels,
-        length=min(plan.win_length, plan.n_fft),
-        n_bands=out_shape[3] if output == "Bands" else 0,
+        **numbers,
+        n_frames=n_frames,
+        n_bands=n_values if has_bands else 0,
         tiles=n_tiles,
         rounds=n_rounds,
-        least=least,
-        zero=zero,
+        rows_of_peak=rows_of_peak,
+        has_lines=lines,
     )
-    grid = (batch * n_channels * n_tiles,)
-    return _Launch(divided.stem, name, grid, (divided.n_threads,), task)
+    n_peaks = batch * n_channels // rows_of_peak if rows_of_peak else 0
+    return _Launch(divided.stem, name, (n_blocks,), block, task, has_bands or lines, n_peaks)
+
+
+def _signal_members(front_end, shape, strides, itemsize):
+    """Return what `Task` has of a signal and of its frames, up to the spectrum."""
+    f = front_end
+    n_cut = n_cut_off(f)
+    emphasis = {f.preemphasis_first == "frame": f.preemphasis}
+    return {
+        **strides_of("x", ("batch", "channel", "time"), strides, itemsize),
+        "n_cut": n_cut,
+        "n_samples": max(0, shape[2] - n_cut + min(0, f.pad_right)),
+        "n_channels": shape[1],
+        "n_before": max(0, f.pad_left),
+        "hop_length": f.hop_length,
+        "length": f.win_length,
+        "edge": _EDGES[f.pad_mode],
+        "all_shaped": f.preemphasis != 0 or f.remove_mean,
+        "removes_mean": f.remove_mean,
+        "emphasis": emphasis.get(False, 0),
+        "frame_emphasis": emphasis.get(True, 0),
+        "power_offset": f.power_offset,
+    }
 
 
 @kept_on_device
-def _windows(plan, dtype, device_id):
+def _windows(front_end, dtype, device_id):
     """Return half the window, for the kernel leaves out two halvings, zeros up to n_fft."""
-    window = np.zeros(plan.n_fft, dtype)
-    window[: plan.win_length] = plan.window() / 2
+    window = np.zeros(front_end.n_fft, dtype)
+    window[: front_end.win_length] = front_end.make_window() * (front_end.input_scale / 2)
     return resident(window)
 
 
@@ -177,9 +201,18 @@ def _roots(k, n):
 
 
 @kept_on_device
-def _filterbank(plan, dtype, device_id):
-    """Return bytes: the first bin and the number of bins of each band; then (bin, band) weights."""
-    filterbank = filterbank_of(plan.make_bands(dtype))  # (n_freq, n_bands)
+def _filterbank(front_end, dtype, device_id):
+    """Return bytes: pairs of gain and offset, if each value has its own; then those of bands.
+
+    These are the first bin and the number of bins of each band, and (bin, band) weights.
+    """
+    lines = np.zeros((0, 2), dtype)
+    if has_lines(front_end):
+        lines = np.empty((front_end.n_bands, 2), dtype)
+        lines[:, 0], lines[:, 1] = front_end.gain, front_end.offset
+    if front_end.bands is None:
+        return resident(np.frombuffer(lines.tobytes(), np.uint8))
+    filterbank = filterbank_of(front_end.band_weights(dtype))  # (n_freq, n_bands)
     covered = filterbank != 0
     # A band without weights still reads one bin: 0 times NaN is NaN, as in a matrix product.
     covered[0, ~covered.any(axis=0)] = True
@@ -188,4 +221,5 @@ def _filterbank(plan, dtype, device_id):
     rows = np.minimum(first + np.arange(count.max())[:, None], len(covered) - 1)
     weights = np.take_along_axis(filterbank, rows, axis=0)  # (width, n_bands)
     bands = np.stack([first, count], axis=1).astype(np.int32)
-    return resident(np.frombuffer(bands.tobytes() + weights.tobytes(), np.uint8))
+    parts = (lines, bands, weights)
+    return resident(np.frombuffer(b"".join(part.tobytes() for part in parts), np.uint8))

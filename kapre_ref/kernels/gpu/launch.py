@@ -1,4 +1,4 @@
-"""Kernels of our own CUDA source: compiled when first used on a device, then kept."""
+"""Kernels of our own CUDA source, which are compiled at their first use on a device, then kept."""
 
 import re
 from functools import cache
@@ -8,24 +8,24 @@ import cupy
 import numpy as np
 
 _FOLDER = Path(__file__).with_name("cuda")
-# Square roots good to 1 ulp take a third of the instructions of exactly rounded ones.
+# A square root that is good to 1 ulp takes a third of the instructions of an exactly rounded one.
 _OPTIONS = ("-std=c++17", "--prec-sqrt=false")
-_C_TYPES = {"i64": np.int64, "int": np.int32, "float": np.float32}
+_C_TYPES = {"i64": np.int64, "int": np.int32, "float": np.float32, "double": np.float64}
 _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"\n', re.MULTILINE)
-MAX_BLOCKS = 2**31 - 1  # of gridDim.x
+MAX_BLOCKS = 2**31 - 1  # CUDA's limit for gridDim.x
 
 
 def source(stem):
-    """Return the text of a CUDA file, with that of each file that it includes in its place.
+    """Return the text of a CUDA file, with each file that it includes in place of the #include.
 
-    CuPy would look for included files by itself, but keeps what it compiled by the text that it is
-    given: of a change in an included file it would take no notice.
+    CuPy could find included files itself, but its cache goes by the text that it is given, and
+    would not notice a change in an included file.
     """
     return _with_includes(f"{stem}.cu", set())
 
 
 def _with_includes(name, seen):
-    """Return the text of a file of the folder; that of files seen before is not there again."""
+    """Return the text of a file with its includes, or nothing if it has been included before."""
     if name in seen:
         return ""
     seen.add(name)
@@ -33,52 +33,55 @@ def _with_includes(name, seen):
     return _INCLUDE.sub(lambda found: _with_includes(found[1], seen), text)
 
 
-_source = cache(source)  # which a tuning may replace
+_source = cache(source)  # asv_benchmarks/gpu/tuning.py replaces it to try other sources
 
 
 @cache
 def kernel(stem, name, device_id):
     """Return a kernel of a CUDA file, for the current device, by its C++ name.
 
-    Only this instance of a template is compiled; CuPy keeps what comes of it on disk, from 14.2 on.
+    Only this instance of a template is compiled. From 14.2 on, CuPy keeps the result on disk.
     """
     module = cupy.RawModule(code=_source(stem), options=_OPTIONS, name_expressions=(name,))
     return module.get_function(name)
 
 
 @cache
-def task_dtype(stem):
-    """Return the dtype of `Task` in a CUDA file, or in what it includes: nothing else defines it.
+def task_dtype(stem, real=np.float32):
+    """Return the dtype of the struct `Task` that a CUDA file, or a file it includes, defines.
 
-    Its members are numbers, so NumPy aligns them as C++ does.
+    The C++ source is the only definition. Members are numbers, so NumPy aligns them as C++ does.
+    Where `Task` is a template, `real` is the type that it calls Real.
     """
     body = re.search(r"struct Task \{(.*?)\};", source(stem), re.DOTALL)[1]
     declarations = re.sub("//.*", "", body).split(";")[:-1]
     fields = []
     for declaration in declarations:
         kind, names = declaration.split(maxsplit=1)
-        fields += [(member.strip(), _C_TYPES[kind]) for member in names.split(",")]
+        dtype = real if kind == "Real" else _C_TYPES[kind]
+        fields += [(member.strip(), dtype) for member in names.split(",")]
     return np.dtype(fields, align=True)
 
 
-def make_task(stem, **members):
-    """Return `Task` of a CUDA file as CuPy hands it to a kernel, by value.
+def make_task(stem, real=np.float32, **members):
+    """Return a CUDA file's `Task` with these members, as CuPy passes it to a kernel by value.
 
-    CuPy copies the bytes of a NumPy array of one element: "Custom user types" in its guide to
-    kernels. It would wrap the array in a CNumpyArray at each launch, which takes 10 us and more; a
-    CNumpyArray that is made before, as here, goes through as it is.
+    CuPy copies the bytes of a NumPy array of one element ("Custom user types" in its guide to
+    kernels). It would wrap the array in a CNumpyArray at each launch, which takes 10 us and more.
+    A CNumpyArray that is made beforehand, as here, needs no wrapping.
     """
-    dtype = task_dtype(stem)
+    dtype = task_dtype(stem, real)
     if members.keys() != set(dtype.names):
         raise TypeError(f"members {sorted(members)} are not {sorted(dtype.names)}")
-    value = np.array(tuple(members[name] for name in dtype.names), dtype)
+    with np.errstate(over="ignore"):
+        value = np.array(tuple(members[name] for name in dtype.names), dtype)
     return cupy.cuda.function.CNumpyArray(value)
 
 
 def strides_of(name, axes, strides, itemsize):
-    """Return members for the strides of an array, by axis, in elements.
+    """Return members of a `Task` for the strides of an array, in elements, one for each axis.
 
-    They are whole numbers, for CuPy has no arrays of parts of records.
+    A stride is a whole number of elements, since CuPy has no views of a field of records.
     """
     pairs = zip(axes, strides, strict=True)
     return {f"{name}_{axis}_stride": stride // itemsize for axis, stride in pairs}

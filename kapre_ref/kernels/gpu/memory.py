@@ -1,4 +1,4 @@
-"""The device that a kernel runs on, room for results, and the precision they are computed in."""
+"""The device of a kernel, memory for results, and the precision that they are computed in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import cupy
 import numpy as np
 
-from kapre_ref._band_weights import filterbank_of
 from kapre_ref._kept import kept_until
 
 if TYPE_CHECKING:
@@ -16,17 +15,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from kapre_ref._spectrum_plan import SpectrumPlan
-
-
 Kernel = TypeVar("Kernel", bound="Callable[..., None]")
 
 
 def on_device(kernel: Kernel) -> Kernel:
     """Run a kernel on the device of its first array, whatever the current device is.
 
-    Its last argument is `out`. Both must suit their elements: a misaligned access would end all
-    that the process does on a GPU.
+    The kernel's last argument is `out`. Both arrays must be aligned to their elements: a misaligned
+    access would end all work of the process on that GPU.
     """
 
     @wraps(kernel)
@@ -61,7 +57,7 @@ _in_use: set[int] = set()  # devices that tables were copied to
 def resident(constant: NDArray[Any]) -> cupy.ndarray:
     """Copy a NumPy array to the current device, to be kept there and used in any stream.
 
-    It waits for the copy, once and for all: other streams would not.
+    It waits until the copy is done, since other streams would not wait for it.
     """
     _in_use.add(cupy.cuda.Device().id)
     copied = cupy.asarray(constant)
@@ -70,24 +66,13 @@ def resident(constant: NDArray[Any]) -> cupy.ndarray:
 
 
 def _wait() -> None:
-    """Wait for all kernels: CuPy gives memory to the next array while they may still read it."""
+    """Wait for all kernels: they may still read memory that CuPy would give to the next array."""
     for number in tuple(_in_use):
         with cupy.cuda.Device(number) as device:
             device.synchronize()
 
 
-kept_on_device = kept_until(_wait)  # for functions that return what `resident` does
-
-
-@kept_on_device
-def on_device_as(
-    plan: SpectrumPlan, field: str, dtype: np.dtype[Any], device_id: int
-) -> cupy.ndarray:
-    """Return an array of a plan on the current device, copied once for each dtype and device."""
-    if field == "window":
-        return resident(plan.window().astype(dtype))
-    assert plan.make_bands is not None, "plans with a filterbank have bands"
-    return resident(filterbank_of(plan.make_bands(dtype)).astype(dtype))
+kept_on_device = kept_until(_wait)  # decorates functions that return what `resident` returned
 
 
 def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @on_device
 def logmel_to_mfcc(log_mels: cupy.ndarray, cosines: Cosines, out: cupy.ndarray) -> None:
-    """Multiply by the few cosines, as by a filterbank."""
+    """Multiply each frame by the matrix of cosines, as by a filterbank."""
     apply_filterbank(log_mels, _matrix(cosines, log_mels.device.id), out)
 
 

@@ -13,8 +13,8 @@ from kapre_ref.kernels.gpu.launch import kernel, pack_width
 from kapre_ref.kernels.gpu.memory import kept_on_device, on_device, resident
 
 _THREADS = 256  # as in mu_law.cu
-_MAX_BLOCKS = 8 * 8 * 132  # eight rounds of all that an H100 holds at a time
-_NOT_A_CODE = np.iinfo(np.int32).min  # what x86 converts NaN and infinity to
+_MAX_BLOCKS = 8 * 8 * 132  # eight rounds of the blocks that an H100 holds at a time
+_NOT_A_CODE = np.iinfo(np.int32).min  # x86 converts NaN and infinity to it
 _TYPES = {
     np.dtype(np.int8): "signed char",
     np.dtype(np.uint8): "unsigned char",
@@ -30,7 +30,7 @@ _TYPES = {
 
 @on_device
 def mu_law_encoding(signal: cupy.ndarray, quantization_channels: int, out: cupy.ndarray) -> None:
-    """Run a kernel in float32; in float64, expressions."""
+    """Encode float32 by a kernel of our own, and float64 by CuPy's expressions."""
     mu = quantization_channels - 1
     if signal.dtype != np.float64:
         signal = signal.astype(np.float32, copy=False)
@@ -43,7 +43,7 @@ def mu_law_encoding(signal: cupy.ndarray, quantization_channels: int, out: cupy.
 
 @on_device
 def mu_law_decoding(signal_mu: cupy.ndarray, quantization_channels: int, out: cupy.ndarray) -> None:
-    """Look codes up; for codes in float64, expressions."""
+    """Decode by a kernel that has a table of codes, and float64 codes by CuPy's expressions."""
     mu = quantization_channels - 1
     if signal_mu.dtype == np.float16:
         signal_mu = signal_mu.astype(np.float32)
@@ -65,7 +65,7 @@ def _encoding_scalars(mu: int) -> tuple[np.float32, ...]:
 
 @kept_on_device
 def _decoding_arguments(mu: int, device_id: int) -> tuple[Any, ...]:
-    """Return mu, its logarithm, and what each code stands for."""
+    """Return mu, log(1 + mu), and the sample that each code stands for."""
     compressed = 2 * (np.arange(mu + 1) / mu) - 1
     samples = np.sign(compressed) * np.expm1(np.abs(compressed) * np.log1p(mu)) / mu
     return np.float64(mu), np.float64(math.log1p(mu)), resident(samples.astype(np.float32))

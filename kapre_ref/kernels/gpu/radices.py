@@ -1,24 +1,25 @@
-"""How the kernel of mixed.cu splits a transform: which radices, and how many frames a block has."""
+"""How the kernel of mixed.cu splits a transform into radices, and how many frames a block has."""
 
 from functools import lru_cache
 from typing import NamedTuple
 
-# From 25 ms at 8 kHz to the longest whose frames fit. Each size is compiled when it is first used.
+# The sizes go from 25 ms at 8 kHz to the longest frames that fit shared memory. Each size is
+# compiled when it is first used.
 MIN_N_FFT, MAX_N_FFT = 200, 4096
-_MAX_RADIX = {4: 32, 8: 20}  # by the size of a sample: what leaves room in 255 registers
-_MAX_THREADS = 256  # of a block
-_MAX_SHARED = 46 * 1024  # bytes of a block, of the 48 KiB that need no permission
-_PADDING = 1.26  # what mixed.cu adds to a frame in shared memory, at most
+_MAX_RADIX = {4: 32, 8: 20}  # by the bytes of a sample; larger radices need over 255 registers
+_MAX_THREADS = 256  # the threads of a block
+_MAX_SHARED = 46 * 1024  # bytes of a block; up to 48 KiB need no permission
+_PADDING = 1.26  # a frame in shared memory takes at most so many times its size, with padding
 
 
 class Radices(NamedTuple):
-    """As `Mixed` in mixed.cu has them."""
+    """The parameters of `Mixed` in mixed.cu: three radices, and a block's frames and threads."""
 
-    first: int  # also the points of the first pass that a thread has
+    first: int  # also the number of points that a thread has in the first pass
     second: int
     third: int  # 1 if there are two passes
-    n_frames: int  # of a block
-    n_threads: int  # of a block
+    n_frames: int
+    n_threads: int
 
 
 @lru_cache(maxsize=512)
@@ -34,7 +35,7 @@ def _splits(m, itemsize):
     """Yield (instructions of a warp for a frame, split) for each split that fits."""
     largest = _MAX_RADIX[itemsize]
     for first in range(2, largest + 1):
-        n_threads = m // first  # of a frame
+        n_threads = m // first  # the threads that compute one frame
         if m % first or _greatest_prime(m) > 7 or n_threads > _MAX_THREADS:
             continue
         block = _block(m, n_threads, itemsize)
@@ -51,7 +52,7 @@ def _splits(m, itemsize):
 
 def _block(m, n_threads, itemsize):
     """Return how many frames and threads a block has; None if a frame is too large."""
-    if n_threads <= 32:  # whole frames in each of up to four warps
+    if n_threads <= 32:  # each of up to four warps computes whole frames
         a_warp = 32 // n_threads
         for n_warps in (4, 3, 2, 1):
             if _shared(n_warps * a_warp, m, itemsize) <= _MAX_SHARED:
@@ -60,7 +61,7 @@ def _block(m, n_threads, itemsize):
     fitting = [
         n for n in range(1, _MAX_THREADS // n_threads + 1) if _shared(n, m, itemsize) <= _MAX_SHARED
     ]
-    # As few idle lanes as possible, in as small a block as possible.
+    # The best block has as few idle lanes as possible, and then as few threads as possible.
     best = min(fitting, key=lambda n: (-(-n * n_threads // 32) / n, n), default=None)
     return None if best is None else (best, best * n_threads)
 
@@ -70,7 +71,7 @@ def _shared(n_frames, m, itemsize):
 
 
 def _instructions(m, n_threads, radices):
-    """Estimate the instructions of a thread: a comparison of splits, no prediction."""
+    """Estimate the instructions of a thread, to compare splits; it predicts no time."""
     first, *others = radices
     total = _arithmetic(first) + 20 * first  # samples, windows, split and magnitudes
     for radix in others:

@@ -8,49 +8,39 @@ from typing import TYPE_CHECKING
 import cupy
 import numpy as np
 
-from kapre_ref.kernels.gpu import fused
-from kapre_ref.kernels.gpu.framing import framed
+from kapre_ref.kernels.gpu import fused, unfused
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of
-from kapre_ref.kernels.gpu.memory import (
-    kept_on_device,
-    on_device,
-    on_device_as,
-    resident,
-    working_dtype,
-)
+from kapre_ref.kernels.gpu.memory import kept_on_device, on_device, resident, working_dtype
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from kapre_ref._spectrum_plan import SpectrumPlan
+    from kapre_ref._front_end import FrontEnd
 
 _OVERLAP_ADD_THREADS = 256  # as in overlap_add.cu
 _OVERLAP_ADD_SAMPLES = 2048  # of a block, about
 
 
-def spectra_of(signals: cupy.ndarray, plan: SpectrumPlan, n_frames: int) -> cupy.ndarray:
+def spectra_of(signals: cupy.ndarray, front_end: FrontEnd, n_frames: int) -> cupy.ndarray:
     """Return the spectra, (batch, channel, n_frames, n_freq), in the working precision."""
     dtype = working_dtype(signals.dtype)
-    if fused.can_fuse(plan, signals.dtype):
-        pair = np.result_type(dtype, np.complex64)
-        spectra = cupy.empty((*signals.shape[:2], n_frames, plan.n_freq), pair)
-        fused.stft(signals, plan, spectra)
-        return spectra
-    # Kapre multiplies by the whole window, then crops to n_fft: the same as a cropped window.
-    window = on_device_as(plan, "window", dtype, signals.device.id)[: plan.n_fft]
-    frames = framed(signals, plan.n_padded, n_frames, window.size, plan.hop_length)
-    return cupy.fft.rfft(frames.astype(dtype, copy=False) * window, plan.n_fft)
+    if not fused.can_fuse(front_end.n_fft, dtype):
+        return unfused.spectra_of(signals, front_end, n_frames)
+    pair = np.result_type(dtype, np.complex64)
+    spectra = cupy.empty((*signals.shape[:2], n_frames, front_end.n_freq), pair)
+    fused.stft(signals, front_end, spectra)
+    return spectra
 
 
 @on_device
-def stft(signals: cupy.ndarray, plan: SpectrumPlan, out: cupy.ndarray) -> None:
+def stft(signals: cupy.ndarray, front_end: FrontEnd, out: cupy.ndarray) -> None:
     """Write the spectra to their place."""
     if not out.size:
         return
-    if fused.can_fuse(plan, signals.dtype):
-        fused.stft(signals, plan, out)
+    if fused.can_fuse(front_end.n_fft, working_dtype(signals.dtype)):
+        fused.stft(signals, front_end, out)
     else:
-        out[...] = spectra_of(signals, plan, out.shape[2])
+        out[...] = unfused.spectra_of(signals, front_end, out.shape[2])
 
 
 @on_device

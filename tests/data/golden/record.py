@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 FOLDER = Path(__file__).resolve().parent
-NUMBERS = {"inf": np.inf, "nan": np.nan}  # which JSON has not
-# What another build of TensorFlow may round otherwise, of the largest value of an array.
+NUMBERS = {"inf": np.inf, "nan": np.nan}  # numbers that JSON does not have
+# How much another build of TensorFlow may differ by rounding, as a share of an array's peak.
 TOLERANCE = {"float16": 2e-3, "float32": 2e-6, "float64": 1e-13, "complex64": 2e-6}
 TOLERANCE["complex128"] = TOLERANCE["float64"]
 MESSAGE_LENGTH = 400  # characters that are kept: some messages print whole arrays
@@ -67,7 +67,7 @@ def read(path):
 
 
 def write(path, entries, arrays, answers):
-    """Write a file: the inputs, what came of each call, and an index of all."""
+    """Write a file: the inputs, the result of each call, and an index of all calls."""
     kept = {name: array for name, array in arrays.items() if name.startswith("in/")}
     for entry, (outputs, raises) in zip(entries, answers, strict=True):
         entry["outputs"] = [f"{entry['id']}/out{i}" for i in range(len(outputs))]
@@ -78,7 +78,7 @@ def write(path, entries, arrays, answers):
 
 
 def add(name, call, inputs):
-    """Ask one more call, and add it to a file."""
+    """Ask Kapre one more call, and add the answer to a file."""
     path = FOLDER / f"{name}.npz"
     entries, arrays = read(path)
     number = f"{1 + max(int(entry['id']) for entry in entries):04}"
@@ -92,7 +92,7 @@ def add(name, call, inputs):
 
 
 def versions():
-    """Name what the answers come from."""
+    """Name the versions of the packages that the answers come from."""
     import keras
 
     libraries = ("kapre", "tensorflow", "keras", "numpy", "librosa")
@@ -102,7 +102,7 @@ def versions():
 
 
 def ask(entry, arrays):
-    """Return the arrays that Kapre answers to a call and None, or no array and what it raises."""
+    """Return Kapre's arrays and None, or no arrays and the error that the call raised."""
     import tensorflow as tf
 
     inputs = [tf.constant(arrays[name]) for name in entry["inputs"]]
@@ -118,7 +118,7 @@ def ask(entry, arrays):
 
 
 def restored(parameters):
-    """Return parameters with the numbers that JSON has not."""
+    """Return parameters, and restore the numbers that JSON does not have."""
     return {
         name: NUMBERS.get(value, value) if isinstance(value, str) else value
         for name, value in parameters.items()

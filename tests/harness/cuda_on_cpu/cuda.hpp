@@ -141,6 +141,11 @@ inline long long __double_as_longlong(double d) {
     memcpy(&bits, &d, 8);
     return bits;
 }
+inline double __longlong_as_double(long long bits) {
+    double d;
+    memcpy(&d, &bits, 8);
+    return d;
+}
 template <class T>
 inline void __stcg(T* address, T value) {
     *address = value;

@@ -20,10 +20,10 @@ import numpy as np
 _HERE = Path(__file__).resolve().parent
 _HEADER, _RUNTIME = _HERE / "cuda.hpp", ("runtime.cpp", "checker.cpp")
 _FLAGS = ("-std=c++17", "-fPIC", "-g1", "-gdwarf-4", "-Wno-unknown-pragmas", f"-I{_HERE}")
-# As NVRTC does: products and sums of one expression are joined.
+# Products and sums of one expression are joined, as NVRTC joins them.
 _CONTRACTED = ("-ffp-contract=fast",)
 _PLAIN = ("-O2",)
-# Without replacement of structures by their parts, so that an access of 8 bytes stays one.
+# Structures are not replaced by their parts, so that an access of 8 bytes stays one access.
 _CHECKED = (
     "-O1",
     "-fsanitize=thread",
@@ -39,7 +39,7 @@ _ORDERS = {"forward": 0, "reversed": 1, "shuffled": 2}
 
 
 class KernelError(RuntimeError):
-    """What g++ refused, or what the checker found."""
+    """An error that g++ or the checker reported."""
 
 
 class Line(NamedTuple):
@@ -128,7 +128,7 @@ class Function:
                     f"parameter of {size}"
                 )
             values.append(scalar)
-        # Those to write to come first: the checker takes the first that holds an address.
+        # Arrays to write to come first, since the checker takes the first that holds an address.
         for constant, begin, n_bytes, offset in sorted(buffers):
             self.module.library.emu_buffer(begin, n_bytes, int(not constant), offset)
         return values
@@ -152,7 +152,7 @@ def _offset(array: np.ndarray) -> int:
 
 
 class Module:
-    """A source and the kernels of it that are named.
+    """A CUDA source, and those of its kernels that are named.
 
     `order` is that of threads and blocks: 'forward', 'reversed', or 'shuffled' anew whenever
     threads wait, by `seed`. The accesses of the first `counted_blocks` blocks are counted. If

@@ -19,20 +19,20 @@ _WHEELS = ("nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12")
 
 
 class Needs(NamedTuple):
-    """What a kernel takes of a multiprocessor."""
+    """The resources of a multiprocessor that a kernel takes."""
 
-    registers: int  # of a thread
-    stack: int  # bytes of a thread: spilled registers and arrays that are not in registers
-    shared: int  # bytes of a block
+    registers: int  # for each thread
+    stack: int  # bytes for each thread: spilled registers, and arrays that are not in registers
+    shared: int  # bytes for each block
 
 
 class CompileError(RuntimeError):
-    """NVRTC's log."""
+    """An error of NVRTC, with its log."""
 
 
 @functools.cache
 def library() -> ctypes.CDLL:
-    """Load NVRTC: as the environment says, from its wheel or from the system; OSError if none."""
+    """Load NVRTC from the folder in the environment, its wheel or the system; else OSError."""
     files = _files()
     if not files:
         try:
@@ -45,7 +45,7 @@ def library() -> ctypes.CDLL:
 
 
 def version() -> tuple[int, int]:
-    """Return that of CUDA which NVRTC belongs to: (13, 0)."""
+    """Return the version of CUDA that NVRTC belongs to, such as (13, 0)."""
     major, minor = ctypes.c_int(), ctypes.c_int()
     _check(library().nvrtcVersion(ctypes.byref(major), ctypes.byref(minor)))
     return major.value, minor.value
@@ -135,7 +135,7 @@ def _text(size_of, fill, program) -> str:
     return _bytes(size_of, fill, program).rstrip(b"\0").decode()
 
 
-_ATTRIBUTES = {0x2F: "registers", 0x12: "stack"}  # of a section .nv.info: REGCOUNT, MIN_STACK_SIZE
+_ATTRIBUTES = {0x2F: "registers", 0x12: "stack"}  # REGCOUNT and MIN_STACK_SIZE in a .nv.info
 
 
 def _needs(binary: bytes) -> dict[str, Needs]:

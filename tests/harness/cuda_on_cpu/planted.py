@@ -1,4 +1,4 @@
-"""Bugs to plant in the kernels, and what must be said of them: the harness itself is tested."""
+"""Bugs to plant in the kernels, and the messages that must report them, to test the harness."""
 
 import numpy as np
 

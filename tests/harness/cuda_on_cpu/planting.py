@@ -47,13 +47,13 @@ class Bug(NamedTuple):
     text: str
     other: str
     message: str  # a pattern of the checker's message; empty if the values must be wrong
-    within: str = ""  # a kernel or structure, where the text alone would not tell the place
+    within: str = ""  # a kernel or structure, if the text alone occurs in several places
 
     def __str__(self) -> str:
         return " ".join(f"{self.operation}: {self.within} {self.text.strip()[:40]}".split())
 
     def places(self, code: str) -> list[int]:
-        """Return where the text is, in the part of the code that counts."""
+        """Return the places of the text, in `within` or in all of the code."""
         begin, end = span(code, self.within) if self.within else (0, len(code))
         found = re.finditer(re.escape(self.text), code[begin:end])
         return [begin + match.start() for match in found]

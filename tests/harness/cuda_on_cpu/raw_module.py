@@ -11,7 +11,7 @@ from harness.cuda_on_cpu.planting import Bug
 
 
 class RawModule:
-    """What launch code uses of `cupy.RawModule`; `settings` of a subclass go to `Module`.
+    """The part of `cupy.RawModule` that launch code uses; a subclass's `settings` go to `Module`.
 
     `sources` are those of the kernels, by name; `launches` collects (name, grid, block) of every
     kernel that ran, `traffic` what `Module.traffic` tells of the last launch of each, if blocks are
@@ -79,6 +79,6 @@ def _argument(value: Any) -> Any:
         return value.scalar
     if isinstance(value, np.ndarray):
         raise TypeError("Unsupported type <class 'numpy.ndarray'>")
-    if isinstance(value, float):  # of Python: eight bytes, whatever the parameter has
+    if isinstance(value, float):  # a Python float has eight bytes, whatever the parameter has
         return np.float64(value)
     return np.int64(value) if type(value) is int else value

@@ -1,4 +1,4 @@
-"""Instructions that make a number of numbers: sums, products, comparisons, shifts, conversions.
+"""Instructions that compute: sums, products, comparisons, shifts, conversions.
 
 The tables, here and in `memory` and `meeting`, have a `Rule` for each opcode.
 """
@@ -12,14 +12,14 @@ from harness.ptx.values import SIGNED, UNSIGNED, PtxError, bits_of, flush
 
 
 class Rule(NamedTuple):
-    """What is known of an opcode: its modifiers, and how to make a step of an instruction."""
+    """The modifiers that an opcode may have, and a function that turns instructions into steps."""
 
     modifiers: str
     make: object  # a function (instruction, operands) of a function (machine, active)
 
 
 def of_values(function):
-    """Make instructions of a function of values, all of the type that stands last."""
+    """Make a rule from a function of values, which all have the instruction's last type."""
 
     def make(instruction, operands):
         dtype = instruction.dtypes[-1]
@@ -29,7 +29,7 @@ def of_values(function):
 
 
 def _step(instruction, operands, function, dtypes):
-    """Return what puts a function of the values of the operands behind the first into that."""
+    """Return a step that writes a function of the other operands' values to the first operand."""
     put = operands.target(instruction.operands[0], dtypes[0])
     pairs = zip(instruction.operands[1:], dtypes[1:], strict=True)
     sources = [operands.source(text, dtype) for text, dtype in pairs]
@@ -53,7 +53,7 @@ def _step(instruction, operands, function, dtypes):
 
 
 def _by_kind(of_floats, of_integers):
-    """Make instructions of two functions, one for floats, one for integers."""
+    """Make a rule from two functions, one for floats and one for integers."""
 
     def make(instruction, operands):
         function = of_floats if instruction.dtypes[-1].kind == "f" else of_integers

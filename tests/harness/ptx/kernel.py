@@ -16,7 +16,7 @@ _BLOCKS_AT_A_TIME = 64
 
 
 class Step(NamedTuple):
-    """An instruction that is known."""
+    """What one instruction does."""
 
     text: str
     guard: Guard | None
@@ -25,7 +25,7 @@ class Step(NamedTuple):
 
 
 class Kernel:
-    """A kernel: what it takes, and a step for each of its instructions."""
+    """A kernel: its parameters, and a step for each of its instructions."""
 
     def __init__(self, text, entry):
         self.source = read(text, entry)

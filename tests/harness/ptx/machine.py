@@ -22,7 +22,7 @@ class Machine:
         self.warp = self.block * -(-n_threads // 32) + within // 32
         self.special = _special(grid, block, within, np.repeat(np.array(blocks), n_threads))
         self.registers = _Registers(kernel.source.registers, self.n)
-        # Of bytes that are NaN until they are written.
+        # These bytes make shared memory NaN until it is written to.
         self.shared = np.full((self.n_blocks, kernel.source.shared_bytes), 0xFF, np.uint8)
         self.memory = [(begin, end, _host_bytes(begin, end)) for begin, end in memory]
         self.at = np.zeros(self.n, np.int64)  # the next instruction of each thread
@@ -105,13 +105,13 @@ class Machine:
             raise PtxError(f"{error}: {step.text}") from None
 
     def _chosen(self, step, threads):
-        """Return those that take a step: all, or those whose predicate says so."""
+        """Return the threads that take a step: all, or those whose predicate allows it."""
         if step.guard is None:
             return threads
         return threads[self.registers[step.guard.register][threads] != step.guard.negated]
 
     def _meet(self):
-        """Let go on who has met all that it waits for."""
+        """Let the threads go on that have met all threads they wait for."""
         waiting = np.flatnonzero(self.state == WAITING)
         gone = False
         for place in np.unique(self.at[waiting]):
@@ -172,7 +172,7 @@ class _Registers(dict):
 
 
 def _special(grid, block, within, number):
-    """Return what `%tid.x`, `%nctaid.z` and so on are, by name without the dot."""
+    """Return the values of `%tid.x`, `%nctaid.z` and so on, by name without the dot."""
     values = {}
     for kind, sizes, place in (("tid", block, within), ("ctaid", grid, number)):
         for axis, size in zip("xyz", sizes, strict=True):

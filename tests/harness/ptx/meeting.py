@@ -1,4 +1,4 @@
-"""Instructions at which threads meet: those of a block, or the lanes of a warp that a mask names.
+"""Instructions at which the threads of a block meet, or the lanes of a warp that a mask names.
 
 Each is a function (machine, waiting) of the threads that wait at it, in ascending order; it returns
 those that have met all they wait for, and go on.
@@ -47,7 +47,7 @@ class _Group(NamedTuple):
 
     threads: np.ndarray
     group: np.ndarray
-    mask: np.ndarray  # of each thread's group
+    mask: np.ndarray  # for each thread, the lanes of its group
 
     def lanes_where(self, machine, flags):
         """Return for each thread the mask of its group's lanes whose flag is set."""

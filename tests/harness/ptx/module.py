@@ -11,7 +11,7 @@ from harness.cuda_on_cpu.module import _bounds
 from harness.cuda_on_cpu.raw_module import RawModule
 from harness.ptx.kernel import Kernel
 
-# What CuPy adds to the options of the launch code; the second is of CuPy 14 and CUDA 12.8.
+# The options that CuPy adds to those of the launch code; the second came with CuPy 14.
 CUPY_OPTIONS = ("-ftz=true", "--device-as-default-execution-space")
 
 

@@ -13,7 +13,7 @@ _OPERAND = re.compile(r"\{[^}]*\}|\[[^\]]*\]|[^,\s][^,]*")
 
 
 class Guard(NamedTuple):
-    """Which threads take an instruction: those whose predicate is set, or is not."""
+    """Which threads take an instruction: where a predicate is set, or where it is not."""
 
     register: str
     negated: bool

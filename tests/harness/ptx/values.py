@@ -17,7 +17,7 @@ PARAMETERS, PARAMETER_BYTES = 1 << 24, 1 << 12
 
 
 class PtxError(RuntimeError):
-    """What a kernel must not do, or what this interpreter cannot."""
+    """An error of the kernel, or an instruction that this interpreter does not know."""
 
 
 def dtype_of(name):

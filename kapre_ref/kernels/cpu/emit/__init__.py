@@ -1,10 +1,10 @@
 """Functions of this wing run while numba compiles, and write down the inner loops in vectors.
 
 Three kinds of code meet in `kernels/cpu`. Functions marked `kernel` or `inlined` are Python that
-numba compiles. All other functions outside this wing run at the call. Functions here run once, when
-a kernel that uses them is compiled: what they do is to say, step by step, what the machine code
-does. A Python `for` over a `range` repeats the saying, so that the code is unrolled; a `for` over
-`emitter.loop(n)` is said once, and loops when it runs.
+numba compiles. All other functions outside this wing run at the call. Functions in this wing run
+once, when a kernel that uses them is compiled: they write down, step by step, what the machine code
+does. A Python `for` over a `range` writes its body down many times, so that the code is unrolled. A
+`for` over `emitter.loop(n)` writes its body down once, and the machine code loops.
 
 Step 1: one multiplication
 --------------------------
@@ -16,8 +16,8 @@ Multiply an array in place, a vector at a time:
 ...         place = x + i * emitter.bytes
 ...         emitter.store(emitter.load(place) * factors, place)
 
-`x` and `factor` are addresses. `LaneEmitter` carries it out at once, here with vectors of 32 bytes,
-which are 8 numbers of float32. Anything can be printed on the way.
+`x` and `factor` are addresses. `LaneEmitter` carries the function out at once, here with vectors of
+32 bytes, which are 8 numbers of float32. You can print anything on the way.
 
 >>> import numpy as np
 >>> from kapre_ref.kernels.cpu.emit.lanes import LaneEmitter
@@ -28,7 +28,7 @@ which are 8 numbers of float32. Anything can be printed on the way.
 array([  0.,  10.,  20.,  30.,  40.,  50.,  60.,  70.,  80.,  90., 100.,
        110., 120., 130., 140., 150.], dtype=float32)
 
-`LlvmEmitter` writes the same steps down. This is what becomes machine code:
+`LlvmEmitter` writes the same steps down. This code of LLVM becomes machine code:
 
 >>> from llvmlite import ir
 >>> from kapre_ref.kernels.cpu.emit.llvm import written
@@ -60,8 +60,8 @@ end:
 
 Step 2: a function that kernels call
 ------------------------------------
-`vector_function` makes it callable from a kernel. Its first argument is a number, whose type says
-the precision:
+`vector_function` makes `scale` callable from a kernel. The first argument is a number whose type
+says the precision:
 
 >>> import numba
 >>> from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes, vector_function
@@ -74,8 +74,9 @@ the precision:
 >>> bool((x == 10).all())
 True
 
-Integers that belong together come as a group, so that none is taken for another: a parameter such
-as `parts: Parts` takes a NamedTuple, which the kernel makes, and is one of values here.
+Integers that belong together come as a group, so that none is taken for another. For a parameter
+such as `parts: Parts`, the kernel makes a NamedTuple of integers, and the function here gets the
+NamedTuple of their values.
 
 Step 3: a small transform
 -------------------------
@@ -107,11 +108,11 @@ array([10., -2., -2.,  2.], dtype=float32)
 
 To add a radix
 --------------
-1. `butterflies`: `dft`, and `dft_of_real`, `dft_half_a_bin_up`, `idft_to_real` and
-   `idft_half_a_bin_up` serve every odd number already; another even one needs its own formulas.
-2. `passes.RADICES` (all passes) or `passes.FIRST_RADICES` (the first pass alone, which has real
-   samples and needs fewer registers).
-3. `transform.plan.factorize` chooses when to use it, `packed` has five bits for it.
-4. `tests/test_vector_fft.py` tests all radices of these lists, compiled and on lanes; the README of
+1. In `butterflies`, `dft`, `dft_of_real`, `dft_half_a_bin_up`, `idft_to_real` and
+   `idft_half_a_bin_up` serve every odd radix already. Another even radix needs its own formulas.
+2. Add it to `passes.RADICES` for all passes, or to `passes.FIRST_RADICES` for the first pass alone,
+   whose samples are real and need fewer registers.
+3. `transform.plan.factorize` chooses when to use it. `packed` has five bits for it.
+4. `tests/test_vector_fft.py` tests all radices of these lists, compiled and on lanes. The README of
    `kernels/cpu` counts what each pass does.
 """

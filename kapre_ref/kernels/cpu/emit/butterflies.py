@@ -22,7 +22,7 @@ class Complex(NamedTuple):
         return Complex(self.re - other.re, self.im - other.im)
 
     def __mul__(self, factor):
-        """Multiply by vectors; each product of two takes an addition with it in one instruction."""
+        """Multiply by a Complex; the CPU may do each addition together with a product."""
         return Complex(
             self.re * factor.re - self.im * factor.im, self.re * factor.im + self.im * factor.re
         )
@@ -82,8 +82,8 @@ def _dft_of_pairs(sums, differences):
     else:
         a, b, c, d = differences
         even, difference = a + c.over_i(), a - c.over_i()
-        # Odd multiples of an eighth of a turn. Their factor sqrt(1/2) is left to the last
-        # additions, where it is free: these and fused multiply-adds run side by side.
+        # Turn `b` and `d` by odd multiples of an eighth of a turn. The factor sqrt(1/2) is left to
+        # the last additions, which become fused multiply-adds and so take no longer with it.
         b = Complex(b.re + b.im, b.im - b.re)
         d = Complex(d.im - d.re, -(d.re + d.im))
         odd, turned = b + d, (b - d).over_i()
@@ -98,7 +98,10 @@ def _dft_of_pairs(sums, differences):
 
 
 def _dft_of_odd(x):
-    """Share the products of x[n] and x[N - n], and those of X[k] and X[N - k]."""
+    """Transform an odd number N of Complex.
+
+    x[n] and x[N - n] share their products, and so do X[k] and X[N - k].
+    """
     n = len(x)
     half = range(1, (n + 1) // 2)
     sums = {m: x[m] + x[n - m] for m in half}
@@ -121,7 +124,7 @@ def _dft_of_odd(x):
 def dft_of_real(x):
     """Return the bins 0 to N // 2 of 1, 2, 4, 8, 16 or an odd number of real vectors.
 
-    Bins that mirror themselves, 0 and N / 2, are real: vectors instead of Complex.
+    The bins 0 and N / 2 mirror themselves, so they are real: vectors instead of Complex.
     """
     n = len(x)
     if n % 2:
@@ -133,7 +136,7 @@ def dft_of_real(x):
 def dft_of_weighted(x, weights):
     """Return the bins 0 to N // 2 of the products of `x` and `weights`, as `dft_of_real` does.
 
-    Half of the products go into the first additions, unrounded.
+    Half of the products are part of the first additions, as fused multiply-adds, and not rounded.
     """
     n = len(x)
     if n % 2:
@@ -155,15 +158,16 @@ def _dft_of_real_pairs(sums, differences):
 
 
 def dft_half_a_bin_up(x):
-    """Return X[k + 1/2] of real vectors for k < N / 2; those above are their mirror images.
+    """Return X[k + 1/2] of real vectors for k < N / 2; the bins above are their mirror images.
 
-    X[k + 1/2] = sum_n x[n] exp(-2 pi i (k + 1/2) n / N). With z[n] = x[n] - i x[n + N / 2] the even
-    ones are the transform of z[n] exp(-pi i n / N). If N is odd, the last one is real, as in
-    `dft_of_real`.
+    X[k + 1/2] = sum_n x[n] exp(-2 pi i (k + 1/2) n / N). With z[n] = x[n] - i x[n + N / 2], the
+    bins of even k are the transform of z[n] exp(-pi i n / N). If N is odd, the last bin is real: a
+    vector instead of a Complex.
     """
     n = len(x)
     if n % 2:
-        # Half a bin is N / 2 bins less than (N + 1) / 2 bins, and those turn every other sign.
+        # X[k + 1/2] is bin k + (N + 1) / 2 moved down by N / 2 bins. Bins move by N / 2 if every
+        # other sample changes its sign.
         bins = _dft_of_odd_real([-a if i % 2 else a for i, a in enumerate(x)])
         return [z.conjugate() for z in bins[:0:-1]] + bins[:1]
     z = [Complex(a, -b) for a, b in zip(x[: n // 2], x[n // 2 :], strict=True)]
@@ -184,7 +188,10 @@ def dft_half_a_bin_up(x):
 
 
 def _with_eighth_of_turn(a, b):
-    """Return a + w b and a - w b, w being an eighth of a turn; its factor comes in for free."""
+    """Return a + w b and a - w b, where w is an eighth of a turn.
+
+    The factor sqrt(1/2) of w is part of fused multiply-adds, so it takes no instruction.
+    """
     b = Complex(b.re + b.im, b.im - b.re)
     factor = math.sqrt(0.5)
     return a.plus_scaled(b, factor), a.plus_scaled(b, -factor)
@@ -212,7 +219,8 @@ def _dft_of_odd_real(x):
 def idft_to_real(bins, n):
     """Return the n real numbers whose bins 0 to n // 2 are given, times n / 2.
 
-    Real bins are given as their halves: so no other needs to be doubled for its mirror image.
+    A bin that is real is given as its half. So the other bins need not be doubled to count for
+    their mirror images too.
     """
     if n % 2:
         return _idft_to_odd_real(bins)
@@ -228,7 +236,7 @@ def idft_to_real(bins, n):
 def idft_half_a_bin_up(bins, n):
     """Return the n real numbers of the bins that `dft_half_a_bin_up` gives, times n / 2.
 
-    Each is returned as a number and a factor that is still to be applied.
+    Each number comes with a factor that the caller still has to apply.
     """
     if n % 2:
         x = _idft_to_odd_real([bins[-1], *(z.conjugate() for z in bins[-2::-1])])
@@ -237,7 +245,7 @@ def idft_half_a_bin_up(bins, n):
     z = dft(even)
     result = [None] * n
     for i in range(n // 2):
-        # An eighth of a turn is left without its factor, which comes in for free.
+        # The caller applies the factor of an eighth of a turn in a fused multiply-add.
         a, factor = z[-i], 1
         if 4 * i == n:
             a, factor = Complex(a.re - a.im, a.im + a.re), math.sqrt(0.5)

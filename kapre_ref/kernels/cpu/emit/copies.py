@@ -1,4 +1,4 @@
-"""Numbers copied as they are: to their neighbours, from channels side by side, past the caches."""
+"""Numbers copied as they are: between strides, between channels side by side, past the caches."""
 
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_function
 from kapre_ref.kernels.cpu.emit.transpose import joined
@@ -6,7 +6,7 @@ from kapre_ref.kernels.cpu.emit.transpose import joined
 
 @vector_function
 def copy_numbers(emitter, source, source_stride, target, target_stride, n):
-    """Copy numbers from places `source_stride` bytes apart to places `target_stride` apart."""
+    """Copy numbers that lie `source_stride` bytes apart to places `target_stride` bytes apart."""
     for i in emitter.loop(n):
         number = emitter.load_number(source + i * source_stride)
         emitter.store(number, target + i * target_stride)
@@ -14,9 +14,10 @@ def copy_numbers(emitter, source, source_stride, target, target_stride, n):
 
 @vector_function
 def join_channel(emitter, source, target, n):
-    """Copy `n` vectors of one of two channels that lie side by side; reads a number past its last.
+    """Copy `n` vectors of one of two channels whose numbers alternate.
 
-    A vector of each second number is put together from two.
+    Each vector of one channel is put together from two vectors of both. The last load reads one
+    number past the channel's last number.
     """
     even = range(0, 2 * emitter.lanes, 2)
     for i in emitter.loop(n):
@@ -27,12 +28,12 @@ def join_channel(emitter, source, target, n):
 
 @vector_function
 def part_channel(emitter, source, target, n):
-    """Copy `n` vectors to one of two channels that lie side by side."""
+    """Copy `n` vectors to one of two channels whose numbers alternate."""
     lanes = emitter.lanes
     for i in emitter.loop(n):
         x = emitter.load(source + i * emitter.bytes)
         for half in range(2):
-            # Lane by lane twice: what lands between is not stored.
+            # Each number is copied to two lanes, and only the first of the two is stored.
             spread = emitter.shuffle(x, x, [(half * lanes + lane) // 2 for lane in range(lanes)])
             emitter.store_even(spread, target + (i * 2 + half) * emitter.bytes)
 
@@ -59,7 +60,7 @@ def copy_run(emitter, source, target, n):
 
 @vector_function
 def gather_run(emitter, source, stride, target, n):
-    """Bring numbers together from places `stride` bytes apart, 16 bytes at a store."""
+    """Copy numbers that lie `stride` bytes apart to one run, and store 16 bytes at a time."""
     size = 16 // emitter.itemsize
     n_groups = n // size
     for i in emitter.loop(n_groups):
@@ -74,10 +75,11 @@ def gather_run(emitter, source, stride, target, n):
 
 @vector_function
 def stream_rows(emitter, source, stride, target, n_bytes, n_rows, line):
-    """Copy rows to one after the other, past the caches; a row is a vector or longer.
+    """Copy rows so that each follows the other, past the caches; a row is a vector or longer.
 
-    A store of the usual kind would let those that follow wait until its line is read. So the
-    vectors that two rows share are put together in `line`, room for three of them.
+    A usual store would make all later stores wait until its cache line has been read. So where two
+    rows share a vector of the target, it is put together in `line`, which has room for three
+    vectors, and streamed from there.
     """
     size, last = emitter.bytes, n_bytes - emitter.bytes
     emitter.store(emitter.load(source), target)
@@ -88,7 +90,8 @@ def stream_rows(emitter, source, stride, target, n_bytes, n_rows, line):
         for _ in emitter.loop(emitter.minimum(row, emitter.minimum(shared, 1))):
             emitter.store(emitter.load(begin), line + size + shared)
             emitter.stream(emitter.load(line + size), place - shared)
-        own = emitter.minimum(emitter.integer(size) - shared, shared * size)  # none if none shared
+        # The bytes of the row in the vector that it shares; 0 if it begins at a whole vector.
+        own = emitter.minimum(emitter.integer(size) - shared, shared * size)
         for i in emitter.loop((n_bytes - own) // size):
             at = own + i * size
             emitter.stream(emitter.load(begin + at), place + at)

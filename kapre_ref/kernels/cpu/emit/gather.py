@@ -1,30 +1,39 @@
 """Samples of a block of frames, turned so that neighbouring frames lie in neighbouring lanes.
 
-Frame l holds the samples x[l hop + n]. With n = shift hop + m that is x[(l + shift) hop + m]: so
-the signal, cut into pieces of `hop` samples and transposed once, holds the whole block. Sample n of
-all frames is the row m, read from lane `shift` on. With frames that overlap by three quarters this
-takes a quarter of the shuffles. Frames that do not overlap are pieces themselves.
+The signal is cut into pieces of `hop` samples, and the pieces are transposed. With hop 2 and the
+signal 0 1 2 3 ...:
+
+    row 0    0 2 4 6 8 10 ...    sample 0 of each piece
+    row 1    1 3 5 7 9 11 ...    sample 1 of each piece
+
+Frame l holds the samples x[l hop + n]. With n = shift hop + m that is x[(l + shift) hop + m], or
+row m at lane l + shift. So sample n of all frames is one load, of row m from lane `shift` on: with
+4 lanes, sample 3 of the frames 0 to 3 is row 1 from lane 1 on, 3 5 7 9.
+
+Each sample is transposed once, however many frames share it: with frames that overlap by three
+quarters this takes a quarter of the shuffles. If frames do not overlap, each frame is one piece.
 """
 
 from typing import NamedTuple
 
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_function
-from kapre_ref.kernels.cpu.emit.language import Value
+from kapre_ref.kernels.cpu.emit.language import Strided, Value
 from kapre_ref.kernels.cpu.emit.sums import SumsInPairs
 from kapre_ref.kernels.cpu.emit.transpose import group_size, load_transposed, transposed
 
 
 @vector_function
 def transpose_pieces(emitter, source, piece_bytes, n_pieces, n_tiles, target, row_bytes):
-    """Write sample m of piece l to row m, lane l: for `n_tiles` vectors of samples of each piece.
+    """Write sample m of piece l to lane l of row m, for `n_tiles` vectors of samples of each piece.
 
-    As many pieces as a vector has lanes go at once, the few others as many as 16 bytes hold.
+    The first pieces, as many as a vector has lanes, are transposed together. The others follow in
+    groups of as many as 16 bytes hold.
     """
     size = group_size(emitter)
     for tile in emitter.loop(n_tiles):
         pieces = source + tile * emitter.bytes
         rows = target + tile * row_bytes * emitter.lanes
-        for i in range(emitter.lanes):  # the same samples of the next block
+        for i in range(emitter.lanes):  # prefetch the same samples of the next block's pieces
             emitter.prefetch(pieces + piece_bytes * (emitter.lanes + i))
         for first in range(0, emitter.lanes, size):
             at = pieces + first * emitter.itemsize
@@ -81,21 +90,23 @@ def prepare_frames(emitter, pieces: Pieces, steps: FrameSteps, target):
     The first sample of a frame has itself before it. Each lane is a frame of its own: so its bits
     do not depend on the other frames of the block.
     """
-    mean = _mean(emitter, pieces, steps)
+    zero = emitter.constant(0)
+    mean = _mean(emitter, pieces, steps, zero)
+    rest = _mean(emitter, pieces, steps, mean)  # what the mean lost when rounded
     negative = -emitter.broadcast(steps.numbers)
-    before = emitter.variable(emitter.load(pieces.rows) - mean)
+    before = emitter.variable((emitter.load(pieces.rows) - mean) - rest)
     for shift in emitter.loop((steps.n + pieces.length - 1) // pieces.length):
         first = shift * pieces.length
         rows = pieces.rows + shift * emitter.itemsize
         for m in emitter.loop(emitter.minimum(steps.n - first, pieces.length)):
-            x = emitter.load(rows + pieces.row_bytes * m) - mean
+            x = (emitter.load(rows + pieces.row_bytes * m) - mean) - rest
             result = emitter.multiply_add(before.get(), negative, x)
             emitter.store(result, target + (first + m) * emitter.bytes)
             before.set(x)
 
 
-def _mean(emitter, pieces, steps):
-    """Return the mean of each frame; 0 if `n_averaged` is."""
+def _mean(emitter, pieces, steps, centre):
+    """Return the mean distance of each frame's samples from a centre; 0 if `n_averaged` is."""
     sums, number = SumsInPairs(emitter), emitter.variable(emitter.integer(0))
     sums.clear()
     group = _SUMS * _CHAIN
@@ -104,21 +115,22 @@ def _mean(emitter, pieces, steps):
         rows = pieces.rows + shift * emitter.itemsize
         for i in emitter.loop((n_rows + (group - 1)) // group):
             n_here = emitter.minimum(n_rows - i * group, group)
-            part = _sum_rows(emitter, rows + pieces.row_bytes * (i * group), n_here, pieces)
+            first = rows + pieces.row_bytes * (i * group)
+            part = _sum_rows(emitter, Strided(first, pieces.row_bytes), n_here, centre)
             sums.add(number.get(), [part])
             number.set(number.get() + 1)
     (total,) = sums.total([emitter.constant(0)])
     return total / emitter.broadcast(steps.numbers + emitter.itemsize)
 
 
-def _sum_rows(emitter, rows, n, pieces):
+def _sum_rows(emitter, rows, n, centre):
     sums = [emitter.variable(emitter.constant(0)) for _ in range(_SUMS)]
     n_rounds = n // _SUMS
     for i in emitter.loop(n_rounds):
         for j, total in enumerate(sums):
-            total.set(total.get() + emitter.load(rows + pieces.row_bytes * (i * _SUMS + j)))
+            total.set(total.get() + (emitter.load(rows.place(i * _SUMS + j)) - centre))
     for i in emitter.loop(n - n_rounds * _SUMS):
-        last = rows + pieces.row_bytes * (n - 1 - i)
-        sums[0].set(sums[0].get() + emitter.load(last))
+        last = emitter.load(rows.place(n - 1 - i))
+        sums[0].set(sums[0].get() + (last - centre))
     a, b, c, d = (total.get() for total in sums)
     return (a + b) + (c + d)

@@ -2,8 +2,8 @@
 
 Such a function takes addresses and counts as integers, so that one compilation serves arrays of any
 layout, writeable or not. The type of its first argument says in which precision it works. Integers
-that belong together come as a group: a parameter whose annotation is a NamedTuple class takes a
-tuple of that class, which the kernel makes, and is one of values where the function is emitted.
+that belong together come as a group: where a parameter's annotation is a NamedTuple class, the
+kernel passes a tuple of that class, and the emitted function gets a tuple of values.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ _I64 = ir.IntType(64)
 def vector_bytes() -> int:
     """Return the width of a vector register of the CPU that numba compiles for.
 
-    It follows from the CPU's features alone, which are part of what compiled code is kept under.
+    The width follows from the CPU's features alone, and the key of the cache on disk has these
+    features. So cached code never has vectors of another width.
     """
     features = cpu_features()
     if "+avx512f" in features:
@@ -46,7 +47,7 @@ def n_lanes(dtype: np.dtype[Any]) -> int:
 
 
 def _constant(compute):
-    """Make f(unit), for use in kernels, of `compute(dtype)`: a number that the compiler knows."""
+    """Turn `compute(dtype)` into f(unit) for kernels, whose result the compiler knows."""
 
     def on_lanes(unit):
         return compute(unit.dtype)
@@ -74,17 +75,17 @@ def lanes_of(dtype):
 
 @_constant
 def item_of(dtype):
-    """Return the bytes of a number of the type of `unit`."""
+    """Return how many bytes a number of the type of `unit` takes."""
     return dtype.itemsize
 
 
 def vector_function(emit):
-    """Make f(unit, *integers), for use in kernels, of `emit(emitter, *integers)`.
+    """Turn `emit(emitter, *integers)` into f(unit, *integers) for kernels.
 
-    It returns the integer that `emit` returns, 0 if that returns nothing. The type of `unit`, a
-    floating-point scalar, is the type that it works in. Each function is emitted once into a
-    kernel's module and called from wherever the kernel uses it. `f.on_lanes` runs it without a
-    compiler; without one, that is f itself.
+    f returns the integer that `emit` returns, or 0 if `emit` returns nothing. It works in the type
+    of `unit`, a floating-point scalar. Each function is emitted once into a kernel's module, and
+    called wherever the kernel uses it. `f.on_lanes` runs it without a compiler. With the compiler
+    switched off, f itself does.
     """
     if is_compiler_off():
         return _on_lanes(emit, 0)
@@ -103,10 +104,10 @@ def vector_function(emit):
 
 
 def vector_functions(keys):
-    """Make f(unit, key, *integers) of `emit(emitter, key, *integers)`, as `vector_function` does.
+    """Turn `emit(emitter, key, *integers)` into f(unit, key, *integers) for kernels.
 
-    The function is emitted for each of the `keys`, radices for example; which of them is called is
-    decided when the kernel runs, by one jump.
+    The function is emitted once for each of the `keys`, which are radices for example. When the
+    kernel runs, one jump decides which version it calls. All else is as in `vector_function`.
     """
 
     def decorate(emit):
@@ -143,14 +144,14 @@ def vector_functions(keys):
 
 
 def _kinds_of(emit, n_before):
-    """Return the class of each parameter that is a group, int of others, without the first ones."""
+    """Return the kind of each parameter after the first `n_before`: a group's class, or int."""
     parameters = [*inspect.signature(emit).parameters.values()][n_before:]
     kinds = [parameter.annotation for parameter in parameters]
     return [int if kind is inspect.Parameter.empty else kind for kind in kinds]
 
 
 def _flat(context, builder, kinds, values):
-    """Return the integers of an intrinsic's arguments, those of a group one after the other."""
+    """Return an intrinsic's arguments as integers: a group's members follow each other."""
     integers = []
     for kind, value in zip(kinds, values, strict=True):
         if isinstance(kind, types.BaseTuple):
@@ -163,7 +164,7 @@ def _flat(context, builder, kinds, values):
 
 
 def _emit_flat(emit, keys, kinds, emitter, *integers):
-    """Call `emit` with what `_flat` returned, made groups again."""
+    """Call `emit` with the integers that `_flat` returned, put into groups again."""
     rest = iter(integers)
     arguments = [
         next(rest) if kind is int else kind(*islice(rest, len(kind._fields))) for kind in kinds
@@ -172,7 +173,7 @@ def _emit_flat(emit, keys, kinds, emitter, *integers):
 
 
 def _on_lanes(emit, n_keys):
-    """Return f(unit, *arguments) that carries a function out on NumPy arrays."""
+    """Return f(unit, *arguments), which carries a function out on NumPy arrays."""
 
     def on_lanes(unit, *arguments, emitter=None):
         if emitter is None:

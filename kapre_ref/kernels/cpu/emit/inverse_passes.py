@@ -1,18 +1,20 @@
-"""The passes of the inverse, which undo those of `passes` in reverse, and the sums of frames.
+"""The inverse transform's passes, which undo the passes of `passes` in reverse, and sums of frames.
 
-Numbers stand in the rows where they do there, but of bins that are real the halves: so none of the
-others is doubled for its mirror image. Samples come out times N / 2, which the window makes good.
+A bin stands in the same rows as in `passes`, but a bin that is real stands there as its half. So
+the other bins need not be doubled to count for their mirror images too. Samples come out N / 2
+times too large, which the window corrects.
 
-Overlapping frames are added before they are transposed. A piece is the `hop` samples from the first
-one of a frame on: sample m of piece p is the sum of the samples q hop + m of the frames p - q. With
-4 lanes, and two frames that overlap, the frames a b c d of a block make the pieces of a lane each
+Overlapping frames are added before they are transposed, which leaves less to transpose. A piece is
+the `hop` samples from the first sample of a frame on: sample m of piece p is the sum of the samples
+q hop + m of the frames p - q. With 4 lanes and two frames that overlap, the frames a b c d of a
+block are added to pieces, one piece in each lane:
 
-    a0 b0 c0 d0    the samples m of frames 0 to 3 (q = 0)
-     0 a1 b1 c1    the samples hop + m, moved by a lane (q = 1)
+    a0 b0 c0 d0    sample m of each frame (q = 0)
+     0 a1 b1 c1    sample hop + m of each frame, moved by one lane (q = 1)
 
-and d1, which was moved out at the end, is the first lane of the next block's pieces. Sums that
-later blocks add to are kept in planes: a plane has a row for each sample of a piece, whose lanes
-are the pieces of one block.
+d1 was moved out at the end, and belongs to the first lane of the next block's pieces. Sums that
+later blocks still add to are kept in planes: a plane has a row for each sample of a piece, and the
+lanes of the row are the pieces of one block.
 """
 
 from typing import NamedTuple
@@ -36,7 +38,7 @@ from kapre_ref.kernels.cpu.emit.passes import (
 
 
 class Overlap(NamedTuple):
-    """The samples that are added up: of `n_terms` frames, `hop` samples apart, `n` side by side."""
+    """What is added: `n` samples side by side of each of `n_terms` frames, `hop` samples apart."""
 
     hop: Value
     n_terms: Value
@@ -44,11 +46,11 @@ class Overlap(NamedTuple):
 
 
 class Planes(NamedTuple):
-    """Sums of frames so far, one plane after the other.
+    """Sums of frames so far, in planes that lie `stride` bytes apart.
 
-    In the first plane, from `at` on, the pieces of this block will be, finished. The others, a
-    `stride` of bytes apart, hold what blocks so far gave to the pieces of this block, of the next
-    one, and so on; they are moved up by one. What additions lose is kept `lost` bytes further on.
+    The first plane, at `at`, receives the finished pieces of this block. The next planes hold what
+    earlier blocks added to the pieces of this block, of the next block, and so on; each block moves
+    them all up by one plane. The rounding errors of a sum are summed `lost` bytes after it.
     """
 
     at: Value
@@ -58,7 +60,10 @@ class Planes(NamedTuple):
 
 @vector_functions(LAST_RADICES)
 def undo_last_pass(emitter, radix, spectrum, parts: Parts):
-    """Part a spectrum into those of every `radix`-th sample; its bins are pairs of vectors."""
+    """Split a spectrum into `radix` spectra, one for every `radix`-th sample.
+
+    A bin of `spectrum` is a pair of vectors: the real and the imaginary parts of all frames.
+    """
 
     def load(number):
         place = spectrum + number * (2 * emitter.bytes)
@@ -72,7 +77,7 @@ def undo_last_pass(emitter, radix, spectrum, parts: Parts):
 
 @vector_functions(RADICES)
 def undo_inner_pass(emitter, radix, parts: Parts, n_blocks):
-    """Part `n_blocks` transforms, which lie one after the other, into `radix` parts each."""
+    """Split each of `n_blocks` transforms, which lie one after the other, into `radix` parts."""
     size = parts.n * radix
     for block in emitter.loop(n_blocks):
         start = parts.rows + block * (size * emitter.bytes)
@@ -90,8 +95,8 @@ def undo_inner_pass(emitter, radix, parts: Parts, n_blocks):
 def undo_first_pass(emitter, radix, rows, n, ahead):
     """Turn `n` transforms of `radix` rows into samples, in place.
 
-    Meanwhile `ahead`, the next block's spectra, comes into cache: memory has time to deliver it
-    while this block is computed.
+    Each row also prefetches a row of `ahead`, the next block's spectra: memory delivers them while
+    this block is computed.
     """
     for i in emitter.loop(n):
         places = [rows + (i * radix + j) * emitter.bytes for j in range(radix)]
@@ -104,9 +109,9 @@ def undo_first_pass(emitter, radix, rows, n, ahead):
 
 
 def undo_merge(emitter, radix, load, load_real, parts):
-    """Part a transform into `radix` others; see `merge`.
+    """Split a transform into the `radix` transforms that `passes.merge` would merge.
 
-    `load` is called with the number of a bin, `load_real` with that of a real one.
+    `load(number)` returns a bin as a Complex, `load_real(number)` a bin that is real as a vector.
     """
     rows, n, twiddles = parts
     zero, middle = emitter.integer(0), n // 2
@@ -133,7 +138,8 @@ def undo_merge(emitter, radix, load, load_real, parts):
                 bins.append(load(n * q + k))
             else:
                 bins.append(load(n * mirrored + (n - k)).conjugate())
-        # The transform has the opposite sign of all angles, as the factors have it.
+        # The inverse turns by opposite angles. `dft` does so if its parts are taken in reverse, so
+        # part j is y[-j].
         y = dft(bins)
         store_complex(y[0], 0, k)
         for j in range(1, radix // 2 + 1):
@@ -152,13 +158,14 @@ def undo_merge(emitter, radix, load, load_real, parts):
 
 @vector_function
 def add_overlapping(emitter, samples: Samples, overlap: Overlap, planes: Planes, ahead):
-    """Add up what a block's frames have in common, and finish the pieces of the block.
+    """Add a block's frames where they overlap, and finish the pieces of the block.
 
-    Each sample of all pieces is a sum of vectors, each moved by as many lanes as its frame lies
-    before the piece. Moving the sum lane by lane while that number falls to 0 takes one shuffle for
-    each end, and adds the frames in their order.
+    A sample of all pieces is a sum of vectors, and each vector is moved by as many lanes as its
+    frame lies before the piece. The frame that lies furthest before is taken first, and the sum is
+    moved by one lane before each further frame is added: one shuffle for each of the two vectors
+    that the sum reaches into. So frames are added in their order.
 
-    Meanwhile `ahead`, where the pieces will be written, comes into cache.
+    The place `ahead`, where the pieces will be written, is prefetched meanwhile.
     """
 
     def add(place, plane, total):
@@ -173,9 +180,10 @@ def add_overlapping(emitter, samples: Samples, overlap: Overlap, planes: Planes,
 
 @vector_function
 def add_many_overlapping(emitter, samples: Samples, overlap: Overlap, planes: Planes, ahead):
-    """Add up what frames have in common if so many overlap that rounding errors would add up.
+    """Add frames where they overlap if they are so many that rounding errors would add up.
 
-    What every addition loses is summed in planes of its own, and added to the pieces in the end.
+    The rounding error of each addition is summed in planes of its own, and added to the pieces in
+    the end. All else is as in `add_overlapping`.
     """
     zero, lost = emitter.constant(0), planes.lost
 
@@ -193,7 +201,7 @@ def add_many_overlapping(emitter, samples: Samples, overlap: Overlap, planes: Pl
         emitter.store(total, last)
         emitter.store(zero, last + lost)
         error, result = emitter.load(place + lost), emitter.load(place)
-        # Infinite results have lost NaN.
+        # The error of an infinite sum is NaN, and must not spoil the sum.
         error = emitter.select(emitter.compare("!=", error, error), zero, error)
         emitter.store(result + error, place)
 
@@ -201,7 +209,7 @@ def add_many_overlapping(emitter, samples: Samples, overlap: Overlap, planes: Pl
 
 
 def _add_terms(emitter, samples, overlap, pieces, ahead, add, put):
-    """Call `add` with each plane's sum of terms, and `put` with what is the last plane's first."""
+    """Call `add` with each plane's sum of terms, and `put` with the sum that begins a new plane."""
     zero = emitter.constant(0)
     hop, n_terms, n = overlap
     n_planes = (n_terms + (emitter.lanes - 1)) // emitter.lanes
@@ -209,7 +217,7 @@ def _add_terms(emitter, samples, overlap, pieces, ahead, add, put):
         place = pieces + m * emitter.bytes
         emitter.prefetch(ahead + m * emitter.bytes)
         over = emitter.variable(zero)
-        # As many terms at a time as there are lanes reach the next plane, and no further.
+        # As many terms as there are lanes reach into the next plane, but not beyond it.
         for plane in emitter.loop(n_planes):
             first = plane * emitter.lanes
             count = emitter.minimum(n_terms - first, emitter.lanes)
@@ -225,7 +233,7 @@ def _add_terms(emitter, samples, overlap, pieces, ahead, add, put):
 
 @vector_function
 def add_four_overlapping(emitter, samples: Samples, overlap: Overlap, planes: Planes, ahead):
-    """Add up what four frames have in common, the usual number: without loops over them."""
+    """Add frames where four of them overlap, the usual number, without a loop over the four."""
     zero, hop = emitter.constant(0), overlap.hop
     for m in emitter.loop(overlap.n):
         place = planes.at + m * emitter.bytes
@@ -245,5 +253,5 @@ def _windowed(emitter, samples, number):
 
 
 def _moved(emitter, before, x):
-    """Move a vector by a lane; the last lane of the one before comes first."""
+    """Move a vector by one lane; the first lane receives the last lane of the vector `before`."""
     return emitter.shuffle(before, x, range(emitter.lanes - 1, 2 * emitter.lanes - 1))

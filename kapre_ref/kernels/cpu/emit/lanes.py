@@ -1,8 +1,9 @@
-"""The emitter that computes: the same functions, carried out on NumPy arrays, a lane a number.
+"""The emitter that computes: it carries emitted functions out on NumPy arrays, one number a lane.
 
-With it a function of this wing runs without a compiler: in a debugger, line by line, with `print`.
-It is the oracle of the emitted code, and what runs with NUMBA_DISABLE_JIT=1. An integer is a
-Python `int`, a vector of numbers an array of its dtype, a vector of bits one of signed integers.
+With it, a function of this wing runs without a compiler: in a debugger, line by line, with `print`.
+It is the oracle of the emitted code, and it runs in place of that code with NUMBA_DISABLE_JIT=1.
+An integer is a Python `int`, a vector of numbers is an array of their dtype, and a vector of bits
+is an array of signed integers.
 """
 
 import ctypes
@@ -43,7 +44,7 @@ class LaneEmitter(Emitter):
         self.bytes = width
         self.itemsize = self.dtype.itemsize
         self.lanes = width // self.itemsize
-        self._held = []  # memory of `room`
+        self._held = []  # keeps the memory that `room` handed out
 
     # Arithmetic.
 
@@ -59,7 +60,7 @@ class LaneEmitter(Emitter):
         """Add, subtract, multiply or divide."""
         b = self.value(b, a)
         operations = _INTEGER_OPERATIONS if isinstance(a.raw, int) else _OPERATIONS
-        with np.errstate(all="ignore"):  # compiled code warns of nothing
+        with np.errstate(all="ignore"):  # compiled code gives no warnings either
             return Value(self, operations[name](a.raw, b.raw))
 
     def negate(self, x):
@@ -83,7 +84,7 @@ class LaneEmitter(Emitter):
             return Value(self, _OPERATIONS[name](*(x.raw for x in arguments)))
 
     def estimate_inverse_sqrt(self, x):
-        """Return 1 / sqrt(x) to 14 bits, inf of 0 and 0 of inf."""
+        """Return 1 / sqrt(x) to 14 bits; 0 gives inf, and inf gives 0."""
         with np.errstate(all="ignore"):
             mantissa, exponent = np.frexp(1 / np.sqrt(x.raw))
             return Value(self, np.ldexp(np.rint(mantissa * 2**14), exponent - 14))
@@ -113,10 +114,10 @@ class LaneEmitter(Emitter):
         return Value(self, min(a.raw, self.value(b, a).raw))
 
     def trailing_zeros(self, x):
-        """Return how many of the lowest bits of an integer are 0; of 0 that is not defined."""
+        """Return how many of an integer's lowest bits are 0; the result for 0 is undefined."""
         return Value(self, (x.raw & -x.raw).bit_length() - 1)
 
-    # Vectors of integers, as wide as the numbers whose bits they are.
+    # A vector of integers holds the bits of a vector of numbers, and is equally wide.
 
     def bits(self, x):
         """Return the bit patterns of numbers, as integers."""
@@ -138,7 +139,7 @@ class LaneEmitter(Emitter):
         """Convert integers to floating-point numbers."""
         return Value(self, x.raw.astype(self.dtype))
 
-    # Memory. Addresses are integers, in bytes.
+    # Memory. An address is an integer, in bytes.
 
     def load(self, address):
         """Load a vector."""
@@ -157,7 +158,7 @@ class LaneEmitter(Emitter):
         return Value(self, int(self._view(address, 1, np.int32)[0]))
 
     def load_first(self, address, count):
-        """Load the first `count` lanes of a vector; the others are 0, and need not be memory."""
+        """Load the first `count` lanes of a vector; the other lanes are 0 and read no memory."""
         vector = self.constant(0)
         n = min(count.raw, self.lanes)
         if n > 0:
@@ -175,7 +176,7 @@ class LaneEmitter(Emitter):
             self._view(address, n, self.dtype)[...] = x.raw[:n]
 
     def store_even(self, x, address):
-        """Store lanes 0, 2, 4 ... of a vector, and leave alone what lies between."""
+        """Store lanes 0, 2, 4 ... of a vector; the numbers in memory between them stay."""
         self._view(address, self.lanes - 1, self.dtype)[::2] = x.raw[::2]
 
     def stream(self, x, address):
@@ -184,13 +185,13 @@ class LaneEmitter(Emitter):
         self.store(x, address)
 
     def drain(self):
-        """Do nothing: what was stored is seen by all."""
+        """Do nothing: every store here is visible to all threads at once."""
 
     def prefetch(self, address):
         """Do nothing: there is no cache to fill."""
 
     def _view(self, address, n, dtype):
-        """Return memory as an array, which holds none of it."""
+        """Return memory as an array, which does not keep that memory alive."""
         n_bytes = n * np.dtype(dtype).itemsize
         return np.frombuffer((ctypes.c_char * n_bytes).from_address(address.raw), dtype)
 
@@ -201,7 +202,7 @@ class LaneEmitter(Emitter):
         return Value(self, np.full(self.lanes, number.raw[0]))
 
     def shuffle(self, a, b, lanes):
-        """Pick lanes of `a` (from 0) and `b` (after those of `a`), as many as wanted."""
+        """Return a vector of the lanes that `lanes` lists; the lanes of `b` count on after `a`."""
         return Value(self, np.concatenate([a.raw, b.raw])[list(lanes)])
 
     def first_lane(self, x):
@@ -215,7 +216,7 @@ class LaneEmitter(Emitter):
     # Control.
 
     def loop(self, count):
-        """Repeat the body of a Python `for`; its variable counts the rounds."""
+        """Repeat the body of a Python `for`; the loop variable counts the rounds."""
         for i in range(self.value(count, self.integer(0)).raw):
             yield Value(self, i)
 
@@ -236,9 +237,9 @@ class LaneVariable:
         self._x = x
 
     def get(self):
-        """Return the value it has now."""
+        """Return the current value."""
         return self._x
 
     def set(self, x):
-        """Change it."""
+        """Replace the value."""
         self._x = x

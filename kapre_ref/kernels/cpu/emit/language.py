@@ -1,7 +1,7 @@
 """The language of the functions in this wing: values, and the instructions that every emitter has.
 
-A function written in it takes an `emitter` and values, and says what is to be done by calling the
-emitter's methods. `llvm.LlvmEmitter` writes the instructions down for the compiler;
+A function in this language takes an `emitter` and values, and calls the emitter's methods to say
+what is to be done. `llvm.LlvmEmitter` writes the instructions down for the compiler;
 `lanes.LaneEmitter` carries them out at once on NumPy arrays.
 """
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Value(NamedTuple):
-    """A vector, a number or an address, with Python's operators; `raw` is known to its emitter."""
+    """A vector, a number or an address, with Python's operators; only its emitter knows `raw`."""
 
     emitter: "Emitter"
     raw: Any
@@ -40,21 +40,21 @@ class Value(NamedTuple):
 
 
 class Strided(NamedTuple):
-    """Where things of one size lie: the address of the first, and bytes from each to the next."""
+    """Elements at equal distances: the address of the first, and bytes from each to the next."""
 
     at: Value
     stride: Value
 
     def place(self, number):
-        """Return the address of the one with a number, in emitted code."""
+        """Return the address of an element by its number, from 0 on, in emitted code."""
         return self.at + self.stride * number
 
 
 class Emitter:
-    """What both emitters share: instructions that are made of others.
+    """What both emitters share: instructions that are made of simpler instructions.
 
-    `bytes` is the size of a vector, `itemsize` that of one of its numbers, `lanes` how many those
-    are. `value(x, like)` makes a Python number a value of the type of `like`.
+    A vector has `bytes` bytes and `lanes` numbers of `itemsize` bytes each. `value(x, like)` turns
+    a Python number into a value of the type of `like`.
     """
 
     bytes: int
@@ -63,19 +63,19 @@ class Emitter:
 
     @property
     def has_estimate(self):
-        """Whether there is an estimate of inverse square roots: AVX-512 has one."""
+        """Whether the CPU can estimate inverse square roots: with AVX-512 it can."""
         return self.bytes == 64
 
     def multiply_add(self, a, b, c):
-        """Return a * b + c, in one instruction if there is one, even if a * b is used again."""
+        """Return a * b + c, in one instruction if the CPU has it, even if a * b is used again."""
         return self.call("fmuladd", a, self.value(b, a), c)
 
     def larger(self, a, b):
-        """Return the larger of floating-point numbers, `b` if `a` is NaN; one instruction."""
+        """Return the larger of floating-point numbers, or `b` if `a` is NaN: in one instruction."""
         return self.select(self.compare(">", a, b), a, b)
 
     def beyond_multiple(self, address):
-        """Return how many bytes an address lies after a multiple of a vector's size."""
+        """Return how many bytes an address lies past the last multiple of a vector's size."""
         return self.mask(address, self.bytes - 1)
 
     def broadcast(self, address):
@@ -83,7 +83,7 @@ class Emitter:
         return self.spread(self.load_number(address))
 
     def sum_of_lanes(self, x):
-        """Return the sum of a vector's lanes, as a number: in halves, halves of these and so on."""
+        """Return the sum of a vector's lanes as a number: halves are added until one is left."""
         n = self.lanes
         while n > 1:
             n //= 2

@@ -2,7 +2,7 @@
 
 LLVM's own vectoriser leaves loops over lanes with run-time strides scalar, which is 8 to 17 times
 slower. So the inner loops are emitted as instructions on vectors as wide as a register. Each lane
-computes for a frame of its own; nothing crosses lanes but the transpositions at both ends.
+computes for a frame of its own; numbers change lanes only in the transpositions at both ends.
 """
 
 from llvmlite import ir
@@ -65,7 +65,7 @@ class LlvmEmitter(Emitter):
         return Value(self, self._call(full_name, self.vector, arguments))
 
     def estimate_inverse_sqrt(self, x):
-        """Return 1 / sqrt(x) to 14 bits, inf of 0 and 0 of inf."""
+        """Return 1 / sqrt(x) to 14 bits; 0 gives inf, and inf gives 0."""
         mask = ir.Constant(ir.IntType(self.lanes), -1)
         name = f"llvm.x86.avx512.rsqrt14.p{'s' if self.itemsize == 4 else 'd'}.512"
         return Value(self, self._call(name, self.vector, [x.raw, x.raw, mask]))
@@ -102,10 +102,10 @@ class LlvmEmitter(Emitter):
         return self.select(Value(self, self.builder.icmp_signed("<", a.raw, b.raw)), a, b)
 
     def trailing_zeros(self, x):
-        """Return how many of the lowest bits of an integer are 0; of 0 that is not defined."""
+        """Return how many of an integer's lowest bits are 0; the result for 0 is undefined."""
         return Value(self, self.builder.cttz(x.raw, ir.Constant(ir.IntType(1), 1)))
 
-    # Vectors of integers, as wide as the numbers whose bits they are.
+    # A vector of integers holds the bits of a vector of numbers, and is equally wide.
 
     def bits(self, x):
         """Return the bit patterns of numbers, as integers."""
@@ -128,7 +128,7 @@ class LlvmEmitter(Emitter):
         """Convert integers to floating-point numbers."""
         return Value(self, self.builder.sitofp(x.raw, self.vector))
 
-    # Memory. Addresses are integers, in bytes; arrays need be aligned to their items only.
+    # Memory. An address is an integer, in bytes. Arrays need only be aligned to their items.
 
     def load(self, address):
         """Load a vector."""
@@ -147,7 +147,7 @@ class LlvmEmitter(Emitter):
         return Value(self, self.builder.sext(self._load(address, _I32, 4).raw, _I64))
 
     def load_first(self, address, count):
-        """Load the first `count` lanes of a vector; the others are 0, and need not be memory."""
+        """Load the first `count` lanes of a vector; the other lanes are 0 and read no memory."""
         name = f"llvm.masked.load.v{self.lanes}f{8 * self.itemsize}.p0"
         align, others = ir.Constant(_I32, self.itemsize), self.constant(0).raw
         arguments = [self._pointer(address), align, self._first(count), others]
@@ -162,24 +162,25 @@ class LlvmEmitter(Emitter):
         self._store_masked(x, address, self._first(count))
 
     def store_even(self, x, address):
-        """Store lanes 0, 2, 4 ... of a vector, and leave alone what lies between."""
+        """Store lanes 0, 2, 4 ... of a vector; the numbers in memory between them stay."""
         mask_type = ir.VectorType(ir.IntType(1), self.lanes)
         self._store_masked(x, address, ir.Constant(mask_type, [1, 0] * (self.lanes // 2)))
 
     def stream(self, x, address):
-        """Store a vector past the caches, at a multiple of its size; see `drain`."""
+        """Store a vector past the caches, at a multiple of its size; call `drain` afterwards."""
         store = self.builder.store(x.raw, self._pointer(address), align=self.bytes)
         store.set_metadata("nontemporal", self.builder.module.add_metadata([ir.Constant(_I32, 1)]))
 
     def drain(self):
-        """Let other threads see what was streamed."""
+        """Make streamed stores visible to other threads."""
         self.builder.fence("seq_cst")
 
     def prefetch(self, address):
-        """Ask for a cache line, which need not exist, even if it will be written to.
+        """Ask for a cache line, to read it or to write to it; the address need not be valid.
 
-        It goes to the L2 cache. Prefetches for writing go to L1, where they drive out what is in
-        use: with them, spectrograms take a sixth longer.
+        The line is fetched for reading into the L2 cache, even if it will be written to: prefetches
+        for writing go to L1, where they drive out lines in use. With those, spectrograms take a
+        sixth longer.
         """
         options = [ir.Constant(_I32, x) for x in (0, 2, 1)]  # for reading, into L2, data
         self._call("llvm.prefetch.p0", ir.VoidType(), [self._pointer(address), *options])
@@ -208,7 +209,7 @@ class LlvmEmitter(Emitter):
         return Value(self, self._spread(number.raw))
 
     def shuffle(self, a, b, lanes):
-        """Pick lanes of `a` (from 0) and `b` (after those of `a`), as many as wanted."""
+        """Return a vector of the lanes that `lanes` lists; the lanes of `b` count on after `a`."""
         mask = ir.Constant(ir.VectorType(_I32, len(lanes)), list(lanes))
         return Value(self, self.builder.shuffle_vector(a.raw, b.raw, mask))
 
@@ -229,7 +230,7 @@ class LlvmEmitter(Emitter):
     # Control.
 
     def loop(self, count):
-        """Repeat the body of a Python `for` when the code runs; its variable counts the rounds."""
+        """Repeat the body of a Python `for` at run time; the loop variable counts the rounds."""
         builder = self.builder
         stop = self.value(count, self.integer(0)).raw
         before = builder.basic_block
@@ -254,13 +255,13 @@ class LlvmEmitter(Emitter):
         return LlvmVariable(self, place, x.raw.type)
 
     def room(self, n):
-        """Return the address of memory for `n` vectors, which is there until the function ends."""
+        """Return the address of memory for `n` vectors, which lasts until the function ends."""
         with self.builder.goto_entry_block():
             place = self.builder.alloca(ir.ArrayType(self.vector, n))
         return Value(self, self.builder.ptrtoint(place, _I64))
 
     def _call(self, name, result_type, arguments):
-        """Call a function of LLVM, which is declared where it is first needed."""
+        """Call a function of LLVM, and declare it in the module if no earlier call did."""
         function = self.builder.module.globals.get(name)
         if function is None:
             function_type = ir.FunctionType(result_type, [x.type for x in arguments])
@@ -275,22 +276,22 @@ class LlvmVariable:
         self._emitter, self._place, self._kind = emitter, place, kind
 
     def get(self):
-        """Return the value it has now."""
+        """Return the current value."""
         emitter = self._emitter
         return Value(emitter, emitter.builder.load(self._place, typ=self._kind))
 
     def set(self, x):
-        """Change it."""
+        """Replace the value."""
         self._emitter.builder.store(x.raw, self._place)
 
 
 def written(module, name, emit, n_integers, real, width):
-    """Return the function of LLVM that `emit(emitter, *integers)` writes down, made only once."""
+    """Return the LLVM function that `emit(emitter, *integers)` writes, once for each name."""
     if name in module.globals:
         return module.globals[name]
     function = ir.Function(module, ir.FunctionType(_I64, [_I64] * n_integers), name)
     function.linkage = "internal"
-    function.attributes.add("noinline")  # once in the machine code, however often it is called
+    function.attributes.add("noinline")  # its machine code exists once, however many calls it has
     function.attributes.add("nounwind")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     emitter = LlvmEmitter(builder, real, width)

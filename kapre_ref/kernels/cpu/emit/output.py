@@ -1,16 +1,17 @@
-"""The way out: vectors of one value of each frame become rows of one frame each."""
+"""The way out: a vector holds one value of each frame, and a row of the result one whole frame."""
 
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_function
 from kapre_ref.kernels.cpu.emit.transpose import group_size, load_transposed
 
-# Squares turned one after the other for the same few frames. Rows of the output may lie a multiple
-# of 4096 bytes apart, where the L1 cache has room for eight lines: so few are written at a time.
+# How many tiles are transposed for a few frames before the next few frames follow. Rows of the
+# output may lie a multiple of 4096 bytes apart, and the L1 cache has room for eight such lines. So
+# only a few rows are written at a time.
 STRIP_TILES = 16
 
 
 @vector_function
 def turn_strip(emitter, values, n_tiles, target, row_bytes):
-    """Transpose squares of vectors: value i of frame l goes to place i of row l."""
+    """Transpose tiles: value i of frame l goes to place i of row l."""
     size = group_size(emitter)
     for first in range(0, emitter.lanes, size):
         for tile in emitter.loop(n_tiles):

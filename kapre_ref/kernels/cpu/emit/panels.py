@@ -8,8 +8,8 @@ from kapre_ref.kernels.cpu.emit.language import Strided, Value
 _CHAIN = 16  # terms that are added one after the other
 
 
-# Frames at once beside one vector of columns, and beside two: as many sums as hide the latency of
-# an addition, and no more than 16 registers hold.
+# How many frames are multiplied at once by one vector of columns, and by two. Their sums are many
+# enough to hide the latency of an addition, and few enough for 16 registers.
 GROUPS = {1: 8, 2: 6}
 
 
@@ -27,7 +27,7 @@ def multiply_panel(
 ):
     """Write the products of frames with one or two vectors of columns.
 
-    The weights of one term are a stride apart from those of the next.
+    An element of `weights` holds what one term counts in each of these columns.
     """
     at_once = GROUPS[n_vectors]
 
@@ -38,7 +38,7 @@ def multiply_panel(
         ]
 
     for group in emitter.loop((shape.n_frames + (at_once - 1)) // at_once):
-        # What is missing in the last group is its last frame once more.
+        # The last group repeats its last frame until it is full; the copies write the same result.
         numbers = [emitter.minimum(group * at_once + j, shape.n_frames - 1) for j in range(at_once)]
         rows = [frames.place(number) for number in numbers]
         totals = zeros()

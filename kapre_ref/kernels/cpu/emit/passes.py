@@ -1,15 +1,22 @@
 """Passes of the Fourier transform of real numbers over rows: decimation in time, in place.
 
 A row is a vector: one number of each of the frames in a block. The first pass transforms `radix`
-samples at a time. Each pass after it merges R transforms of N rows into one of R N:
-X[k + q N] = sum_j w_R^(j q) w_RN^(j k) Y_j[k], Y_j being that of the samples j, j + R, j + 2 R ...
+samples at a time. Each pass after it merges R transforms of N rows each into one transform of R N
+rows, with Y_j the transform of the samples j, j + R, j + 2 R ...:
 
-Of real numbers, the bins above half are mirror images of those below. So N rows hold a transform
-of N numbers: row k the real part of bin k, row N - k its imaginary part. The R bins Y_j[k] and the
-R bins made of them stand in the same rows.
+    X[k + q N] = sum_j w_R^(j q) w_RN^(j k) Y_j[k]
 
-In the later half of the parts, j stands for j - R (samples count in a circle): so their factors
-w^j are the conjugates of others, and half as many are loaded. Loads are what the passes wait for.
+In the transform of real numbers, the bins above the middle are mirror images of the bins below it.
+So N rows hold a transform of N numbers: row k has the real part of bin k, and row N - k has its
+imaginary part. With N = 8:
+
+    row     0      1      2      3      4      5      6      7
+          Re X0  Re X1  Re X2  Re X3  Re X4  Im X3  Im X2  Im X1
+
+A butterfly stores the R bins that it makes in the rows that its R bins Y_j[k] came from.
+
+A part j > R / 2 counts as part j - R, since samples count in a circle. Its factors are then the
+conjugates of the factors of part R - j, so half as many are loaded. Loads are what passes wait for.
 """
 
 from typing import NamedTuple
@@ -24,14 +31,14 @@ from kapre_ref.kernels.cpu.emit.butterflies import (
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_functions
 from kapre_ref.kernels.cpu.emit.language import Strided, Value
 
-RADICES = (8, 7, 5, 4, 3, 2)  # 16 complex vectors need more registers than there are
-FIRST_RADICES = (16, 13, 11, *RADICES)  # of real ones
+RADICES = (8, 7, 5, 4, 3, 2)  # 16 complex vectors would need more registers than there are
+FIRST_RADICES = (16, 13, 11, *RADICES)  # the samples of the first pass are real: half the registers
 
 
 class Samples(NamedTuple):
-    """The samples of a block's frames: number i is the row `offsets[i]` bytes from `rows` on.
+    """The samples of a block's frames: sample i is the row at `offsets[i]` bytes after `rows`.
 
-    In the frames it counts `window[i]` times. The three are addresses.
+    The window multiplies it by `window[i]`. All three fields are addresses.
     """
 
     rows: Value
@@ -40,7 +47,7 @@ class Samples(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """Transforms of `n` rows each, one after the other, and what turns them as they are merged."""
+    """Transforms of `n` rows each, one after the other, and the factors that turn them."""
 
     rows: Value
     n: Value
@@ -49,10 +56,10 @@ class Parts(NamedTuple):
 
 @vector_functions(FIRST_RADICES)
 def first_pass(emitter, radix, samples: Samples, target, n, ahead: Strided):
-    """Transform `n` times `radix` samples, windowed, into rows that lie one after the other.
+    """Transform `n` times `radix` windowed samples into rows that lie one after the other.
 
-    Meanwhile the samples of the next block come into cache, a line for each row from `ahead` on:
-    memory has time to deliver them while this block is computed.
+    Each row also prefetches one cache line of the next block's samples, from `ahead` on: memory
+    delivers them while this block is computed.
     """
     for i in emitter.loop(n):
         values, weights = [], []
@@ -68,7 +75,7 @@ def first_pass(emitter, radix, samples: Samples, target, n, ahead: Strided):
 
 @vector_functions(RADICES)
 def inner_pass(emitter, radix, parts: Parts, n_blocks):
-    """Merge transforms, `n_blocks` times `radix`, which lie one after the other."""
+    """Merge `radix` transforms into one, `n_blocks` times; all lie one after the other."""
     size = parts.n * radix
     for block in emitter.loop(n_blocks):
         start = parts.rows + block * (size * emitter.bytes)
@@ -80,9 +87,9 @@ def inner_pass(emitter, radix, parts: Parts, n_blocks):
 
 
 def merge(emitter, radix, parts, use):
-    """Merge `radix` transforms.
+    """Merge `radix` transforms into one.
 
-    `use` is called with lists of (number, bin): as each butterfly makes them, up to the last bin.
+    After each butterfly, `use` is called with the list of (number, bin) that it made.
     """
     rows, n, twiddles = parts
 
@@ -118,13 +125,13 @@ def merge(emitter, radix, parts, use):
 
 
 def load_factor(emitter, radix, twiddles, i, j):
-    """Load w^j, 0 < j <= R / 2, of the butterfly `i`; they lie in the order of their use."""
+    """Load the factor of part j, 0 < j <= R / 2, in butterfly `i`; factors lie in order of use."""
     place = twiddles + (i * (2 * (radix // 2)) + 2 * (j - 1)) * emitter.itemsize
     return Complex(emitter.broadcast(place), emitter.broadcast(place + emitter.itemsize))
 
 
 def store_bins(emitter, bins, rows, n):
-    """Store bins of `n` real numbers where they stand."""
+    """Store bins of `n` real numbers: real parts in row `number`, imaginary in `n - number`."""
     for number, z in bins:
         if isinstance(z, Complex):
             emitter.store(z.re, rows + number * emitter.bytes)

@@ -7,7 +7,7 @@ type, in Python. A record is written to memory once, and its address is one numb
 from __future__ import annotations
 
 import ctypes
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 from llvmlite import ir
@@ -16,16 +16,21 @@ from numba.extending import intrinsic
 
 from kapre_ref.kernels.cpu.numba_private import is_compiler_off
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
 _I64 = ir.IntType(64)
 _BYTES = 8  # of a number
 
 
-def record_array(record):
+def record_array(record: tuple[Any, ...]) -> NDArray[np.int64]:
     """Return the numbers of a record, one after the other, those of a nested one in its place."""
     return np.array([*_flat(record)], np.int64)
 
 
-def _flat(record):
+def _flat(record: tuple[Any, ...]) -> Iterator[int]:
     for value in record:
         if isinstance(value, tuple):
             yield from _flat(value)

@@ -9,14 +9,14 @@ from kapre_ref.kernels.cpu.emit.sums import SumsInPairs
 CHAIN = 32  # terms that are added one after the other; the sums of chains are added in pairs
 
 
-AT_ONCE = 8  # frames; what they are summed from fills the registers of AVX-512
+AT_ONCE = 8  # frames whose slopes are summed together; their terms fill the registers of AVX-512
 
 
 STREAMED_TERMS = (1, 2, 3, 4)  # with so few, loading all of them for every frame is cheap
 
 
 class Frames(NamedTuple):
-    """Frames of `width` numbers, one after the other, and as many slopes: two addresses."""
+    """The addresses of frames and of their slopes, `width` numbers each, one after the other."""
 
     source: Value
     target: Value
@@ -24,18 +24,18 @@ class Frames(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """The weights of the differences between frames n after and n before, n from 1 to `n`."""
+    """The weights of the differences between frames i after and i before, for i from 1 to `n`."""
 
     n: Value
-    weights: Value  # the address of the one for n = 0, which is not used
+    weights: Value  # the address of the weight for i = 0, which is not used
 
 
 @vector_functions((AT_ONCE, 1))
 def sum_slopes(emitter, n_at_once, frames: Frames, n_groups, terms: Terms):
-    """Write the slopes of groups of frames whose windows lie inside; windows are short.
+    """Write the slopes of groups of frames if all frames of their windows exist, for short windows.
 
-    The frames n before those of a group are the ones n - 1 before them but for the first, and those
-    after them likewise: so a term takes two loads for all of the group.
+    The frames n before a group are the frames n - 1 before it and one more, without the last; the
+    frames after it are alike. So one term takes two loads for the whole group.
     """
 
     def sum_vectors(at, load):
@@ -47,7 +47,7 @@ def sum_slopes(emitter, n_at_once, frames: Frames, n_groups, terms: Terms):
 
 @vector_functions((AT_ONCE, 1))
 def sum_long_slopes(emitter, n_at_once, frames: Frames, n_groups, terms: Terms):
-    """Write the slopes of groups of frames whose windows lie inside, and are long.
+    """Write the slopes of groups of frames if all frames of their windows exist, for long windows.
 
     The sums of chains are added in pairs, so that their rounding errors do not add up.
     """
@@ -66,18 +66,19 @@ def sum_long_slopes(emitter, n_at_once, frames: Frames, n_groups, terms: Terms):
 
 
 class _Window:
-    """The frames equally far before and after those of a group, as vectors."""
+    """The frames at the same distance before and after each frame of a group, as vectors."""
 
     def __init__(self, emitter, n_at_once, at, load, width):
         self.emitter, self._at, self._load = emitter, at, load
         self._row_bytes = width * emitter.itemsize
         frames = [load(at + self._row_bytes * i) for i in range(n_at_once)]
-        self.nothing = [x * 0.0 for x in frames]  # NaN of what is not finite, which counts
+        # A sum begins with the frame itself times 0, so that its NaN and infinity count.
+        self.nothing = [x * 0.0 for x in frames]
         self._before = [emitter.variable(x) for x in frames]
         self._after = [emitter.variable(x) for x in frames]
 
     def widen(self, n):
-        """Return the frames n before and those n after; they were n - 1 before and after."""
+        """Return the frames n before and n after; the last call returned those at n - 1."""
         before, after = ([x.get() for x in side] for side in (self._before, self._after))
         n_last = n + (len(before) - 1)
         before = [self._load(self._at - self._row_bytes * n), *before[:-1]]
@@ -107,7 +108,7 @@ def _for_groups(emitter, n_at_once, frames, n_groups, n_terms, sum_vectors):
     for group in emitter.loop(n_groups):
         first = source + group * row_bytes * n_at_once
         place = target + group * row_bytes * n_at_once
-        ahead = row_bytes * (n_terms + n_at_once)  # what the next group lacks
+        ahead = row_bytes * (n_terms + n_at_once)  # to the frames that only the next group needs
         for i in emitter.loop(n_vectors):
             at = first + i * emitter.bytes
             for x in range(n_at_once):
@@ -123,7 +124,7 @@ def _for_groups(emitter, n_at_once, frames, n_groups, n_terms, sum_vectors):
 
 @vector_functions(STREAMED_TERMS)
 def stream_slopes(emitter, n_terms, frames: Frames, n_frames, weights):
-    """Write slopes past the caches. The frames are one stretch of numbers, a vector or longer."""
+    """Write slopes past the caches; the frames together are at least a vector long."""
     source, target, width = frames
     row_bytes = width * emitter.itemsize
     n_bytes = n_frames * row_bytes
@@ -136,7 +137,8 @@ def stream_slopes(emitter, n_terms, frames: Frames, n_frames, weights):
             total = emitter.multiply_add(difference, weight, total)
         return total
 
-    # Not all of the first vector and of the last is streamed: both are also stored as they lie.
+    # Only whole aligned vectors are streamed. The first and the last vector of the slopes need not
+    # be aligned, so both are also stored in the usual way.
     last = n_bytes - emitter.bytes
     skipped = emitter.integer(emitter.bytes) - emitter.beyond_multiple(target)
     emitter.store(sum_vector(source), target)

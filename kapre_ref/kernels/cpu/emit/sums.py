@@ -2,16 +2,17 @@
 
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_functions
 
-TERMS, SQUARES = 1, 2  # what is summed
-_SUMS, _ROUNDS = 8, 16  # vectors of partial sums, and numbers that each lane of them adds up
+TERMS, SQUARES = 1, 2  # the power of the numbers that are summed
+# A block has 8 vectors of partial sums, and each lane of a vector adds 16 numbers.
+_SUMS, _ROUNDS = 8, 16
 _MOST_LEVELS = 48
 
 
 class SumsInPairs:
-    """Sums of equal parts, a vector each or several, that come one after the other.
+    """A total of parts of equal size, which come one after the other, as one vector or several.
 
-    They are added in pairs, pairs of pairs and so on. Those that have no partner yet lie on a
-    stack: after 6 parts, the sums of 4 and of 2.
+    Parts are added in pairs, the sums of pairs in pairs, and so on, so that rounding errors do not
+    add up. Sums that have no partner yet lie on a stack: after 6 parts, the sums of 4 and of 2.
     """
 
     def __init__(self, emitter, n_vectors=1):
@@ -22,13 +23,14 @@ class SumsInPairs:
         self._top = emitter.variable(self._stack)
 
     def clear(self):
-        """Begin anew."""
+        """Forget all parts."""
         self._top.set(self._stack)
 
     def add(self, number, vectors):
-        """Add the part of a number, from 0 on."""
+        """Add part `number`, counted from 0, which is given as vectors."""
         totals = [self._emitter.variable(x) for x in vectors]
-        n_equal = self._emitter.trailing_zeros(number + 1)  # sums of 1, 2, 4 ... parts
+        # The topmost sums, of 1, 2, 4 ... parts, each meet an equal sum.
+        n_equal = self._emitter.trailing_zeros(number + 1)
         for _ in self._emitter.loop(n_equal):
             self._pop(totals)
         for total, offset in zip(totals, self._offsets, strict=True):
@@ -36,7 +38,7 @@ class SumsInPairs:
         self._top.set(self._top.get() + self._size)
 
     def total(self, vectors):
-        """Return the sum of all parts and of as many vectors more."""
+        """Return the sum of all parts and of the last `vectors`, which may be a smaller part."""
         totals = [self._emitter.variable(x) for x in vectors]
         for _ in self._emitter.loop((self._top.get() - self._stack) // self._size):
             self._pop(totals)
@@ -52,8 +54,8 @@ class SumsInPairs:
 def sum_pairwise(emitter, power, source, n, target):
     """Write the sum of `n` numbers, or of their squares.
 
-    Blocks of numbers are summed side by side, in all lanes of a few vectors; the sums of blocks are
-    added in pairs, as vectors. The order of all additions follows from `n`.
+    Blocks of numbers are summed side by side in all lanes of a few vectors, and the sums of blocks
+    are added in pairs, as vectors. The order of all additions follows from `n` alone.
     """
     n_vectors = n // emitter.lanes
     n_rounds = n_vectors // _SUMS

@@ -1,7 +1,7 @@
 """Squares of numbers transposed on the way between rows of memory and vectors.
 
-A vector is put together from pieces of 16 bytes, each loaded from another row: the large moves are
-then done by the loads, and shuffles within 16 bytes, which every CPU has, do the rest.
+A vector is put together from parts of 16 bytes, each loaded from a row of its own. So loads do the
+large moves, and the rest are shuffles within 16 bytes, which every CPU has.
 """
 
 
@@ -11,9 +11,9 @@ def group_size(emitter):
 
 
 def load_transposed(emitter, row, row_bytes):
-    """Transpose 16 bytes of as many rows as a vector has lanes; lane l comes from row l.
+    """Transpose 16 bytes of as many rows as a vector has lanes.
 
-    Return one vector for each number of the 16 bytes.
+    Return one vector for each number that 16 bytes hold; its lane l comes from row l.
     """
     size = group_size(emitter)
     firsts = range(0, emitter.lanes, size)
@@ -27,7 +27,7 @@ def load_transposed(emitter, row, row_bytes):
 
 
 def joined(emitter, parts):
-    """Put vectors of equal lengths one after the other, as many as a power of two."""
+    """Put vectors of equal lengths one after the other; their number is a power of two."""
     while len(parts) > 1:
         n = 2 * emitter.n_lanes_of(parts[0])
         pairs = zip(parts[::2], parts[1::2], strict=True)
@@ -38,7 +38,7 @@ def joined(emitter, parts):
 def transposed(emitter, vectors):
     """Transpose the squares that lie in each 16 bytes of 4 vectors of float32, or 2 of float64."""
     n = emitter.lanes
-    firsts = range(0, n, len(vectors))  # of each 16 bytes
+    firsts = range(0, n, len(vectors))  # the first lane of each 16 bytes
     if len(vectors) == 2:
         return [emitter.shuffle(*vectors, _pick(firsts, (i, n + i))) for i in (0, 1)]
     a, b, c, d = vectors

@@ -1,1 +1,1 @@
-"""Runs at the call, around the kernels: compilation, threads, memory, and the order of blocks."""
+"""Code that runs at the call, around the kernels: compilation, threads, memory, order of blocks."""

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Made contiguous at a time: few enough for a usual L2 cache, so many that Python does not count.
+# What is made contiguous at a time: little enough for a usual L2 cache, and so much that the time
+# which Python takes for each block does not matter.
 _BLOCK_BYTES = 1 << 19
 # A multiple of what the compiler takes in one round of a loop, so that the items which go through
 # the loop's scalar remainder, and with it every bit, do not depend on how the work is sliced.
 _GRANULE = 1 << 10
-_ROWS = 16  # a multiple of what kernels take at once
+_ROWS = 16  # a multiple of the frames that kernels take at once
 _COPY_SECONDS = 5e-10  # the time to make an item contiguous, or to scatter it
 
 
@@ -35,16 +36,17 @@ def for_blocks(
 ) -> None:
     """Call `function(*inputs, out)` for stretches of arrays of one shape, in their `dtypes`.
 
-    The stretches are one-dimensional and contiguous, inputs read-only. Where the arrays already
-    are so, nothing is copied; else blocks are, which are the same however the work is sliced.
-    `out` may be one of the inputs, or None for a reduction, whose order must not matter.
+    The stretches are one-dimensional and contiguous, those of inputs read-only. If all arrays are
+    contiguous already, nothing is copied. If not, blocks are copied, and they are the same however
+    the work is sliced. `out` may be one of the inputs, or None for a reduction, whose order must
+    not matter.
     """
     arrays = [*inputs] if out is None else [*inputs, out]
     n_items = arrays[0].size
     if not n_items:
         return
     if not all(map(is_plain, arrays, dtypes)) and arrays[0].ndim:
-        # In the order of the result's memory: views of a channels_last array are contiguous then.
+        # Axes in the order of the result's memory make views of channels_last arrays contiguous.
         strides = arrays[-1].strides
         axes = sorted(range(len(strides)), key=lambda axis: -abs(strides[axis]))
         arrays = [x.transpose(axes) for x in arrays]
@@ -81,9 +83,9 @@ def for_blocks(
 
 
 def _blocks_of(shape: tuple[int, ...], size: int) -> tuple[int, Callable[[int], Any]]:
-    """Return into how many blocks to cut an array, and a function to index the one of a number.
+    """Return how many blocks to cut an array into, and a function that indexes a block by number.
 
-    A block is some of one axis, with all of the axes after it and one place of those before.
+    A block is a part of one axis, with all axes after it, at one place of the axes before it.
     """
     axis, n_inner = len(shape), 1
     while axis and n_inner * shape[axis - 1] <= size:
@@ -111,7 +113,8 @@ def for_items(
 ) -> None:
     """Call `function(x, out)` for arrays that are contiguous and of one dtype.
 
-    If the given ones are, that is one call for the whole batch; else one for each item's copy.
+    If the given arrays are so already, the whole batch takes one call. If not, each item is copied
+    and takes a call of its own.
     """
     if is_plain(x, dtype) and is_plain(out, dtype):
         function(as_input(x), out)
@@ -132,10 +135,10 @@ def for_rows(
     dtype: np.dtype[Any],
     seconds: float,
 ) -> None:
-    """Call `function(x, out)` as `for_items` does, for frames that are independent of each other.
+    """Call `function(x, out)` for contiguous arrays of one dtype, whose frames are independent.
 
-    What is copied are blocks of frames then, on several threads if `seconds`, the time of all on
-    one, are not 0.
+    If the given arrays are so already, there is one call for all. If not, blocks of frames are
+    copied, on several threads unless `seconds`, the time that one thread takes for all, is 0.
     """
     if is_plain(x, dtype) and is_plain(out, dtype):
         function(as_input(x), out)

@@ -1,11 +1,11 @@
 """The one place that fixes numba's options and keeps compiled kernels on disk.
 
-How kernels get their arrays: numba compiles a kernel anew for each number of dimensions, each
-memory layout and each of read-only and writeable. To need one specialisation for each dtype,
-kernels take contiguous arrays, inputs read-only (`as_input`) and results writeable, and what is
-strided reaches them in blocks that NumPy gathers. Scalars come as `float`, `int`, or NumPy scalars
-of the array's dtype. Kernels are flat functions at module level: numba optimises a nested one again
-at every level. Small shared formulas are `inlined`.
+How kernels get their arrays: numba compiles a kernel anew for each number of dimensions and each
+memory layout, and for read-only and writeable arrays apart. To need only one compilation for each
+dtype, kernels take contiguous arrays, read-only inputs (`as_input`) and writeable results. Strided
+arrays reach them as contiguous blocks (`blocks`, `strided`). Scalars come as `float`, `int`, or
+NumPy scalars of the array's dtype. Kernels are flat functions at module level, because numba
+optimises a nested function again at every level. Small shared formulas are `inlined`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _FASTMATH = {"contract"}  # a * b + c in one instruction; NaN and inf keep their
 _OPTIONS: dict[str, Any] = {
     "nogil": True,  # kernels run side by side in threads
     "error_model": "numpy",  # division by zero gives inf or NaN, and no branch
-    "boundscheck": False,  # whatever NUMBA_BOUNDSCHECK says
+    "boundscheck": False,  # stays off, whatever NUMBA_BOUNDSCHECK says
     "fastmath": _FASTMATH,
 }
 
@@ -55,7 +55,7 @@ _OPTIONS: dict[str, Any] = {
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function at module level on its first call, or load what a process compiled before.
 
-    With NUMBA_DISABLE_JIT=1 it stays Python, slow and right.
+    With NUMBA_DISABLE_JIT=1 the function stays Python: slow, with correct results.
     """
     return _kernel(function, _OPTIONS)
 
@@ -66,9 +66,9 @@ def summing_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def address_kernel(function: Callable[..., None]) -> Callable[Concatenate[Addresses, ...], None]:
-    """Compile a kernel that is handed addresses: called with their `Addresses` before all else.
+    """Compile a kernel that takes addresses; its callers pass their `Addresses` as first argument.
 
-    So the arrays live until the kernel has returned, whatever becomes of those who passed them.
+    So the arrays live until the kernel has returned, even if the caller drops them meanwhile.
     """
     compiled = kernel(function)
 
@@ -80,7 +80,7 @@ def address_kernel(function: Callable[..., None]) -> Callable[Concatenate[Addres
 
 
 class Addresses:
-    """Hands out addresses of arrays, and holds the arrays as long as it lives itself."""
+    """Hands out addresses of arrays, and keeps the arrays alive as long as it lives itself."""
 
     __slots__ = ("_held",)
 
@@ -88,23 +88,23 @@ class Addresses:
         self._held: list[NDArray[Any] | Addresses] = [*others]
 
     def of(self, array: NDArray[Any]) -> int:
-        """Return the address of an array, which is held from now on."""
+        """Return the address of an array, and keep the array alive from now on."""
         self._held.append(array)
         return array.ctypes.data
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all that is held."""
+        """The bytes of all arrays that are kept alive."""
         return sum(one.nbytes for one in self._held)
 
 
 def _kernel(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
     if is_compiler_off():
-        return np.errstate(all="ignore")(function)  # as compiled code, which warns of nothing
+        return np.errstate(all="ignore")(function)  # compiled code gives no warnings either
     if function.__closure__ is not None:
         raise TypeError(f"{function.__qualname__} closes over variables, which no cache knows of")
     dispatcher: Callable[..., Any] = numba.njit(**options)(function)
-    if function.__module__.startswith(_PACKAGE):  # the digest knows no other sources
+    if function.__module__.startswith(_PACKAGE):  # the digest covers no other sources
         keep_in(dispatcher, _DiskCache(function))
     return dispatcher
 
@@ -116,36 +116,39 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def as_input(x: NDArray[Scalar]) -> NDArray[Scalar]:
-    """View an array as read-only: of one type for numba whether or not the caller may write it."""
+    """View an array as read-only, so that numba sees one type, be the array writeable or not."""
     view = x.view()
     view.flags.writeable = False
     return view
 
 
 class _DiskCache(KernelCache):
-    """Compiled code on disk, one file for each kernel and signature; it may fail, in silence.
+    """A cache of compiled code on disk, one file for each kernel and signature.
 
-    numba's own cache will not do: it raises where no folder is writable and where a file is cut
-    short; it takes a kernel for fresh when a formula inlined from another file has changed; and
-    two processes that compile different signatures at once may give both the same file.
+    If a file cannot be read or written, the kernel is compiled, and nothing is said.
+
+    numba's own cache has three faults: it raises an error if no folder is writable or a file is cut
+    short; it takes a kernel for up to date although a formula inlined from another file has
+    changed; and two processes that compile different signatures at once may give both the same
+    file.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the compiled code of the first folder that has it whole, else None."""
+        """Return the compiled code from the first folder that has an intact file, else None."""
         target_context.refresh()
         name = self._file_name(sig, target_context.codegen())
         for folder in _folders():
-            with suppress(Exception):  # whatever is wrong with a file, compiling is the answer
+            with suppress(Exception):  # whatever is wrong with a file, the kernel can be compiled
                 content = (folder / name).read_bytes()
                 if hashlib.sha256(content[32:]).digest() == content[:32]:
                     return kernel_from_bytes(content[32:], target_context)
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Save compiled code in the first folder that can be written, if there is one."""
+        """Save compiled code in the first folder that can be written to, if there is one."""
         if not (_SOURCES and may_be_kept(data)):
             return
         name = self._file_name(sig, data.codegen)
@@ -172,7 +175,7 @@ class _DiskCache(KernelCache):
 
 def _write(folder: Path, name: str, content: bytes) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    # Another process sees the whole file or none; if two write the same one, the last stays.
+    # Another process sees the whole file or none. If two processes write it, the last one's stays.
     part = folder / f"{name}.{os.getpid()}.part"
     try:
         part.write_bytes(content)
@@ -184,15 +187,15 @@ def _write(folder: Path, name: str, content: bytes) -> None:
 
 @lru_cache(maxsize=1)
 def _folders() -> list[Path]:
-    """List where compiled code may lie: as told to numba, beside the source, the user's cache.
+    """List the folders for compiled code: NUMBA_CACHE_DIR, beside the source, the user's cache.
 
-    Beside an installed package comes last: what an installer has not put there it does not take
-    away, and the folders that stay would be imported as an empty package.
+    For an installed package, the folder beside it comes last. An uninstaller removes only what was
+    installed, so the folder would stay, and could then be imported as an empty package.
     """
     package = _CPU_KERNELS
     mine = f"kapre_ref-{hashlib.sha256(bytes(package)).hexdigest()[:16]}"
     folders = [package / "__pycache__"]
-    with suppress(RuntimeError):  # a user without a home
+    with suppress(RuntimeError):  # raised for a user without a home folder
         user = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME")
         folders.append((Path(user) if user else Path.home() / ".cache") / mine)
     if {"site-packages", "dist-packages"} & set(package.parts):
@@ -209,12 +212,12 @@ def _digest_of_sources() -> str:
     return hashlib.sha256(b"".join(map(Path.read_bytes, sources))).hexdigest()[:16]
 
 
-# A change in one kernel may change all that inline it. Taken once, when they are imported; empty
-# where no source lies on disk, and then nothing is saved.
+# The digest covers all sources, since a change in one kernel may change all kernels that inline it.
+# It is computed once, at import. Where no source lies on disk it is empty, and nothing is saved.
 _SOURCES = _digest_of_sources()
 
 if hasattr(os, "register_at_fork"):
-    # A child forked while another thread compiles would wait for ever for numba's lock.
+    # Else a child forked while another thread compiles would wait for numba's lock for ever.
     os.register_at_fork(
         before=compiler_lock.acquire,
         after_in_parent=compiler_lock.release,

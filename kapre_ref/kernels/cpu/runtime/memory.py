@@ -1,4 +1,4 @@
-"""Room for results, and the precision that they are computed in."""
+"""Memory for results, and the precision that they are computed in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kapre_ref._kept import lend, memory_for
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SMALLEST = 1 << 20  # bytes; the system has smaller blocks at hand itself
+_SMALLEST = 1 << 20  # bytes; the system's allocator reuses smaller blocks itself
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any], like: NDArray[Any]) -> NDArray[Any]:
@@ -41,7 +41,7 @@ def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 class _Room:
-    """Memory in the shape of a result: what ends with the last view of that result."""
+    """Memory in the shape of a result; this object ends with the last view of that result."""
 
     __slots__ = ("__array_interface__", "__weakref__", "_memory")
 

@@ -29,23 +29,23 @@ Operation = TypeVar("Operation", bound="Callable[..., None]")
 # Waking a thread and waiting for it takes 20 to 70 microseconds: less work is not worth it.
 MIN_SECONDS = 200e-6
 _MIN_SLICE_SECONDS = 50e-6
-# A signal is answered between two slices. The times are guesses, on a busy or old machine ten times
-# too short; a tenth of a second is still soon enough.
+# A signal is answered between two slices. The guessed times may be ten times too short on a busy or
+# old machine, and a tenth of a second is still soon enough.
 MAX_SLICE_SECONDS = 10e-3
-_SLICES_PER_THREAD = 4  # so that threads whose CPU is taken away for a while leave work to others
-_LAST_SECONDS = 10  # which the end of the process waits at most for kernels of other threads
+_SLICES_PER_THREAD = 4  # others then take over slices of a thread that loses its CPU for a while
+_LAST_SECONDS = 10  # how long the end of the process waits at most for other threads' kernels
 
 
 class _State(threading.local):
-    inside = False  # whether this thread runs slices, so that what it starts stays serial
+    inside = False  # whether this thread runs slices; calls from inside a slice stay on its thread
 
 
 _state = _State()
-# Helpers wait here for work. All is done by single calls of C, which no signal can cut in two: the
+# Helpers wait here for work. Every step is a single call of C, which no signal can cut in two; the
 # pools of the standard library have locks that an interruption leaves locked.
 _tasks: SimpleQueue[Callable[[], None]] = SimpleQueue()
-_helpers: list[int] = []  # their identities
-# Kept: threads that did not survive the fork waited at them.
+_helpers: list[int] = []  # the identities of the helper threads
+# Queues of parent processes are kept alive: threads that did not survive the fork waited at them.
 _tasks_of_parents: list[SimpleQueue[Callable[[], None]]] = []
 
 
@@ -54,11 +54,11 @@ def run_slices(
 ) -> None:
     """Call `function(start, stop)` for slices that cover `range(n_items)`, on several threads.
 
-    Slices start at multiples of `granule`; which, depends on the number of threads, so the result
-    for an item must not depend on its slice. `seconds` is a guess of the time on one thread.
+    Slices start at multiples of `granule`. The number of threads decides where they start, so the
+    result for an item must not depend on its slice. `seconds` is a guess of the time on one thread.
 
-    The calling thread takes slices too, until none is left, and waits only for those that other
-    threads have begun: a busy pool delays nothing, and no thread can wait for itself.
+    The calling thread takes slices too, until none is left, and waits only for slices that other
+    threads have begun. So a busy pool delays nothing, and no thread can wait for itself.
     """
     n_granules = -(-n_items // granule)
     n_threads = 1
@@ -80,7 +80,7 @@ def run_slices(
 def _slices_of(
     n_items: int, n_threads: int, seconds: float, granule: int
 ) -> deque[tuple[int, int]]:
-    """Return (start, stop) of slices that take neither too long nor too short a time."""
+    """Return (start, stop) of slices, each of which takes neither too long nor too short a time."""
     n_granules = -(-n_items // granule)
     n_slices = min(n_threads * _SLICES_PER_THREAD, int(seconds / _MIN_SLICE_SECONDS))
     n_slices = min(n_granules, max(n_slices, int(seconds / MAX_SLICE_SECONDS) + 1))
@@ -91,7 +91,7 @@ def _slices_of(
 def _run_together(
     function: Callable[[int, int], object], slices: deque[tuple[int, int]], n_helpers: int
 ) -> None:
-    """Call a function for all slices, on this thread and on as many helpers as come in time."""
+    """Call a function for all slices, on this thread and on those helpers that come in time."""
     begun: list[LockType] = []
     errors: list[BaseException] = []
 
@@ -107,7 +107,7 @@ def _run_together(
             begun.remove(ended)
             ended.release()
 
-    # Twice, for a signal that comes just as the first of the two begins.
+    # The second `_join` is for a signal that comes just as the first one begins.
     try:
         try:
             _start_helpers(help_out, min(n_helpers, len(slices) - 1))
@@ -139,7 +139,7 @@ def _work(function: Callable[[int, int], object], slices: deque[tuple[int, int]]
 
 
 def _raise(errors: list[BaseException]) -> NoReturn:
-    """Raise the first of some errors; nothing here holds it, since it holds the call's arrays."""
+    """Raise the first of some errors, and keep no reference: the error holds the call's arrays."""
     error = errors[0]
     errors.clear()
     try:
@@ -149,17 +149,18 @@ def _raise(errors: list[BaseException]) -> NoReturn:
 
 
 def _join(slices: deque[tuple[int, int]], begun: list[LockType]) -> None:
-    """Let no slice be begun any more, and wait until those that were begun have ended.
+    """Begin no more slices, and wait until all slices that were begun have ended.
 
-    Helpers write to the caller's arrays. So what interrupts the wait is raised after it.
+    Helpers write to the caller's arrays. So an exception that interrupts the wait is raised only
+    after it.
     """
     interruptions: list[BaseException] = []
     while True:
         try:
             slices.clear()
-            _state.inside = False  # if an interruption came before `_work` could say so
-            # A helper leaves the list before its lock is released. So the lock of one that is seen
-            # here was never acquired here, even if an interruption came just after that.
+            _state.inside = False  # for an interruption that came before `_work` could reset it
+            # A helper leaves the list before its lock is released. So this loop never waits twice
+            # for one lock, even if an interruption comes just after the lock was acquired.
             while begun:
                 for ended in tuple(begun):
                     ended.acquire()
@@ -171,9 +172,9 @@ def _join(slices: deque[tuple[int, int]], begun: list[LockType]) -> None:
 
 
 def _start_helpers(function: Callable[[], None], n_helpers: int) -> None:
-    """Have a function called by helpers, as soon as they come to it."""
-    # Without a lock, which a fork could leave locked: at worst there are more helpers than needed.
-    with suppress(RuntimeError):  # no more threads: those that there are, or the caller, do it all
+    """Let helpers call a function as soon as they are free."""
+    # There is no lock, since a fork could leave it locked. At worst, too many helpers are started.
+    with suppress(RuntimeError):  # if no thread can start, the helpers there are, or the caller, do
         while len(_helpers) < n_helpers:
             _helpers.append(start_new_thread(_help, (_tasks,)))
     for _ in range(min(n_helpers, len(_helpers))):
@@ -181,26 +182,26 @@ def _start_helpers(function: Callable[[], None], n_helpers: int) -> None:
 
 
 def _help(tasks: SimpleQueue[Callable[[], None]]) -> None:
-    """Do what comes, for as long as the process lives; nothing done is held."""
+    """Do tasks for as long as the process lives, and hold none that is done."""
     while True:
         task = tasks.get()
         task()
         del task
 
 
-# The end of the process. Daemon threads go on while the interpreter is taken apart, and with it
+# At the end of the process, daemon threads go on while the interpreter is taken apart, and with it
 # compiled code and the memory that kernels write to. So the end waits for the kernels of other
-# threads, and these threads find no way into another one.
+# threads, and these threads can begin no further kernel.
 
-_at_work: list[None] = []  # an entry for each operation that other threads than the main one are in
-_last_thread: int | None = None  # the thread that ends the interpreter, once it does
+_at_work: list[None] = []  # one entry for each operation that a thread other than the main one runs
+_last_thread: int | None = None  # the thread that ends the interpreter, as soon as it does so
 
 
 def operation(function: Operation) -> Operation:
-    """Make a function that calls kernels one that the end of the process waits for.
+    """Make the end of the process wait for a function that calls kernels.
 
-    All that the library calls from outside are so, and none calls another one: of the two that
-    `_at_work` would count, only one would leave.
+    Every function that the library calls from outside is an operation, and no operation calls
+    another one: `_at_work` would count both, and if the end came meanwhile, only one would leave.
     """
 
     @wraps(function)
@@ -219,13 +220,13 @@ def operation(function: Operation) -> Operation:
 
 
 class _Ending(BaseException):
-    """The end of the process has begun: what stops slices of which other threads run some too."""
+    """Raised inside a slice when the end of the process has begun, to stop the call's slices."""
 
 
 def _stay_away_from_the_end() -> None:
     """Stop for ever if this is not the thread that ends the interpreter.
 
-    Inside a slice, leave: the caller stops when all threads that help it have ended.
+    Inside a slice, raise instead: the caller stops when all threads that help it have ended.
     """
     if _last_thread is not None and threading.get_ident() != _last_thread:
         if _state.inside:
@@ -258,5 +259,5 @@ def _after_fork() -> None:
 _main_thread = threading.main_thread().ident
 
 if hasattr(os, "register_at_fork"):
-    # Rather than compare process ids, which come again.
+    # A fork could also be noticed by its process id, but the system gives process ids out again.
     os.register_at_fork(after_in_child=_after_fork)

@@ -1,6 +1,6 @@
 """Memory in which a thread works, kept for its next call.
 
-Fresh memory of this size would come from the system page by page, each time anew.
+Fresh memory of this size would come from the system page by page, and would do so for each call.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LARGEST = 1 << 22  # bytes of an array that is kept
-_local = threading.local()  # .blocks: {purpose: (block, address)}
+_local = threading.local()  # its __dict__ is {purpose: (block, address)}
 
 
 def scratch_address(n_bytes: int) -> int:
@@ -24,9 +24,9 @@ def scratch_address(n_bytes: int) -> int:
 
 
 def scratch_array(purpose: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return an array, not initialised, that only this thread uses, and for one purpose at a time.
+    """Return an uninitialised array that only this thread uses, and only for one purpose at a time.
 
-    As much as was ever asked for stays, up to a limit.
+    For each purpose, the largest array that was ever asked for stays, up to a limit.
     """
     n_bytes = math.prod(shape) * dtype.itemsize
     if n_bytes > _LARGEST:

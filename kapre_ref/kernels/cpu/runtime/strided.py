@@ -16,23 +16,23 @@ from kapre_ref.kernels.cpu.runtime.scratch import scratch_array
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Bits are moved as floating-point numbers of the same size; complex128 is two of them.
+# Bits are moved as floating-point numbers of the same size, and complex128 as two of them.
 _UNITS: dict[int, np.floating[Any]] = {4: np.float32(1), 8: np.float64(1), 16: np.float64(1)}
 _MOST_AXES = 4
 _FLOAT16, _FLOAT32 = np.dtype(np.float16), np.dtype(np.float32)
 
-# Bit patterns of float16 and float32: the sign, all but the sign, infinity.
+# The bit patterns of float16 and of float32: the sign, all bits but the sign, infinity.
 _SIGN_16, _REST_16, _INFINITY_16 = map(np.uint32, (0x8000, 0x7FFF, 0x7C00))
 _SIGN_32, _REST_32, _INFINITY_32 = map(np.uint32, (0x80000000, 0x7FFFFFFF, 0x7F800000))
 _NAN_16 = np.uint32(0x7E00)
-_FRACTION = np.uint32(13)  # more bits of it in float32
+_FRACTION = np.uint32(13)  # how many more bits the fraction has in float32
 _INFINITY_SHIFTED = np.uint32(0x7C00 << 13)
-_REBIAS = np.float32(2.0**112)  # between the exponents of bits read as float32 and float16
+_REBIAS = np.float32(2.0**112)  # float16's exponents have a bias of 15, float32's one of 127
 _TOO_LARGE = np.uint32(0x47800000)  # 2**16
 _NORMAL = np.uint32(0x38800000)  # 2**-14
-_HALF = np.float32(0.5)  # its last digit counts what the last one of a subnormal float16 does
+_HALF = np.float32(0.5)  # its last bit counts as much as the last bit of a subnormal float16
 _HALF_BITS = _HALF.view(np.uint32)
-# To the bits of float32: another exponent, and almost half of the last digit of float16.
+# Added to the bits of a float32: the other bias, and almost half of the last bit of float16.
 _ROUNDING = np.uint32((-112 << 23) % 2**32 + 0xFFF)
 _ONE, _SHIFT = np.uint32(1), np.uint32(16)
 
@@ -43,9 +43,10 @@ def is_plain(x: NDArray[Any], dtype: np.dtype[Any]) -> bool:
 
 
 def contiguous(x: NDArray[Any], dtype: np.dtype[Any], purpose: str | None = None) -> NDArray[Any]:
-    """Return a read-only view if an array is plain, else a plain copy, in scratch memory if asked.
+    """Return a read-only view of an array that is plain, else of a plain copy.
 
-    `purpose` names that memory, which the next call with the same name overwrites.
+    If `purpose` is given, the copy lies in scratch memory of that name, which the next call with
+    the same name overwrites.
     """
     if is_plain(x, dtype):
         return as_input(x)
@@ -102,9 +103,9 @@ def _loops(
     source_strides: tuple[int, ...],
     target_strides: tuple[int, ...],
 ) -> tuple[tuple[int, ...], ...] | None:
-    """Return shape and strides of the same copy with as few axes as there can be, the longest last.
+    """Return shape and strides of the same copy with as few axes as possible, the longest last.
 
-    NumPy would loop innermost over the axis that is so in the target, even if that is two channels.
+    NumPy's innermost loop would go over the target's innermost axis, even if that is two channels.
     """
     each = zip(shape, source_strides, target_strides, strict=True)
     axes = [axis for axis in each if axis[0] != 1]
@@ -141,7 +142,7 @@ def _copy(unit, shape, source, source_strides, target, target_strides):
 
 @kernel
 def _widen(bits, numbers):
-    # The fraction moves to its place; a product puts the exponent right, of subnormal numbers too.
+    # The fraction moves to its place. A product then corrects the exponent, even of subnormals.
     for i in range(bits.size):
         half = np.uint32(bits[i])
         size = np.uint32(np.uint32(half & _REST_16) << _FRACTION)
@@ -153,7 +154,8 @@ def _widen(bits, numbers):
 
 @kernel
 def _narrow(numbers, bits):
-    # Rounded to nearest, to even if between: half a last digit is added, a bit less if it is even.
+    # Numbers are rounded to nearest, and ties to even: half of the last bit is added, and a little
+    # less than half if the last bit is even.
     for i in range(bits.size):
         word = np.float32(numbers[i]).view(np.uint32)
         size = np.uint32(word & _REST_32)

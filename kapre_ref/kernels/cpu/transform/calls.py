@@ -106,14 +106,14 @@ def _run(
     job = Job(
         result=result,
         signal=addresses.of(signals),
-        signal_strides=signals.strides,
+        signal_strides=signals.strides,  # type: ignore[arg-type]  # of three axes
         n_samples=ends.n_samples,
         n_padded=ends.n_padded,
         edge=ends.edge,
         factor=tables.factor if ends.factor else 0,
         has_previous=int(ends.has_previous),
         out=addresses.of(out),
-        out_strides=out.strides,
+        out_strides=out.strides,  # type: ignore[arg-type]  # of four
         n_channels=n_channels,
         n_frames=n_frames,
         logarithm=logarithm,

@@ -80,6 +80,14 @@ def samples_between(
     return samples
 
 
+class Run(NamedTuple):
+    """Samples that follow each other in the signal, upwards (`step` 1) or downwards (-1)."""
+
+    number: int  # of the first
+    step: int
+    n: int
+
+
 @kernel
 def stage_virtual(unit, job, signal, first, n, target, n_before):
     """Copy samples from number `first` on, or those `n_before` samples before them (0 or 1)."""
@@ -102,21 +110,22 @@ def stage_virtual(unit, job, signal, first, n, target, n_before):
                 number = 2 * length - 1 - gap - number
                 step, run = -1, number + 1 - gap
         run = min(run, n - done)
-        copy_stretch(unit, job, signal, number, step, run, target + done * item, n_before)
+        place = target + done * item
+        copy_run_of(unit, job, signal, Run(number, step, run), place, n_before)
         done += run
 
 
 @kernel
-def copy_stretch(unit, job, signal, number, step, n, target, n_before):
-    """Copy `n` samples, upwards or downwards from a number, or those before them."""
+def copy_run_of(unit, job, signal, run, target, n_before):
+    """Copy a run of samples, or of those `n_before` before each of them."""
     item, stride = item_of(unit), job.signal_strides[2]
-    n_copied = n
+    number, n = run.number, run.n
     if n_before and not job.has_previous:  # there is nothing before number 0
-        if step > 0 and number == 0:
+        if run.step > 0 and number == 0:
             fill_zeros(unit, target, 1)
-            number, target, n_copied = number + 1, target + item, n - 1
-        elif step < 0 and number - n + 1 == 0:
-            n_copied = n - 1
-            fill_zeros(unit, target + n_copied * item, 1)
+            number, target, n = number + 1, target + item, n - 1
+        elif run.step < 0 and number - n + 1 == 0:
+            n -= 1
+            fill_zeros(unit, target + n * item, 1)
     source = signal + (number - n_before) * stride
-    copy_numbers(unit, source, step * stride, target, item, n_copied)
+    copy_numbers(unit, source, run.step * stride, target, item, n)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from kapre_ref._kept import kept
-from kapre_ref.kernels.cpu.bands import band_product
 from kapre_ref.kernels.cpu.decibel import take_logarithms
+from kapre_ref.kernels.cpu.filterbanks import band_product
 from kapre_ref.kernels.cpu.polar import fill_magnitudes, fill_phases
 from kapre_ref.kernels.cpu.runtime.jit import as_input, kernel
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
@@ -284,26 +284,32 @@ def _make_room_for_plan(transform: Callable[..., Any], n_fft: int, dtype: np.dty
 
 
 @kernel
+def _mean_distance(samples, centre):
+    # Summed in float64, with what its additions lose.
+    total = lost = 0.0
+    for j in range(samples.size):
+        x = np.float64(samples[j] - centre)
+        after = total + x
+        added = after - total
+        lost += (total - (after - added)) + (x - added)
+        total = after
+    return (total + lost) / samples.size
+
+
+@kernel
 def _prepared(samples, hop_length, n_frames, win_length, removes_mean, factor):
     # Frames one after the other: less their mean, and less a factor times the sample before.
     prepared = np.empty(n_frames * win_length, samples.dtype)
     for i in range(n_frames):
         source = samples[i * hop_length : i * hop_length + win_length]
         frame = prepared[i * win_length : (i + 1) * win_length]
-        mean = factor - factor
+        mean = rest = factor - factor
         if removes_mean:
-            total = 0.0
-            lost = 0.0
-            for j in range(win_length):
-                x = np.float64(source[j])
-                after = total + x
-                added = after - total
-                lost += (total - (after - added)) + (x - added)
-                total = after
-            mean += (total + lost) / win_length
-        before = source[0] - mean
+            mean += _mean_distance(source, mean)
+            rest += _mean_distance(source, mean)  # what the mean lost when rounded
+        before = (source[0] - mean) - rest
         for j in range(win_length):
-            x = source[j] - mean
+            x = (source[j] - mean) - rest
             frame[j] = x - factor * before
             before = x
     return prepared

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kapre_ref.kernels.cpu.bands import sum_bands_in_lanes
 from kapre_ref.kernels.cpu.emit.bands import any_is_long
 from kapre_ref.kernels.cpu.emit.bins import (
     is_extreme,
@@ -37,6 +36,7 @@ from kapre_ref.kernels.cpu.emit.language import Strided
 from kapre_ref.kernels.cpu.emit.output import STRIP_TILES, copy_rows, store_columns, turn_strip
 from kapre_ref.kernels.cpu.emit.passes import Parts, Samples, first_pass, inner_pass
 from kapre_ref.kernels.cpu.emit.records import reader_of
+from kapre_ref.kernels.cpu.filterbanks import sum_bands_in_lanes
 from kapre_ref.kernels.cpu.runtime.jit import address_kernel, inlined, kernel
 from kapre_ref.kernels.cpu.transform.edges import stage_virtual
 from kapre_ref.kernels.cpu.transform.plan import PLAIN, ROOTS, FftPlan, Scratch

@@ -322,9 +322,9 @@ def fill_signals(
     n_overlaps = -(-n_used // hop_length) - 1
     job = InverseJob(
         spectra=addresses.of(spectra),
-        spectra_strides=spectra.strides,
+        spectra_strides=spectra.strides,  # type: ignore[arg-type]  # of four axes
         out=addresses.of(out),
-        out_strides=out.strides,
+        out_strides=out.strides,  # type: ignore[arg-type]  # of three
         n_channels=n_channels,
         n_frames=n_frames,
         hop_length=hop_length,

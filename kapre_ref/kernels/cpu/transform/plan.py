@@ -231,13 +231,17 @@ def _pieces_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Pieces:
     return Pieces(length=length, n=n, n_tiles=-(-length // lanes), row_bytes=n * dtype.itemsize)
 
 
+def _prepares_frames(front_end: FrontEnd) -> bool:
+    is_emphasised = front_end.preemphasis != 0 and front_end.preemphasis_first == "frame"
+    return front_end.remove_mean or is_emphasised
+
+
 def _frame_steps(front_end: FrontEnd, dtype: np.dtype[Any], addresses: Addresses) -> FrameSteps:
     """Return what is done to each frame before the window, if anything is."""
-    is_emphasised = front_end.preemphasis != 0 and front_end.preemphasis_first == "frame"
-    if not (front_end.remove_mean or is_emphasised):
+    if not _prepares_frames(front_end):
         return FrameSteps(n=0, n_averaged=0, numbers=0)
     n = front_end.win_length
-    factor = front_end.preemphasis if is_emphasised else 0.0
+    factor = front_end.preemphasis if front_end.preemphasis_first == "frame" else 0.0
     numbers = addresses.of(np.array([factor, n], dtype))
     return FrameSteps(n=n, n_averaged=n if front_end.remove_mean else 0, numbers=numbers)
 
@@ -264,7 +268,7 @@ def scratch_layout(
     overlap = front_end.hop_length < front_end.win_length
     n_staged = pieces.n * (pieces.length if overlap else n_read) + n_read
     emphasises = front_end.preemphasis != 0 and front_end.preemphasis_first != "frame"
-    prepares = _frame_steps(front_end, dtype, Addresses()).n > 0
+    prepares = _prepares_frames(front_end)
     n_freq, n_bands = front_end.n_freq, front_end.n_bands
     sizes = Scratch(
         samples=(n_read + 1) * pieces.row_bytes + vector,

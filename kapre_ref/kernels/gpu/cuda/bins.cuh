@@ -1,11 +1,19 @@
-// What becomes of the bins of a frame: complex or magnitudes, decibels, bands. The shapes S of
-// frames.cuh and of mixed.cu tell which T threads share a frame and how they wait for each other.
+// What becomes of the bins of a frame. Output<S, What, Where> puts it together of two policies:
+//
+//     What a value is              Where it goes
+//       Bins         complex         AtOnce    from registers to memory, at stride 1
+//       Magnitudes   |z|             Strided   through shared memory, to any stride, in logarithms
+//       Powers       |z|^2           Bands     as Strided, but sums of values over each band's bins
+//       OffsetRoots  (|z|^2 + c)^1/2
+//
+// The shapes S of frames.cuh and of mixed.cu tell which T threads share a frame and how they wait
+// for each other.
 //
 // The T threads of a frame hand over its bins between begin() and end(), in any order; begin() may
-// come again for the same frame. Plain results of stride 1 go straight to memory, neighbouring
-// lanes to neighbouring addresses. All other results meet in shared memory first, in the frame's
-// slot (stft.cu has a picture of it), and then each lane finishes every T-th of them: so the code
-// of a logarithm is there once, not once for each register, and a stride costs one addition.
+// come again for the same frame. AtOnce writes neighbouring bins from neighbouring lanes. For the
+// others all values meet in shared memory first, in the frame's slot (stft.cu has a picture of it),
+// and then each lane finishes every T-th of them: so the code of a logarithm is there once, not
+// once for each register, and a stride costs one addition.
 //
 // Banks: bins k of neighbouring lanes are neighbours, in 4-byte words or 8-byte pairs (of float64,
 // twice that), also when they are read again; frames of one warp begin T banks apart. Only sums
@@ -14,6 +22,7 @@
 
 #pragma once
 #include "frames.cuh"
+#include "logarithm.cuh"
 
 namespace kapre {
 
@@ -24,160 +33,207 @@ __device__ __forceinline__ double square_root(double value) {
     return sqrt(value);
 }
 
-// What an output is told of its frame and of the launch.
-template <class C>
-struct Settings {
-    int t;                   // this lane, among the T that share a frame
-    C* slot;                 // shared memory, room for the bins of a frame
-    Real<C>* words;          // the same, at a bank that no other frame of the warp begins in
-    const int2* filterbank;
-    const Task& task;
+// ---- What a value is, given a bin or its square.
+
+struct Bins {
+    template <class C>
+    using Value = C;
+    static constexpr bool IS_REAL = false;
+    static constexpr bool IN_RANGE = false;
 };
-
-template <class S, class V>
-struct Output {
-    typedef S Shape;
-    typedef V Value;
-    typedef typename S::Complex C;
-    typedef decltype(bits(Real<C>())) Bits;
-    static constexpr int BLOCKS_MORE = 0;  // than the shape has on a multiprocessor
-    static constexpr bool IN_SHARED = false;  // whether bins meet in shared memory
-    const Settings<C>& settings;
-    V* row;               // where the frame goes, if it is live
-    bool live;            // whether there is such a frame
-    Bits largest_square;  // among the bins of this lane
-
-    __device__ __forceinline__ Output(const Settings<C>& settings) : settings(settings) {}
-    __device__ __forceinline__ void begin(Real<C>) {}
-    __device__ __forceinline__ void end() {}
-    __device__ __forceinline__ void publish(unsigned*) {}
-};
-
-template <class S>
-struct Bins : Output<S, typename S::Complex> {
-    typedef typename S::Complex C;
-    using Output<S, C>::live, Output<S, C>::row;
-    static constexpr bool SQUARES = false;
-    __device__ __forceinline__ Bins(const Settings<C>& settings) : Output<S, C>(settings) {}
-    __device__ __forceinline__ void put(int k, C bin) {
-        if (live) row[k] = bin;
-    }
-};
-
-template <class S>
-struct StridedBins : Output<S, typename S::Complex> {
-    typedef typename S::Complex C;
-    using Output<S, C>::live, Output<S, C>::row, Output<S, C>::settings;
-    static constexpr int BLOCKS_MORE = -1;
-    static constexpr bool IN_SHARED = true;
-    static constexpr bool SQUARES = false;
-    __device__ __forceinline__ StridedBins(const Settings<C>& settings) : Output<S, C>(settings) {}
-    __device__ __forceinline__ void begin(Real<C>) { S::sync(); }  // the exchange is over
-    __device__ __forceinline__ void put(int k, C bin) { settings.slot[k] = bin; }
-    __device__ __forceinline__ void end() {
-        S::sync();  // all bins have been put
-        if (live)
-            for (int k = settings.t; k <= S::N / 2; k += S::T)
-                row[k * settings.task.out_bin_stride] = settings.slot[k];
-    }
-};
-
-template <class S>
-struct Magnitudes : Output<S, Real<typename S::Complex>> {
-    typedef typename S::Complex C;
-    using Output<S, Real<C>>::live, Output<S, Real<C>>::row, Output<S, Real<C>>::largest_square;
-    static constexpr bool SQUARES = true;
-    static constexpr int BLOCKS_MORE = S::N == 1024 || S::N == 2048;  // it needs so few registers
-    Real<C> unscale;
-    __device__ __forceinline__ Magnitudes(const Settings<C>& settings)
-        : Output<S, Real<C>>(settings) {}
-    __device__ __forceinline__ void begin(Real<C> inverse_of_scale) {
-        unscale = inverse_of_scale;
-        largest_square = 0;
-    }
-    __device__ __forceinline__ Real<C> scaled(C bin) {
-        const Real<C> square = bin.x * bin.x + bin.y * bin.y;
-        largest_square = max(largest_square, bits(square));
+struct Magnitudes {
+    template <class C>
+    using Value = Real<C>;
+    static constexpr bool IS_REAL = true;
+    // Whether a frame is done again, scaled, if its squares leave the range of their type.
+    static constexpr bool IN_RANGE = true;
+    template <class R>
+    static __device__ __forceinline__ R of(R square, const Task<R>&) {
         return square_root(square);
     }
-    __device__ __forceinline__ void put(int k, C bin) {
-        const Real<C> magnitude = scaled(bin) * unscale;
-        if (live) row[k] = magnitude;
+};
+struct Powers {
+    template <class C>
+    using Value = Real<C>;
+    static constexpr bool IS_REAL = true;
+    static constexpr bool IN_RANGE = false;
+    template <class R>
+    static __device__ __forceinline__ R of(R square, const Task<R>&) {
+        return square;
+    }
+};
+struct OffsetRoots {
+    template <class C>
+    using Value = Real<C>;
+    static constexpr bool IS_REAL = true;
+    static constexpr bool IN_RANGE = false;
+    template <class R>
+    static __device__ __forceinline__ R of(R square, const Task<R>& task) {
+        return square_root(square + task.power_offset);
     }
 };
 
-// Magnitudes that meet in shared memory, and go on in decibels if asked for.
-template <class S, bool DECIBEL>
-struct StridedMagnitudes : Magnitudes<S> {
-    typedef typename S::Complex C;
-    using Magnitudes<S>::live, Magnitudes<S>::row, Magnitudes<S>::settings, Magnitudes<S>::unscale;
+// ---- Where values go. Each tells how many blocks more share a multiprocessor than the shape has.
+
+struct AtOnce {
+    static constexpr bool IN_SHARED = false;
+    template <class What, int N>
+    static constexpr int BLOCKS_MORE = What::IS_REAL && (N == 1024 || N == 2048);
+    template <class Output>
+    static __device__ __forceinline__ void put(Output& output, int k,
+                                               typename Output::Value value) {
+        if (output.live) output.row[k] = output.unscaled(value);
+    }
+    template <class Output>
+    static __device__ __forceinline__ void end(Output&) {}
+};
+
+struct Strided {
     static constexpr bool IN_SHARED = true;
-    static constexpr int BLOCKS_MORE = S::N < 1024 || (DECIBEL && S::N == 1024) ? -1 : 0;
-    unsigned peak;  // bits of the largest magnitude that this lane made decibels of
-
-    __device__ __forceinline__ StridedMagnitudes(const Settings<C>& settings)
-        : Magnitudes<S>(settings), peak(0) {}
-    __device__ __forceinline__ void begin(Real<C> inverse_of_scale) {
-        Magnitudes<S>::begin(inverse_of_scale);
-        S::sync();  // the exchange is over
+    template <class What, int N>
+    static constexpr int BLOCKS_MORE = What::IS_REAL && N >= 2048 ? 0 : -1;
+    template <class Output>
+    static __device__ __forceinline__ void put(Output& output, int k,
+                                               typename Output::Value value) {
+        output.staged()[k] = value;
     }
-    __device__ __forceinline__ void put(int k, C bin) { settings.words[k] = this->scaled(bin); }
-    __device__ __forceinline__ void end() {
-        S::sync();  // all magnitudes have been put
-        for (int k = settings.t; k <= S::N / 2; k += S::T) finish(k, settings.words[k]);
-    }
-    __device__ __forceinline__ void finish(int place, Real<C> scaled_value) {
-        Real<C> value = scaled_value * unscale;
-        if constexpr (DECIBEL) {
-            value = value <= 0 ? 0 : value;  // weights may be negative; NaN stays
-            peak = max(peak, bits(value));
-            value = 10.0f * log10f(value) - settings.task.zero;
-            // NaN stays. The logarithm of 0 is -inf, also where amin underflows.
-            value = value < settings.task.least ? settings.task.least : value;
-        }
-        if (live) row[place * settings.task.out_bin_stride] = value;
-    }
-    // Let the item know its peak; a NaN wins.
-    __device__ __forceinline__ void publish(unsigned* item_peak) {
-        if constexpr (DECIBEL) {
-            peak = S::largest_in_warp(peak);
-            if (threadIdx.x % 32 == 0) atomicMax(item_peak, peak);
-        }
+    template <class Output>
+    static __device__ __forceinline__ void end(Output& output) {
+        typedef typename Output::Shape S;
+        S::sync();  // all values have been put
+        for (int k = output.settings.t; k <= S::N / 2; k += S::T)
+            output.finish(k, output.staged()[k]);
     }
 };
 
-// Sums of magnitudes over the few bins where the weights of a band are not zero.
-template <class S, bool DECIBEL>
-struct Bands : StridedMagnitudes<S, DECIBEL> {
-    typedef typename S::Complex C;
+// Sums over the few bins where the weights of a band are not zero.
+struct Bands {
+    static constexpr bool IN_SHARED = true;
+    template <class What, int N>
     static constexpr int BLOCKS_MORE = 0;
-    __device__ __forceinline__ Bands(const Settings<C>& settings)
-        : StridedMagnitudes<S, DECIBEL>(settings) {}
-    __device__ __forceinline__ void end() {
-        const Settings<C>& s = this->settings;
+    template <class Output>
+    static __device__ __forceinline__ void put(Output& output, int k,
+                                               typename Output::Value value) {
+        output.staged()[k] = value;
+    }
+    template <class Output>
+    static __device__ __forceinline__ void end(Output& output) {
+        typedef typename Output::Shape S;
+        typedef typename Output::Value R;
+        const auto& s = output.settings;
         const int n_bands = s.task.n_bands;
-        const Real<C>* matrix = reinterpret_cast<const Real<C>*>(s.filterbank + n_bands);
-        S::sync();  // all magnitudes have been put
+        const int2* filterbank = reinterpret_cast<const int2*>(
+            s.filterbank + (s.task.has_lines ? n_bands : 0));
+        const R* matrix = reinterpret_cast<const R*>(filterbank + n_bands);
+        S::sync();  // all values have been put
         for (int band = s.t; band < n_bands; band += S::T) {
-            const int2 bins = s.filterbank[band];
-            const Real<C>* magnitudes = s.words + bins.x;
-            const Real<C>* weights = matrix + band;
-            Real<C> sums[4] = {0, 0, 0, 0};  // chains of additions that do not wait
+            const int2 bins = filterbank[band];
+            const R* values = output.staged() + bins.x;
+            const R* weights = matrix + band;
+            R sums[4] = {0, 0, 0, 0};  // chains of additions that do not wait
             int i = 0;
             // No further: bands are narrow, and a longer code would mostly be passed over.
 #pragma unroll 1
             for (; i + 4 <= bins.y; i += 4)
 #pragma unroll
                 for (int part = 0; part < 4; ++part) {
-                    sums[part] += *weights * magnitudes[i + part];
+                    sums[part] += *weights * values[i + part];
                     weights += n_bands;
                 }
 #pragma unroll 1
             for (; i < bins.y; ++i) {
-                sums[0] += *weights * magnitudes[i];
+                sums[0] += *weights * values[i];
                 weights += n_bands;
             }
-            this->finish(band, (sums[0] + sums[1]) + (sums[2] + sums[3]));
+            output.finish(band, (sums[0] + sums[1]) + (sums[2] + sums[3]));
+        }
+    }
+};
+
+// ---- Both together.
+
+// What an output is told of its frame and of the launch.
+template <class C>
+struct Settings {
+    int t;                // this lane, among the T that share a frame
+    C* slot;              // shared memory, room for the bins of a frame
+    Real<C>* words;       // the same, at a bank that no other frame of the warp begins in
+    const C* filterbank;  // as stft() in stft.cu is given it
+    const Task<Real<C>>& task;
+};
+
+template <class S, class What, class Where>
+struct Output {
+    typedef S Shape;
+    typedef typename S::Complex C;
+    typedef Real<C> R;
+    typedef typename What::template Value<C> Value;
+    typedef decltype(bits(R())) Bits;
+    static constexpr bool IN_SHARED = Where::IN_SHARED;
+    static constexpr bool IN_RANGE = What::IN_RANGE;
+    static constexpr int BLOCKS_MORE = Where::template BLOCKS_MORE<What, S::N>;
+    const Settings<C>& settings;
+    Value* row;           // where the frame goes, if it is live
+    bool live;            // whether there is such a frame
+    Bits largest_square;  // among the bins of this lane
+    Bits peak;            // bits of the largest value that this lane took a logarithm of
+    R unscale;            // what takes back the scale of a frame that was out of range
+
+    __device__ __forceinline__ Output(const Settings<C>& settings) : settings(settings), peak(0) {}
+    __device__ __forceinline__ void begin(R inverse_of_scale) {
+        unscale = inverse_of_scale;
+        largest_square = 0;
+        if constexpr (IN_SHARED) S::sync();  // the exchange is over
+    }
+    __device__ __forceinline__ void put(int k, C bin) {
+        if constexpr (What::IS_REAL) {
+            const R square = bin.x * bin.x + bin.y * bin.y;
+            if constexpr (IN_RANGE) largest_square = max(largest_square, bits(square));
+            Where::put(*this, k, What::of(square, settings.task));
+        } else {
+            Where::put(*this, k, bin);
+        }
+    }
+    __device__ __forceinline__ void end() { Where::end(*this); }
+
+    __device__ __forceinline__ Value* staged() const {
+        if constexpr (What::IS_REAL)
+            return settings.words;
+        else
+            return settings.slot;
+    }
+    __device__ __forceinline__ Value unscaled(Value value) const {
+        if constexpr (IN_RANGE)
+            return value * unscale;
+        else
+            return value;
+    }
+    // Write a value in its last form.
+    __device__ __forceinline__ void finish(int place, Value value) {
+        if constexpr (What::IS_REAL) value = in_last_form(place, unscaled(value));
+        if (live) row[place * settings.task.out_bin_stride] = value;
+    }
+    __device__ __forceinline__ R in_last_form(int place, R value) {
+        const Task<R>& task = settings.task;
+        if (task.takes_log) {
+            value = addend_of_log(value, task.added);
+            peak = max(peak, bits(value));
+            value = scaled_log(value, task);
+        } else {
+            value = task.factor * value + task.shift;
+        }
+        if (task.has_lines) {
+            const C line = settings.filterbank[place];
+            value = line.x * value + line.y;
+        }
+        return value;
+    }
+    // Let those who share a peak know it; a NaN wins.
+    __device__ __forceinline__ void publish(Bits* peaks, unsigned row_of_batch) {
+        if constexpr (What::IS_REAL && IN_SHARED) {
+            if (!settings.task.rows_of_peak) return;
+            peak = S::largest_in_warp(peak);
+            if (threadIdx.x % 32 == 0) atomicMax(peaks + row_of_batch / settings.task.rows_of_peak, peak);
         }
     }
 };

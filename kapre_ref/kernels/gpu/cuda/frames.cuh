@@ -1,21 +1,52 @@
 // Which lanes share a frame, and how its samples reach their registers.
+//
+// A policy of the kernels says how: Stored frames are read as they lie in memory, with zeros beyond
+// the signal. Shaped ones may differ from that: they reach beyond a signal that is reflected there,
+// or the signal or the frame is pre-emphasised, or the frame's mean is taken off. Then they go
+// sample by sample through shared memory; all others of a launch are read as Stored ones are.
+//
+//     samples of the signal  ->  Signal::at()    the index at the edges, pre-emphasis of the signal
+//     shared memory          <-  stage_shaped()  pre-emphasis of the frame, its mean
+//     pairs in registers     <-  load_staged()   less the mean
+//
+// An edge of three samples a b c, extended by four on both sides:
+//
+//     ZEROS      0 0 0 0 [a b c] 0 0 0 0
+//     REFLECT    a b c b [a b c] b a b c
+//     MIRROR     c c b a [a b c] c b a a
 
 #pragma once
 #include "dft.cuh"
+#include "logarithm.cuh"
+#include "sums.cuh"
 
 namespace kapre {
 
+// What lies outside a signal; fused.py has the numbers of the names that a front end knows.
+enum Edge { ZEROS, REFLECT, MIRROR };
+
 // What a launch is told besides its arrays. The host fills in these fields by name: launch.py reads
-// the structure here. Strides are in elements.
+// the structure here. Strides are in elements; numbers are of the type of the samples.
+template <class Real>
 struct Task {
-    i64 n_samples, x_batch_stride, x_channel_stride, x_time_stride;
-    i64 n_padded, hop_length, n_frames;  // n_padded: zeros in front of the signal
+    i64 n_cut, n_samples;  // samples that are cut off in front, and those that count behind them
+    i64 x_batch_stride, x_channel_stride, x_time_stride;
+    i64 n_before, hop_length, n_frames;  // n_before: samples that the signal is extended by in front
     i64 out_batch_stride, out_channel_stride, out_frame_stride, out_bin_stride;
     int n_channels;
     int length;         // of a frame: the samples that the window covers, at most N
     int n_bands;        // 0 unless the result is bands
     int tiles, rounds;  // blocks of a row of the batch; times that a block takes FRAMES frames
-    float least, zero;  // decibels of amin, and what 10 log10 gives at 0 dB
+    int edge;           // an Edge
+    int all_shaped;     // whether all frames are shaped, or only some at the ends of a signal may be
+    int removes_mean;   // of each frame
+    Real emphasis, frame_emphasis;  // factor of the sample before, in the signal and in a frame
+    Real power_offset;              // below the root of a magnitude
+    int rows_of_peak;               // rows that share a peak; 0 if nobody asks for peaks
+    int takes_log;                  // else values are multiplied by `factor`, and `shift` is added
+    int has_lines;                  // whether each value has a factor and a shift of its own
+    int decimal;
+    Real added, floor, factor, shift, least;  // as scaled_log() has them
 };
 
 template <int N_>
@@ -46,20 +77,21 @@ struct Shape {
         return T == 16 ? group % 2 * 16 : T == 8 ? group % 4 / 2 * 8 : 0;
     }
     static __device__ __forceinline__ void sync() { __syncwarp(); }
+    static __device__ __forceinline__ bool any(bool predicate) {
+        return __any_sync(0xffffffffu, predicate);
+    }
     static __device__ __forceinline__ unsigned largest_in_warp(unsigned value) {
 #pragma unroll
         for (int d = 16; d; d >>= 1) value = max(value, __shfl_xor_sync(0xffffffffu, value, d));
         return value;
     }
+    // The sum over the lanes of a frame, the same in each.
+    static __device__ __forceinline__ float sum_of_frame(float value) {
+#pragma unroll
+        for (int d = T / 2; d; d >>= 1) value += __shfl_xor_sync(0xffffffffu, value, d);
+        return value;
+    }
 };
-
-// Numbers that are not negative sort as their bits do, those of inf and NaN come last.
-__device__ __forceinline__ unsigned bits(float value) {
-    return __float_as_uint(value);
-}
-__device__ __forceinline__ unsigned long long bits(double value) {
-    return __double_as_longlong(value);
-}
 
 // Squares leave the range of their type long before magnitudes do: of float32, for magnitudes above
 // 2^64, and below 2^-63 all are lost; of float64, above 2^512 and below 2^-511. A frame whose
@@ -81,13 +113,44 @@ __device__ __forceinline__ R inverse(R scale) {
     return scale > 1 ? Range<R>::DOWN : scale < 1 ? Range<R>::UP : 1;
 }
 
+struct Stored {
+    static constexpr bool SHAPES = false;
+};
+struct Shaped {
+    static constexpr bool SHAPES = true;
+};
+
 // The row of a batch, one channel of one item, that a block works on.
-template <class Sample>
+template <class Sample, class Policy>
 struct Signal {
     const Sample* samples;
-    i64 stride;  // elements
-    i64 n_samples;
-    int length;  // of a frame: the samples that the window covers, at most N
+    const Task<Sample>& task;
+
+    __device__ __forceinline__ bool has_inside(i64 start) const {
+        return start >= 0 && start + task.length <= task.n_samples;
+    }
+    __device__ __forceinline__ bool is_shaped(i64 start) const {
+        return Policy::SHAPES && (task.all_shaped || !has_inside(start));
+    }
+    // Where the sample lies that stands for sample i of the signal as it is extended.
+    __device__ __forceinline__ i64 folded(i64 i) const {
+        const i64 seam = task.edge == MIRROR;  // how often more the samples at the ends are there
+        const i64 n = task.n_samples, period = 2 * (n - 1 + seam);
+        if (i < 0) i = -i - seam;
+        // Back and forth: the signal is shorter than what is reflected, so 32 bits are enough.
+        if (i >= period) i = period ? (unsigned)i % (unsigned)period : 0;
+        return i < n ? i : period - seam - i;
+    }
+    // Sample i of the signal as it is extended and pre-emphasised.
+    __device__ __forceinline__ Sample at(i64 i) const {
+        if (i < 0 || i >= task.n_samples) {
+            if (task.edge == ZEROS) return 0;
+            i = folded(i);
+        }
+        const Sample* sample = samples + i * task.x_time_stride;
+        if (task.emphasis == 0 || i + task.n_cut == 0) return *sample;
+        return *sample - task.emphasis * *(sample - task.x_time_stride);
+    }
 };
 
 // Of a frame, the samples that exist. All others are zero and must not be read: what lies outside
@@ -96,24 +159,24 @@ struct Part {
     int begin, end;
     __device__ __forceinline__ bool has(int n) const { return n >= begin && n < end; }
 };
-template <class S, class Sample>
-__device__ __forceinline__ Part part_of(const Signal<Sample>& s, i64 start, bool live) {
+template <class S, class Signal>
+__device__ __forceinline__ Part part_of(const Signal& s, i64 start, bool live) {
     const int begin = start < 0 ? (int)min(-start, (i64)S::N) : 0;
-    const int end = live ? (int)max(min(s.n_samples - start, (i64)s.length), (i64)0) : 0;
+    const i64 length = s.task.length;
+    const int end = live ? (int)max(min(s.task.n_samples - start, length), (i64)0) : 0;
     return {begin, end};
 }
 
 // Whether a frame lies in a signal of stride 1, at an address that suits pairs of samples.
-template <class Sample>
-__device__ __forceinline__ bool in_pairs(const Signal<Sample>& s, i64 start, const Sample* first) {
-    return start >= 0 && start + s.length <= s.n_samples && s.stride == 1 && s.length % 2 == 0 &&
-           (unsigned long long)first % (2 * sizeof(Sample)) == 0;
+template <class Sample, class Signal>
+__device__ __forceinline__ bool in_pairs(const Signal& s, i64 start, const Sample* first) {
+    return s.has_inside(start) && s.task.x_time_stride == 1 && s.task.length % 2 == 0 &&
+           (unsigned long long)first % (2 * sizeof(Sample)) == 0 && !s.is_shaped(start);
 }
 template <class S, class C>
-__device__ __forceinline__ void load_pairs(C* v, const Signal<Real<C>>& s, const Real<C>* first,
-                                           int t) {
+__device__ __forceinline__ void load_pairs(C* v, const Real<C>* first, int length, int t) {
     const C* pairs = reinterpret_cast<const C*>(first);
-    if (s.length == S::N) {  // as a rule: then nothing need be compared
+    if (length == S::N) {  // as a rule: then nothing need be compared
 #pragma unroll
         for (int q = 0; q < S::E; ++q) v[q] = pairs[t + q * S::T];
         return;
@@ -121,39 +184,79 @@ __device__ __forceinline__ void load_pairs(C* v, const Signal<Real<C>>& s, const
 #pragma unroll
     for (int q = 0; q < S::E; ++q) {
         const int n = t + q * S::T;
-        v[q] = n < s.length / 2 ? pairs[n] : C{0, 0};
+        v[q] = n < length / 2 ? pairs[n] : C{0, 0};
+    }
+}
+
+// Load the lane's points of a shaped frame, through room for N samples. All that sync() waits for
+// come here.
+//
+// Pre-emphasis of a frame makes e[n] = x[n] - a x[n - 1], and of a mean m it leaves (1 - a) m. Taking
+// that off afterwards loses no more than taking m off x would: in e, a large mean is small already.
+template <class S, class C, class Signal>
+__device__ __forceinline__ void load_shaped(C* v, const Signal& s, i64 start, bool live,
+                                            Real<C>* staged, int t) {
+    typedef Real<C> R;
+    const int length = live ? s.task.length : 0;
+    const R emphasis = s.task.frame_emphasis;
+    LongSum<R> total;
+    S::sync();  // the last use of `staged` is over
+#pragma unroll 1
+    for (int n = t; n < S::N; n += S::T) {
+        R sample = n < length ? s.at(start + n) : 0;
+        total.add(sample);
+        // Before the first sample stands itself. Nothing times zero: infinity would become NaN.
+        if (emphasis != 0 && n < length) sample -= emphasis * s.at(start + max(n - 1, 0));
+        staged[n] = sample;
+    }
+    R mean = 0;  // of what is staged
+    if (s.task.removes_mean) mean = (1 - emphasis) * (S::sum_of_frame(total.sum) / s.task.length);
+    S::sync();  // all samples are staged
+    const C* pairs = reinterpret_cast<const C*>(staged);
+#pragma unroll
+    for (int q = 0; q < S::E; ++q) {
+        const C pair = pairs[t + q * S::T];
+        v[q] = {pair.x - mean, pair.y - mean};
     }
 }
 
 // Load the lane's points z[t + qT] of the frame that starts at sample `start`: in pairs, straight
 // to registers, if that suits all frames of the warp. Else samples pass through shared memory.
-template <class S>
-__device__ __forceinline__ void load(float2* v, const Signal<float>& s, i64 start, bool live,
-                                     float* staged, int t) {
-    const float* first = s.samples + start * s.stride;
+template <class S, class Policy>
+__device__ __forceinline__ void load(float2* v, const Signal<float, Policy>& s, i64 start,
+                                     bool live, float* staged, int t) {
+    const i64 stride = s.task.x_time_stride;
+    const float* first = s.samples + start * stride;
     const bool straight = live && in_pairs(s, start, first);
     if (__all_sync(0xffffffffu, straight)) {
-        load_pairs<S>(v, s, first, t);
+        load_pairs<S>(v, first, s.task.length, t);
         return;
     }
+    if constexpr (Policy::SHAPES)
+        if (S::any(live && s.is_shaped(start))) {
+            load_shaped<S>(v, s, start, live, staged, t);
+            return;
+        }
     const Part part = part_of<S>(s, start, live);
     __syncwarp();  // the last use of this memory is over
 #pragma unroll 4
-    for (int n = t; n < S::N; n += S::T) staged[n] = part.has(n) ? first[n * s.stride] : 0.0f;
+    for (int n = t; n < S::N; n += S::T) staged[n] = part.has(n) ? first[n * stride] : 0.0f;
     __syncwarp();
     const float2* pairs = reinterpret_cast<const float2*>(staged);
 #pragma unroll
     for (int q = 0; q < S::E; ++q) v[q] = pairs[t + q * S::T];
 }
 
-// Whether any sample of this lane's share of a frame is not zero.
-template <class S, class Sample>
-__device__ __forceinline__ bool has_sound(const Signal<Sample>& s, i64 start, bool live, int t) {
+// Whether any sample of this lane's share of a frame may be other than zero; of a shaped frame, it
+// may.
+template <class S, class Signal>
+__device__ __forceinline__ bool has_sound(const Signal& s, i64 start, bool live, int t) {
     const Part part = part_of<S>(s, start, live);
-    const Sample* first = s.samples + start * s.stride;
-    bool found = false;
+    const auto* first = s.samples + start * s.task.x_time_stride;
+    bool found = live && s.is_shaped(start);
 #pragma unroll 1
-    for (int n = part.begin + t; n < part.end; n += S::T) found |= first[n * s.stride] != 0;
+    for (int n = part.begin + t; n < part.end; n += S::T)
+        found |= first[n * s.task.x_time_stride] != 0;
     return found;
 }
 

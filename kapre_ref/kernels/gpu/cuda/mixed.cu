@@ -113,7 +113,8 @@ struct Mixed {
     static __device__ __forceinline__ bool any(bool predicate) {
         return IN_WARP ? __any_sync(MASK, predicate) : __syncthreads_or(predicate);
     }
-    static __device__ __forceinline__ unsigned largest_in_warp(unsigned value) {
+    template <class Bits>
+    static __device__ __forceinline__ Bits largest_in_warp(Bits value) {
         const int lane = threadIdx.x % 32;
         const int lanes = IN_WARP ? LANES : min(32, THREADS - (int)threadIdx.x + lane);
         const unsigned mask = 0xffffffffu >> (32 - lanes);
@@ -122,27 +123,50 @@ struct Mixed {
             value = max(value, __shfl_sync(mask, value, (lane + d) % lanes));
         return value;
     }
+    // The sum over the threads of a frame, the same in each: all add up the same in one order.
+    static __device__ __forceinline__ Real<C> sum_of_frame(Real<C> value) {
+        Real<C> sum = 0;
+        if constexpr (IN_WARP) {
+            const int first = threadIdx.x % 32 / T * T;
+#pragma unroll 1
+            for (int i = 0; i < T; ++i) sum += __shfl_sync(MASK, value, first + i);
+        } else {
+            __shared__ Real<C> values[THREADS];
+            values[threadIdx.x] = value;
+            sync();
+#pragma unroll 1
+            for (int i = 0; i < T; ++i) sum += values[threadIdx.x / T * T + i];
+        }
+        return sum;
+    }
 };
 
 // Load the thread's points z[t + qT] of the frame that starts at sample `start`: in pairs, or else
-// sample by sample. Each frame goes its own way, so that no thread waits here.
-template <class S, class C>
-__device__ __forceinline__ void gather(C* v, const Signal<Real<C>>& s, i64 start, bool live,
-                                       int t) {
-    const Real<C>* first = s.samples + start * s.stride;
+// sample by sample. Each frame goes its own way, so that no thread waits here, unless one of them
+// is shaped: then all pass through `staged`.
+template <class S, class C, class Policy>
+__device__ __forceinline__ void gather(C* v, const Signal<Real<C>, Policy>& s, i64 start,
+                                       bool live, Real<C>* staged, int t) {
+    if constexpr (Policy::SHAPES)
+        if (S::any(live && s.is_shaped(start))) {
+            load_shaped<S>(v, s, start, live, staged, t);
+            return;
+        }
+    const i64 stride = s.task.x_time_stride;
+    const Real<C>* first = s.samples + start * stride;
     if (live && in_pairs(s, start, first)) {
-        load_pairs<S>(v, s, first, t);
+        load_pairs<S>(v, first, s.task.length, t);
         return;
     }
     const Part part = part_of<S>(s, start, live);
     // A sum, not a product for each point, or all products would be kept from frame to frame.
-    const Real<C>* from = first + 2 * t * s.stride;
+    const Real<C>* from = first + 2 * t * stride;
 #pragma unroll
     for (int q = 0; q < S::E; ++q) {
         const int n = 2 * (t + q * S::T);
         v[q].x = part.has(n) ? *from : 0;
-        v[q].y = part.has(n + 1) ? from[s.stride] : 0;
-        from += 2 * S::T * s.stride;
+        v[q].y = part.has(n + 1) ? from[stride] : 0;
+        from += 2 * S::T * stride;
     }
 }
 
@@ -219,9 +243,9 @@ __device__ __forceinline__ void split_pairs(const C* slot, const C* roots, int t
 
 // Return what to scale a frame by, as range_correction() of stft.cu. Beyond a warp, the threads of
 // a frame meet in shared memory if one of the block has squares that are out of bounds.
-template <class S, class Bits, class R>
-__device__ __forceinline__ R correction(Bits largest_square, const Signal<R>& signal, i64 start,
-                                        bool live, int group, int t) {
+template <class S, class Bits, class R, class Policy>
+__device__ __forceinline__ R correction(Bits largest_square, const Signal<R, Policy>& signal,
+                                        i64 start, bool live, int group, int t) {
     typedef Range<R> Limits;
     const bool large = largest_square > bits(Limits::MOST);
     const bool small = live && largest_square < bits(Limits::LEAST);
@@ -252,13 +276,13 @@ __device__ __forceinline__ R correction(Bits largest_square, const Signal<R>& si
 // tables    (R2, R1) of exp(-2 pi i r c / (R1 R2)), then (R3, R1 R2) of exp(-2 pi i r c / M); from
 //           TWIDDLES on, exp(-2 pi i k / N) for k <= M / 2
 // All other arguments and the grid are as those of stft() in stft.cu.
-template <class Output>
+template <class Output, class Policy>
 __global__ void __launch_bounds__(Output::Shape::THREADS,
                                   Output::Shape::blocks(Output::IN_SHARED))
     mixed(const Real<typename Output::C>* __restrict__ x, const typename Output::C* windows,
-          const typename Output::C* tables, const int2* __restrict__ filterbank,
-          typename Output::Value* __restrict__ out, unsigned* __restrict__ peaks,
-          const Task task) {
+          const typename Output::C* tables, const typename Output::C* __restrict__ filterbank,
+          typename Output::Value* __restrict__ out, typename Output::Bits* __restrict__ peaks,
+          const __grid_constant__ Task<Real<typename Output::C>> task) {
     typedef typename Output::Shape S;
     typedef typename Output::C C;
     __shared__ C exchange[S::SHARED];
@@ -271,9 +295,10 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
 
     const unsigned row = blockIdx.x / task.tiles, tile = blockIdx.x % task.tiles;
     const i64 channel = row % task.n_channels, item = row / task.n_channels;
-    const Signal<Real<C>> signal = {
-        x + item * task.x_batch_stride + channel * task.x_channel_stride, task.x_time_stride,
-        task.n_samples, task.length};
+    const Signal<Real<C>, Policy> signal = {
+        x + item * task.x_batch_stride + channel * task.x_channel_stride +
+            task.n_cut * task.x_time_stride,
+        task};
     const Settings<C> settings = {t, slot, words, filterbank, task};
     Output output(settings);
     typename Output::Value* rows =
@@ -289,16 +314,16 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         if (S::R3 > 1 || S::WARPS < 5) asm volatile("" : "+r"(t));
         output.live = first + group < task.n_frames;
         if (S::IN_WARP && !S::any(output.live)) break;
-        const i64 start = (first + group) * task.hop_length - task.n_padded;
+        const i64 start = (first + group) * task.hop_length - task.n_before;
         C v[S::POINTS];
-        gather<S>(v, signal, start, output.live, t);
+        gather<S>(v, signal, start, output.live, reinterpret_cast<Real<C>*>(slot), t);
         apply_window<S>(v, windows, scale, t);
         transform<S>(v, slot, tables, t);
         int t_of_bins = t;  // forgotten where the addresses of bins take more registers
         if (Output::IN_SHARED) asm volatile("" : "+r"(t_of_bins));
         output.row = rows + (first + group) * task.out_frame_stride;
         split_pairs<S>(slot, tables + S::TWIDDLES, t_of_bins, inverse(scale), output);
-        if (Output::SQUARES && !again) {
+        if (Output::IN_RANGE && !again) {
             scale = correction<S>(output.largest_square, signal, start, output.live, group, t);
             again = S::any(scale != 1);
             if (again) continue;
@@ -309,7 +334,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         scale = 1;
         again = false;
     }
-    output.publish(peaks + item);
+    output.publish(peaks, row);
 }
 
 }  // namespace kapre

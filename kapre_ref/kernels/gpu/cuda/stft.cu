@@ -113,10 +113,9 @@ __device__ __forceinline__ void split(const float2* v, const float2* roots, int 
 // Return what to scale a frame by: 1, nearly always. A frame whose largest square is out of bounds
 // is done again with another scale. Each frame of a warp decides alone: a NaN beside it must not
 // cost a frame its precision. Silence is right as it is, and so are frames that do not exist.
-template <class S>
-__device__ __forceinline__ float range_correction(unsigned largest_square,
-                                                  const Signal<float>& signal, i64 start, bool live,
-                                                  int t) {
+template <class S, class Signal>
+__device__ __forceinline__ float range_correction(unsigned largest_square, const Signal& signal,
+                                                  i64 start, bool live, int t) {
     typedef Range<float> Limits;
     const unsigned lanes = (0xffffffffu >> (32 - S::T))
                            << (threadIdx.x % 32 / S::T * S::T);  // of the frame
@@ -134,18 +133,20 @@ __device__ __forceinline__ float range_correction(unsigned largest_square,
 // x         signals (batch, channel, time)
 // windows   M pairs of half the window, zeros behind it
 // tables    (T, E) of exp(-2 pi i r c / M); from TWIDDLES on, exp(-2 pi i k / N) for k < M / 2
-// filterbank  of each band, its first bin and how many it has; then the weights, (bin of the band,
-//           band), so that neighbouring lanes read neighbours; not read unless the result is bands
+// filterbank  lines of `a y + b`, a pair (a, b) for each value, if the task has them; then, if the
+//           result is bands, of each band its first bin and how many it has, and the weights, (bin
+//           of the band, band), so that neighbouring lanes read neighbours
 // out       (batch, channel, frame, bin or band)
-// peaks     (batch,) bits of the largest magnitude of each item, 0 before the launch; not touched
-//           unless the result is in decibels
+// peaks     bits of the largest value that a logarithm was taken of, for each `rows_of_peak` rows;
+//           0 before the launch; not touched unless the task asks for peaks
+// Policy    of samples, in frames.cuh
 // grid      a block for `rounds` times FRAMES neighbouring frames of a row, `tiles` for each row
-template <class Output>
+template <class Output, class Policy>
 __global__ void __launch_bounds__(Output::Shape::THREADS,
-                                  Output::Shape::BLOCKS + Output::BLOCKS_MORE)
+                                  Output::Shape::BLOCKS + Output::BLOCKS_MORE - Policy::SHAPES)
     stft(const float* __restrict__ x, const float2* windows, const float2* tables,
-         const int2* __restrict__ filterbank, typename Output::Value* __restrict__ out,
-         unsigned* __restrict__ peaks, const Task task) {
+         const float2* __restrict__ filterbank, typename Output::Value* __restrict__ out,
+         unsigned* __restrict__ peaks, const __grid_constant__ Task<float> task) {
     typedef typename Output::Shape S;
     __shared__ float2 exchange[S::FRAMES * S::SLOT];
     const int group = threadIdx.x / S::T;
@@ -155,19 +156,22 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
 
     const unsigned row = blockIdx.x / task.tiles, tile = blockIdx.x % task.tiles;
     const i64 item = row / task.n_channels, channel = row % task.n_channels;
-    const Signal<float> signal = {x + item * task.x_batch_stride + channel * task.x_channel_stride,
-                                  task.x_time_stride, task.n_samples, task.length};
+    const Signal<float, Policy> signal = {
+        x + item * task.x_batch_stride + channel * task.x_channel_stride +
+            task.n_cut * task.x_time_stride,
+        task};
     const Settings<float2> settings = {t, slot, words, filterbank, task};
     Output output(settings);
     typename Output::Value* rows =
         out + item * task.out_batch_stride + channel * task.out_channel_stride;
 
-    i64 index = (i64)tile * task.rounds * S::FRAMES + group;
-    for (int left = task.rounds; left; --left, index += S::FRAMES) {
+    unsigned turn = tile * task.rounds;
+    for (int left = task.rounds; left; --left, ++turn) {
+        const i64 index = (i64)turn * S::FRAMES + group;
         output.live = index < task.n_frames;
         if (!__any_sync(0xffffffffu, output.live)) break;
         if (!S::forgets_often(Output::IN_SHARED)) asm volatile("" : "+r"(t));
-        const i64 start = index * task.hop_length - task.n_padded;
+        const i64 start = index * task.hop_length - task.n_before;
         float scale = 1.0f;
         for (bool again = false;;) {
             float2 v[S::E];
@@ -178,14 +182,14 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
             output.row = rows + index * task.out_frame_stride;
             output.begin(again ? inverse(scale) : 1);
             split<S>(v, tables + S::TWIDDLES, t, output);
-            if (!Output::SQUARES || again) break;
+            if (!Output::IN_RANGE || again) break;
             scale = range_correction<S>(output.largest_square, signal, start, output.live, t);
             again = __any_sync(0xffffffffu, scale != 1.0f);
             if (!again) break;
         }
         output.end();
     }
-    output.publish(peaks + item);
+    output.publish(peaks, row);
 }
 
 }  // namespace kapre

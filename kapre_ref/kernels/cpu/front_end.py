@@ -41,7 +41,7 @@ def _steps_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Steps:
     dynamic_range, least = None, 0.0
     is_scaled = has_late_scale(front_end)
     if front_end.dynamic_range is not None:
-        gain = 1.0 if is_scaled else front_end.gain
+        gain = 1.0 if is_scaled else float(front_end.gain)  # type: ignore[arg-type]  # one number
         dynamic_range = dtype.type(front_end.dynamic_range * gain)
         # Nothing lies below the floor, but for the rounding of logarithms.
         least = logarithm_of(front_end).least - 1e-3

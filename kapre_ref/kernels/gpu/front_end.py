@@ -1,0 +1,86 @@
+"""Features of signals: what a front end makes of each frame, then what all frames decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cupy
+import numpy as np
+
+from kapre_ref.kernels.gpu import fused, unfused
+from kapre_ref.kernels.gpu.decibel import groups_are_dense, raise_to_floor
+from kapre_ref.kernels.gpu.memory import kept_on_device, on_device, resident, working_dtype
+from kapre_ref.kernels.gpu.normalisation import normalise
+from kapre_ref.kernels.gpu.scales import has_late_scale, limit_of, scale_of
+
+if TYPE_CHECKING:
+    from kapre_ref._front_end import FrontEnd
+
+_OUTER_AXES = {"channel": 2, "item": 1, "call": 0}  # that number the groups which have a peak
+
+
+@on_device
+def features(signals: cupy.ndarray, front_end: FrontEnd, out: cupy.ndarray) -> None:
+    """Write features in one pass over the signals, and in further ones what needs all frames.
+
+    Those work in place; they are computed in the working precision, so that it is rounded once.
+    """
+    if not out.size:
+        return
+    dtype = working_dtype(out.dtype)
+    if fused.can_fuse(front_end.n_fft, dtype):
+        values = out if _suits(out, front_end, dtype) else _empty(out, front_end, dtype)
+        peaks = fused.features(signals, front_end, values)
+    else:
+        values, peaks = unfused.features(signals, front_end, out.shape[2])
+    is_late = has_late_scale(front_end)
+    is_last = not (is_late or front_end.normalisation or front_end.n_cepstra)
+    if peaks is not None:
+        rounded = out.dtype if is_last else dtype
+        raise_to_floor(values, peaks, scale_of(front_end), limit_of(front_end), rounded)
+    if is_late:
+        scale_late(values, front_end)
+    if front_end.normalisation is not None:
+        normalise(values, front_end.normalisation)
+    if front_end.n_cepstra:
+        out[...] = values @ _cosines(front_end, dtype, out.device.id)
+    elif values is not out:
+        out[...] = values
+
+
+def scale_late(values: cupy.ndarray, front_end: FrontEnd) -> None:
+    """Multiply by the gain and add the offset, each a number or one a band."""
+    for number, apply in ((front_end.gain, cupy.multiply), (front_end.offset, cupy.add)):
+        if isinstance(number, tuple):
+            number = _late_numbers(number, values.dtype, values.device.id)
+        apply(values, number, out=values)
+
+
+def _suits(out: cupy.ndarray, front_end: FrontEnd, dtype: np.dtype[np.generic]) -> bool:
+    """Tell whether values can be made where the result is to be."""
+    if out.dtype != dtype or front_end.n_cepstra:
+        return False
+    if front_end.dynamic_range is None:
+        return True
+    n_outer = _OUTER_AXES[front_end.range_over]
+    return bool(groups_are_dense(out.shape, out.strides, out.itemsize, n_outer))
+
+
+def _empty(out: cupy.ndarray, front_end: FrontEnd, dtype: np.dtype[np.generic]) -> cupy.ndarray:
+    """Return room for what comes before the last step, in the order of axes that `out` has."""
+    batch, channel, n_frames, _ = out.shape
+    if out.strides[2] < out.strides[3] and not front_end.n_cepstra:
+        return cupy.empty((batch, channel, front_end.n_bands, n_frames), dtype).swapaxes(2, 3)
+    return cupy.empty((batch, channel, n_frames, front_end.n_bands), dtype)
+
+
+@kept_on_device
+def _cosines(front_end: FrontEnd, dtype: np.dtype[np.generic], device_id: int) -> cupy.ndarray:
+    return resident(front_end.cepstral_matrix().astype(dtype))
+
+
+@kept_on_device
+def _late_numbers(
+    numbers: tuple[float, ...], dtype: np.dtype[np.generic], device_id: int
+) -> cupy.ndarray:
+    return resident(np.array(numbers, dtype))

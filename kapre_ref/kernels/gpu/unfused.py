@@ -1,0 +1,112 @@
+"""Spectra and features of transforms that no kernel of ours serves: cuFFT, and expressions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cupy
+import numpy as np
+
+from kapre_ref._band_weights import filterbank_of
+from kapre_ref.kernels.gpu.decibel import new_peaks, to_logarithms
+from kapre_ref.kernels.gpu.framing import framed
+from kapre_ref.kernels.gpu.memory import kept_on_device, resident, working_dtype
+from kapre_ref.kernels.gpu.scales import has_lines, scale_of
+
+if TYPE_CHECKING:
+    from kapre_ref._front_end import FrontEnd
+
+
+def features(
+    signals: cupy.ndarray, front_end: FrontEnd, n_frames: int
+) -> tuple[cupy.ndarray, cupy.ndarray | None]:
+    """Return values of each frame, C-contiguous, and the peaks that a dynamic range is below."""
+    f = front_end
+    spectra = spectra_of(signals, f, n_frames)
+    if f.power == 1 and not f.power_offset:
+        values = cupy.abs(spectra)
+    else:
+        values = spectra.real**2 + spectra.imag**2
+        if f.power == 1:
+            values = cupy.sqrt(values + f.power_offset)
+    if f.bands is not None:
+        values = values @ _filterbank(f, values.dtype, values.device.id)
+    return in_last_form(cupy.ascontiguousarray(values), f)
+
+
+def in_last_form(
+    values: cupy.ndarray, front_end: FrontEnd
+) -> tuple[cupy.ndarray, cupy.ndarray | None]:
+    """Return logarithms with gain and offset, in which no limit is set yet, and their peaks."""
+    f, scale, peaks = front_end, scale_of(front_end), None
+    if scale.takes_log:
+        batch, channel = values.shape[:2]
+        n_peaks = {"channel": batch * channel, "item": batch, "call": 1}[f.range_over]
+        logarithms, found = cupy.empty_like(values), new_peaks(n_peaks, values.dtype)
+        to_logarithms(values, scale, logarithms, found)
+        values, peaks = logarithms, None if f.dynamic_range is None else found
+    elif (scale.factor, scale.shift) != (1, 0):
+        values = values * scale.factor + scale.shift
+    if has_lines(f):
+        factors, shifts = lines_of(f, values.dtype, values.device.id)
+        values = values * factors + shifts
+    return values, peaks
+
+
+def spectra_of(signals: cupy.ndarray, front_end: FrontEnd, n_frames: int) -> cupy.ndarray:
+    """Return the spectra, (batch, channel, n_frames, n_freq), in the working precision."""
+    f, dtype = front_end, working_dtype(signals.dtype)
+    extended = _extended(signals.astype(dtype, copy=False), f, n_frames)
+    n_zeros = max(0, f.pad_left) if f.pad_mode == "zeros" else 0
+    frames = framed(extended, n_zeros, n_frames, f.win_length, f.hop_length)
+    if f.remove_mean:
+        frames = frames - frames.mean(axis=-1, keepdims=True)
+    if f.preemphasis and f.preemphasis_first == "frame":
+        before = cupy.concatenate([frames[..., :1], frames[..., :-1]], axis=-1)
+        frames = frames - f.preemphasis * before
+    return cupy.fft.rfft(frames * _window(f, dtype, signals.device.id), f.n_fft)
+
+
+def _extended(x: cupy.ndarray, f: FrontEnd, n_frames: int) -> cupy.ndarray:
+    """Return signals pre-emphasised, cut and reflected at their ends; zeros are not put there."""
+    if f.preemphasis and f.preemphasis_first != "frame":
+        emphasised = x.copy()
+        emphasised[:, :, 1:] -= f.preemphasis * x[:, :, :-1]
+        x = emphasised
+    n_cut = n_cut_off(f)
+    x = x[:, :, n_cut : max(n_cut, x.shape[2] + min(0, f.pad_right))]
+    left, n = max(0, f.pad_left), x.shape[2]
+    length = (n_frames - 1) * f.hop_length + f.win_length
+    if f.pad_mode == "zeros" or (left == 0 and length <= n):
+        return x
+    seam = int(f.pad_mode == "mirror")
+    period = max(1, 2 * (n - 1 + seam))
+    place = cupy.arange(-left, length - left)
+    place = cupy.where(place < 0, -place - seam, place) % period
+    return cupy.take(x, cupy.where(place < n, place, period - seam - place), axis=2)
+
+
+def n_cut_off(front_end: FrontEnd) -> int:
+    """Count the samples in front that belong to no frame, but may be what others are told from."""
+    return max(0, -front_end.pad_left) + front_end.drops_first
+
+
+@kept_on_device
+def _window(front_end: FrontEnd, dtype: np.dtype[np.generic], device_id: int) -> cupy.ndarray:
+    return resident((front_end.make_window() * front_end.input_scale).astype(dtype))
+
+
+@kept_on_device
+def _filterbank(front_end: FrontEnd, dtype: np.dtype[np.generic], device_id: int) -> cupy.ndarray:
+    return resident(filterbank_of(front_end.band_weights(dtype)).astype(dtype))
+
+
+@kept_on_device
+def lines_of(
+    front_end: FrontEnd, dtype: np.dtype[np.generic], device_id: int
+) -> tuple[cupy.ndarray, cupy.ndarray]:
+    """Return the gain and the offset of each band."""
+    shape = (front_end.n_bands,)
+    factors = np.broadcast_to(np.array(front_end.gain, dtype), shape)
+    shifts = np.broadcast_to(np.array(front_end.offset, dtype), shape)
+    return resident(np.ascontiguousarray(factors)), resident(np.ascontiguousarray(shifts))
