@@ -1,7 +1,8 @@
-"""What a front end does when all frames are there, done to some frames of a channel at a time."""
+"""The steps of a front end that wait for the last frame: limits, normalisation and cepstra."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     Rows = NDArray[np.float32]  # (n_frames, n_bands) of one channel
 
 
+@lru_cache(maxsize=16)
 def early_steps(front_end: FrontEnd) -> FrontEnd:
-    """Return the front end without what all frames decide, and with frames on the first axis."""
+    """Return the front end without the steps that wait for the last frame, and with time first."""
     early = front_end.replace(
         dynamic_range=None, normalisation=None, n_cepstra=0, lifter=0.0, time_first=True
     )
@@ -27,8 +29,8 @@ def early_steps(front_end: FrontEnd) -> FrontEnd:
 
 
 def _is_scaled_late(front_end: FrontEnd) -> bool:
-    # As in the kernels, which see to it that every bit is equal. They are imported when they are
-    # needed, for `kapre-ref --help` does without.
+    # The kernels decide it, so that every bit is equal. They are imported as late as this because
+    # `kapre-ref --help` does not need them.
     from kapre_ref.kernels.cpu.transform.scales import has_late_scale
 
     return has_late_scale(front_end)
@@ -37,9 +39,9 @@ def _is_scaled_late(front_end: FrontEnd) -> bool:
 class LateSteps:
     """Limits below the peaks, normalisation and cepstra of a recording's channels.
 
-    `peaks` are those of the channels. The mean and the deviation of each band are those of float64
-    sums over all frames, which `read` yields again for a channel: so they equal those of a kernel,
-    which sums in float32, up to its rounding. All else equals it to the bit.
+    `peaks` has the peak of each channel, and `read` yields all frames of a channel once more. The
+    mean and the deviation of each band come from sums in float64, where a kernel sums in float32:
+    so normalised values differ from the library's by rounding. All other values are the same bits.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class LateSteps:
 
     @silent
     def apply(self, rows: Rows, channel: int, first_frame: int) -> Rows:
-        """Do all steps to (n_frames, n_bands), of which the first frame has a number."""
+        """Do all steps to (n_frames, n_bands), of which the first is frame `first_frame`."""
         rows = self._scaled(rows, channel)
         if self._moments:
             mean, deviation = self._moments[channel]
