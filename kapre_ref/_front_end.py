@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     )
 
 
+_BYTES_OF_A_FLOAT = 32  # with its place in a tuple
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class FrontEnd:
     """How a signal becomes features; calling it computes them.
@@ -314,6 +317,8 @@ class FrontEnd:
     def to_json(self) -> str:
         """Return all fields as JSON, which `from_json` reads back exactly."""
         fields = self._fields()
+        if not isinstance(self.window, str):
+            fields["window"] = self.make_window().tolist()
         for name in ("bands", "normalisation"):
             value = fields[name]
             if isinstance(value, MatrixBands):
@@ -361,6 +366,13 @@ class FrontEnd:
     def cepstral_matrix(self) -> NDArray[np.float64]:
         """Return what turns bands into cepstra, lifter included: (n_bands, n_cepstra)."""
         return dct_matrix(self.n_bands, self.n_cepstra, self.lifter)
+
+    @cached_property
+    def nbytes(self) -> int:
+        """About how much memory the numbers take that the fields hold."""
+        matrix = self.bands.matrix if isinstance(self.bands, MatrixBands) else ()
+        rows = (*matrix, self.window, self.gain, self.offset)
+        return sum(_BYTES_OF_A_FLOAT * len(row) for row in rows if isinstance(row, tuple))
 
     def _fields(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

@@ -13,7 +13,7 @@ from kapre_ref._data_format import check_data_format, signal_view
 from kapre_ref._filterbanks import frequencies_reference
 from kapre_ref._framing import warn_of_no_frames
 from kapre_ref._front_end import FrontEnd
-from kapre_ref._windows import get_window_fn, get_window_fn_reference
+from kapre_ref._windows import LongWindow, get_window_fn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,7 +89,7 @@ def _stft_front_end(
     n_used = min(win_length, n_fft)
     window: Any = window_name
     if win_length > n_fft:
-        window = get_window_fn_reference(window_name)(win_length, dtype="float64")[:n_fft]
+        window = LongWindow(window_name, win_length)
     return FrontEnd(
         sample_rate=1.0,  # frequencies count in cycles a sample
         n_fft=n_fft,

@@ -37,15 +37,15 @@ OPERATIONS = {
     "frame": ("frame", "signal", {"frame_length": 20, "hop_length": 15, "pad_end": True}, 1),
     "energy": ("energy", "signal", {"frame_length": 20, "hop_length": 30, "pad_end": True}, 1),
     "stft": ("stft", "signal", STFT, 2),
-    "stft_magnitude": ("stft_magnitude", "signal", STFT | DECIBEL, 2),
+    "stft_magnitude": ("features", "signal", STFT | DECIBEL, 2),
     "melspectrogram": (
-        "filterbank_spectrogram",
+        "features",
         "signal",
         STFT | DECIBEL | {"n_mels": 5, "mel_norm": None},
         2,
     ),
     "log_frequency_spectrogram": (
-        "filterbank_spectrogram",
+        "features",
         "signal",
         STFT | {"log_n_bins": 12, "log_f_min": 1000.0, "log_spread": 0.5},
         2,
@@ -58,7 +58,7 @@ OPERATIONS = {
     "delta": ("delta", "spectrum", {"win_length": 7}, 1),
     "logmel_to_mfcc": ("logmel_to_mfcc", "spectrum", {"n_mfccs": 6}, 1),
     "mfcc": (
-        ["filterbank_spectrogram", "logmel_to_mfcc"],
+        ["features", "logmel_to_mfcc"],
         "signal",
         STFT
         | {"n_mels": 5, "mel_norm": None, "n_mfccs": 3, "db_amin": 0.1, "db_dynamic_range": 15.0},

@@ -23,12 +23,12 @@ from asv_benchmarks.gpu.report import HERE, Report
 from kapre_ref.command.self_check import find_gpu
 
 BLOCKS = "BLOCKS = N < 1024 ? 6 : 4;"
-STORE = "if (live) row[k] = magnitude;"
+STORE = "if (output.live) output.row[k] = output.unscaled(value);"
 ROUND = "        float scale = 1.0f;\n"
 # Ask the L2 for the samples that the block's next round adds.
-PREFETCH = """        if (signal.stride == 1 && left > 1) {
+PREFETCH = """        if (task.x_time_stride == 1 && turn + 1 != end) {
             const i64 next = (index - group + S::FRAMES) * task.hop_length + S::N -
-                             task.hop_length - task.n_padded;
+                             task.hop_length - task.n_before;
             const i64 end = min(next + S::FRAMES * task.hop_length, task.n_samples);
             for (i64 i = max(next, (i64)0) + 32 * threadIdx.x; i < end; i += 32 * S::THREADS)
                 asm volatile("prefetch.global.L2 [%0];" ::"l"(signal.samples + i));
@@ -39,7 +39,10 @@ AS_IT_IS = ((), 8)
 VARIANTS = {
     "as it is": AS_IT_IS,
     **{f"{n} rounds": ((), n) for n in (1, 2, 4, 16, 32)},
-    "streaming stores": (((STORE, "if (live) __stcs(&row[k], magnitude);"),), 8),
+    "streaming stores": (
+        ((STORE, "if (output.live) __stcs(&output.row[k], output.unscaled(value));"),),
+        8,
+    ),
     "prefetch": (((ROUND, PREFETCH + ROUND),), 8),
     **{f"{n} blocks": (((BLOCKS, f"BLOCKS = {n};"),), 8) for n in (3, 4, 5, 6, 8)},
     "as it is, again": AS_IT_IS,

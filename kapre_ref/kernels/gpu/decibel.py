@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kapre_ref._decibel import DecibelScale
 
 _THREADS, _ELEMENTS = 256, 16 * 256  # of a block, as in decibel.cu
-_BITS = {4: np.uint32, 8: np.uint64}  # of the peaks, by the size of a value
+PEAK_BITS = {4: np.uint32, 8: np.uint64}  # whose words hold the peaks, by the size of a value
 
 
 @on_device
@@ -48,7 +48,7 @@ def _float64(x, scale, out):
 
 def new_peaks(n, dtype):
     """Return what each group's peak is joined to: the bits of values, of zero at first."""
-    return cupy.zeros(n, _BITS[dtype.itemsize])
+    return cupy.zeros(n, PEAK_BITS[dtype.itemsize])
 
 
 def to_logarithms(x, scale, out, peaks):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import cupy
 import numpy as np
@@ -11,12 +12,32 @@ from kapre_ref.kernels.gpu import fused, unfused
 from kapre_ref.kernels.gpu.decibel import groups_are_dense, raise_to_floor
 from kapre_ref.kernels.gpu.memory import kept_on_device, on_device, resident, working_dtype
 from kapre_ref.kernels.gpu.normalisation import normalise
-from kapre_ref.kernels.gpu.scales import has_late_scale, limit_of, scale_of
+from kapre_ref.kernels.gpu.scales import Scale, has_late_scale, limit_of, scale_of
 
 if TYPE_CHECKING:
     from kapre_ref._front_end import FrontEnd
 
 _OUTER_AXES = {"channel": 2, "item": 1, "call": 0}  # that number the groups which have a peak
+
+
+class _Plan(NamedTuple):
+    """What a front end and a dtype decide, worked out once."""
+
+    dtype: np.dtype[np.generic]  # of all that is computed
+    is_fused: bool
+    scale: Scale
+    is_late: bool  # whether gain and offset follow the dynamic range
+    limit: float  # how far below the peak values may lie
+    rounded: np.dtype[np.generic]  # in which that limit holds
+
+
+@lru_cache(maxsize=512)
+def _plan(front_end: FrontEnd, dtype: np.dtype[np.generic]) -> _Plan:
+    f, working, is_late = front_end, working_dtype(dtype), has_late_scale(front_end)
+    goes_on = is_late or f.normalisation is not None or f.n_cepstra > 0
+    limit = 0.0 if f.dynamic_range is None else limit_of(f)
+    is_fused = fused.can_fuse(f.n_fft, working)
+    return _Plan(working, is_fused, scale_of(f), is_late, limit, working if goes_on else dtype)
 
 
 @on_device
@@ -27,23 +48,21 @@ def features(signals: cupy.ndarray, front_end: FrontEnd, out: cupy.ndarray) -> N
     """
     if not out.size:
         return
-    dtype = working_dtype(out.dtype)
-    if fused.can_fuse(front_end.n_fft, dtype):
-        values = out if _suits(out, front_end, dtype) else _empty(out, front_end, dtype)
+    plan = _plan(front_end, out.dtype)
+    if plan.is_fused:
+        suits = out.dtype == plan.dtype and _suits(out, front_end)
+        values = out if suits else _empty(out, front_end, plan.dtype)
         peaks = fused.features(signals, front_end, values)
     else:
         values, peaks = unfused.features(signals, front_end, out.shape[2])
-    is_late = has_late_scale(front_end)
-    is_last = not (is_late or front_end.normalisation or front_end.n_cepstra)
     if peaks is not None:
-        rounded = out.dtype if is_last else dtype
-        raise_to_floor(values, peaks, scale_of(front_end), limit_of(front_end), rounded)
-    if is_late:
+        raise_to_floor(values, peaks, plan.scale, plan.limit, plan.rounded)
+    if plan.is_late:
         scale_late(values, front_end)
     if front_end.normalisation is not None:
         normalise(values, front_end.normalisation)
     if front_end.n_cepstra:
-        out[...] = values @ _cosines(front_end, dtype, out.device.id)
+        out[...] = values @ _cosines(front_end, plan.dtype, out.device.id)
     elif values is not out:
         out[...] = values
 
@@ -56,12 +75,10 @@ def scale_late(values: cupy.ndarray, front_end: FrontEnd) -> None:
         apply(values, number, out=values)
 
 
-def _suits(out: cupy.ndarray, front_end: FrontEnd, dtype: np.dtype[np.generic]) -> bool:
+def _suits(out: cupy.ndarray, front_end: FrontEnd) -> bool:
     """Tell whether values can be made where the result is to be."""
-    if out.dtype != dtype or front_end.n_cepstra:
-        return False
-    if front_end.dynamic_range is None:
-        return True
+    if front_end.dynamic_range is None or front_end.n_cepstra:
+        return not front_end.n_cepstra
     n_outer = _OUTER_AXES[front_end.range_over]
     return bool(groups_are_dense(out.shape, out.strides, out.itemsize, n_outer))
 

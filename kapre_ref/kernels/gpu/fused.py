@@ -3,11 +3,12 @@
 from functools import lru_cache
 from typing import NamedTuple
 
+import cupy
 import numpy as np
 
 from kapre_ref._band_weights import filterbank_of
 from kapre_ref._roots import cos_sin_of_turns
-from kapre_ref.kernels.gpu.decibel import new_peaks
+from kapre_ref.kernels.gpu.decibel import PEAK_BITS
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of
 from kapre_ref.kernels.gpu.memory import kept_on_device, resident, working_dtype
 from kapre_ref.kernels.gpu.radices import radices_for
@@ -56,7 +57,7 @@ def _run(signals, front_end, what, out):
     if launch.has_filterbank:
         filterbank = _filterbank(front_end, dtype, device_id)
     if launch.n_peaks:
-        peaks = new_peaks(launch.n_peaks, dtype)
+        peaks = cupy.zeros(launch.n_peaks, PEAK_BITS[dtype.itemsize])
     arrays = signals, windows, tables, filterbank, out, peaks
     function = kernel(launch.stem, launch.name, device_id)
     function(launch.grid, launch.block, (*arrays, launch.task))

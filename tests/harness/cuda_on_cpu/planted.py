@@ -21,6 +21,20 @@ def loud_until(x, end):
 
 
 PADDED = {"pad_begin": True, "pad_end": True}
+LOG_MEL = kr.FrontEnd(
+    sample_rate=16000,
+    n_fft=512,
+    win_length=400,
+    hop_length=131,
+    bands=kr.Bands(20),
+    log="ln",
+    floor=1e-6,
+)
+REFLECT = {"pad_left": 200, "pad_right": 300, "pad_mode": "reflect"}
+KALDI = {"remove_mean": True, "preemphasis": 0.97, "preemphasis_first": "frame", "power": 1}
+KALDI["window"] = "hamming_symmetric"
+RANGE = {"dynamic_range": 2.0, "gain": 0.5, "offset": 1.0}
+NORMALISED = {"normalisation": kr.Normalisation(ddof=1, eps=0.5, drop_last=True)}
 # On noise of shape (3, 2851). Each launches all that a bug of it is to be planted in.
 OPERATIONS = {
     "magnitude": lambda x: kr.stft_magnitude(x, 512, hop_length=131, **PADDED),
@@ -50,18 +64,40 @@ OPERATIONS = {
     "decode": lambda x: kr.mu_law_decoding((x * 150 + 130).astype(np.int32), 256),
     "frame": lambda x: kr.frame(x, 300, 77, pad_end=True),
     "energy": lambda x: kr.energy(x, 8000, 0.1, 300, 77, pad_end=True),
+    "reflect": lambda x: LOG_MEL.replace(**REFLECT)(x),
+    "mirror": lambda x: LOG_MEL.replace(**{**REFLECT, "pad_mode": "mirror"}, time_first=False)(x),
+    "back and forth": lambda x: LOG_MEL.replace(**REFLECT)(x[:, :40]),
+    "emphasis": lambda x: LOG_MEL.replace(preemphasis=0.97, pad_left=300, pad_right=300)(x),
+    "emphasis, cut": lambda x: LOG_MEL.replace(preemphasis=0.97, pad_left=-9, window="hamming")(x),
+    "frames": lambda x: LOG_MEL.replace(**KALDI)(x + 4),
+    "faint frames": lambda x: LOG_MEL.replace(**KALDI)(x * np.float32(1e-30)),
+    "smooth frames": lambda x: LOG_MEL.replace(n_fft=400, win_length=380, **KALDI)(x + 4),
+    "frames of blocks": lambda x: LOG_MEL.replace(n_fft=1200, win_length=1100, **KALDI)(x + 4),
+    "smooth reflect": lambda x: LOG_MEL.replace(n_fft=400, win_length=380, **REFLECT)(x),
+    "offset roots": lambda x: LOG_MEL.replace(power=1, power_offset=4.0, log="none", floor=0)(x),
+    "powers": lambda x: LOG_MEL.replace(bands=None, log="none", floor=0, gain=3.0)(x),
+    "double": lambda x: LOG_MEL.replace(log="10log10", n_fft=400, win_length=380)(x.astype("f8")),
+    "added floor": lambda x: LOG_MEL.replace(floor=9.0, floor_by="add")(x),
+    "lines": lambda x: LOG_MEL.replace(gain=[1 + i / 9 for i in range(20)], offset=3.0)(x),
+    "range of channels": lambda x: LOG_MEL.replace(**RANGE, range_over="channel")(x[None]),
+    "normalised": lambda x: LOG_MEL.replace(bands=kr.Bands(40), **NORMALISED)(x),
     "overlap-add": lambda x: kr.inverse_stft(kr.stft(x, 60, hop_length=23), 60, hop_length=23),
 }
 
 BUGS = (
     # The gather.
-    Bug("pairs", "start + s.length <= s.n_samples", "true", "out of bounds read of 8"),
+    Bug("pairs", "start + task.length <= task.n_samples", "true", "out of bounds read of 8"),
     Bug("pairs", "start >= 0 &&", "", "out of bounds read of 8"),
     Bug("magnitude", "(2 * sizeof(Sample)) == 0", "sizeof(Sample) == 0", "misaligned read of 8"),
-    Bug("magnitude", "s.n_samples - start,", "s.n_samples + 1 - start,", "out of bounds read of 4"),
+    Bug(
+        "magnitude",
+        "s.task.n_samples - start,",
+        "s.task.n_samples + 1 - start,",
+        "out of bounds read of 4",
+    ),
     Bug("magnitude", "n >= begin &&", "", "out of bounds read of 4"),
-    Bug("odd window", "min(s.n_samples - start, (i64)s.length)", "s.n_samples - start", ""),
-    Bug("even window", "n < s.length / 2 ? pairs[n]", "true ? pairs[n]", "out of bounds"),
+    Bug("odd window", "min(s.task.n_samples - start, length)", "s.task.n_samples - start", ""),
+    Bug("even window", "n < length / 2 ? pairs[n]", "true ? pairs[n]", "out of bounds"),
     Bug(
         "faint, staged",
         "  __syncwarp();  // the last use of this memory is over",
@@ -97,13 +133,18 @@ BUGS = (
     Bug("faint", "if (!again) break;", "break;", ""),
     Bug("faint", "output.begin(again ? inverse(scale) : 1)", "output.begin(1)", ""),
     # What becomes of the bins.
-    Bug("bins", "if (live) row[k] = bin;", "row[k] = bin;", "out of bounds|race"),
-    Bug("bins", "if (live) row[k] = bin;", "if (live && k) row[k] = bin;", ""),
+    Bug("bins", "if (output.live) output.row[k]", "output.row[k]", "out of bounds|race"),
+    Bug("bins", "if (output.live) output", "if (output.live && k) output", ""),
     Bug("bins", "make_float2(high.x, -high.y)", "make_float2(high.x, high.y)", ""),
-    Bug("strided bins", "{ S::sync(); }  // the exchange", "{}  // the exchange", "race: write"),
-    Bug("strided bins", "S::sync();  // all bins have been put", "", "race: read after|uninitial"),
-    Bug("magnitude", "if (live) row[k] = magnitude;", "row[k] = magnitude;", "out of bounds|race"),
-    Bug("faint", "scaled(bin) * unscale;", "scaled(bin);", ""),
+    Bug("strided bins", "if constexpr (IN_SHARED) S::sync();", "", "race: write"),
+    Bug(
+        "strided bins",
+        "S::sync();  // all values have been put",
+        "",
+        "race: read after|uninitial",
+        "Strided",
+    ),
+    Bug("faint", "return value * unscale;", "return value;", ""),
     Bug("faint", "largest_square = 0;", "largest_square = 0x40000000u;", ""),
     Bug(
         "constant",
@@ -113,39 +154,97 @@ BUGS = (
     ),
     Bug(
         "decibel",
-        "        S::sync();  // the exchange is over",
-        "",
-        "race: write after read",
-        "StridedMagnitudes",
-    ),
-    Bug(
-        "decibel",
-        "        S::sync();  // all magnitudes have been put\n",
+        "S::sync();  // all values have been put",
         "",
         "race: read after|uninitial",
-        "StridedMagnitudes",
+        "Strided",
     ),
+    Bug("decibel", "k <= S::N / 2", "k < S::N / 2", "", "Strided"),
     Bug("decibel", "if (live) row[place", "row[place", "out of bounds|race"),
-    Bug("decibel", "value < settings.task.least ? settings.task.least : value", "value", ""),
+    Bug("decibel", "? task.least : task.factor * logf", "? task.shift : task.factor * logf", ""),
+    Bug("range of channels", "peak = max(peak, bits(value));", "", "", "Output"),
     Bug(
         "decibel",
-        "if (threadIdx.x % 32 == 0) atomicMax(item_peak, peak)",
-        "*item_peak = peak",
+        "if (threadIdx.x % 32 == 0) atomicMax(peaks + group, peak)",
+        "peaks[group] = peak",
         "race",
     ),
     Bug(
         "bands",
-        "        S::sync();  // all magnitudes have been put\n",
+        "S::sync();  // all values have been put",
         "",
         "race: read after|uninitial",
         "Bands",
     ),
-    Bug("bands", "sums[0] += *weights * magnitudes[i];", "", ""),
-    Bug("bands", "s.words + bins.x", "s.words + bins.x + 1", ""),
+    Bug("bands", "sums[0] += *weights * values[i];", "", ""),
+    Bug("bands", "output.staged() + bins.x", "output.staged() + bins.x + 1", ""),
     Bug("bands", "i < bins.y;", "i <= bins.y;", "out of bounds read of 4"),
+    # Shaped samples.
+    Bug("reflect", "i = -i - seam;", "i = -i - 1;", ""),
+    Bug("reflect", "i < n ? i : period - seam - i", "i < n ? i : period - i - 1", ""),
+    Bug("reflect", "if (task.edge == ZEROS) return 0;", "return 0;", ""),
+    Bug("mirror", "task.edge == MIRROR", "0", ""),
+    Bug(
+        "back and forth", "(unsigned)i % (unsigned)period", "i - period", "out of bounds read of 4"
+    ),
+    Bug("back and forth", "2 * (n - 1 + seam)", "2 * (n + seam)", "out of bounds read of 4"),
+    Bug("reflect", "task.all_shaped || !has_inside(start)", "task.all_shaped", ""),
+    Bug("emphasis", "i + task.n_cut == 0", "false", "out of bounds read of 4"),
+    Bug("emphasis, cut", "i + task.n_cut == 0", "i == 0", ""),
+    Bug("emphasis", "*sample - task.emphasis * *(", "*sample - 0.9f * *(", ""),
+    Bug("emphasis, cut", "task.n_cut * task.x_time_stride", "0", "out of", "stft"),
+    Bug(
+        "faint frames",
+        "S::sync();  // the last use of `staged` is over",
+        "",
+        "race: write",
+    ),
+    Bug("frames", "S::sync();  // all samples are staged", "", "race: read after|uninitialised"),
+    Bug("frames", "= sample;\n        total.add(sample);", "= sample;\n        total.add(1);", ""),
+    Bug("frames", "int d = T / 2; d", "int d = T / 4; d", "", "Shape"),
+    Bug("frames", "n ? 2 * n - 1 : 0", "n ? 2 * n - 1 : 1", ""),
+    Bug("frames", "odd - emphasis * even", "odd - emphasis * before", ""),
+    Bug("smooth frames", "threadIdx.x % 32 / T * T;", "0;", "", "Mixed"),
+    Bug("frames of blocks", "            sync();\n", "", "race|uninitialised", "Mixed"),
+    Bug("frames of blocks", "values[threadIdx.x / T * T + i]", "values[i]", ""),
+    Bug(
+        "smooth reflect",
+        "load_shaped<S>(v, s, start, live, staged, t);\n            return;\n        }\n"
+        "    const i64 stride = s.task.x_time_stride;\n    const Real<C>* first",
+        "}\n    const i64 stride = s.task.x_time_stride;\n    const Real<C>* first",
+        "",
+    ),
+    # Values and their last form.
+    Bug("offset roots", "square + task.power_offset", "square", ""),
+    Bug("powers", "        return square;\n", "        return 2 * square;\n", ""),
+    Bug("powers", "task.factor * value + task.shift", "value + task.shift", ""),
+    Bug("double", "task.decimal ? log10(value) : log(value)", "log(value)", ""),
+    Bug("added floor", "(value <= 0 ? 0 : value) + added", "value <= 0 ? 0 : value", ""),
+    Bug("lines", "line.x * value + line.y", "value + line.y", ""),
+    Bug("lines", "settings.filterbank[place]", "settings.filterbank[0]", ""),
+    Bug(
+        "range of channels",
+        "row_of_batch / settings.task.rows_of_peak",
+        "0",
+        "",
+    ),
+    # Normalisation over time.
+    Bug(
+        "normalised", "__syncthreads();  // the last use of `sums` is over", "", "race: write after"
+    ),
+    Bug("normalised", "__syncthreads();  // all warps have written", "", "race|uninitialised"),
+    Bug(
+        "normalised",
+        "const bool live = band < task.n_bands",
+        "const bool live = true",
+        "out of|race",
+    ),
+    Bug("normalised", ": sum) / task.n_divided", ": sum) / 9", ""),
+    Bug("normalised", "i < n_counted ? (value", "true ? (value", ""),
+    Bug("normalised", "+ task.eps_beside", "", ""),
     # Transforms of mixed radix.
     Bug("smooth", "part.has(n + 1) ? from[", "part.has(n) ? from[", "out of bounds read of 4"),
-    Bug("smooth channels", "2 * S::T * s.stride", "2 * S::T", ""),
+    Bug("smooth channels", "2 * S::T * stride", "2 * S::T", ""),
     Bug(
         "smooth faint",
         "    S::sync();  // the slot's last use is over\n",
@@ -181,15 +280,20 @@ BUGS = (
     Bug("smooth bands", "(lane + d) % lanes", "lane + d", "outside the mask"),
     # Decibels of given magnitudes.
     Bug("to decibel", "    __syncthreads();\n", "", "uninitialised shared read|race"),
-    Bug("to decibel", "item_length);", "item_length + 1);", "out of bounds|race", "to_decibels"),
-    Bug("items to decibel", "peaks + item", "peaks", "", "to_decibels"),
-    Bug("items to decibel", "    out += item * item_length;\n", "", "race: w", "to_decibels"),
-    Bug("to decibel", "atomicMax(peaks + item, peak)", "peaks[item] = peak", "race: write/write"),
+    Bug("to decibel", "group_length);", "group_length + 1);", "out of bounds|race", "to_decibels"),
+    Bug("items to decibel", "peaks + group", "peaks", "", "to_decibels"),
+    Bug("items to decibel", "    out += group * group_length;\n", "", "race: w", "to_decibels"),
+    Bug(
+        "to decibel",
+        "(threadIdx.x == 0) atomicMax(peaks + group, peak)",
+        "(threadIdx.x == 0) peaks[group] = peak",
+        "race: write/write",
+    ),
     Bug("to decibel", "(1u << DECIBEL_THREADS / 32) - 1", "0xffffffffu", "exited|deadlock"),
     Bug("to decibel", "value >= floor ? value : floor", "value <= floor ? value : floor", ""),
-    Bug("items to decibel", "peaks[item]", "peaks[0]", ""),
-    Bug("items to decibel", "    values += item * item_length;\n", "", "race", "raise_to_floor"),
-    Bug("to decibel", "item_length);", "item_length + 1);", "out of bounds", "raise_to_floor"),
+    Bug("items to decibel", "peaks[group]", "peaks[0]", ""),
+    Bug("items to decibel", "    values += group * group_length;\n", "", "race", "raise_to_floor"),
+    Bug("to decibel", "group_length);", "group_length + 1);", "out of bounds", "raise_to_floor"),
     # Mu-law.
     Bug("encode", "i < n; i += step", "i <= n; i += step", "out of bounds", "mu_law_encoding"),
     Bug("encode", "copysignf(fmaf(rest, inverse, quotient), x)", "quotient", ""),

@@ -8,7 +8,6 @@ from typing import NamedTuple
 _KERNEL = re.compile(
     r"__global__\s+void\s+(?:__launch_bounds__\((?:[^()]|\([^()]*\))*\)\s*)?(\w+)\("
 )
-_DERIVED = re.compile(r"struct (\w+)(?: final)? : (?:public )?(\w+)")
 
 
 def kernels(code: str) -> list[str]:
@@ -16,13 +15,11 @@ def kernels(code: str) -> list[str]:
     return _KERNEL.findall(code)
 
 
-def derived(code: str, base: str) -> list[str]:
-    """Return the names of all structures that derive from one, directly or not."""
-    names = {base}
-    for name, parent in _DERIVED.findall(code):
-        if parent in names:
-            names.add(name)
-    return sorted(names - {base})
+def policies(code: str, constant: str) -> list[str]:
+    """Return the names of the structures that define a constant to be true or false."""
+    defines = re.compile(rf"static constexpr bool {constant} = (?:true|false);")
+    names = re.findall(r"^struct (\w+) \{", code, re.MULTILINE)
+    return [name for name in names if defines.search(code, *span(code, name))]
 
 
 def span(code: str, name: str) -> tuple[int, int]:

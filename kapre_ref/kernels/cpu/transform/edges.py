@@ -6,7 +6,6 @@ The first sample that counts has number 0. Samples of other numbers are zeros, o
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -35,7 +34,6 @@ class Ends(NamedTuple):
     has_previous: bool  # whether the sample before the first is there, to be emphasised with
 
 
-@lru_cache(maxsize=256)
 def ends_of(front_end: FrontEnd, n_samples: int) -> Ends:
     """Return which samples of a signal count to a front end."""
     first = max(0, -front_end.pad_left) + front_end.drops_first

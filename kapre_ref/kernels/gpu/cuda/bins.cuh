@@ -168,7 +168,7 @@ struct Output {
     typedef typename S::Complex C;
     typedef Real<C> R;
     typedef typename What::template Value<C> Value;
-    typedef decltype(bits(R())) Bits;
+    typedef kapre::Bits<R> Bits;
     static constexpr bool IN_SHARED = Where::IN_SHARED;
     static constexpr bool IN_RANGE = What::IN_RANGE;
     static constexpr int BLOCKS_MORE = Where::template BLOCKS_MORE<What, S::N>;
@@ -232,8 +232,9 @@ struct Output {
     __device__ __forceinline__ void publish(Bits* peaks, unsigned row_of_batch) {
         if constexpr (What::IS_REAL && IN_SHARED) {
             if (!settings.task.rows_of_peak) return;
+            const unsigned group = row_of_batch / settings.task.rows_of_peak;
             peak = S::largest_in_warp(peak);
-            if (threadIdx.x % 32 == 0) atomicMax(peaks + row_of_batch / settings.task.rows_of_peak, peak);
+            if (threadIdx.x % 32 == 0) atomicMax(peaks + group, peak);
         }
     }
 };

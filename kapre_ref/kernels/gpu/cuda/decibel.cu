@@ -42,16 +42,15 @@ struct Task {
 template <class Real, int WIDTH>
 __global__ void __launch_bounds__(DECIBEL_THREADS)
     to_decibels(const Real* __restrict__ x, Real* __restrict__ out,
-                decltype(bits(Real()))* __restrict__ peaks, const __grid_constant__ Task<Real> task) {
-    typedef decltype(bits(Real())) Bits;
+                Bits<Real>* __restrict__ peaks, const __grid_constant__ Task<Real> task) {
     const i64 group_length = task.group_length;
-    __shared__ Bits warp_peaks[DECIBEL_THREADS / 32];
+    __shared__ Bits<Real> warp_peaks[DECIBEL_THREADS / 32];
     const i64 group = blockIdx.x / task.runs;
     const i64 first = (i64)(blockIdx.x % task.runs) * DECIBEL_ELEMENTS;
     const i64 end = min(first + DECIBEL_ELEMENTS, group_length);
     x += group * group_length;
     out += group * group_length;
-    Bits peak = 0;
+    Bits<Real> peak = 0;
     for (i64 i = first + WIDTH * threadIdx.x; i < end; i += WIDTH * DECIBEL_THREADS) {
         const Pack<Real, WIDTH> from = load<WIDTH>(x + i);
         Pack<Real, WIDTH> to;
@@ -92,7 +91,7 @@ __device__ __forceinline__ float as_half(float x) {
 // grid      `runs` blocks for each group
 template <class Real, int WIDTH>
 __global__ void __launch_bounds__(DECIBEL_THREADS)
-    raise_to_floor(Real* values, const decltype(bits(Real()))* peaks,
+    raise_to_floor(Real* values, const Bits<Real>* peaks,
                    const __grid_constant__ Task<Real> task, Real range, int to_half) {
     const i64 group_length = task.group_length;
     const i64 group = blockIdx.x / task.runs;

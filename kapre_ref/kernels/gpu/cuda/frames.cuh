@@ -5,9 +5,8 @@
 // or the signal or the frame is pre-emphasised, or the frame's mean is taken off. Then they go
 // sample by sample through shared memory; all others of a launch are read as Stored ones are.
 //
-//     samples of the signal  ->  Signal::at()    the index at the edges, pre-emphasis of the signal
-//     shared memory          <-  stage_shaped()  pre-emphasis of the frame, its mean
-//     pairs in registers     <-  load_staged()   less the mean
+//     Signal::at()   finds a sample at the edges, and pre-emphasises the signal
+//     load_shaped()  stages samples in shared memory, takes off the mean, pre-emphasises the frame
 //
 // An edge of three samples a b c, extended by four on both sides:
 //
@@ -191,32 +190,41 @@ __device__ __forceinline__ void load_pairs(C* v, const Real<C>* first, int lengt
 // Load the lane's points of a shaped frame, through room for N samples. All that sync() waits for
 // come here.
 //
-// Pre-emphasis of a frame makes e[n] = x[n] - a x[n - 1], and of a mean m it leaves (1 - a) m. Taking
-// that off afterwards loses no more than taking m off x would: in e, a large mean is small already.
+// A mean m is taken off before a sample is emphasised, although (1 - a) m could be taken off later.
+// Subtraction of one number rounds all samples of a size by the same amount: such an error is an
+// offset, of which pre-emphasis leaves a small part.
 template <class S, class C, class Signal>
 __device__ __forceinline__ void load_shaped(C* v, const Signal& s, i64 start, bool live,
                                             Real<C>* staged, int t) {
     typedef Real<C> R;
     const int length = live ? s.task.length : 0;
-    const R emphasis = s.task.frame_emphasis;
     LongSum<R> total;
     S::sync();  // the last use of `staged` is over
 #pragma unroll 1
     for (int n = t; n < S::N; n += S::T) {
-        R sample = n < length ? s.at(start + n) : 0;
-        total.add(sample);
-        // Before the first sample stands itself. Nothing times zero: infinity would become NaN.
-        if (emphasis != 0 && n < length) sample -= emphasis * s.at(start + max(n - 1, 0));
+        const R sample = n < length ? s.at(start + n) : 0;
         staged[n] = sample;
+        total.add(sample);
     }
-    R mean = 0;  // of what is staged
-    if (s.task.removes_mean) mean = (1 - emphasis) * (S::sum_of_frame(total.sum) / s.task.length);
+    R mean = 0;
+    if (s.task.removes_mean) mean = S::sum_of_frame(total.sum) / s.task.length;
     S::sync();  // all samples are staged
     const C* pairs = reinterpret_cast<const C*>(staged);
+    const R emphasis = s.task.frame_emphasis;
+    if (emphasis == 0) {  // nothing is multiplied by zero: infinity would become NaN
+#pragma unroll
+        for (int q = 0; q < S::E; ++q) {
+            const C pair = pairs[t + q * S::T];
+            v[q] = {pair.x - mean, pair.y - mean};
+        }
+        return;
+    }
 #pragma unroll
     for (int q = 0; q < S::E; ++q) {
-        const C pair = pairs[t + q * S::T];
-        v[q] = {pair.x - mean, pair.y - mean};
+        const int n = t + q * S::T;
+        const R before = staged[n ? 2 * n - 1 : 0] - mean;  // the first sample stands before itself
+        const R even = pairs[n].x - mean, odd = pairs[n].y - mean;
+        v[q] = {even - emphasis * before, odd - emphasis * even};
     }
 }
 

@@ -11,6 +11,8 @@ __device__ __forceinline__ unsigned bits(float value) {
 __device__ __forceinline__ unsigned long long bits(double value) {
     return __double_as_longlong(value);
 }
+template <class Real>
+using Bits = decltype(bits(Real()));
 __device__ __forceinline__ float from_bits(unsigned bits) {
     return __uint_as_float(bits);
 }

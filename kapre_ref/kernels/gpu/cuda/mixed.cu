@@ -311,7 +311,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         if (first >= task.n_frames) break;
         // The compiler shall forget t, and with it addresses that it would keep from frame to frame
         // and spill: where and when was found by trial with NVRTC 13.5.
-        if (S::R3 > 1 || S::WARPS < 5) asm volatile("" : "+r"(t));
+        asm volatile("" : "+r"(t));
         output.live = first + group < task.n_frames;
         if (S::IN_WARP && !S::any(output.live)) break;
         const i64 start = (first + group) * task.hop_length - task.n_before;

@@ -166,7 +166,10 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         out + item * task.out_batch_stride + channel * task.out_channel_stride;
 
     unsigned turn = tile * task.rounds;
-    for (int left = task.rounds; left; --left, ++turn) {
+    const unsigned end = turn + task.rounds;
+    int left = task.rounds;
+    // Both conditions are the same. Which of them spills nothing was found by trial, too.
+    for (; S::N < 1024 ? turn != end : left != 0; ++turn, --left) {
         const i64 index = (i64)turn * S::FRAMES + group;
         output.live = index < task.n_frames;
         if (!__any_sync(0xffffffffu, output.live)) break;
