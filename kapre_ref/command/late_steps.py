@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kapre_ref._arrays import silent
+from kapre_ref._dispatch import kernels_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,11 +31,28 @@ def early_steps(front_end: FrontEnd) -> FrontEnd:
 
 
 def _is_scaled_late(front_end: FrontEnd) -> bool:
-    # The kernels decide it, so that every bit is equal. They are imported as late as this because
-    # `kapre-ref --help` does not need them.
-    from kapre_ref.kernels.cpu.transform.scales import has_late_scale
+    """Tell whether gain and offset must wait until the range is known.
 
-    return has_late_scale(front_end)
+    With one positive gain, kernels take the range below the peak of what is scaled already. It
+    has to be so here too, for every bit to be equal.
+    """
+    gain, offset = front_end.gain, front_end.offset
+    is_one_positive = isinstance(gain, float) and isinstance(offset, float) and gain > 0
+    return front_end.dynamic_range is not None and not is_one_positive
+
+
+@dataclass(frozen=True)
+class _Cepstra:
+    """The matrix of a front end's cepstra, as the kernel of `logmel_to_mfcc` takes one."""
+
+    front_end: FrontEnd
+
+    @property
+    def n_mfccs(self) -> int:
+        return self.front_end.n_cepstra
+
+    def matrix(self) -> NDArray[np.float64]:
+        return self.front_end.cepstral_matrix()
 
 
 class LateSteps:
@@ -52,6 +71,7 @@ class LateSteps:
         read: Callable[[int], Iterator[Rows]],
     ) -> None:
         self._front_end = f = front_end
+        self._cepstra = _Cepstra(f)
         self._n_counted = n_frames  # frames that normalisation counts
         self._limits: NDArray[np.float32] | None = None
         self._scale: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
@@ -64,10 +84,6 @@ class LateSteps:
             self._limits = self._limits - np.float32(f.dynamic_range * gain)
         if is_late:
             self._scale = np.asarray(f.gain, np.float32), np.asarray(f.offset, np.float32)
-        if f.n_cepstra:
-            from kapre_ref.kernels.cpu.products import product
-
-            self._multiply = product(f.cepstral_matrix(), np.dtype(np.float32))
         if f.normalisation is not None:
             self._n_counted -= f.normalisation.drop_last
             self._moments = [self._moments_of(channel, read) for channel in range(len(peaks))]
@@ -81,9 +97,10 @@ class LateSteps:
             rows = ((rows - mean) / deviation).astype(np.float32)
             rows[max(0, self._n_counted - first_frame) :] = 0
         if self._front_end.n_cepstra:
-            cepstra = np.empty((len(rows), self._front_end.n_cepstra), np.float32)
-            self._multiply(np.ascontiguousarray(rows), cepstra)
-            return cepstra
+            rows = np.ascontiguousarray(rows)[None, None]  # (batch, channel, n_frames, n_bands)
+            cepstra = np.empty((*rows.shape[:3], self._front_end.n_cepstra), np.float32)
+            kernels_for(rows).logmel_to_mfcc(rows, self._cepstra, cepstra)  # type: ignore[arg-type]
+            rows = cepstra[0, 0]
         return rows
 
     def _scaled(self, rows: Rows, channel: int) -> Rows:
