@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import warnings
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -143,7 +144,7 @@ def _flag(name: str, value: Any) -> str:
 
 
 class KapreFeature(NamedTuple):
-    """A feature of Kapre: the front end that it stands for at a sample rate, and what follows."""
+    """A feature of Kapre by its options, of which a sample rate makes a front end."""
 
     kind: str
     parameters: dict[str, Any]  # of the composed function, with defaults filled in
@@ -163,8 +164,7 @@ class KapreFeature(NamedTuple):
         scale = check_decibel(self.decibel, *self._values(_DECIBEL))
         if scale is not None:
             check_scale_in_range(scale, np.dtype(np.float32), prefix="db_")
-        if isinstance(front_end.bands, Bands):
-            _warn_of_empty_bands(front_end, front_end.bands)
+        warn_of_empty_bands(_n_empty_bands(front_end), front_end.n_bands, front_end.n_freq)
         return with_decibels(front_end, scale)
 
     def _values(self, names: Sequence[str]) -> tuple[Any, ...]:
@@ -181,11 +181,14 @@ class KapreFeature(NamedTuple):
         return own | self.parameters
 
 
-def _warn_of_empty_bands(front_end: FrontEnd, bands: Bands) -> None:
-    rate, n_freq = front_end.sample_rate, front_end.n_freq
-    f_max = rate / 2 if bands.f_max is None else bands.f_max
+@lru_cache(maxsize=128)
+def _n_empty_bands(front_end: FrontEnd) -> int:
+    bands = front_end.bands
+    if not isinstance(bands, Bands):
+        return 0
+    f_max = front_end.sample_rate / 2 if bands.f_max is None else bands.f_max
     edges = (bands.n, bands.f_min, f_max, bands.scale == "htk")
-    warn_of_empty_bands(count_empty_bands(rate, n_freq, *edges), bands.n, n_freq)
+    return count_empty_bands(front_end.sample_rate, front_end.n_freq, *edges)
 
 
 def kapre_feature(arguments: argparse.Namespace) -> KapreFeature:
