@@ -16,6 +16,7 @@ from kapre_ref._checks import check_in_range, check_integer, check_signal, warn_
 from kapre_ref._dispatch import kernels_for
 from kapre_ref._front_end_checks import NUMBERS, check_front_end, is_wide
 from kapre_ref._front_end_reference import dct_matrix, features_reference, window_reference
+from kapre_ref._lengths import check_lengths, fill_by_lengths, lengths_reference
 from kapre_ref._normalisation import Normalisation
 
 if TYPE_CHECKING:
@@ -183,7 +184,13 @@ class FrontEnd:
         named = [f"{name}={value!r}" for name, value in shown if not _is_default(self, name)]
         return f"FrontEnd({', '.join(named)})"
 
-    def __call__(self, x: NDArray[Float], out: NDArray[Float] | None = None) -> NDArray[Float]:
+    def __call__(
+        self,
+        x: NDArray[Float],
+        out: NDArray[Float] | None = None,
+        *,
+        lengths: Sequence[int] | NDArray[np.integer[Any]] | None = None,
+    ) -> NDArray[Float]:
         """Compute the features of signals.
 
         Parameters
@@ -193,18 +200,22 @@ class FrontEnd:
             time).
         out : array, optional
             Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
+        lengths : sequence of int, (batch,), samples, optional
+            How many samples of each item count. Each becomes what it would be alone: edges are
+            those of its own samples, statistics are of its own frames. Zeros follow them.
 
         Returns
         -------
         array, dtype of `x`
-            (..., n_frames, n_values), or (..., n_values, n_frames) if not `time_first`.
+            (..., n_frames, n_values), or (..., n_values, n_frames) if not `time_first`. With
+            `lengths`, ``n_frames(lengths[i])`` frames of item i count.
 
         Raises
         ------
         TypeError
             If `x` is not a floating NumPy or CuPy array.
         ValueError
-            If `x` has no axis, or `out` does not fit.
+            If `x` has no axis, or `out` or `lengths` does not fit.
 
         Warns
         -----
@@ -215,6 +226,7 @@ class FrontEnd:
         if x.ndim < 1:
             raise ValueError("x must have shape (..., time), got shape ()")
         self.check_dtype(x.dtype)
+        n_each = None if lengths is None else check_lengths(lengths, x)
         n_samples = x.shape[-1]
         n_frames = self.count_frames(n_samples)
         if not n_frames and x.size:
@@ -228,23 +240,30 @@ class FrontEnd:
         out = result_array(x, shape, x.dtype, out)
         signals = _three_axes(native(x), 1)
         result = _three_axes(out, 2)
+        if n_each is not None:
+            fill_by_lengths(signals, self, n_each, result)
+            return out
         result = result if self.time_first else result.swapaxes(2, 3)
         kernels_for(x).features(signals, self, result)
         return out
 
-    def reference(self, x: NDArray[Float]) -> NDArray[Float]:
+    def reference(self, x: NDArray[Float], lengths: Sequence[int] | None = None) -> NDArray[Float]:
         """Compute the features of signals by the formulas alone, in float64: the oracle.
 
         Parameters
         ----------
         x : NumPy array, (..., time), float16, float32 or float64
             One signal, or any number of leading axes of them.
+        lengths : sequence of int, (batch,), samples, optional
+            How many samples of each item count.
 
         Returns
         -------
         array, dtype of `x`
             As calling the front end gives.
         """
+        if lengths is not None:
+            return lengths_reference(self, x, lengths)
         return features_reference(self, x)
 
     def n_frames(self, n_samples: int) -> int:
