@@ -70,5 +70,5 @@ class TestArguments:
             self.FRONT_END(np.zeros((2, 100)), lengths=3)
         with pytest.raises(TypeError, match=r"lengths\[0\] must be an integer, got 'a'"):
             self.FRONT_END(np.zeros((2, 100)), lengths="ab")
-        with pytest.raises(ValueError, match="x must have shape .*with lengths"):
+        with pytest.raises(ValueError, match="x must have shape"):
             self.FRONT_END(np.zeros(100), lengths=[100])

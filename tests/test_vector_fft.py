@@ -135,15 +135,19 @@ class TestInnerPass:
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("radix", LAST_RADICES)
 class TestLastPass:
-    def test_makes_magnitudes(self, radix, n, dtype, tolerance, rng):
+    @pytest.mark.parametrize("power", [1, 2])
+    def test_makes_magnitudes_or_powers(self, radix, n, power, dtype, tolerance, rng):
         x, rows, twiddles = _merging(rng, radix, n, dtype)
-        expected = np.abs(direct_dft(x.astype(np.float64)))[: radix * n // 2 + 1]
+        magnitudes = np.abs(direct_dft(x.astype(np.float64)))[: radix * n // 2 + 1]
+        expected, number = magnitudes**power, np.array([power], dtype)
+        tolerance = tolerance * max(1, 2 * magnitudes.max()) ** (power - 1)
         apart, peak = aligned(rows.shape, dtype), aligned(rows.shape[1:], dtype)
         arguments = dtype.type(1), radix, rows.ctypes.data, n, twiddles.ctypes.data
         for got in (apart, rows):  # in place as well
-            _last_pass_to_magnitudes(*arguments, got.ctypes.data, peak.ctypes.data)
+            places = got.ctypes.data, peak.ctypes.data, number.ctypes.data
+            _last_pass_to_magnitudes(*arguments, *places)
             assert_close(got[: len(expected)], expected, tolerance)
-        assert_close(np.sqrt(peak), expected.max(axis=0), tolerance)
+        assert_close(np.sqrt(peak), magnitudes.max(axis=0), tolerance)
 
     def test_makes_spectra(self, radix, n, dtype, tolerance, rng):
         x, rows, twiddles = _merging(rng, radix, n, dtype)
@@ -403,8 +407,8 @@ def _undo_inner_pass(unit, radix, rows, n_blocks, n, twiddles):
 
 
 @numba.njit
-def _last_pass_to_magnitudes(unit, radix, rows, n, twiddles, target, peak):
-    last_pass_to_magnitudes(unit, radix, Parts(rows, n, twiddles), target, target, peak)
+def _last_pass_to_magnitudes(unit, radix, rows, n, twiddles, target, peak, power):
+    last_pass_to_magnitudes(unit, radix, Parts(rows, n, twiddles), target, target, peak, power)
 
 
 @numba.njit

@@ -83,6 +83,7 @@ class FftPlan(NamedTuple):
     window: int
     twiddles: int
     sizes: int  # PLAIN, POWERS or ROOTS
+    power: int  # the address of 1 or 2: of what the last pass writes
     power_offset: int
     bands: BandTable
 
@@ -195,6 +196,7 @@ def tables_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Tables:
         offsets = np.minimum(samples, front_end.win_length) * vector_bytes()
     else:
         offsets = _offsets_in_pieces(samples, front_end, pieces, dtype)
+    sizes = POWERS if front_end.power == 2 else ROOTS if front_end.power_offset else PLAIN
     numbers = FftPlan(
         n_fft=front_end.n_fft,
         n_freq=front_end.n_freq,
@@ -207,7 +209,8 @@ def tables_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Tables:
         offsets=addresses.of(offsets.astype(np.int32)),
         window=addresses.of(window[samples]),
         twiddles=addresses.of(np.concatenate(pass_twiddles(radices, dtype))),
-        sizes=POWERS if front_end.power == 2 else ROOTS if front_end.power_offset else PLAIN,
+        sizes=sizes,
+        power=addresses.of(np.array([2 if sizes != PLAIN else 1], dtype)),
         power_offset=addresses.of(np.array([front_end.power_offset], dtype)),
         bands=band_table(front_end, dtype, addresses),
     )
