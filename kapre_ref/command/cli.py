@@ -59,7 +59,8 @@ outputs:
   .npz holds: features; times (s, centre of each frame's window); frequencies (Hz, of the bins of
   stft, else centres of the bands; of cepstra the numbers of the coefficients instead, as
   'coefficients'); sample_rate (Hz); parameters (a JSON text of all options and the version);
-  front_end (a JSON text that kapre_ref.FrontEnd.from_json reads, and so does --front-end-file).
+  front_end (a JSON text that kapre_ref.FrontEnd.from_json reads, and so does --front-end-file; with
+  --feature mfcc, that of the decibels of which logmel_to_mfcc makes them).
 
 named front ends:
   A front end has a sample rate, for which its bands are made. Recordings of another rate are
