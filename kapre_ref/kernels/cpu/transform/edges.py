@@ -101,16 +101,17 @@ class Run(NamedTuple):
 @kernel
 def stage(unit, source, first, n, target, before):
     """Copy samples from number `first` on, emphasised if they are to be; `before` is room."""
-    item, stride = item_of(unit), source.stride
-    place = source.signal + first * stride
-    if not source.factor:
-        copy_samples(unit, source, first, n, target, 0)
-    elif stride == item and first >= 1 and first + n <= source.n_samples:
-        emphasise(unit, place, place - item, source.factor, target, n)
-    else:
-        copy_samples(unit, source, first, n, target, 0)
-        copy_samples(unit, source, first, n, before, 1)
-        emphasise(unit, target, before, source.factor, target, n)
+    item = item_of(unit)
+    samples, previous = source.signal + first * item, source.signal + (first - 1) * item
+    is_inside = source.stride == item and first >= 1 and first + n <= source.n_samples
+    if not (source.factor and is_inside):
+        samples, previous = target, before
+        # In a loop, numba compiles the copying once.
+        for n_before in range(2 if source.factor else 1):
+            place = before if n_before else target
+            copy_samples(unit, source, first, n, place, n_before)
+    if source.factor:
+        emphasise(unit, samples, previous, source.factor, target, n)
 
 
 @kernel
