@@ -114,7 +114,7 @@ def stage(unit, source, first, n, target, before):
         emphasise(unit, samples, previous, source.factor, target, n)
 
 
-@kernel
+@inlined
 def copy_samples(unit, source, first, n, target, n_before):
     """Copy samples from number `first` on, or those `n_before` samples before them (0 or 1)."""
     item, length = item_of(unit), source.n_samples
