@@ -23,6 +23,7 @@ from kapre_ref._filterbanks import (
     check_norm,
     check_spread,
     check_top,
+    count_empty_bands,
     frequencies_reference,
     hz_to_mel_reference,
     log_centres_reference,
@@ -109,6 +110,12 @@ class Bands:
     def bins(self, sample_rate: float, n_fft: int) -> NDArray[np.float64]:
         """Return the frequency of each bin, in Hz: (n_freq,)."""
         return np.asarray(np.fft.rfftfreq(n_fft, 1 / sample_rate), np.float64)
+
+    def n_empty(self, sample_rate: float, n_fft: int) -> int:
+        """Count the bands that no bin of a spectrum lies in."""
+        f_max = sample_rate / 2 if self.f_max is None else self.f_max
+        edges = (self.n, self.f_min, f_max, self.scale == "htk")
+        return count_empty_bands(sample_rate, n_fft // 2 + 1, *edges)
 
     @silent
     def weights(self, sample_rate: float, n_fft: int, dtype: np.dtype[Any]) -> BandWeights:

@@ -319,6 +319,12 @@ class FrontEnd:
         return self.n_fft // 2 + 1
 
     @cached_property
+    def n_empty_bands(self) -> int:
+        """Number of mel bands that no bin lies in, so that they are 0."""
+        bands = self.bands
+        return bands.n_empty(self.sample_rate, self.n_fft) if isinstance(bands, Bands) else 0
+
+    @cached_property
     def n_bands(self) -> int:
         """Number of bands, or of bins if there is no filterbank."""
         return self.n_freq if self.bands is None else self.bands.n  # type: ignore[union-attr]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import inspect
 import warnings
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,13 +15,12 @@ from kapre_ref._band_spectrograms import (
     mel_front_end,
     melspectrogram,
 )
-from kapre_ref._bands import Bands
 from kapre_ref._checks import check_positive
 from kapre_ref._decibel import check_scale_in_range
-from kapre_ref._filterbanks import count_empty_bands, warn_of_empty_bands
+from kapre_ref._filterbanks import warn_of_empty_bands
 from kapre_ref._kapre_front_end import check_stft_parameters, stft_front_end, with_decibels
 from kapre_ref._mfcc import logmel_to_mfcc
-from kapre_ref._spectrograms import check_decibel, stft_magnitude
+from kapre_ref._spectrograms import stft_magnitude
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -161,11 +159,11 @@ class KapreFeature(NamedTuple):
             front_end = log_front_end(*parameters)
         else:
             front_end = mel_front_end(*parameters)
-        scale = check_decibel(self.decibel, *self._values(_DECIBEL))
+        front_end, scale = with_decibels(front_end, self.decibel, *self._values(_DECIBEL))
         if scale is not None:
             check_scale_in_range(scale, np.dtype(np.float32), prefix="db_")
-        warn_of_empty_bands(_n_empty_bands(front_end), front_end.n_bands, front_end.n_freq)
-        return with_decibels(front_end, scale)
+        warn_of_empty_bands(front_end.n_empty_bands, front_end.n_bands, front_end.n_freq)
+        return front_end
 
     def _values(self, names: Sequence[str]) -> tuple[Any, ...]:
         return tuple(self.parameters[name] for name in names)
@@ -179,16 +177,6 @@ class KapreFeature(NamedTuple):
         own: dict[str, Any] = {"decibel": self.decibel}
         own |= {"n_mfccs": self.n_mfccs} if self.n_mfccs else {}
         return own | self.parameters
-
-
-@lru_cache(maxsize=128)
-def _n_empty_bands(front_end: FrontEnd) -> int:
-    bands = front_end.bands
-    if not isinstance(bands, Bands):
-        return 0
-    f_max = front_end.sample_rate / 2 if bands.f_max is None else bands.f_max
-    edges = (bands.n, bands.f_min, f_max, bands.scale == "htk")
-    return count_empty_bands(front_end.sample_rate, front_end.n_freq, *edges)
 
 
 def kapre_feature(arguments: argparse.Namespace) -> KapreFeature:

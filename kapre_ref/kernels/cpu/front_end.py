@@ -37,7 +37,8 @@ class Steps(NamedTuple):
 
 
 @kept
-def _steps_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Steps:
+def steps_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Steps:
+    """Return what follows for results of a dtype."""
     dynamic_range, least = None, 0.0
     is_scaled = has_late_scale(front_end)
     if front_end.dynamic_range is not None:
@@ -60,7 +61,7 @@ def features(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> N
     """Write features, item by item if the values between need memory of their own."""
     if not out.size:
         return
-    steps = _steps_of(front_end, out.dtype)
+    steps = steps_of(front_end, out.dtype)
     n_at_once = len(out)
     if steps.needs_values and (steps.dynamic_range is None or front_end.range_over != "call"):
         n_at_once = 1
@@ -82,7 +83,7 @@ def _fill(signals: NDArray[Any], front_end: FrontEnd, steps: Steps, out: NDArray
         peaks = calls.fill(calls.FEATURES, signals, front_end, values)
     else:
         peaks = fallback.fill(signals, front_end, values)
-    limit_range(values, peaks, front_end)
+    limit_range(values, peaks, steps_of(front_end, dtype) if values is not out else steps)
     if steps.has_late_scale:
         values *= np.asarray(front_end.gain, dtype)
         values += np.asarray(front_end.offset, dtype)
@@ -95,13 +96,13 @@ def _fill(signals: NDArray[Any], front_end: FrontEnd, steps: Steps, out: NDArray
         assign(out, values)
 
 
-def limit_range(out: NDArray[Any], peaks: NDArray[Any] | None, front_end: FrontEnd) -> None:
+def limit_range(out: NDArray[Any], peaks: NDArray[Any] | None, steps: Steps) -> None:
     """Raise what lies more than the dynamic range below the peak, as they are rounded.
 
     `peaks` are those of frames. All that is computed here is in the dtype of `out`, so that the
     limit holds there to the bit.
     """
-    steps, dtype = _steps_of(front_end, out.dtype), out.dtype
+    dtype = out.dtype
     if peaks is None or steps.dynamic_range is None:
         return
     if dtype.type(peaks.max()) - steps.dynamic_range < steps.least:
