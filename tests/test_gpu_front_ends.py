@@ -32,7 +32,9 @@ MATRIX = test_front_end_kernels.FRONT_ENDS["matrix"]
 FRONT_ENDS = {
     **{k: v for k, v in test_front_end_kernels.FRONT_ENDS.items() if v is not MATRIX},
     "lines of bins": LOG_MEL.replace(bands=None, gain=np.linspace(1, 2, 201), power=1),
-    "offset roots of bins": LOG_MEL.replace(bands=None, log="none", floor=0, power=1),
+    "offset roots of bins": LOG_MEL.replace(
+        bands=None, log="none", floor=0, power=1, power_offset=1e-3
+    ),
     "scaled, in frames": LOG_MEL.replace(input_scale=32768, remove_mean=True, window="povey"),
     "frames of reflections": LOG_MEL.replace(
         pad_left=120, pad_right=200, pad_mode="mirror", remove_mean=True, preemphasis=0.97,
