@@ -75,10 +75,11 @@ class Case(NamedTuple):
         """
         front_end, outside = self.front_end, OUTSIDE[self.recipe]
         is_plain = front_end.normalisation is None and not front_end.n_cepstra
-        if front_end.log == "none" or not is_plain or set(outside) - {"zero_last", "mask_tail"}:
+        if front_end.log == "none" or not is_plain or set(outside) - _NOT_BANDS:
             return np.zeros(self.output.shape)
         powers = front_end.replace(bands=None, power=2, power_offset=0, **LINEAR, time_first=True)
         x = self.samples.astype(np.float64)
+        x = _with_zeros(x, _n_zeros(outside, x.shape[-1]))
         strongest = np.sqrt(powers.reference(x).max(axis=-1, keepdims=True))
         weights = front_end.bands.matrix_reference(front_end.sample_rate, front_end.n_fft)
         bands = front_end.replace(**LINEAR, time_first=True).reference(x)
@@ -101,6 +102,8 @@ def reference(front_end, x):
     return front_end.reference(x)
 
 
+# What is done to samples, or to whole frames, and leaves each value a band.
+_NOT_BANDS = {"zero_last", "mask_tail", "to_multiple"}
 _OF_VALUES = ("minus_peak", "zero_last", "mask_tail", "fill_rows", "fill_before_affine")
 
 

@@ -320,7 +320,8 @@ class TestCompiles:
         from kapre_ref.kernels.gpu.fused import _shape
 
         shape = _shape(n_fft, np.dtype(dtype)).name
-        names = [test_nvrtc.kernel_name("mixed", shape, *output) for output in test_nvrtc.OUTPUTS]
+        outputs = test_nvrtc.OUTPUTS[:5]
+        names = [test_nvrtc.kernel_name("mixed", shape, *output) for output in outputs]
         for name, needs in test_nvrtc.compiled(architecture, "mixed", names).items():
             assert needs.registers <= BUDGETS[dtype, n_fft], name
             assert needs.shared <= 48 * 1024, name

@@ -13,6 +13,7 @@ import pytest
 import test_band_spectrograms
 import test_decibel
 import test_framing
+import test_gpu_front_ends
 import test_gpu_kernels
 import test_gpu_mixed
 import test_inverse_stft
@@ -22,7 +23,7 @@ import test_stft
 from closeness import assert_close, eps_of, peak_of
 from conftest import Arrangement, Backend
 from harness.cuda_on_cpu import nvrtc
-from harness.cuda_on_cpu.planting import derived, kernels
+from harness.cuda_on_cpu.planting import kernels, policies
 from harness.ptx.kernel import Kernel
 from harness.ptx.module import Module, installed
 from harness.ptx.values import PtxError
@@ -215,6 +216,33 @@ class TestInverseStft(OnPtx, test_inverse_stft.TestInverseStft):
     )
 
 
+# Front ends by name; one of each policy for each transform, and some for each size.
+OF_POLICIES = ("cut", "powers", "magnitudes of frames", "offset roots of bins", "lines of bins")
+OF_SIZES = ("frames of reflections", "range of channels")
+OF_TRANSFORMS = [
+    (name, n_fft, dtype)
+    for n_fft, dtype in ((512, "f4"), (400, "f4"), (400, "f8"))
+    for name in OF_POLICIES
+]
+OF_TRANSFORMS += [(name, n, "f4") for name in OF_SIZES for n in (256, 1024, 2048, 4096, 1200)]
+
+
+class TestFrontEnds(OnPtx):
+    """Each policy of what a value is, where it goes and how samples come, for each transform."""
+
+    cases = (*OF_TRANSFORMS, ("normalised", 400, "f4"), ("variance", 409, "f8"))
+
+    @staticmethod
+    def front_end(name, n_fft):
+        return test_gpu_front_ends.of_size(test_gpu_front_ends.FRONT_ENDS[name], n_fft)
+
+    @pytest.mark.parametrize(("name", "n_fft", "dtype"), cases)
+    def test_matches_oracle(self, on_ptx, name, n_fft, dtype, rng):
+        front_end = self.front_end(name, n_fft)
+        x = test_gpu_front_ends.signals(rng, n_fft + 300, dtype)
+        test_gpu_front_ends.assert_near(front_end, x, front_end(on_ptx.asarray(x)).get())
+
+
 @only(
     "test_stays_in_its_frame", "test_window_ends_before_nan", "test_faint_frames_beside_loud_ones"
 )
@@ -303,6 +331,9 @@ def launched():
                 for dtype in tests.dtypes:
                     x = tests().example(rng, shape, dtype)
                     tests().run(Backend("gpu"), x, parameters)
+        for name, n_fft, dtype in TestFrontEnds.cases:
+            x = cupy.asarray(np.ones((2, 2, n_fft + 300), dtype))
+            TestFrontEnds.front_end(name, n_fft)(x)
         return sorted({name for name, _, _ in cupy.RawModule.launches})
 
 
@@ -323,27 +354,20 @@ class TestCoverage:
             makes = re.findall(r"\w*(?:Kernel|RawModule)\(|\bfuse\(|@.*\bfuse", path.read_text())
             assert makes == ["RawModule("] * (path.name == "launch.py"), path
 
-    @pytest.mark.parametrize(
-        ("shape", "has_decibel"),
-        [
-            ("stft<(.*)<Shape.*", True),
-            ("mixed<(.*)<Mixed<float2.*", True),
-            ("mixed<(.*)<Mixed<double2.*", False),
-        ],
-    )
-    def test_every_output(self, launched, shape, has_decibel):
-        outputs = derived((SOURCES / "cuda" / "bins.cuh").read_text(), "Output")
-        assert len(outputs) >= 5
-        assert {output for (output,) in self.matching(shape, launched)} == set(outputs)
-        ending = shape.removesuffix(".*") + ".*, (true|false)>>"
-        flags = ("true", "false") if has_decibel else ("false",)
-        of_decibel = {(o, f) for o in ("Bands", "StridedMagnitudes") for f in flags}
-        assert self.matching(ending, launched) == of_decibel
+    @pytest.mark.parametrize("shape", ["Shape<", "Mixed<float2", "Mixed<double2"])
+    @pytest.mark.parametrize("place", range(3))
+    def test_every_policy(self, launched, shape, place):
+        constant = ("IS_REAL", "IN_SHARED", "SHAPES")[place]
+        paths = [SOURCES / "cuda" / name for name in ("bins.cuh", "frames.cuh")]
+        written = {name for path in paths for name in policies(path.read_text(), constant)}
+        assert len(written) >= 2
+        pattern = rf"\w+<Output<{shape}.*>, (\w+), (\w+)>, (\w+)>"
+        assert {found[place] for found in self.matching(pattern, launched)} == written
 
     def test_every_size_of_powers(self, launched):
         with installed():
             from kapre_ref.kernels.gpu.fused import _SHAPES
-        sizes = {int(n) for (n,) in self.matching(r"stft<.*<Shape<(\d+)>.*", launched)}
+        sizes = {int(n) for (n,) in self.matching(r"stft<Output<Shape<(\d+)>.*", launched)}
         assert sizes == set(_SHAPES)
 
     def test_every_type_and_width(self, launched):
@@ -351,12 +375,14 @@ class TestCoverage:
             from kapre_ref.kernels.gpu.framing import _WORDS
             from kapre_ref.kernels.gpu.mu_law import _TYPES
         widths = {("1",), ("4",)}
-        for name in ("to_decibels", "raise_to_floor", "mu_law_encoding"):
-            assert self.matching(rf"{name}<(\d)>", launched) == widths
+        packs = {("float, 1",), ("float, 4",), ("double, 1",)}
+        for name in ("to_decibels", "raise_to_floor"):
+            assert self.matching(rf"{name}<(.*)>", launched) == packs
+        assert self.matching(r"mu_law_encoding<(\d)>", launched) == widths
         decoders = {(code, width) for code in _TYPES.values() for (width,) in widths}
         assert self.matching(r"mu_law_decoding<(.*), (\d)>", launched) == decoders
         assert self.matching("frame<(.*)>", launched) == {(word,) for word, _ in _WORDS.values()}
-        for name in ("energy", "overlap_add"):
+        for name in ("energy", "overlap_add", "normalise"):
             assert self.matching(f"{name}<(.*)>", launched) == {("float",), ("double",)}
 
 

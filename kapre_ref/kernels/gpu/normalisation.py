@@ -48,7 +48,7 @@ def _launch(
         n_bands=n_bands,
         tiles=n_tiles,
         divides=how.divide,
-        n_divided=max(n_counted - how.ddof, 0),
+        n_divided=max(n_counted - how.ddof, 1),
         eps_below=eps_below,
         eps_beside=how.eps - eps_below,
     )
