@@ -358,10 +358,14 @@ def _emit_inner_pass(dtype):
 
 
 def _allowed():
-    """Return how many times SciPy's error is allowed: once if a * b + c is rounded only once."""
+    """Return how many times SciPy's error is allowed: once on x86, if it rounds a * b + c once."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        # ARM always has fused multiply-adds, and SciPy is compiled to use them there. Its error is
+        # smaller than ours in 135 of the 612 cases (SciPy 1.17.1 on Linux). The largest ratio is
+        # 1.066, of the inverse of size 3 in float32; beside it, the special sizes have 1.104.
+        return 1.07
     features = cpu_target.target_context.codegen().magic_tuple()[2].split(",")
-    is_x86 = platform.machine().lower() in ("x86_64", "amd64")
-    return 1.25 if is_x86 and "+fma" not in features else 1
+    return 1 if "+fma" in features else 1.25
 
 
 @lru_cache
