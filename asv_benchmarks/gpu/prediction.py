@@ -35,6 +35,8 @@ DECIDED = (
     ("__all_sync(0xffffffffu, straight)", "true"),
     ("again = __any_sync(0xffffffffu, scale != 1.0f);", "again = false;"),
     ("if (S::any(faint))", "if (S::any(faint) && false)"),
+    ("if (task.takes_log) {", "if (true) {"),
+    ("if (task.has_lines) {", "if (false) {"),
     ("if (!S::any(large || small)) return 1;", "if (!S::any(large || small) || true) return 1;"),
     ("code >= (Code)0 && (float)code <= (float)mu && (Code)(int)code == code", "true"),
 )
@@ -61,7 +63,7 @@ def _transform(n_fft, lanes):
     return Work(
         f"stft_magnitude {n_fft}/{n_fft // 4}",
         "frame",
-        "stft<kapre::Magnitudes",
+        "stft<",
         lambda x: kr.stft_magnitude(x, n_fft),
         [ROUNDS],
         ROUNDS * 32 / lanes,
@@ -79,7 +81,7 @@ def _log_mel(n_fft, win_length, hop_length, n_mels, sample_rate, lanes):
     return Work(
         f"log-mel {n_mels} of {n_fft}/{hop_length}",
         "frame",
-        "stft<kapre::Bands",
+        "stft<",
         lambda x: kr.melspectrogram(
             x,
             n_fft,
@@ -120,7 +122,7 @@ WORK = (
     Work(
         "stft_magnitude 400/160",
         "frame",
-        "mixed<kapre::Magnitudes",
+        "mixed<",
         lambda x: kr.stft_magnitude(x, 400, hop_length=160),
         [ROUNDS],
         ROUNDS * 3,
@@ -130,7 +132,7 @@ WORK = (
     Work(
         "stft_magnitude 2048/512 float64",
         "frame",
-        "mixed<kapre::Magnitudes",
+        "mixed<",
         lambda x: kr.stft_magnitude(x.astype(np.float64), 2048),
         [ROUNDS],
         ROUNDS / 2,
@@ -215,7 +217,7 @@ def traffic(work):
 
 def mix(work, name, source):
     """Return the instructions of a unit, by kind."""
-    filled = "if (s.length == S::N)", f"if ({str(work.is_filled).lower()})"
+    filled = "if (length == S::N)", f"if ({str(work.is_filled).lower()})"
     for text, other in (*DECIDED, filled):
         source = source.replace(text, other)
     found = machine_code.mix_of(machine_code.disassemble(source, name), work.turns)

@@ -31,13 +31,13 @@ template <class Real>
 struct Task {
     i64 group_length;                         // elements
     int runs;                                 // blocks of a group
-    int decimal;
+    int decimal;                              // of float64: whether logarithms are decimal
     Real added, floor, factor, shift, least;  // as scaled_log() has them
     Real settled;                             // nothing lies below it, whatever was rounded
 };
 
 // x, out    (groups, group_length), contiguous, apart from each other
-// peaks     (groups,) bits of the largest value of each group that a logarithm was taken of; 0 before
+// peaks     (groups,) bits of the largest value that a logarithm was taken of; 0 before
 // grid      `runs` blocks for each group
 template <class Real, int WIDTH>
 __global__ void __launch_bounds__(DECIBEL_THREADS)

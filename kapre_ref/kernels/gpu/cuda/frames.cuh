@@ -30,21 +30,21 @@ template <class Real>
 struct Task {
     i64 n_cut, n_samples;  // samples that are cut off in front, and those that count behind them
     i64 x_batch_stride, x_channel_stride, x_time_stride;
-    i64 n_before, hop_length, n_frames;  // n_before: samples that the signal is extended by in front
+    i64 n_before, hop_length, n_frames;  // n_before: how far the signal is extended in front
     i64 out_batch_stride, out_channel_stride, out_frame_stride, out_bin_stride;
     int n_channels;
     int length;         // of a frame: the samples that the window covers, at most N
     int n_bands;        // 0 unless the result is bands
     int tiles, rounds;  // blocks of a row of the batch; times that a block takes FRAMES frames
     int edge;           // an Edge
-    int all_shaped;     // whether all frames are shaped, or only some at the ends of a signal may be
+    int all_shaped;     // whether all frames are shaped, not only those at the ends of a signal
     int removes_mean;   // of each frame
     Real emphasis, frame_emphasis;  // factor of the sample before, in the signal and in a frame
     Real power_offset;              // below the root of a magnitude
     int rows_of_peak;               // rows that share a peak; 0 if nobody asks for peaks
     int takes_log;                  // else values are multiplied by `factor`, and `shift` is added
     int has_lines;                  // whether each value has a factor and a shift of its own
-    int decimal;
+    int decimal;                    // of float64: whether logarithms are decimal
     Real added, floor, factor, shift, least;  // as scaled_log() has them
 };
 

@@ -2,15 +2,15 @@
 //
 // A block owns 32 neighbouring bands of one channel of one item: a lane is a band, and the block's
 // 16 warps take turns at the frames. It goes over them three times: for the mean, for the variance
-// about it, and to write. A warp reads and writes 128 consecutive bytes of a frame. Where frames,
-// not bands, are neighbours in memory, a lane meets a sector of its own, and the eight float32 of it
-// are read by eight warps in the same turn, so they come from the L1.
+// about it, and to write. A warp reads and writes 128 consecutive bytes of a frame. Where frames are
+// neighbours in memory instead of bands, each lane reads a sector of its own. Eight warps read the
+// eight float32 of that sector in one turn, so they come from the L1.
 //
-// All sums are of float64, for which the squares of float32 are never too small or too many. The mean
-// is kept as two numbers: what is left of the sum of deviations corrects the mean and the variance.
-// The sums of the warps meet in shared memory, where neighbouring lanes have neighbouring words:
-// there is no bank conflict. They are added up in one order, so that a band's bits do not depend on
-// what is beside it.
+// All sums are in float64, in which no square of a float32 is too small, nor a sum of them inexact.
+// The mean is kept as two numbers: the sum of the deviations, which should be zero, corrects the
+// mean and the variance. The sums of the warps meet in shared memory, where neighbouring lanes have
+// neighbouring words, so no banks conflict. They are added up in one order, so that a band's bits
+// do not depend on its neighbours.
 //
 // Predicted for an H100: 80 bands of 3000 frames are read three times and written once, all but one
 // of which the L2 serves; a block's chain of 188 frames a pass is what takes its time, 0.1 ms.
