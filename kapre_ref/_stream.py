@@ -112,6 +112,6 @@ def _refuse_what_needs_all(front_end: FrontEnd) -> None:
     if front_end.normalisation is not None:
         raise ValueError(
             f"normalisation must be None in a stream, which knows no mean before its end, got "
-            f"{front_end.normalisation}; give the mean and the deviation of each band as offset and "
-            f"gain"
+            f"{front_end.normalisation}; give the mean and the deviation of each band as an offset "
+            f"and a gain"
         )
