@@ -39,7 +39,10 @@ AS_IT_IS = ((), 8)
 VARIANTS = {
     "as it is": AS_IT_IS,
     **{f"{n} rounds": ((), n) for n in (1, 2, 4, 16, 32)},
-    "streaming stores": (((STORE, "if (output.live) __stcs(&output.row[k], output.unscaled(value));"),), 8),
+    "streaming stores": (
+        ((STORE, "if (output.live) __stcs(&output.row[k], output.unscaled(value));"),),
+        8,
+    ),
     "prefetch": (((ROUND, PREFETCH + ROUND),), 8),
     **{f"{n} blocks": (((BLOCKS, f"BLOCKS = {n};"),), 8) for n in (3, 4, 5, 6, 8)},
     "as it is, again": AS_IT_IS,
