@@ -125,6 +125,7 @@ def _launch(front_end, dtype, what, shape, strides, out_shape, out_strides):
     policy = "Shaped" if members["all_shaped"] or members["edge"] else "Stored"
     name, block = f"kapre::{divided.stem}<{output}, kapre::{policy}>", (divided.n_threads,)
     numbers = scale.members(dtype)
+    n_before = 8 // dtype.itemsize * n_values if has_bands else 0  # two integers for each band
     del numbers["settled"]
     task = make_task(
         divided.stem,
@@ -138,6 +139,8 @@ def _launch(front_end, dtype, what, shape, strides, out_shape, out_strides):
         rounds=n_rounds,
         rows_of_peak=rows_of_peak,
         has_lines=lines,
+        lines_at=n_before,
+        weights_at=n_before + 2 * n_values * lines,
     )
     n_peaks = batch * n_channels // rows_of_peak if rows_of_peak else 0
     return _Launch(divided.stem, name, (n_blocks,), block, task, has_bands or lines, n_peaks)
@@ -203,10 +206,7 @@ def _roots(k, n):
 
 @kept_on_device
 def _filterbank(front_end, dtype, device_id):
-    """Return bytes: pairs of gain and offset, if each value has its own; then those of bands.
-
-    These are the first bin and the number of bins of each band, and (bin, band) weights.
-    """
+    """Return bytes, in the order that stft.cu asks for."""
     lines = np.zeros((0, 2), dtype)
     if has_lines(front_end):
         lines = np.empty((front_end.n_bands, 2), dtype)
@@ -222,5 +222,5 @@ def _filterbank(front_end, dtype, device_id):
     rows = np.minimum(first + np.arange(count.max())[:, None], len(covered) - 1)
     weights = np.take_along_axis(filterbank, rows, axis=0)  # (width, n_bands)
     bands = np.stack([first, count], axis=1).astype(np.int32)
-    parts = (lines, bands, weights)
+    parts = (bands, lines, weights)
     return resident(np.frombuffer(b"".join(part.tobytes() for part in parts), np.uint8))

@@ -161,7 +161,7 @@ BUGS = (
     ),
     Bug("decibel", "k <= S::N / 2", "k < S::N / 2", "", "Strided"),
     Bug("decibel", "if (live) row[place", "row[place", "out of bounds|race"),
-    Bug("decibel", "? task.least : task.factor * logf", "? task.shift : task.factor * logf", ""),
+    Bug("decibel", "? task.least : result", "? task.shift : result", ""),
     Bug("range of channels", "peak = max(peak, bits(value));", "", "", "Output"),
     Bug(
         "decibel",
@@ -176,7 +176,7 @@ BUGS = (
         "race: read after|uninitial",
         "Bands",
     ),
-    Bug("bands", "sums[0] += *weights * values[i];", "", ""),
+    Bug("bands", "sums[0] += weights[(i64)i * n_bands] * values[i];", "", ""),
     Bug("bands", "output.staged() + bins.x", "output.staged() + bins.x + 1", ""),
     Bug("bands", "i < bins.y;", "i <= bins.y;", "out of bounds read of 4"),
     # Shaped samples.
@@ -220,8 +220,8 @@ BUGS = (
     Bug("powers", "task.factor * value + task.shift", "value + task.shift", ""),
     Bug("double", "task.decimal ? log10(value) : log(value)", "log(value)", ""),
     Bug("added floor", "(value <= 0 ? 0 : value) + added", "value <= 0 ? 0 : value", ""),
-    Bug("lines", "line.x * value + line.y", "value + line.y", ""),
-    Bug("lines", "settings.filterbank[place]", "settings.filterbank[0]", ""),
+    Bug("lines", "lines[2 * place] * value", "value", ""),
+    Bug("lines", "+ task.lines_at", "", ""),
     Bug(
         "range of channels",
         "row_of_batch / settings.task.rows_of_peak",

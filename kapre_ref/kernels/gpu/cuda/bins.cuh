@@ -122,12 +122,10 @@ struct Bands {
         typedef typename Output::Value R;
         const auto& s = output.settings;
         const int n_bands = s.task.n_bands;
-        const int2* filterbank = reinterpret_cast<const int2*>(
-            s.filterbank + (s.task.has_lines ? n_bands : 0));
-        const R* matrix = reinterpret_cast<const R*>(filterbank + n_bands);
+        const R* matrix = reinterpret_cast<const R*>(s.filterbank) + s.task.weights_at;
         S::sync();  // all values have been put
         for (int band = s.t; band < n_bands; band += S::T) {
-            const int2 bins = filterbank[band];
+            const int2 bins = s.filterbank[band];
             const R* values = output.staged() + bins.x;
             const R* weights = matrix + band;
             R sums[4] = {0, 0, 0, 0};  // chains of additions that do not wait
@@ -136,15 +134,10 @@ struct Bands {
 #pragma unroll 1
             for (; i + 4 <= bins.y; i += 4)
 #pragma unroll
-                for (int part = 0; part < 4; ++part) {
-                    sums[part] += *weights * values[i + part];
-                    weights += n_bands;
-                }
+                for (int part = 0; part < 4; ++part)
+                    sums[part] += weights[(i + part) * n_bands] * values[i + part];
 #pragma unroll 1
-            for (; i < bins.y; ++i) {
-                sums[0] += *weights * values[i];
-                weights += n_bands;
-            }
+            for (; i < bins.y; ++i) sums[0] += weights[(i64)i * n_bands] * values[i];
             output.finish(band, (sums[0] + sums[1]) + (sums[2] + sums[3]));
         }
     }
@@ -158,7 +151,7 @@ struct Settings {
     int t;                // this lane, among the T that share a frame
     C* slot;              // shared memory, room for the bins of a frame
     Real<C>* words;       // the same, at a bank that no other frame of the warp begins in
-    const C* filterbank;  // as stft() in stft.cu is given it
+    const int2* filterbank;  // as stft() in stft.cu is given it
     const Task<Real<C>>& task;
 };
 
@@ -223,8 +216,8 @@ struct Output {
             value = task.factor * value + task.shift;
         }
         if (task.has_lines) {
-            const C line = settings.filterbank[place];
-            value = line.x * value + line.y;
+            const R* lines = reinterpret_cast<const R*>(settings.filterbank) + task.lines_at;
+            value = lines[2 * place] * value + lines[2 * place + 1];
         }
         return value;
     }

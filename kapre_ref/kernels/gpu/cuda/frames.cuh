@@ -43,7 +43,8 @@ struct Task {
     Real power_offset;              // below the root of a magnitude
     int rows_of_peak;               // rows that share a peak; 0 if nobody asks for peaks
     int takes_log;                  // else values are multiplied by `factor`, and `shift` is added
-    int has_lines;                  // whether each value has a factor and a shift of its own
+    int has_lines;                  // whether each value has a gain and an offset of its own
+    int lines_at, weights_at;       // where in `filterbank` these and the weights begin, in numbers
     int decimal;                    // of float64: whether logarithms are decimal
     Real added, floor, factor, shift, least;  // as scaled_log() has them
 };

@@ -32,7 +32,8 @@ __device__ __forceinline__ Real addend_of_log(Real value, Real added) {
 // decimal one, which is a whole number if the value is a power of ten.
 template <class Task>
 __device__ __forceinline__ float scaled_log(float value, const Task& task) {
-    return value <= task.floor ? task.least : task.factor * logf(value) + task.shift;
+    const float result = task.factor * logf(value) + task.shift;
+    return value <= task.floor ? task.least : result;
 }
 template <class Task>
 __device__ __forceinline__ double scaled_log(double value, const Task& task) {

@@ -280,7 +280,7 @@ template <class Output, class Policy>
 __global__ void __launch_bounds__(Output::Shape::THREADS,
                                   Output::Shape::blocks(Output::IN_SHARED))
     mixed(const Real<typename Output::C>* __restrict__ x, const typename Output::C* windows,
-          const typename Output::C* tables, const typename Output::C* __restrict__ filterbank,
+          const typename Output::C* tables, const int2* __restrict__ filterbank,
           typename Output::Value* __restrict__ out, typename Output::Bits* __restrict__ peaks,
           const __grid_constant__ Task<Real<typename Output::C>> task) {
     typedef typename Output::Shape S;

@@ -133,9 +133,9 @@ __device__ __forceinline__ float range_correction(unsigned largest_square, const
 // x         signals (batch, channel, time)
 // windows   M pairs of half the window, zeros behind it
 // tables    (T, E) of exp(-2 pi i r c / M); from TWIDDLES on, exp(-2 pi i k / N) for k < M / 2
-// filterbank  lines of `a y + b`, a pair (a, b) for each value, if the task has them; then, if the
-//           result is bands, of each band its first bin and how many it has, and the weights, (bin
-//           of the band, band), so that neighbouring lanes read neighbours
+// filterbank  if the result is bands, of each its first bin and how many it has; then a gain and an
+//           offset for each value, if each has its own; then the weights of bands, (bin of the band,
+//           band), so that neighbouring lanes read neighbours
 // out       (batch, channel, frame, bin or band)
 // peaks     bits of the largest value that a logarithm was taken of, for each `rows_of_peak` rows;
 //           0 before the launch; not touched unless the task asks for peaks
@@ -145,7 +145,7 @@ template <class Output, class Policy>
 __global__ void __launch_bounds__(Output::Shape::THREADS,
                                   Output::Shape::BLOCKS + Output::BLOCKS_MORE - Policy::SHAPES)
     stft(const float* __restrict__ x, const float2* windows, const float2* tables,
-         const float2* __restrict__ filterbank, typename Output::Value* __restrict__ out,
+         const int2* __restrict__ filterbank, typename Output::Value* __restrict__ out,
          unsigned* __restrict__ peaks, const __grid_constant__ Task<float> task) {
     typedef typename Output::Shape S;
     __shared__ float2 exchange[S::FRAMES * S::SLOT];
