@@ -32,6 +32,16 @@ def main(arguments=None):
     parser.add_argument(
         "--quick", action="store_true", help="see that all works: print tables, record nothing"
     )
+    parser.add_argument(
+        "--missing",
+        action="store_true",
+        help="measure only what the record of this machine lacks, and add it there",
+    )
+    parser.add_argument(
+        "--busy",
+        action="store_true",
+        help="count the processor's time for this work, since other programs run beside it",
+    )
     parser.add_argument("--job", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.job:
@@ -39,26 +49,33 @@ def main(arguments=None):
 
         work(*options.job)
         return 0
-    failures = []
-    if not options.from_records:
-        from reporting.machines import file_name
-        from reporting.record import Recorder
-        from reporting.tables import all_tables
-
-        recorder = Recorder(options.python, options.quick)
-        record = recorder.record()
-        failures = recorder.failures
-        if options.quick:
-            print(all_tables([record]))
-        else:
-            path = HERE / "records" / file_name(record["about"])
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(json.dumps(record, indent=1) + "\n")
+    failures = [] if options.from_records else measure(options)
     if not options.quick:
         show()
     for failure in failures:
         print(failure, file=sys.stderr)
     return 1 if failures else 0
+
+
+def measure(options):
+    """Measure and keep the record, or print it if it is a quick look; return what failed."""
+    from reporting.machines import about, file_name
+    from reporting.record import Recorder
+    from reporting.tables import all_tables
+
+    recorder = Recorder(options.python, options.quick, options.busy)
+    if options.missing:
+        path = HERE / "records" / file_name(about())
+        record = recorder.completed(json.loads(path.read_text()))
+    else:
+        record = recorder.record()
+    if options.quick:
+        print(all_tables([record]))
+    else:
+        path = HERE / "records" / file_name(record["about"])
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(record, indent=1) + "\n")
+    return recorder.failures
 
 
 def read_records():

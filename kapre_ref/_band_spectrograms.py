@@ -25,7 +25,7 @@ from kapre_ref._filterbanks import (
 )
 from kapre_ref._kapre_front_end import KapreBands, stft_front_end, with_decibels
 from kapre_ref._polar import magnitude_reference
-from kapre_ref._spectrograms import check_decibel, spectra_reference, spectrogram_arrays
+from kapre_ref._spectrograms import spectra_reference, spectrogram_arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -137,8 +137,8 @@ def melspectrogram(
     stft_parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     mel_parameters = (sample_rate, n_mels, mel_f_min, mel_f_max, mel_htk, mel_norm)
     front_end = mel_front_end(*stft_parameters, *mel_parameters)
-    scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
-    front_end = with_decibels(front_end, scale)
+    decibels = (return_decibel, db_amin, db_ref_value, db_dynamic_range)
+    front_end, scale = with_decibels(front_end, *decibels)
     formats = (input_data_format, output_data_format)
     signals, result, out = spectrogram_arrays(x, front_end, scale, formats, out)
     kernels_for(x).features(signals, front_end, result)
@@ -283,8 +283,8 @@ def log_frequency_spectrogram(
     stft_parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     log_parameters = (sample_rate, log_n_bins, log_f_min, log_bins_per_octave, log_spread)
     front_end = log_front_end(*stft_parameters, *log_parameters)
-    scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
-    front_end = with_decibels(front_end, scale)
+    decibels = (return_decibel, db_amin, db_ref_value, db_dynamic_range)
+    front_end, scale = with_decibels(front_end, *decibels)
     formats = (input_data_format, output_data_format)
     signals, result, out = spectrogram_arrays(x, front_end, scale, formats, out)
     kernels_for(x).features(signals, front_end, result)

@@ -23,6 +23,7 @@ from kapre_ref._filterbanks import (
     check_norm,
     check_spread,
     check_top,
+    count_empty_bands,
     frequencies_reference,
     hz_to_mel_reference,
     log_centres_reference,
@@ -58,6 +59,9 @@ class Bands:
         None leaves peaks of 1; 'slaney' divides each triangle by half its width in Hz; a number
         divides each band by its norm of that order, as librosa does, where the sides are straight
         over Hz.
+    made_for : float, Hz, optional
+        The sample rate that the filterbank takes the signal for, if that is another than its own:
+        StyleTTS 2 feeds sound of 24 kHz to a filterbank for 16 kHz.
 
     Raises
     ------
@@ -67,7 +71,8 @@ class Bands:
     Examples
     --------
     >>> Bands(80, 20, 8000, "htk", linear_in="mel")  # Kaldi's
-    Bands(n=80, f_min=20.0, f_max=8000.0, scale='htk', linear_in='mel', norm=None)
+    Bands(n=80, f_min=20.0, f_max=8000.0, scale='htk', linear_in='mel', norm=None,
+    made_for=None)
     """
 
     n: int
@@ -76,11 +81,14 @@ class Bands:
     scale: MelScale = "htk"
     linear_in: LinearIn = "hz"
     norm: MelNorm = None
+    made_for: float | None = None
 
     def __post_init__(self) -> None:
         """Check each field by itself."""
         _set(self, "n", check_integer("n", self.n, 1))
         _set(self, "f_min", check_number("f_min", self.f_min))
+        if self.made_for is not None:
+            _set(self, "made_for", check_positive("made_for", self.made_for))
         check_at_least("f_min", self.f_min, 0, "0")
         if self.f_max is not None:
             _set(self, "f_max", check_number("f_max", self.f_max))
@@ -94,21 +102,32 @@ class Bands:
 
     def check(self, sample_rate: float, n_fft: int) -> None:
         """Check that the bands fit into a spectrum."""
-        _, f_max = check_band_edges(sample_rate, self.f_min, self.f_max, prefix="bands.")
+        _, f_max = check_band_edges(
+            self.made_for or sample_rate, self.f_min, self.f_max, prefix="bands."
+        )
         check_edges(self.n, self.f_min, f_max, self.scale == "htk", "bands.", name="bands.n")
 
     def edges(self, sample_rate: float) -> NDArray[np.float64]:
-        """Return where triangles begin, peak and end, in Hz: (n + 2,)."""
-        f_max = sample_rate / 2 if self.f_max is None else self.f_max
+        """Return where triangles begin, peak and end, in the filterbank's Hz: (n + 2,)."""
+        rate = self.made_for or sample_rate
+        f_max = rate / 2 if self.f_max is None else self.f_max
         return mel_edges_reference(self.n, self.f_min, f_max, self.scale == "htk")
 
     def centres(self, sample_rate: float, n_fft: int) -> NDArray[np.float64]:
         """Return the peak of each triangle, in Hz: (n,)."""
-        return self.edges(sample_rate)[1:-1]
+        scale = sample_rate / (self.made_for or sample_rate)
+        return self.edges(sample_rate)[1:-1] * scale
 
     def bins(self, sample_rate: float, n_fft: int) -> NDArray[np.float64]:
-        """Return the frequency of each bin, in Hz: (n_freq,)."""
-        return np.asarray(np.fft.rfftfreq(n_fft, 1 / sample_rate), np.float64)
+        """Return the frequency that each bin is taken for, in Hz: (n_freq,)."""
+        return np.asarray(np.fft.rfftfreq(n_fft, 1 / (self.made_for or sample_rate)), np.float64)
+
+    def n_empty(self, sample_rate: float, n_fft: int) -> int:
+        """Count the bands that no bin of a spectrum lies in."""
+        rate = self.made_for or sample_rate
+        f_max = rate / 2 if self.f_max is None else self.f_max
+        edges = (self.n, self.f_min, f_max, self.scale == "htk")
+        return count_empty_bands(rate, n_fft // 2 + 1, *edges)
 
     @silent
     def weights(self, sample_rate: float, n_fft: int, dtype: np.dtype[Any]) -> BandWeights:

@@ -16,6 +16,7 @@ from kapre_ref._checks import check_in_range, check_integer, check_signal, warn_
 from kapre_ref._dispatch import kernels_for
 from kapre_ref._front_end_checks import NUMBERS, check_front_end, is_wide
 from kapre_ref._front_end_reference import dct_matrix, features_reference, window_reference
+from kapre_ref._lengths import check_lengths, fill_by_lengths, lengths_reference
 from kapre_ref._normalisation import Normalisation
 
 if TYPE_CHECKING:
@@ -35,12 +36,16 @@ if TYPE_CHECKING:
     )
 
 
+_BYTES_OF_A_FLOAT = 32  # with its place in a tuple
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class FrontEnd:
     """How a signal becomes features; calling it computes them.
 
     The fields are in the order in which they are applied. Two front ends of equal fields are equal,
-    and a front end can be a key of a dict.
+    and a front end can be a key of a dict. Where tools differ in a field, a figure says by how much
+    the natural logarithm of a band of speech changes at most if the field is wrong.
 
     Parameters
     ----------
@@ -58,7 +63,8 @@ class FrontEnd:
         'hann' and 'hamming' are periodic, whatever their length; 'hann_symmetric',
         'hamming_symmetric' and 'povey' (Hann symmetric to the power 0.85) reach their first value
         again at the end, as NeMo's and Kaldi's do. A name that ends with '_window' is one of
-        Kapre's, see `get_window_fn`. Or `win_length` numbers.
+        Kapre's, see `get_window_fn`. Or `win_length` numbers. Periodic or symmetric: 0.1; Povey
+        or Hann: 1.5.
     pad_left, pad_right : int, samples
         How far the signal is extended before its start and after its end; a negative number cuts
         samples off. ``n_fft // 2`` on both sides is librosa's and torch's ``center=True``; 40 on
@@ -66,37 +72,40 @@ class FrontEnd:
         Kaldi's ``snip_edges=False``.
     pad_mode : 'zeros', 'reflect' or 'mirror'
         With what: zeros (librosa since 0.10, NeMo), the signal reflected without its edge sample
-        (torch, Whisper), or with it (Kaldi). A signal shorter than what is reflected goes back and
-        forth, as in NumPy; torch refuses it.
+        (torch, Whisper), or with it (Kaldi): 1 to 3 in the frames at the ends. A signal shorter
+        than what is reflected goes back and forth, as in NumPy; torch refuses it.
     input_scale : float
-        Factor of the samples: 32768 where a tool reads them as 16-bit integers (Kaldi's family).
+        Factor of the samples: 32768 where a tool reads them as 16-bit integers (Kaldi's family):
+        20.8.
     remove_mean : bool
-        Subtract the mean of each frame (Kaldi).
+        Subtract the mean of each frame (Kaldi): 5.5.
     preemphasis : float
         Subtract this times the sample before: 0.97 in Kaldi and NeMo; 0 for none.
     preemphasis_first : 'signal', 'drop' or 'frame'
         What is subtracted where: 'signal' emphasises the signal before it is padded and keeps its
         first sample (NeMo); 'drop' leaves that sample out (PaSST); 'frame' emphasises each frame,
-        whose first sample stands for the one before it (Kaldi).
+        whose first sample stands for the one before it (Kaldi). The two ways: 0.4 with NeMo's
+        window, 5 with a Hamming window.
     power : 1 or 2
-        Magnitudes or powers of the spectrum.
+        Magnitudes of the spectrum (vocoders, YAMNet) or powers.
     power_offset : float
-        Added to the power below the root of a magnitude: 1e-9 in HiFi-GAN. On quiet signals it
-        makes a difference of up to 0.06 in the logarithm.
+        Added to the power below the root of a magnitude: 1e-9 in HiFi-GAN. Left out: 0.02 on
+        speech, 0.06 on quiet signals.
     bands : Bands, LogBands or array (n_freq, n), optional
-        The filterbank; None keeps the bins.
+        The filterbank; None keeps the bins. HTK's or Slaney's scale: 11; triangles straight in Hz
+        or in mels: 0.03; SpeechBrain's sides: 0.3; Slaney's norm: 5.7.
     log : 'none', 'ln', 'log10' or '10log10'
         The logarithm.
     floor : float
-        What keeps the logarithm finite.
+        What keeps the logarithm finite: 1e-10 in Whisper and librosa, 2**-23 in Kaldi.
     floor_by : 'max' or 'add'
-        Whether the floor is the least value (Whisper, Kaldi), or is added (NeMo, YAMNet).
+        Whether the floor is the least value (Whisper, Kaldi), or is added (NeMo, YAMNet): 0.7.
     dynamic_range : float, in units of the logarithm, optional
         Nothing lies further below the peak: 8 of 'log10' in Whisper, 80 of '10log10' in librosa.
     range_over : 'channel', 'item' or 'call'
         Of what the peak is taken: of each channel (librosa 1.0), of each item of the first axis
         with all its channels, or of all that a call is given (OpenAI's Whisper, librosa before
-        1.0, Keras: there a quiet clip changes beside a loud one).
+        1.0, Keras). There a quiet clip changes beside a loud one, by up to 57 dB.
     gain, offset : float or sequence of floats
         Applied to each value after that, ``gain * y + offset``; or one number a band.
     normalisation : Normalisation, optional
@@ -175,7 +184,13 @@ class FrontEnd:
         named = [f"{name}={value!r}" for name, value in shown if not _is_default(self, name)]
         return f"FrontEnd({', '.join(named)})"
 
-    def __call__(self, x: NDArray[Float], out: NDArray[Float] | None = None) -> NDArray[Float]:
+    def __call__(
+        self,
+        x: NDArray[Float],
+        out: NDArray[Float] | None = None,
+        *,
+        lengths: Sequence[int] | NDArray[np.integer[Any]] | None = None,
+    ) -> NDArray[Float]:
         """Compute the features of signals.
 
         Parameters
@@ -185,18 +200,22 @@ class FrontEnd:
             time).
         out : array, optional
             Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
+        lengths : sequence of int, (batch,), samples, optional
+            How many samples of each item count. Each becomes what it would be alone: edges are
+            those of its own samples, statistics are of its own frames. Zeros follow them.
 
         Returns
         -------
         array, dtype of `x`
-            (..., n_frames, n_values), or (..., n_values, n_frames) if not `time_first`.
+            (..., n_frames, n_values), or (..., n_values, n_frames) if not `time_first`. With
+            `lengths`, ``n_frames(lengths[i])`` frames of item i count.
 
         Raises
         ------
         TypeError
             If `x` is not a floating NumPy or CuPy array.
         ValueError
-            If `x` has no axis, or `out` does not fit.
+            If `x` has no axis, or `out` or `lengths` does not fit.
 
         Warns
         -----
@@ -207,6 +226,7 @@ class FrontEnd:
         if x.ndim < 1:
             raise ValueError("x must have shape (..., time), got shape ()")
         self.check_dtype(x.dtype)
+        n_each = None if lengths is None else check_lengths(lengths, x)
         n_samples = x.shape[-1]
         n_frames = self.count_frames(n_samples)
         if not n_frames and x.size:
@@ -220,23 +240,30 @@ class FrontEnd:
         out = result_array(x, shape, x.dtype, out)
         signals = _three_axes(native(x), 1)
         result = _three_axes(out, 2)
+        if n_each is not None:
+            fill_by_lengths(signals, self, n_each, result)
+            return out
         result = result if self.time_first else result.swapaxes(2, 3)
         kernels_for(x).features(signals, self, result)
         return out
 
-    def reference(self, x: NDArray[Float]) -> NDArray[Float]:
+    def reference(self, x: NDArray[Float], lengths: Sequence[int] | None = None) -> NDArray[Float]:
         """Compute the features of signals by the formulas alone, in float64: the oracle.
 
         Parameters
         ----------
         x : NumPy array, (..., time), float16, float32 or float64
             One signal, or any number of leading axes of them.
+        lengths : sequence of int, (batch,), samples, optional
+            How many samples of each item count.
 
         Returns
         -------
         array, dtype of `x`
             As calling the front end gives.
         """
+        if lengths is not None:
+            return lengths_reference(self, x, lengths)
         return features_reference(self, x)
 
     def n_frames(self, n_samples: int) -> int:
@@ -292,6 +319,12 @@ class FrontEnd:
         return self.n_fft // 2 + 1
 
     @cached_property
+    def n_empty_bands(self) -> int:
+        """Number of mel bands that no bin lies in, so that they are 0."""
+        bands = self.bands
+        return bands.n_empty(self.sample_rate, self.n_fft) if isinstance(bands, Bands) else 0
+
+    @cached_property
     def n_bands(self) -> int:
         """Number of bands, or of bins if there is no filterbank."""
         return self.n_freq if self.bands is None else self.bands.n  # type: ignore[union-attr]
@@ -314,6 +347,8 @@ class FrontEnd:
     def to_json(self) -> str:
         """Return all fields as JSON, which `from_json` reads back exactly."""
         fields = self._fields()
+        if not isinstance(self.window, str):
+            fields["window"] = self.make_window().tolist()
         for name in ("bands", "normalisation"):
             value = fields[name]
             if isinstance(value, MatrixBands):
@@ -361,6 +396,13 @@ class FrontEnd:
     def cepstral_matrix(self) -> NDArray[np.float64]:
         """Return what turns bands into cepstra, lifter included: (n_bands, n_cepstra)."""
         return dct_matrix(self.n_bands, self.n_cepstra, self.lifter)
+
+    @cached_property
+    def nbytes(self) -> int:
+        """About how much memory the numbers take that the fields hold."""
+        matrix = self.bands.matrix if isinstance(self.bands, MatrixBands) else ()
+        rows = (*matrix, self.window, self.gain, self.offset)
+        return sum(_BYTES_OF_A_FLOAT * len(row) for row in rows if isinstance(row, tuple))
 
     def _fields(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

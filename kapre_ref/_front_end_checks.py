@@ -19,7 +19,7 @@ from kapre_ref._checks import (
     check_positive,
 )
 from kapre_ref._normalisation import Normalisation
-from kapre_ref._windows import KAPRES_WINDOWS
+from kapre_ref._windows import KAPRES_WINDOWS, LongWindow
 
 WINDOWS = ("hann", "hamming", "hann_symmetric", "hamming_symmetric", "povey")
 _CHOICES = {
@@ -81,7 +81,9 @@ def _check_sizes(checked: dict[str, Any]) -> None:
     checked["power"] = power
 
 
-def _window(window: Any, win_length: int) -> str | tuple[float, ...]:
+def _window(window: Any, win_length: int) -> str | LongWindow | tuple[float, ...]:
+    if isinstance(window, LongWindow):
+        return window
     if isinstance(window, str):
         if window in WINDOWS or window in KAPRES_WINDOWS:
             return str(window)

@@ -8,7 +8,7 @@ import numpy as np
 
 from kapre_ref._arrays import real_dtype, silent
 from kapre_ref._normalisation import normalised_reference
-from kapre_ref._windows import get_window_fn_reference
+from kapre_ref._windows import LongWindow, get_window_fn_reference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,6 +50,8 @@ def features_reference(front_end: FrontEnd, x: NDArray[Any]) -> NDArray[Any]:
 
 def window_reference(window: Any, length: int) -> NDArray[np.float64]:
     """Return a window by its name, or the numbers that were given."""
+    if isinstance(window, LongWindow):
+        return window_reference(window.name, window.length)[:length]
     if not isinstance(window, str):
         return np.array(window, np.float64)
     if window.endswith("_window"):

@@ -10,16 +10,16 @@ from kapre_ref._arrays import checked_once, native
 from kapre_ref._bands import Bands
 from kapre_ref._checks import check_at_most, check_flag, check_integer, check_signal
 from kapre_ref._data_format import check_data_format, signal_view
+from kapre_ref._decibel import DecibelScale, check_decibel_scale
 from kapre_ref._filterbanks import frequencies_reference
 from kapre_ref._framing import warn_of_no_frames
 from kapre_ref._front_end import FrontEnd
-from kapre_ref._windows import get_window_fn, get_window_fn_reference
+from kapre_ref._windows import LongWindow, get_window_fn
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from kapre_ref._decibel import DecibelScale
     from kapre_ref._types import WindowName
 
 
@@ -89,7 +89,7 @@ def _stft_front_end(
     n_used = min(win_length, n_fft)
     window: Any = window_name
     if win_length > n_fft:
-        window = get_window_fn_reference(window_name)(win_length, dtype="float64")[:n_fft]
+        window = LongWindow(window_name, win_length)
     return FrontEnd(
         sample_rate=1.0,  # frequencies count in cycles a sample
         n_fft=n_fft,
@@ -102,17 +102,25 @@ def _stft_front_end(
     )
 
 
-@lru_cache(maxsize=128)
-def with_decibels(front_end: FrontEnd, scale: DecibelScale | None) -> FrontEnd:
-    """Return a front end whose results are Kapre's decibels, if there is a scale."""
-    if scale is None:
-        return front_end
-    return front_end.replace(
+@checked_once
+def with_decibels(
+    front_end: FrontEnd,
+    return_decibel: bool,
+    db_amin: float,
+    db_ref_value: float,
+    db_dynamic_range: float,
+) -> tuple[FrontEnd, DecibelScale | None]:
+    """Return a front end whose results are Kapre's decibels, and their scale, if asked for."""
+    if not check_flag("return_decibel", return_decibel):
+        return front_end, None
+    scale = check_decibel_scale(db_ref_value, db_amin, db_dynamic_range, prefix="db_")
+    in_decibels = front_end.replace(
         log="10log10",
         floor=scale.amin,
         dynamic_range=scale.dynamic_range,
         offset=-10 * math.log10(max(scale.amin, scale.ref_value)),
     )
+    return in_decibels, scale
 
 
 def check_signals(x: NDArray[Any], input_data_format: str) -> NDArray[Any]:

@@ -142,7 +142,7 @@ def _keep(
     values: dict[Any, T], key: Any, value: T, before_drop: Callable[[], object] | None
 ) -> None:
     global _table_bytes
-    n_bytes = bytes_of(value)
+    n_bytes = bytes_of(value) + bytes_of(key)  # which may hold a filterbank
     if n_bytes > _MAX_TABLE_BYTES:
         return
     with _lock:

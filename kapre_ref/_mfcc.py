@@ -13,7 +13,7 @@ from kapre_ref._data_format import check_data_format, in_layout, layout_shape, s
 from kapre_ref._dispatch import kernels_for
 from kapre_ref._kapre_front_end import check_signals, with_decibels
 from kapre_ref._kept import kept
-from kapre_ref._spectrograms import check_decibel, spectrogram_arrays
+from kapre_ref._spectrograms import spectrogram_arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -200,8 +200,8 @@ def mfcc(
     stft_parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     mel_parameters = (sample_rate, n_mels, mel_f_min, mel_f_max, mel_htk, mel_norm)
     front_end = mel_front_end(*stft_parameters, *mel_parameters)
-    scale = check_decibel(True, db_amin, db_ref_value, db_dynamic_range)
-    front_end = with_decibels(front_end, scale)
+    decibels = (True, db_amin, db_ref_value, db_dynamic_range)
+    front_end, scale = with_decibels(front_end, *decibels)
     n_mfccs = _check_n_mfccs(n_mfccs, n_mels)
     check_data_format("output_data_format", output_data_format)
     signals = check_signals(x, input_data_format)

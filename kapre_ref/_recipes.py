@@ -131,9 +131,9 @@ _PASST = FrontEnd(
     time_first=False,
 )  # fmt: skip
 _STYLETTS_2 = FrontEnd(
-    sample_rate=16000, n_fft=2048, win_length=1200, hop_length=300,
+    sample_rate=24000, n_fft=2048, win_length=1200, hop_length=300,
     pad_left=600, pad_right=600, pad_mode="reflect",
-    bands=Bands(80, 0, 8000, "htk"),
+    bands=Bands(80, 0, 8000, "htk", made_for=16000),
     log="ln", floor=1e-5, floor_by="add",
     gain=1 / 4, offset=1,
     time_first=False,
@@ -404,8 +404,7 @@ RECIPES = (
            "ClvpFeatureExtractor; of Tortoise",
            after="divided by the checkpoint's mel_norms: replace(gain=1 / mel_norms)"),
     Recipe("styletts2", _STYLETTS_2, "yl4579/StyleTTS2", "commit 5cedc71c333f, torchaudio 2.11.0",
-           "preprocess(), whose filterbank is that of 16 kHz; of Kokoro's training",
-           before="brought to 24000 Hz, although sample_rate is 16000"),
+           "preprocess(), whose filterbank is that of 16 kHz; of Kokoro's training"),
 
     # Speech in other models
     Recipe("gemma3n", _GEMMA_3N, *_HF, "Gemma3nAudioFeatureExtractor", before=_TO_128),

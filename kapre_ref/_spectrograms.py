@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import checked_once, real_dtype, result_array, silent
-from kapre_ref._bands import Bands
-from kapre_ref._checks import check_flag, check_ndim, check_signal
+from kapre_ref._arrays import real_dtype, result_array, silent
+from kapre_ref._checks import check_ndim, check_signal
 from kapre_ref._data_format import (
     CH_FIRST_STR,
     check_data_format,
@@ -20,12 +18,11 @@ from kapre_ref._data_format import (
 )
 from kapre_ref._decibel import (
     DecibelScale,
-    check_decibel_scale,
     check_scale_in_range,
     rounded_decibels_reference,
 )
 from kapre_ref._dispatch import kernels_for
-from kapre_ref._filterbanks import count_empty_bands, warn_of_empty_bands
+from kapre_ref._filterbanks import warn_of_empty_bands
 from kapre_ref._kapre_front_end import check_signals, frames_of, stft_front_end, with_decibels
 from kapre_ref._polar import magnitude_reference, phase_reference
 from kapre_ref._stft import stft_reference
@@ -119,8 +116,8 @@ def stft_magnitude(
            [2., 1., 0.]])
     """
     front_end = stft_front_end(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
-    scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
-    front_end = with_decibels(front_end, scale)
+    decibels = (return_decibel, db_amin, db_ref_value, db_dynamic_range)
+    front_end, scale = with_decibels(front_end, *decibels)
     formats = (input_data_format, output_data_format)
     signals, result, out = spectrogram_arrays(x, front_end, scale, formats, out)
     kernels_for(x).features(signals, front_end, result)
@@ -233,8 +230,8 @@ def stft_mag_phase(
            [1.  , 3.14]])
     """
     front_end = stft_front_end(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
-    scale = check_decibel(return_decibel, db_amin, db_ref_value, db_dynamic_range)
-    front_end = with_decibels(front_end, scale)
+    decibels = (return_decibel, db_amin, db_ref_value, db_dynamic_range)
+    front_end, scale = with_decibels(front_end, *decibels)
     formats = (input_data_format, output_data_format)
     check_signal("x", x)
     check_ndim("x", x, (3,), "(batch, time, channel) / (batch, channel, time)")
@@ -271,16 +268,6 @@ def stft_mag_phase_reference(
     return in_layout(result, x.ndim - 1, output_data_format).astype(real_dtype(x.dtype))
 
 
-@checked_once
-def check_decibel(
-    return_decibel: bool, db_amin: float, db_ref_value: float, db_dynamic_range: float
-) -> DecibelScale | None:
-    """Check the decibel parameters of a composed operation, if it uses them; None if not."""
-    if not check_flag("return_decibel", return_decibel):
-        return None
-    return check_decibel_scale(db_ref_value, db_amin, db_dynamic_range, prefix="db_")
-
-
 def spectrogram_arrays(
     x: NDArray[Any],
     front_end: FrontEnd,
@@ -307,18 +294,9 @@ def spectrogram_arrays(
     )
     out = result_array(x, shape, x.dtype, out)
     result = spectrogram_view("out", out, output_data_format)
-    if out.size and isinstance(front_end.bands, Bands):
-        warn_of_empty_bands(_n_empty_bands(front_end), n_bands, front_end.n_freq)
+    if out.size and front_end.n_empty_bands:
+        warn_of_empty_bands(front_end.n_empty_bands, n_bands, front_end.n_freq)
     return signals, result, out
-
-
-@lru_cache(maxsize=128)
-def _n_empty_bands(front_end: FrontEnd) -> int:
-    bands = front_end.bands
-    assert isinstance(bands, Bands)
-    f_max = front_end.sample_rate / 2 if bands.f_max is None else bands.f_max
-    parameters = (bands.n, bands.f_min, f_max, bands.scale == "htk")
-    return count_empty_bands(front_end.sample_rate, front_end.n_freq, *parameters)
 
 
 @silent

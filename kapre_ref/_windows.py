@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from kapre_ref._types import WindowName
+
+
+class LongWindow(NamedTuple):
+    """A window that is longer than the transform, of which the first samples count."""
+
+    name: str
+    length: int
+
 
 _MAX_BETA = 700  # I0 of larger numbers overflows
 

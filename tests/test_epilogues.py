@@ -48,14 +48,14 @@ class TestEpilogues:
         exponents = np.linspace(limits.minexp + 2, limits.maxexp - 3, 100 * lanes)
         numbers = (2.0**exponents).astype(dtype).reshape(-1, lanes)
         numbers.ravel()[:3] = 0, np.inf, np.nan
-        twiddles = np.array([0.5, -np.sqrt(0.75)], dtype)
+        twiddles, power = np.array([0.5, -np.sqrt(0.75)], dtype), np.ones(1, dtype)
         for row in numbers:
             rows, spectrum = aligned((6, lanes), dtype), aligned((4, 2, lanes), dtype)
             rows[1] = row
             magnitudes, peak = aligned((4, lanes), dtype), aligned((lanes,), dtype)
             tables = rows.ctypes.data, 3, twiddles.ctypes.data
             places = spectrum.ctypes.data, magnitudes.ctypes.data, peak.ctypes.data
-            _magnitudes(dtype.type(1), 2, *tables, *places)
+            _magnitudes(dtype.type(1), 2, *tables, *places, power.ctypes.data)
             finite = np.isfinite(row)
             for got in magnitudes[1:3]:
                 np.testing.assert_allclose(got[finite], row[finite], rtol=2 * limits.eps)
@@ -150,9 +150,9 @@ def _products(weights, bins):
 
 
 @numba.njit
-def _magnitudes(unit, radix, rows, n, twiddles, spectrum, magnitudes, peak):
+def _magnitudes(unit, radix, rows, n, twiddles, spectrum, magnitudes, peak, power):
     parts = Parts(rows, n, twiddles)
-    last_pass_to_magnitudes(unit, radix, parts, magnitudes, magnitudes, peak)
+    last_pass_to_magnitudes(unit, radix, parts, magnitudes, magnitudes, peak, power)
     if is_extreme(unit, peak):
         last_pass_to_spectrum(unit, radix, parts, spectrum, spectrum)
         n_rows = radix * n // 2 + 1

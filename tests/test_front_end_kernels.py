@@ -166,6 +166,12 @@ class TestDynamicRange:
         axes = {"channel": (2, 3), "item": (1, 2, 3), "call": None}[over]
         assert (y >= y.max(axis=axes, keepdims=True) - y.dtype.type(2.0 * gain)).all()
 
+    def test_is_rounded_in_the_working_precision_before_cepstra(self, rng):
+        # 3.3 of float16 is 3.3008, which a result in float32 would show.
+        front_end = LOG_MEL.replace(dynamic_range=3.3, n_cepstra=20)
+        x = signals(rng).astype(np.float16)
+        assert_near(front_end, x, allowed=2)
+
 
 class TestLongFrames:
     @pytest.mark.parametrize("dtype", ["float32", "float64"])

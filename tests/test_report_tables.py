@@ -13,7 +13,7 @@ from widths import NARROW
 import kapre_ref
 from benchmarks.peers import REUSED
 from reporting import machines, pictures, tables
-from reporting.cases import ONE_THREAD, TUNED
+from reporting.cases import ONE_SECOND, ONE_THREAD, TUNED
 
 FOLDER = Path(__file__).resolve().parent.parent / "asv_benchmarks"
 
@@ -50,6 +50,8 @@ NAMES = {
     "one": ONE_THREAD,
     "copy": "a copy",
     "copy_reused": "a copy" + REUSED,
+    "whisper": "openai-whisper",
+    "whisper_tuned": "openai-whisper" + TUNED,
 }
 ABOUT = {
     "processor": "Fast 9000",
@@ -168,6 +170,34 @@ class TestTables:
             ["2048/512", "2", "A", "5.0", "4.0", "1.8"],
         ]
 
+    def test_recipes_have_a_row_for_us_and_for_each_peer(self):
+        error = {"recipe": "mel", "dtype": "float32", "max_error": 2e-6, "relative_l2": 1e-7}
+        wide = {
+            "speed": [
+                row(
+                    *("recipes", "mel", ours(8, 5, 4)),
+                    whisper_tuned=peer(20, 5.0, 4),
+                    whisper=peer(96, 12.0, 8),
+                    plain=peer(24, 3.0, 8),
+                ),
+                row("recipes", "mel" + ONE_SECOND, ours(0.05, 1, 1), whisper=peer(0.5, 10.0, 0.05)),
+            ],
+            "accuracy": [
+                {**error, "by": "kapre_ref"},
+                {**error, "by": "NumPy, SciPy", "max_error": 5e-6},
+                {**error, "by": "openai-whisper", "dtype": "float64"},
+            ],
+        }
+        head, *rows = cells("recipes", wide)
+        assert head[2:6] == ["by", "8 x 30 s, ms", "times ours", "memory reused, ms"]
+        assert head[6:] == ["times ours", "one second, ms", "times ours", "error, float32"]
+        dash = ["-", "-"]
+        assert rows == [
+            ["`mel`", "A", "kapre_ref", "8.0", "1", "4.0", "1", "0.050", "1", "2.0e-6 / 1.0e-7"],
+            ["`mel`", "A", "openai-whisper", "96.0", "12.0", "20.0", "5.0", "0.500", "10.0", "-"],
+            ["`mel`", "A", "NumPy, SciPy", "24.0", "3.0", *dash, *dash, "5.0e-6 / 1.0e-7"],
+        ]
+
     def test_memory_bound_is_ours_over_theirs(self):
         assert cells("memory-bound", WIDE)[1:] == [
             ["`mu_law_encoding`", "copying the input", "A", "3.0", "2.00", "2.5", "0.80"]
@@ -184,6 +214,14 @@ class TestTables:
             "Kapre, float32",
         ]
         assert rows == [["`stft`", "-", "2.0e-7 / 3.0e-7", "-", "-", "5.0e-7 / 4.0e-7"]]
+
+    def test_accuracy_has_a_row_for_each_recipe(self):
+        entry = {"operation": "front_end", "by": "kapre_ref", "dtype": "float32"}
+        entry |= {"is_decibel": False, "max_error": 2e-7, "relative_l2": 1e-7}
+        record = {"accuracy": [{**entry, "recipe": name} for name in ("b", "a")]}
+        assert [line[:3] for line in cells("accuracy", record)[1:]] == [
+            [f"`front_end`, {name}", "-", "2.0e-7 / 1.0e-7"] for name in "ab"
+        ]
 
     def test_memory_is_the_largest_of_all_machines(self):
         assert cells("memory", WIDE)[1:] == [["log-mel", "kapre_ref", "< 0.1 MB", "2.5 MB"]]
@@ -224,6 +262,18 @@ class TestTables:
             "- **B**: Fast 9000 (fast9), vectors of 64 bytes, with kapre_ref compiled for another "
             "processor, haswell, and its vectors of 32 bytes; peers are not restricted; 2 proc"
         )
+
+    def test_about_tells_what_was_added_later(self):
+        entry = {"date": "2026-02-03 04:05 UTC", "commit": "ba9876543210", "what": ["mel", "Delta"]}
+        entry |= {"load": 4.5, "is_busy": True, "versions": {"torch": "2.1"}}
+        (line,) = tables._about([{**WIDE, "about": {**ABOUT, "added": [entry]}}]).splitlines()
+        assert line.endswith(
+            "with numpy 2.4.6. Added 2026-02-03 04:05 UTC at commit ba9876543210, while programs "
+            "wanted 4.5 processors, by processor time, with torch 2.1: mel; Delta."
+        )
+        entry |= {"load": None, "is_busy": False, "versions": {}}
+        (line,) = tables._about([{**WIDE, "about": {**ABOUT, "added": [entry]}}]).splitlines()
+        assert line.endswith(" Added 2026-02-03 04:05 UTC at commit ba9876543210: mel; Delta.")
 
     def test_about_tells_a_quick_look(self):
         assert "a quick look" not in tables._about([WIDE])
@@ -276,11 +326,14 @@ class TestReport:
         class Recorder:
             measured, failures = NARROW_RECORD, ()
 
-            def __init__(self, pythons, is_quick):
-                assert (pythons, is_quick) in (([], False), ([], True))
+            def __init__(self, pythons, is_quick, is_busy):
+                assert (pythons, is_busy) == ([], False)
 
             def record(self):
                 return self.measured
+
+            def completed(self, known):
+                return {**known, "speed": known["speed"] + self.measured["speed"]}
 
         monkeypatch.setattr(record, "Recorder", Recorder)
         monkeypatch.setattr(report, "HERE", tmp_path)
@@ -303,6 +356,14 @@ class TestReport:
         assert "| log-mel | B | 16.0 |" in report.README.read_text()
         front, features = report.FRONT.read_text(), tables._features([WIDE, NARROW_RECORD])
         assert front == f"Words.\n<!-- measured: features -->\n\n{features}\n<!-- end -->\n"
+
+    def test_adds_what_a_record_lacks(self, report, tmp_path, monkeypatch):
+        monkeypatch.setattr(machines, "about", lambda: NARROWED)
+        report.main([])
+        report.main(["--missing"])
+        (found,) = report.read_records()
+        assert found == {**NARROW_RECORD, "speed": 2 * NARROW_RECORD["speed"]}
+        assert report.README.read_text().count("| log-mel | A | 16.0 |") == 2
 
     def test_a_quick_look_leaves_all_as_it_is(self, report, tmp_path, capsys):
         before = report.README.read_text()

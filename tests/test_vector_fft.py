@@ -56,8 +56,8 @@ from kapre_ref.kernels.cpu.transform.plan import (
     MAX_N_FFT,
     factorize,
     is_served,
+    offsets_of,
     pass_twiddles,
-    places,
     samples_of_rows,
     tables_of,
 )
@@ -135,15 +135,19 @@ class TestInnerPass:
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("radix", LAST_RADICES)
 class TestLastPass:
-    def test_makes_magnitudes(self, radix, n, dtype, tolerance, rng):
+    @pytest.mark.parametrize("power", [1, 2])
+    def test_makes_magnitudes_or_powers(self, radix, n, power, dtype, tolerance, rng):
         x, rows, twiddles = _merging(rng, radix, n, dtype)
-        expected = np.abs(direct_dft(x.astype(np.float64)))[: radix * n // 2 + 1]
+        magnitudes = np.abs(direct_dft(x.astype(np.float64)))[: radix * n // 2 + 1]
+        expected, number = magnitudes**power, np.array([power], dtype)
+        tolerance = tolerance * max(1, 2 * magnitudes.max()) ** (power - 1)
         apart, peak = aligned(rows.shape, dtype), aligned(rows.shape[1:], dtype)
         arguments = dtype.type(1), radix, rows.ctypes.data, n, twiddles.ctypes.data
         for got in (apart, rows):  # in place as well
-            _last_pass_to_magnitudes(*arguments, got.ctypes.data, peak.ctypes.data)
+            places = got.ctypes.data, peak.ctypes.data, number.ctypes.data
+            _last_pass_to_magnitudes(*arguments, *places)
             assert_close(got[: len(expected)], expected, tolerance)
-        assert_close(np.sqrt(peak), expected.max(axis=0), tolerance)
+        assert_close(np.sqrt(peak), magnitudes.max(axis=0), tolerance)
 
     def test_makes_spectra(self, radix, n, dtype, tolerance, rng):
         x, rows, twiddles = _merging(rng, radix, n, dtype)
@@ -250,8 +254,8 @@ class TestPlan:
         plan = front_end_of(MAX_N_FFT, hop_length)
         assert tables_of(plan, dtype).scratch_bytes < 16e6
 
-    def test_places_do_not_overlap(self):
-        starts, n_bytes = places([1, 4096, 5000])
+    def test_regions_do_not_overlap(self):
+        starts, n_bytes = offsets_of([1, 4096, 5000])
         assert np.all(np.diff([*starts, n_bytes]) >= [1, 4096, 5000])
         assert len({start % 4096 for start in starts}) == 3
 
@@ -354,10 +358,14 @@ def _emit_inner_pass(dtype):
 
 
 def _allowed():
-    """Return how many times SciPy's error is allowed: once if a * b + c is rounded only once."""
+    """Return how many times SciPy's error is allowed: once on x86, if it rounds a * b + c once."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        # ARM always has fused multiply-adds, and SciPy is compiled to use them there. Its error is
+        # smaller than ours in 135 of the 612 cases (SciPy 1.17.1 on Linux). The largest ratio is
+        # 1.066, of the inverse of size 3 in float32; beside it, the special sizes have 1.104.
+        return 1.07
     features = cpu_target.target_context.codegen().magic_tuple()[2].split(",")
-    is_x86 = platform.machine().lower() in ("x86_64", "amd64")
-    return 1.25 if is_x86 and "+fma" not in features else 1
+    return 1 if "+fma" in features else 1.25
 
 
 @lru_cache
@@ -403,8 +411,8 @@ def _undo_inner_pass(unit, radix, rows, n_blocks, n, twiddles):
 
 
 @numba.njit
-def _last_pass_to_magnitudes(unit, radix, rows, n, twiddles, target, peak):
-    last_pass_to_magnitudes(unit, radix, Parts(rows, n, twiddles), target, target, peak)
+def _last_pass_to_magnitudes(unit, radix, rows, n, twiddles, target, peak, power):
+    last_pass_to_magnitudes(unit, radix, Parts(rows, n, twiddles), target, target, peak, power)
 
 
 @numba.njit

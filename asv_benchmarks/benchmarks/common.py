@@ -31,7 +31,7 @@ class Backend:
 
     def function(self, operation):
         """Return the operation, or its reference."""
-        return getattr(kapre_ref, operation + "_reference" * (self.name == "reference"))
+        return function_of(operation, self.name == "reference")
 
     def array(self, x):
         """Return a NumPy array in this backend's library."""
@@ -45,6 +45,21 @@ class Backend:
         """Wait until the device has done all that it was asked to."""
         if self._library is not np:
             self._library.cuda.get_current_stream().synchronize()
+
+
+def function_of(operation, is_reference=False):
+    """Return an operation, or its reference; `front_end` computes the features of a named one."""
+    if operation == "front_end":
+        return _features_reference if is_reference else _features
+    return getattr(kapre_ref, operation + "_reference" * is_reference)
+
+
+def _features(x, name, out=None):
+    return kapre_ref.front_end(name)(x, out=out)
+
+
+def _features_reference(x, name):
+    return kapre_ref.front_end(name).reference(x)
 
 
 def noise(shape, dtype="float32"):
@@ -72,6 +87,7 @@ class Operation:
     operation = ""
     parameters = {}  # noqa: RUF012
     dtypes = ("float32", "float64")
+    sizes = SIZES
     peers = ()
     measures_memory = False
 
@@ -98,7 +114,7 @@ class Operation:
 
     def inputs(self, dtype, size):
         """Return the arrays that the operation takes, in NumPy."""
-        return (noise(SIZES[size], dtype),)
+        return (noise(self.sizes[size], dtype),)
 
     def options(self):
         """Return the keyword arguments; if one is a generator, it is made anew."""

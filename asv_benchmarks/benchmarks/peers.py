@@ -38,7 +38,7 @@ class Contender(NamedTuple):
     reuses: bool = False  # True: its result goes into the same array each time
 
 
-# Each label has a module of `libraries`, what must be importable, and the distributions whose
+# Each label has a module of `libraries`, what must be there to import, and the distributions whose
 # versions are recorded.
 _PEERS = {
     "NumPy, SciPy": ("plain", "scipy", ("numpy", "scipy")),
@@ -55,12 +55,18 @@ _PEERS = {
     "tf.signal": ("with_tensorflow", "tensorflow", ("tensorflow",)),
     "Kapre": ("with_tensorflow", "kapre", ("kapre", "tensorflow")),
     "Kapre, XLA": ("with_tensorflow", "kapre", ("kapre", "tensorflow")),
+    "openai-whisper": ("front_ends", "whisper torch", ("openai-whisper", "torch")),
+    "transformers, torch": ("front_ends", "transformers torch", ("transformers", "torch")),
+    "transformers, NumPy": ("front_ends", "transformers", ("transformers",)),
+    "torchaudio": ("front_ends", "torchaudio", ("torchaudio", "torch")),
+    "kaldi-native-fbank": ("front_ends", "kaldi_native_fbank", ("kaldi-native-fbank",)),
 }
 
 
 def is_installed(label):
-    """Tell whether a peer can be imported, without importing it."""
-    return find_spec(_PEERS[label.removesuffix(REUSED)][1]) is not None
+    """Tell whether all that a peer imports can be found, without importing it."""
+    names = _PEERS[label.removesuffix(REUSED)][1].split()
+    return all(find_spec(name) is not None for name in names)
 
 
 def versions(label):

@@ -26,6 +26,7 @@ class Case(NamedTuple):
 # Follows the name of a peer if C's allocator was told to keep large arrays, for it and for us.
 TUNED = ", allocator tuned"
 ONE_THREAD = "kapre_ref, 1 thread"  # stands among the peers
+ONE_SECOND = ", one second"  # follows the title of the same work on a second alone
 _TORCH = ("torch" + TUNED, "torch")
 _SIGNAL = "tf.signal, XLA"
 _PLAIN = ("NumPy, SciPy", "NumPy, SciPy" + REUSED)
@@ -122,6 +123,19 @@ _TRANSFORMS = (
     ("2048/512, float64", _LONG, at_22050_in_double, _FFT_ALONE, 1),
 )
 
+# The recipes of `kapre_ref.front_end`, and the tools that have the same.
+_RECIPES = {
+    "whisper-128": (
+        *("openai-whisper" + TUNED, "openai-whisper"),
+        *("transformers, torch" + TUNED, "transformers, torch", "transformers, NumPy"),
+        "librosa",
+    ),
+    "kaldi-fbank-80": (
+        *("kaldi-native-fbank", "torchaudio" + TUNED, "torchaudio", "transformers, NumPy"),
+    ),
+    "nemo-128": (*("kaldi-native-fbank", "transformers, torch" + TUNED, "transformers, torch"),),
+}
+
 # The graph of growth shows a log-mel of 80 bands of one signal, by its length in seconds.
 GROWTH_SECONDS = (0.25, 1, 4, 16, 64, 256)
 _GROWTH_PEERS = ("NumPy, SciPy, blocked", "librosa", "torch")
@@ -131,6 +145,14 @@ CASES = (
     *(
         Case("transforms", title, "stft_magnitude", parameters, inputs, peers, n_threads)
         for title, parameters, inputs, peers, n_threads in _TRANSFORMS
+    ),
+    *(
+        Case("recipes", name + suffix, "front_end", {"name": name}, inputs, peers)
+        for name, all_peers in _RECIPES.items()
+        for suffix, inputs, peers in (
+            ("", at_16000, all_peers),
+            (ONE_SECOND, a_second, tuple(p for p in all_peers if not p.endswith(TUNED))),
+        )
     ),
     *(
         Case(

@@ -27,6 +27,11 @@ def about():
     }
 
 
+def load():
+    """Return how many processes want a processor, over the last minute; None if unknown."""
+    return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
+
+
 def widest_vector(features):
     """Return the bytes of the widest vectors among a processor's features."""
     if features.get("avx512f"):

@@ -15,7 +15,7 @@ from benchmarks.peers import REUSED
 from benchmarks.startup import with_empty_cache, with_full_cache
 from reporting import jobs, machines
 from reporting.cases import CASES, ONE_THREAD, TUNED
-from reporting.measure import WAYS
+from reporting.measure import WAYS, operations
 
 _OURS = "kapre_ref"
 _ROOT = Path(__file__).resolve().parent.parent.parent
@@ -28,8 +28,9 @@ _SECONDS_A_PEER = 0.7  # how long a contender is measured in each case
 class Recorder:
     """Measures with several interpreters, each for the peers that those before it lack."""
 
-    def __init__(self, pythons, is_quick=False):
+    def __init__(self, pythons, is_quick=False, is_busy=False):
         self.failures = []
+        self._is_busy = is_busy  # other programs run: our own time counts, not that on the wall
         self._is_quick = is_quick
         self._seconds = 0.02 if is_quick else _SECONDS_A_PEER
         self._started = time.perf_counter()
@@ -45,11 +46,37 @@ class Recorder:
         """Measure it all."""
         return {
             "about": self._about(),
-            "speed": self._speed(),
+            "speed": self._speed(range(len(CASES))),
             "accuracy": self._accuracy(),
             "memory": self._memory(),
             "startup": self._startup(),
-            "gate": self._run("gate", {"seconds": self._seconds}),
+            "gate": self._gate({}),
+        }
+
+    def completed(self, record):
+        """Measure the rows and the operations that a record of this machine lacks, and add them."""
+        about, before, load = self._about(), record["about"], machines.load()
+        differs = [name for name in machines.about() if about[name] != before[name]]
+        if differs:
+            raise ValueError(f"the record is of a machine with another {', '.join(differs)}")
+        known = {_key(row): row for row in record["speed"] if "ours" in row}
+        missing = [i for i, case in enumerate(CASES) if _key(case._asdict()) not in known]
+        only = sorted({name for name in operations() if name not in record["gate"]})
+        if not missing and not only:
+            return record
+        rows = known | {_key(row): row for row in self._speed(missing)}
+        gate = self._gate({"only": only}) or {}
+        entry = {name: about[name] for name in ("date", "commit")}
+        entry |= {"load": load, "is_busy": self._is_busy}
+        entry["what"] = [CASES[i].title for i in missing] + only
+        versions = about["versions"].items() - before["versions"].items()
+        entry["versions"] = dict(sorted(versions))
+        return {
+            **record,
+            "about": {**before, "added": [*before.get("added", []), entry]},
+            "speed": [rows[key] for key in (_key(case._asdict()) for case in CASES) if key in rows],
+            "accuracy": record["accuracy"] + self._accuracy(only),
+            "gate": record["gate"] | gate,
         }
 
     def _run(self, kind, job, python=sys.executable, is_tuned=False):
@@ -78,15 +105,20 @@ class Recorder:
             },
         }
 
-    def _speed(self):
+    def _gate(self, job):
+        return self._run("gate", {"seconds": self._seconds, "is_busy": self._is_busy, **job})
+
+    def _speed(self, indices):
         rows = []
-        for index, case in enumerate(CASES):
+        for index in indices:
+            case = CASES[index]
             row = {"table": case.table, "title": case.title, "n_threads": case.n_threads}
             row |= {"operation": case.operation, "parameters": case.parameters, "peers": {}}
             for (python, is_tuned), peers in self._groups(case).items():
                 seconds = self._seconds * (len(WAYS) + len(peers))
                 job = {"case": index, "peers": peers, "n_threads": case.n_threads}
                 job |= {"seconds": seconds, "min_rounds": 1 if self._is_quick else 5}
+                job["is_busy"] = self._is_busy
                 times = self._run("speed", job, python, is_tuned)
                 if times:
                     _add_times(row, times)
@@ -104,11 +136,12 @@ class Recorder:
                 groups.setdefault((python, label.endswith(TUNED)), []).append(label)
         return groups
 
-    def _accuracy(self):
+    def _accuracy(self, only=None):
         rows = []
         for python in dict.fromkeys([sys.executable, *self._python_of.values()]):
             mine = [label for label, its_python in self._python_of.items() if its_python == python]
             job = {"peers": mine, "ours": python == sys.executable}
+            job |= {} if only is None else {"only": only}
             rows += self._run("accuracy", job, python) or []
         return rows
 
@@ -156,6 +189,11 @@ class Recorder:
             if label in self._python_of:
                 codes[f"first log-mel of {label}"] = (self._python_of[label], code)
         return codes
+
+
+def _key(row):
+    """Return what tells a row of `speed` from any other."""
+    return row["table"], row["title"], row["n_threads"]
 
 
 def _add_times(row, times):

@@ -4,7 +4,7 @@ import re
 
 from benchmarks.peers import REUSED
 from reporting import machines
-from reporting.cases import ONE_THREAD, TUNED
+from reporting.cases import ONE_SECOND, ONE_THREAD, TUNED
 from reporting.machines import LETTERS
 
 _NONE = "-"
@@ -69,8 +69,22 @@ def _about(records):
             f"- **{letter}**: {machines.description(about)}; {about['n_processors']} processors, "
             f"{about['system']}, Python {about['python']}; measured {about['date']} at commit "
             f"{about['commit']}{', a quick look and noisy,' * about['is_quick']} with {versions}."
+            + "".join(map(_added, about.get("added", ())))
         )
     return "\n".join(lines) + "\n"
+
+
+def _added(entry):
+    """Say what was measured later than the rest of a record, and how busy the machine was then."""
+    parts = [f" Added {entry['date']} at commit {entry['commit']}"]
+    if entry["load"] is not None:
+        parts.append(f"while programs wanted {entry['load']:g} processors")
+    if entry["is_busy"]:
+        parts.append("by processor time")
+    if entry["versions"]:
+        versions = ", ".join(f"{name} {number}" for name, number in entry["versions"].items())
+        parts.append(f"with {versions}")
+    return f"{', '.join(parts)}: {'; '.join(entry['what'])}."
 
 
 def _features(records):
@@ -115,6 +129,42 @@ def _transforms(records):
     return _table(head, rows)
 
 
+def _recipes(records):
+    """Return a row for us and for each peer: fresh memory, memory used before, and one second."""
+    head = ["recipe", "machine", "by", "8 x 30 s, ms", "times ours", "memory reused, ms"]
+    head += ["times ours", "one second, ms", "times ours", "error, float32"]
+    seconds = {
+        (row["title"], letter): row
+        for letter, row in _side_by_side(records, "recipes")
+        if row["title"].endswith(ONE_SECOND)
+    }
+    lines = []
+    for letter, row in _side_by_side(records, "recipes"):
+        second = seconds.get((row["title"] + ONE_SECOND, letter))
+        if second:
+            record = records[LETTERS.index(letter)]
+            errors = {e["by"]: e for e in record["accuracy"] if _is_of_recipe(e, row["title"])}
+            for by in ("kapre_ref", *(n for n in row["peers"] if not n.endswith(TUNED))):
+                cells = [*_time(row, by), *_time(row, by, TUNED), *_time(second, by)]
+                error = errors.get(by)
+                found = _errors((error["max_error"], error["relative_l2"])) if error else _NONE
+                lines.append([f"`{row['title']}`", letter, by, *cells, found])
+    return _table(head, lines)
+
+
+def _is_of_recipe(entry, name):
+    return entry.get("recipe") == name and entry["dtype"] == "float32"
+
+
+def _time(row, by, suffix=""):
+    """Return milliseconds, and how many times ours, of us or of a peer whose name has a suffix."""
+    if by == "kapre_ref":
+        return [_milliseconds(row["ours"]["out" if suffix else "fresh"]["min"]), "1"]
+    if by + suffix not in row["peers"]:
+        return [_NONE, _NONE]
+    return [_milliseconds(row["peers"][by + suffix]["min"]), _ratio(row, by + suffix)]
+
+
 def _memory_bound(records):
     head = ["work", "compared with", "machine"]
     head += ["fresh, its ms", "kapre_ref / it", "reused, its ms", "kapre_ref / it"]
@@ -145,6 +195,7 @@ def _accuracy(records):
     rows = {}
     for entry in entries:
         title = f"`{entry['operation']}`" + ", decibels" * entry["is_decibel"]
+        title += f", {entry['recipe']}" if "recipe" in entry else ""
         row = rows.setdefault(title, {})
         errors = entry["max_error"], entry["relative_l2"]
         if entry["by"] == "kapre_ref":
@@ -229,6 +280,7 @@ _PARTS = {
     "about": _about,
     "features": _features,
     "reused": _reused,
+    "recipes": _recipes,
     "transforms": _transforms,
     "memory-bound": _memory_bound,
     "accuracy": _accuracy,

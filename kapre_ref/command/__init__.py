@@ -4,11 +4,12 @@
 - `options`: the options of Kapre's features, and the front end that they make
 - `front_ends`: front ends by name or from a file, and their list
 - `recordings`: sound files in blocks
-- `pieces`, `late_steps`: a signal in pieces for a front end, and what it does when all are there
+- `pieces`: a signal in pieces whose frames are those of the whole signal
+- `late_steps`: the steps of a front end that wait for the last frame
 - `recording_features`: the features of one recording
 - `feature_files`: where outputs go, and how they are written
 - `plot`: the picture beside an output
 - `terminal`: printed lines, the progress bar, warnings, interruption
 - `self_check`: `kapre-ref check`, every operation and named front end against its reference
-- `front_end_errors`: how far a front end's result is from its reference
+- `front_end_errors`: the distance between a front end's result and its reference's
 """

@@ -57,14 +57,17 @@ outputs:
   --overwrite.
 
   .npz holds: features; times (s, centre of each frame's window); frequencies (Hz, of the bins of
-  stft, else centres of the bands; for mfcc the numbers of the coefficients instead, as
+  stft, else centres of the bands; of cepstra the numbers of the coefficients instead, as
   'coefficients'); sample_rate (Hz); parameters (a JSON text of all options and the version);
-  front_end (a JSON text that kapre_ref.FrontEnd.from_json reads, and so does --front-end-file).
+  front_end (a JSON text that kapre_ref.FrontEnd.from_json reads, and so does --front-end-file; with
+  --feature mfcc, that of the decibels of which logmel_to_mfcc makes them).
 
 named front ends:
   A front end has a sample rate, for which its bands are made. Recordings of another rate are
   brought to it by soxr; another --sample-rate is refused, and so are all options that the front
   end fixes. What the tool itself does besides, before and after, is not done but printed.
+  Values are those of kapre_ref.front_end(NAME)(signal), every bit of them, but for the rounding of
+  bands that are normalised over time.
 
 exit status:
   0 all is done, 1 some recordings failed (they are named at the end), 2 the command line is wrong
@@ -142,9 +145,9 @@ def _add_features_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recordings", nargs="*", metavar="RECORDING", help="sound file or folder")
     files = parser.add_argument_group("files")
     add = files.add_argument
-    add("--out", metavar="PATH", help="output file or folder, see below; needed but with --show")
+    add("--out", metavar="PATH", help="output file or folder, see below; required unless --show")
     add("--format", choices=FORMATS, help="npy: the features alone (default); npz: see below")
-    add("--plot", action="store_true", help="draw a picture (.png) beside each output, in dB")
+    add("--plot", action="store_true", help="draw a picture (.png) beside each output")
     add("--overwrite", action="store_true", help="do again what is done already")
     add("--quiet", action="store_true", help="print problems only")
     sound = parser.add_argument_group("sound")

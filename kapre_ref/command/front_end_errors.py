@@ -1,4 +1,4 @@
-"""How far a front end's result is from its oracle's, in what its spectra are off by."""
+"""The distance between a front end's result and its oracle's, as an error of the spectra."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
 
-# What a decibel is in each logarithm.
+# The size of one decibel in each logarithm.
 _DECIBEL = {"ln": math.log(10) / 10, "log10": 0.1, "10log10": 1.0}
 # The magnitude, relative to the largest of a channel, below which errors count in proportion to it.
 _FAINT = 0.01
@@ -25,8 +25,8 @@ def front_end_error(
 ) -> float:
     """Return the worst error: in decibels if there is a logarithm, else relative to the peak.
 
-    The error of a value is divided by what one decibel, or the peak, amounts to there after all
-    steps that follow: gains, deviations, and sums of bands for cepstra.
+    Each value's error is divided by what one decibel, or the peak, becomes by the steps that
+    follow: gains, deviations, and sums of bands for cepstra.
     """
     distance = np.abs(got.astype(np.float64) - truth)
     distance = distance if front_end.time_first else distance.swapaxes(-1, -2)
@@ -41,14 +41,14 @@ def front_end_error(
 
 
 def _unit(front_end: FrontEnd, plain: Numbers) -> Numbers:
-    """Return what counts as one decibel at each value, or the peak."""
+    """Return the size of one decibel, or the peak, for each value of the spectrum."""
     if front_end.log == "none":
         return np.full_like(plain, plain.max())
     decibel = _DECIBEL[front_end.log]
     below_peak = (plain - plain.max(axis=(-2, -1), keepdims=True)) / decibel
     magnitude = 10 ** (below_peak / (10 * front_end.power))  # relative to the channel's largest
     weight = np.minimum(1, magnitude / _FAINT)
-    # Silence and what lies at the lower end of the range count in full.
+    # Silence and values at the lower end of the range count in full.
     item_axes = tuple(range(1, plain.ndim))
     is_least = plain == plain.min(axis=item_axes, keepdims=True)
     return np.asarray(decibel / np.where(is_least, 1, weight))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -41,9 +42,9 @@ class Asked:
     title: str
     front_end_at: Callable[[float], FrontEnd]
     sample_rate: float | None
-    parameters: dict[str, Any]  # how the features are made, for who reads them
+    parameters: dict[str, Any]  # an .npz has them as `parameters`
     n_mfccs: int = 0  # of Kapre, made of what the front end gives; 0 for none
-    is_kapre: bool = False  # whether Kapre's options make it, of which some can be advised
+    is_kapre: bool = False  # whether Kapre's options make it, so that messages may name them
     decibel: dict[str, float] | None = None  # of Kapre, for pictures of plain magnitudes
     notes: tuple[str, ...] = ()  # what the tool does besides
 
@@ -63,25 +64,25 @@ def asked_for(arguments: argparse.Namespace) -> Asked:
             is_kapre=True,
             decibel=feature.decibel_options(),
         )
-    option = f"--front-end {name}" if name is not None else f"--front-end-file {path}"
     if name is not None and path is not None:
-        raise UsageError(f"--front-end-file must not be given with {option}, got {path}")
+        raise UsageError(f"--front-end-file must not be given with --front-end {name}, got {path}")
+    option = f"--front-end {name}" if path is None else f"--front-end-file {path}"
     for flag in kapre_options_given(arguments):
         raise UsageError(f"{flag} must not be given with {option}, which fixes all such options")
-    front_end = named(name) if name is not None else read_front_end(path)
+    front_end = named(name) if path is None else read_front_end(path)
     rate = front_end.sample_rate
     if arguments.sample_rate not in (None, rate):
         raise UsageError(
-            f"--sample-rate must be {rate:g} with {option}, for its bands are those of this rate, "
+            f"--sample-rate must be {rate:g} with {option}, whose bands are made for that rate, "
             f"got {arguments.sample_rate}"
         )
-    key = "front_end" if name is not None else "front_end_file"
+    made_by = {"front_end": name} if path is None else {"front_end_file": path}
     return Asked(
-        f"front end {name}" if name is not None else path,
+        f"front end {name if path is None else os.path.basename(path)}",
         lambda _: front_end,
         int(rate) if rate.is_integer() else rate,
-        {key: name if name is not None else path, "mono": arguments.mono},
-        notes=_notes(name) if name is not None else (),
+        made_by | {"mono": arguments.mono},
+        notes=_notes(name) if path is None else (),
     )
 
 

@@ -1,12 +1,15 @@
-"""What a front end does when all frames are there, done to some frames of a channel at a time."""
+"""The steps of a front end that wait for the last frame: limits, normalisation and cepstra."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kapre_ref._arrays import silent
+from kapre_ref._dispatch import kernels_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,8 +21,9 @@ if TYPE_CHECKING:
     Rows = NDArray[np.float32]  # (n_frames, n_bands) of one channel
 
 
+@lru_cache(maxsize=16)
 def early_steps(front_end: FrontEnd) -> FrontEnd:
-    """Return the front end without what all frames decide, and with frames on the first axis."""
+    """Return the front end without the steps that wait for the last frame, and with time first."""
     early = front_end.replace(
         dynamic_range=None, normalisation=None, n_cepstra=0, lifter=0.0, time_first=True
     )
@@ -27,19 +31,36 @@ def early_steps(front_end: FrontEnd) -> FrontEnd:
 
 
 def _is_scaled_late(front_end: FrontEnd) -> bool:
-    # As in the kernels, which see to it that every bit is equal. They are imported when they are
-    # needed, for `kapre-ref --help` does without.
-    from kapre_ref.kernels.cpu.transform.scales import has_late_scale
+    """Tell whether gain and offset must wait until the range is known.
 
-    return has_late_scale(front_end)
+    With one positive gain, kernels take the range below the peak of what is scaled already. It
+    has to be so here too, for every bit to be equal.
+    """
+    gain, offset = front_end.gain, front_end.offset
+    is_one_positive = isinstance(gain, float) and isinstance(offset, float) and gain > 0
+    return front_end.dynamic_range is not None and not is_one_positive
+
+
+@dataclass(frozen=True)
+class _Cepstra:
+    """The matrix of a front end's cepstra, as the kernel of `logmel_to_mfcc` takes one."""
+
+    front_end: FrontEnd
+
+    @property
+    def n_mfccs(self) -> int:
+        return self.front_end.n_cepstra
+
+    def matrix(self) -> NDArray[np.float64]:
+        return self.front_end.cepstral_matrix()
 
 
 class LateSteps:
     """Limits below the peaks, normalisation and cepstra of a recording's channels.
 
-    `peaks` are those of the channels. The mean and the deviation of each band are those of float64
-    sums over all frames, which `read` yields again for a channel: so they equal those of a kernel,
-    which sums in float32, up to its rounding. All else equals it to the bit.
+    `peaks` has the peak of each channel, and `read` yields all frames of a channel once more. The
+    mean and the deviation of each band come from sums in float64, where a kernel sums in float32:
+    so normalised values differ from the library's by rounding. All other values are the same bits.
     """
 
     def __init__(
@@ -50,6 +71,7 @@ class LateSteps:
         read: Callable[[int], Iterator[Rows]],
     ) -> None:
         self._front_end = f = front_end
+        self._cepstra = _Cepstra(f)
         self._n_counted = n_frames  # frames that normalisation counts
         self._limits: NDArray[np.float32] | None = None
         self._scale: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
@@ -62,26 +84,23 @@ class LateSteps:
             self._limits = self._limits - np.float32(f.dynamic_range * gain)
         if is_late:
             self._scale = np.asarray(f.gain, np.float32), np.asarray(f.offset, np.float32)
-        if f.n_cepstra:
-            from kapre_ref.kernels.cpu.products import product
-
-            self._multiply = product(f.cepstral_matrix(), np.dtype(np.float32))
         if f.normalisation is not None:
             self._n_counted -= f.normalisation.drop_last
             self._moments = [self._moments_of(channel, read) for channel in range(len(peaks))]
 
     @silent
     def apply(self, rows: Rows, channel: int, first_frame: int) -> Rows:
-        """Do all steps to (n_frames, n_bands), of which the first frame has a number."""
+        """Do all steps to (n_frames, n_bands), of which the first is frame `first_frame`."""
         rows = self._scaled(rows, channel)
         if self._moments:
             mean, deviation = self._moments[channel]
             rows = ((rows - mean) / deviation).astype(np.float32)
             rows[max(0, self._n_counted - first_frame) :] = 0
         if self._front_end.n_cepstra:
-            cepstra = np.empty((len(rows), self._front_end.n_cepstra), np.float32)
-            self._multiply(np.ascontiguousarray(rows), cepstra)
-            return cepstra
+            rows = np.ascontiguousarray(rows)[None, None]  # (batch, channel, n_frames, n_bands)
+            cepstra = np.empty((*rows.shape[:3], self._front_end.n_cepstra), np.float32)
+            kernels_for(rows).logmel_to_mfcc(rows, self._cepstra, cepstra)  # type: ignore[arg-type]
+            rows = cepstra[0, 0]
         return rows
 
     def _scaled(self, rows: Rows, channel: int) -> Rows:

@@ -15,13 +15,12 @@ from kapre_ref._band_spectrograms import (
     mel_front_end,
     melspectrogram,
 )
-from kapre_ref._bands import Bands
 from kapre_ref._checks import check_positive
 from kapre_ref._decibel import check_scale_in_range
-from kapre_ref._filterbanks import count_empty_bands, warn_of_empty_bands
+from kapre_ref._filterbanks import warn_of_empty_bands
 from kapre_ref._kapre_front_end import check_stft_parameters, stft_front_end, with_decibels
 from kapre_ref._mfcc import logmel_to_mfcc
-from kapre_ref._spectrograms import check_decibel, stft_magnitude
+from kapre_ref._spectrograms import stft_magnitude
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -143,7 +142,7 @@ def _flag(name: str, value: Any) -> str:
 
 
 class KapreFeature(NamedTuple):
-    """A feature of Kapre: the front end that it stands for at a sample rate, and what follows."""
+    """A feature of Kapre by its options, of which a sample rate makes a front end."""
 
     kind: str
     parameters: dict[str, Any]  # of the composed function, with defaults filled in
@@ -160,12 +159,11 @@ class KapreFeature(NamedTuple):
             front_end = log_front_end(*parameters)
         else:
             front_end = mel_front_end(*parameters)
-        scale = check_decibel(self.decibel, *self._values(_DECIBEL))
+        front_end, scale = with_decibels(front_end, self.decibel, *self._values(_DECIBEL))
         if scale is not None:
             check_scale_in_range(scale, np.dtype(np.float32), prefix="db_")
-        if isinstance(front_end.bands, Bands):
-            _warn_of_empty_bands(front_end, front_end.bands)
-        return with_decibels(front_end, scale)
+        warn_of_empty_bands(front_end.n_empty_bands, front_end.n_bands, front_end.n_freq)
+        return front_end
 
     def _values(self, names: Sequence[str]) -> tuple[Any, ...]:
         return tuple(self.parameters[name] for name in names)
@@ -179,13 +177,6 @@ class KapreFeature(NamedTuple):
         own: dict[str, Any] = {"decibel": self.decibel}
         own |= {"n_mfccs": self.n_mfccs} if self.n_mfccs else {}
         return own | self.parameters
-
-
-def _warn_of_empty_bands(front_end: FrontEnd, bands: Bands) -> None:
-    rate, n_freq = front_end.sample_rate, front_end.n_freq
-    f_max = rate / 2 if bands.f_max is None else bands.f_max
-    edges = (bands.n, bands.f_min, f_max, bands.scale == "htk")
-    warn_of_empty_bands(count_empty_bands(rate, n_freq, *edges), bands.n, n_freq)
 
 
 def kapre_feature(arguments: argparse.Namespace) -> KapreFeature:

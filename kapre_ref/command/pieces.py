@@ -112,9 +112,10 @@ class _Cuts:
         # the last of them begins behind it.
         self.n_first = self._n_padded // f.hop_length + 2
         reflects = f.pad_mode != "zeros"
-        # Samples that the start reflects, and those that the end may reflect or cut off.
+        # Samples that the start reflects, with the one at which it does; and those that the end
+        # reflects or cuts off, before which the last frame of the piece before has one more.
         self._n_start = self._first_sample + self._n_padded + 1 if reflects else 0
-        self._n_end = max(-f.pad_right, f.pad_right + 1 if reflects else 0, 0)
+        self._n_end = max(-f.pad_right, f.pad_right if reflects else 0)
 
     def n_ready(self, n_samples: int) -> int:
         """Count the frames that may be computed when so many samples are there, and more follow."""

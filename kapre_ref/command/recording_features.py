@@ -30,10 +30,10 @@ class TooShortError(ValueError):
 class RecordingFeatures:
     """The features of one recording, in scratch files; finished block by block when read.
 
-    The scratch files bound the memory: a dynamic range counts from the peak of the whole recording,
-    and a normalisation from the mean, which are known when all of it was read. Where `n_mfccs` is
-    not 0, Kapre's cepstral coefficients are made of what the front end gives. They stay a step of
-    their own, for coefficient 0 is sqrt(2) times what a front end's `n_cepstra` gives.
+    The scratch files bound the memory: the peak below which a range lies and the mean of each band
+    are known when the whole recording has been read. If `n_mfccs` is not 0, Kapre's cepstral
+    coefficients are made of the front end's values. That is a step of its own since no front end
+    gives these: Kapre's coefficient 0 is sqrt(2) times as large as that of `n_cepstra`.
     """
 
     def __init__(

@@ -62,6 +62,22 @@ def _frame(work):
     return Contender(call, _frames_before_bins)
 
 
+def _front_end(work):
+    """Compute Whisper's logarithms as decibels, which are 10 times as large."""
+    (x,) = work.inputs
+
+    def call():
+        mel = librosa.feature.melspectrogram(
+            y=x, sr=16000, n_fft=400, hop_length=160, n_mels=128, pad_mode="reflect"
+        )
+        decibel = librosa.power_to_db(mel[..., :-1], amin=1e-10, top_db=80.0)
+        decibel *= 1 / 40
+        decibel += 1
+        return decibel
+
+    return Contender(call)
+
+
 CONTENDERS = {
     ("librosa", "stft"): _stft,
     ("librosa", "stft_magnitude"): _stft_magnitude,
@@ -69,4 +85,5 @@ CONTENDERS = {
     ("librosa", "inverse_stft"): _inverse_stft,
     ("librosa", "magnitude_to_decibel"): _magnitude_to_decibel,
     ("librosa", "frame"): _frame,
+    ("librosa", "front_end"): _front_end,
 }

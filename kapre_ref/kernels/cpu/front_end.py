@@ -37,7 +37,8 @@ class Steps(NamedTuple):
 
 
 @kept
-def _steps_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Steps:
+def steps_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Steps:
+    """Return what follows for results of a dtype."""
     dynamic_range, least = None, 0.0
     is_scaled = has_late_scale(front_end)
     if front_end.dynamic_range is not None:
@@ -57,14 +58,24 @@ def _steps_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Steps:
 
 @operation
 def features(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> None:
-    """Write features while spectra are in cache; then set limits, normalise, and take cepstra.
-
-    What follows the limit is computed in the working precision, so that it is rounded once: then
-    the values that lie between need memory of their own, unless `out` has room for them.
-    """
+    """Write features, item by item if the values between need memory of their own."""
     if not out.size:
         return
-    steps, dtype = _steps_of(front_end, out.dtype), working_dtype(out.dtype)
+    steps = steps_of(front_end, out.dtype)
+    n_at_once = len(out)
+    if steps.needs_values and (steps.dynamic_range is None or front_end.range_over != "call"):
+        n_at_once = 1
+    for first in range(0, len(out), n_at_once):
+        some = slice(first, first + n_at_once)
+        _fill(signals[some], front_end, steps, out[some])
+
+
+def _fill(signals: NDArray[Any], front_end: FrontEnd, steps: Steps, out: NDArray[Any]) -> None:
+    """Write features while spectra are in cache; then set limits, normalise, and take cepstra.
+
+    What follows the limit is computed in the working precision, so that it is rounded once.
+    """
+    dtype = working_dtype(out.dtype)
     values = out
     if steps.needs_values:
         values = np.empty((*out.shape[:3], front_end.n_bands), dtype)
@@ -72,7 +83,7 @@ def features(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> N
         peaks = calls.fill(calls.FEATURES, signals, front_end, values)
     else:
         peaks = fallback.fill(signals, front_end, values)
-    limit_range(values, peaks, front_end)
+    limit_range(values, peaks, steps_of(front_end, dtype) if values is not out else steps)
     if steps.has_late_scale:
         values *= np.asarray(front_end.gain, dtype)
         values += np.asarray(front_end.offset, dtype)
@@ -85,13 +96,13 @@ def features(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> N
         assign(out, values)
 
 
-def limit_range(out: NDArray[Any], peaks: NDArray[Any] | None, front_end: FrontEnd) -> None:
+def limit_range(out: NDArray[Any], peaks: NDArray[Any] | None, steps: Steps) -> None:
     """Raise what lies more than the dynamic range below the peak, as they are rounded.
 
     `peaks` are those of frames. All that is computed here is in the dtype of `out`, so that the
     limit holds there to the bit.
     """
-    steps, dtype = _steps_of(front_end, out.dtype), out.dtype
+    dtype = out.dtype
     if peaks is None or steps.dynamic_range is None:
         return
     if dtype.type(peaks.max()) - steps.dynamic_range < steps.least:

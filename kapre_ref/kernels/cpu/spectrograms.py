@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kapre_ref.kernels.cpu.front_end import limit_range
+from kapre_ref.kernels.cpu.front_end import limit_range, steps_of
 from kapre_ref.kernels.cpu.runtime.pool import operation
 from kapre_ref.kernels.cpu.transform import fallback
 from kapre_ref.kernels.cpu.transform.calls import POLAR, fill
@@ -25,4 +25,4 @@ def stft_mag_phase(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]
         peaks = fill(POLAR, signals, front_end, out)
     else:
         peaks = fallback.fill_polar(signals, front_end, out)
-    limit_range(out[:, : signals.shape[1]], peaks, front_end)
+    limit_range(out[:, : signals.shape[1]], peaks, steps_of(front_end, out.dtype))

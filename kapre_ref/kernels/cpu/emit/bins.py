@@ -8,14 +8,16 @@ LAST_RADICES = (*RADICES, 1)  # 1 if the first pass has done all
 
 
 @vector_functions(LAST_RADICES)
-def last_pass_to_magnitudes(emitter, radix, parts: Parts, target, ahead, peak):
-    """Write the magnitude of each bin, a vector; raise `peak` to the largest squares.
+def last_pass_to_magnitudes(emitter, radix, parts: Parts, target, ahead, peak, power):
+    """Write the magnitude of each bin, a vector, or its square if the number at `power` is 2.
 
-    `target` may be the rows of the parts: the magnitudes of some bins take places that these had.
-
-    Meanwhile `ahead`, where the result will be written, comes into cache.
+    `peak` is raised to the largest squares. `target` may be the rows of the parts: the magnitudes
+    of some bins take places that these had. Meanwhile `ahead`, where the result will be written,
+    comes into cache.
     """
     largest = emitter.variable(emitter.load(peak))
+    # The unit for square roots has time: it is cheaper to choose than to have code for both.
+    are_powers = emitter.compare(">", emitter.broadcast(power), 1.0)
 
     def write(bins):
         for i, (number, z) in enumerate(bins):
@@ -24,26 +26,10 @@ def last_pass_to_magnitudes(emitter, radix, parts: Parts, target, ahead, peak):
             size = square(z)
             largest.set(emitter.larger(size, largest.get()))
             root = _second_sqrt(emitter, size) if i % 2 else emitter.call("sqrt", size)
-            emitter.store(root, target + place)
+            emitter.store(emitter.select(are_powers, size, root), target + place)
 
     merge(emitter, radix, parts, write)
     emitter.store(largest.get(), peak)
-
-
-@vector_functions(LAST_RADICES)
-def last_pass_to_powers(emitter, radix, parts: Parts, target, ahead):
-    """Write the power of each bin, a vector; `target` may be the rows of the parts.
-
-    Meanwhile `ahead`, where the result will be written, comes into cache.
-    """
-
-    def write(bins):
-        for number, z in bins:
-            place = number * emitter.bytes
-            emitter.prefetch(ahead + place)
-            emitter.store(square(z), target + place)
-
-    merge(emitter, radix, parts, write)
 
 
 @vector_functions(LAST_RADICES)

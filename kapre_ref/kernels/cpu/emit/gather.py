@@ -90,9 +90,13 @@ def prepare_frames(emitter, pieces: Pieces, steps: FrameSteps, target):
     The first sample of a frame has itself before it. Each lane is a frame of its own: so its bits
     do not depend on the other frames of the block.
     """
-    zero = emitter.constant(0)
-    mean = _mean(emitter, pieces, steps, zero)
-    rest = _mean(emitter, pieces, steps, mean)  # what the mean lost when rounded
+    # The mean, and then what it lost when it was rounded: the mean distance from it.
+    means = emitter.room(2)
+    emitter.store(emitter.constant(0), means)
+    for i in emitter.loop(2):
+        distance = _mean(emitter, pieces, steps, emitter.load(means))
+        emitter.store(distance, means + i * emitter.bytes)
+    mean, rest = emitter.load(means), emitter.load(means + emitter.bytes)
     negative = -emitter.broadcast(steps.numbers)
     before = emitter.variable((emitter.load(pieces.rows) - mean) - rest)
     for shift in emitter.loop((steps.n + pieces.length - 1) // pieces.length):

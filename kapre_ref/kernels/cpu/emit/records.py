@@ -17,8 +17,6 @@ from numba.extending import intrinsic
 from kapre_ref.kernels.cpu.numba_private import is_compiler_off
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
 _I64 = ir.IntType(64)
@@ -27,15 +25,17 @@ _BYTES = 8  # of a number
 
 def record_array(record: tuple[Any, ...]) -> NDArray[np.int64]:
     """Return the numbers of a record, one after the other, those of a nested one in its place."""
-    return np.array([*_flat(record)], np.int64)
+    numbers: list[int] = []
+    _append(record, numbers)
+    return np.array(numbers, np.int64)
 
 
-def _flat(record: tuple[Any, ...]) -> Iterator[int]:
+def _append(record: tuple[Any, ...], numbers: list[int]) -> None:
     for value in record:
         if isinstance(value, tuple):
-            yield from _flat(value)
+            _append(value, numbers)
         else:
-            yield value
+            numbers.append(value)
 
 
 def reader_of(kind: type[Any]) -> Any:

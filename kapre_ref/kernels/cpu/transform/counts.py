@@ -74,7 +74,8 @@ def counts_of(n_fft):
         passes.append((f"inner, {radix}", one))
         n *= radix
     parts = Parts(place, n, twiddles[-1].ctypes.data)
-    last = radices[-1], parts, place, place, peak.ctypes.data
+    power = np.ones(1, _DTYPE)
+    last = radices[-1], parts, place, place, peak.ctypes.data, power.ctypes.data
     passes.append((f"last, {radices[-1]}", _count(last_pass_to_magnitudes, *last)))
     return passes
 

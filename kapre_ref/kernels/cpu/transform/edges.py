@@ -6,14 +6,14 @@ The first sample that counts has number 0. Samples of other numbers are zeros, o
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kapre_ref.kernels.cpu.emit.copies import copy_numbers, fill_zeros
-from kapre_ref.kernels.cpu.emit.intrinsics import item_of
-from kapre_ref.kernels.cpu.runtime.jit import kernel
+from kapre_ref.kernels.cpu.emit.copies import copy_numbers, fill_zeros, join_channel
+from kapre_ref.kernels.cpu.emit.gather import emphasise
+from kapre_ref.kernels.cpu.emit.intrinsics import item_of, lanes_of
+from kapre_ref.kernels.cpu.runtime.jit import inlined, kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,6 @@ class Ends(NamedTuple):
     has_previous: bool  # whether the sample before the first is there, to be emphasised with
 
 
-@lru_cache(maxsize=256)
 def ends_of(front_end: FrontEnd, n_samples: int) -> Ends:
     """Return which samples of a signal count to a front end."""
     first = max(0, -front_end.pad_left) + front_end.drops_first
@@ -80,6 +79,17 @@ def samples_between(
     return samples
 
 
+class Source(NamedTuple):
+    """A channel of a signal as a kernel reads it; the stride is in bytes, from sample to sample."""
+
+    signal: int  # the address of the first sample
+    stride: int
+    n_samples: int
+    edge: int
+    factor: int  # the address of that of pre-emphasis; 0 for none
+    has_previous: int
+
+
 class Run(NamedTuple):
     """Samples that follow each other in the signal, upwards (`step` 1) or downwards (-1)."""
 
@@ -89,17 +99,33 @@ class Run(NamedTuple):
 
 
 @kernel
-def stage_virtual(unit, job, signal, first, n, target, n_before):
+def stage(unit, source, first, n, target, before):
+    """Copy samples from number `first` on, emphasised if they are to be; `before` is room."""
+    item = item_of(unit)
+    samples, previous = source.signal + first * item, source.signal + (first - 1) * item
+    is_inside = source.stride == item and first >= 1 and first + n <= source.n_samples
+    if not (source.factor and is_inside):
+        samples, previous = target, before
+        # In a loop, numba compiles the copying once.
+        for n_before in range(2 if source.factor else 1):
+            place = before if n_before else target
+            copy_samples(unit, source, first, n, place, n_before)
+    if source.factor:
+        emphasise(unit, samples, previous, source.factor, target, n)
+
+
+@inlined
+def copy_samples(unit, source, first, n, target, n_before):
     """Copy samples from number `first` on, or those `n_before` samples before them (0 or 1)."""
-    item, length = item_of(unit), job.n_samples
-    gap = 1 if job.edge == REFLECT else 0
+    item, length = item_of(unit), source.n_samples
+    gap = 1 if source.edge == REFLECT else 0
     period = max(1, 2 * (length - gap))
     done = 0
     while done < n:
         number = first + done
         step, run = 1, length - number
         if number < 0 or number >= length:
-            if job.edge == ZEROS or length == 0:
+            if source.edge == ZEROS or length == 0:
                 run = min(-number if number < 0 else n, n - done)
                 fill_zeros(unit, target + done * item, run)
                 done += run
@@ -110,22 +136,25 @@ def stage_virtual(unit, job, signal, first, n, target, n_before):
                 number = 2 * length - 1 - gap - number
                 step, run = -1, number + 1 - gap
         run = min(run, n - done)
-        place = target + done * item
-        copy_run_of(unit, job, signal, Run(number, step, run), place, n_before)
+        copy_samples_of(unit, source, Run(number, step, run), target + done * item, n_before)
         done += run
 
 
-@kernel
-def copy_run_of(unit, job, signal, run, target, n_before):
+@inlined
+def copy_samples_of(unit, source, run, target, n_before):
     """Copy a run of samples, or of those `n_before` before each of them."""
-    item, stride = item_of(unit), job.signal_strides[2]
+    lanes, item, stride = lanes_of(unit), item_of(unit), source.stride
     number, n = run.number, run.n
-    if n_before and not job.has_previous:  # there is nothing before number 0
+    if n_before and not source.has_previous:  # there is nothing before number 0
         if run.step > 0 and number == 0:
             fill_zeros(unit, target, 1)
             number, target, n = number + 1, target + item, n - 1
         elif run.step < 0 and number - n + 1 == 0:
             n -= 1
             fill_zeros(unit, target + n * item, 1)
-    source = signal + (number - n_before) * stride
-    copy_numbers(unit, source, run.step * stride, target, item, n)
+    place, done = source.signal + (number - n_before) * stride, 0
+    if stride == 2 * item and run.step > 0 and n > 0:
+        done = (n - 1) // lanes * lanes
+        join_channel(unit, place, target, done // lanes)
+    place += done * run.step * stride
+    copy_numbers(unit, place, run.step * stride, target + done * item, item, n - done)

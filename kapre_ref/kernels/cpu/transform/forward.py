@@ -8,7 +8,6 @@ from kapre_ref.kernels.cpu.emit.bands import any_is_long
 from kapre_ref.kernels.cpu.emit.bins import (
     is_extreme,
     last_pass_to_magnitudes,
-    last_pass_to_powers,
     last_pass_to_spectrum,
     start_peaks,
     take_roots,
@@ -16,7 +15,6 @@ from kapre_ref.kernels.cpu.emit.bins import (
 from kapre_ref.kernels.cpu.emit.copies import (
     copy_numbers,
     fill_zeros,
-    join_channel,
     part_channel,
 )
 from kapre_ref.kernels.cpu.emit.epilogues import (
@@ -27,7 +25,6 @@ from kapre_ref.kernels.cpu.emit.epilogues import (
 )
 from kapre_ref.kernels.cpu.emit.gather import (
     Pieces,
-    emphasise,
     prepare_frames,
     transpose_pieces,
 )
@@ -38,8 +35,8 @@ from kapre_ref.kernels.cpu.emit.passes import Parts, Samples, first_pass, inner_
 from kapre_ref.kernels.cpu.emit.records import reader_of
 from kapre_ref.kernels.cpu.filterbanks import sum_bands_in_lanes
 from kapre_ref.kernels.cpu.runtime.jit import address_kernel, inlined, kernel
-from kapre_ref.kernels.cpu.transform.edges import stage_virtual
-from kapre_ref.kernels.cpu.transform.plan import PLAIN, ROOTS, FftPlan, Scratch
+from kapre_ref.kernels.cpu.transform.edges import Source, stage
+from kapre_ref.kernels.cpu.transform.plan import PLAIN, ROOTS, FftPlan, Regions
 
 FEATURES, SPECTRUM, POLAR = range(3)
 
@@ -100,7 +97,7 @@ def write_spectra(unit, plan_address, job_address, scratch, first_block, last_bl
     A plan and a job lie in memory, see `emit.records`.
     """
     plan, job = _read_plan(plan_address), _read_job(job_address)
-    room = addresses_in(scratch, plan.places)
+    room = addresses_in(scratch, plan.regions)
     n_rows = plan.pieces.n_tiles * lanes_of(unit)
     silence = room.samples + n_rows * plan.pieces.row_bytes
     fill_zeros(unit, silence, plan.pieces.n)  # what `offsets` points to outside the frames
@@ -117,19 +114,19 @@ def write_spectra(unit, plan_address, job_address, scratch, first_block, last_bl
 
 
 @inlined
-def addresses_in(scratch, places):
+def addresses_in(scratch, offsets):
     """Return the addresses of the regions of scratch memory."""
-    return Scratch(
-        samples=scratch + places.samples,
-        prepared=scratch + places.prepared,
-        rows=scratch + places.rows,
-        values=scratch + places.values,
-        bands=scratch + places.bands,
-        strip=scratch + places.strip,
-        stage=scratch + places.stage,
-        before=scratch + places.before,
-        peak=scratch + places.peak,
-        plain=scratch + places.plain,
+    return Regions(
+        samples=scratch + offsets.samples,
+        prepared=scratch + offsets.prepared,
+        rows=scratch + offsets.rows,
+        values=scratch + offsets.values,
+        bands=scratch + offsets.bands,
+        strip=scratch + offsets.strip,
+        stage=scratch + offsets.stage,
+        before=scratch + offsets.before,
+        peak=scratch + offsets.peak,
+        plain=scratch + offsets.plain,
     )
 
 
@@ -176,48 +173,21 @@ def gather(unit, plan, job, block, room):
         if pieces.length < plan.hop_length:
             length, n_copies = n_read, pieces.n
             stride = length * item
+        signal = Source(
+            signal=block.signal,
+            stride=sample_stride,
+            n_samples=job.n_samples,
+            edge=job.edge,
+            factor=job.factor,
+            has_previous=job.has_previous,
+        )
         for i in range(n_copies):
             start, target = first + i * plan.hop_length, room.stage + i * stride
-            if job.factor:
-                emphasise_stretch(unit, job, block, start, length, target, room.before)
-            elif job.edge:
-                stage_virtual(unit, job, block.signal, start, length, target, 0)
-            else:
-                stage_samples(unit, job, block, start, length, target)
+            stage(unit, signal, start, length, target, room.before)
     transpose_pieces(unit, source, stride, pieces.n, pieces.n_tiles, room.samples, pieces.row_bytes)
     if plan.frame_steps.n:
         turned = Pieces(room.samples, pieces.row_bytes, pieces.length)
         prepare_frames(unit, turned, plan.frame_steps, room.prepared)
-
-
-@inlined
-def emphasise_stretch(unit, job, block, first, n, target, before):
-    """Write samples from `first` on, each less a factor times the one before it."""
-    item, stride = item_of(unit), job.signal_strides[2]
-    source = block.signal + first * stride
-    if stride == item and first >= 1 and first + n <= job.n_samples:
-        emphasise(unit, source, source - item, job.factor, target, n)
-    else:
-        stage_virtual(unit, job, block.signal, first, n, target, 0)
-        stage_virtual(unit, job, block.signal, first, n, before, 1)
-        emphasise(unit, target, before, job.factor, target, n)
-
-
-@inlined
-def stage_samples(unit, job, block, first, n, target):
-    """Copy samples from `first` on, zeros where there are none."""
-    lanes, item, stride = lanes_of(unit), item_of(unit), job.signal_strides[2]
-    n_before = min(max(-first, 0), n)
-    stop = max(min(job.n_samples - first, n), n_before)
-    fill_zeros(unit, target, n_before)
-    source, place = block.signal + (first + n_before) * stride, n_before * item
-    count, done = stop - n_before, 0
-    if stride == 2 * item and count > 0:
-        done = (count - 1) // lanes * lanes
-        join_channel(unit, source, target + place, done // lanes)
-    place += done * item
-    copy_numbers(unit, source + done * stride, stride, target + place, item, count - done)
-    fill_zeros(unit, target + stop * item, n - stop)
 
 
 @inlined
@@ -228,11 +198,6 @@ def transform(unit, plan, job, block, room):
     while True:
         parts = transform_parts(unit, plan, job, block, room)
         # Meanwhile what the last pass is given as well, where the result goes, comes into cache.
-        if job.result == FEATURES and plan.sizes != PLAIN:
-            last_pass_to_powers(unit, plan.last_radix, parts, room.rows, block.target)
-            if plan.sizes == ROOTS:
-                take_roots(unit, room.rows, plan.n_freq, plan.power_offset)
-            return
         if job.result != FEATURES or not is_first:
             last_pass_to_spectrum(unit, plan.last_radix, parts, room.values, block.target)
             if job.result == FEATURES:
@@ -240,8 +205,12 @@ def transform(unit, plan, job, block, room):
                     unit, room.values, plan.n_freq, room.peak, room.plain, room.rows
                 )
             return
-        last_pass_to_magnitudes(unit, plan.last_radix, parts, room.rows, block.target, room.peak)
-        if not is_extreme(unit, room.peak):
+        last_pass_to_magnitudes(
+            unit, plan.last_radix, parts, room.rows, block.target, room.peak, plan.power
+        )
+        if plan.sizes == ROOTS:
+            take_roots(unit, room.rows, plan.n_freq, plan.power_offset)
+        if plan.sizes != PLAIN or not is_extreme(unit, room.peak):
             return
         # Once more, since magnitudes were written over what they were made of.
         item, n = item_of(unit), plan.n_freq * lanes_of(unit)

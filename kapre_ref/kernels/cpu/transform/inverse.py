@@ -33,9 +33,9 @@ from kapre_ref.kernels.cpu.runtime.scratch import scratch_address
 from kapre_ref.kernels.cpu.transform.forward import Target, Values, write_rows
 from kapre_ref.kernels.cpu.transform.plan import (
     factorize,
+    offsets_of,
     packed,
     pass_twiddles,
-    places,
     samples_of_rows,
 )
 
@@ -46,8 +46,8 @@ _MANY = 16  # planes of terms, whose rounding errors are summed too if there are
 _STEP_SECONDS = 6e-11  # for each sample of a frame and halving of the transform
 
 
-class InverseScratch(NamedTuple):
-    """The regions of scratch memory: their sizes, where they start in it, or their addresses."""
+class InverseRegions(NamedTuple):
+    """A number for each region of scratch memory: its size, its offset or its address."""
 
     values: int
     rows: int
@@ -65,7 +65,7 @@ class InversePlan(NamedTuple):
     radices: int  # five bits a pass; the last one forward is the first one back, and lowest
     twiddles: int
     order: int  # in which row, in bytes, each sample comes out
-    places: InverseScratch
+    regions: InverseRegions
 
 
 class InverseJob(NamedTuple):
@@ -99,7 +99,7 @@ _read_plan, _read_job = reader_of(InversePlan), reader_of(InverseJob)
 def write_signals(unit, plan_address, job_address, scratch, first_block, last_block):
     """Serve the pieces of the signals from the first frame of some blocks to that of the next."""
     plan, job = _read_plan(plan_address), _read_job(job_address)
-    room = addresses_in(scratch, plan.places)
+    room = addresses_in(scratch, plan.regions)
     blocks_of_channel = -(-job.n_frames // lanes_of(unit))
     block = first_block
     while block < last_block:
@@ -113,15 +113,15 @@ def write_signals(unit, plan_address, job_address, scratch, first_block, last_bl
 
 
 @inlined
-def addresses_in(scratch, places):
+def addresses_in(scratch, offsets):
     """Return the addresses of the regions of scratch memory."""
-    return InverseScratch(
-        values=scratch + places.values,
-        rows=scratch + places.rows,
-        stage=scratch + places.stage,
-        pieces=scratch + places.pieces,
-        strip=scratch + places.strip,
-        lost=scratch + places.lost,
+    return InverseRegions(
+        values=scratch + offsets.values,
+        rows=scratch + offsets.rows,
+        stage=scratch + offsets.stage,
+        pieces=scratch + offsets.pieces,
+        strip=scratch + offsets.strip,
+        lost=scratch + offsets.lost,
     )
 
 
@@ -276,7 +276,7 @@ def _tables_of(n_fft: int, dtype: np.dtype[Any]) -> tuple[int, int, Addresses]:
     addresses = Addresses()
     order = np.argsort(samples_of_rows(radices)) * vector
     n_numbers = (2 * n_freq // lanes + 2) * lanes
-    sizes = InverseScratch(
+    sizes = InverseRegions(
         values=n_numbers * vector,
         rows=n_fft * vector,
         stage=n_numbers * vector,
@@ -285,14 +285,14 @@ def _tables_of(n_fft: int, dtype: np.dtype[Any]) -> tuple[int, int, Addresses]:
         strip=(STRIP_TILES * lanes + 1) * vector,
         lost=2 * n_fft // lanes * vector,  # for planes of a sixteenth of a frame at most
     )
-    starts, n_bytes = places(sizes)
+    offsets, n_bytes = offsets_of(sizes)
     plan = InversePlan(
         n_fft=n_fft,
         n_freq=n_freq,
         radices=packed(radices[::-1]),
         twiddles=addresses.of(np.concatenate(pass_twiddles(radices, dtype)[::-1])),
         order=addresses.of(order.astype(np.int32)),
-        places=InverseScratch(*starts),
+        regions=InverseRegions(*offsets),
     )
     return addresses.of(record_array(plan)), n_bytes, addresses
 

@@ -40,8 +40,8 @@ _STEP_SECONDS = 4e-11  # for each sample of a frame and halving of the transform
 MAX_N_FFT = 32768
 
 
-class Scratch(NamedTuple):
-    """The regions of scratch memory: their sizes, where they start in it, or their addresses."""
+class Regions(NamedTuple):
+    """A number for each region of scratch memory: its size, its offset or its address."""
 
     samples: int  # rows of pieces of the signal, and a row of zeros
     prepared: int  # rows of samples of frames from which the mean was taken, and a row of zeros
@@ -78,11 +78,12 @@ class FftPlan(NamedTuple):
     hop_length: int
     pieces: Pieces
     frame_steps: FrameSteps
-    places: Scratch
+    regions: Regions
     offsets: int
     window: int
     twiddles: int
     sizes: int  # PLAIN, POWERS or ROOTS
+    power: int  # the address of 1 or 2: of what the last pass writes
     power_offset: int
     bands: BandTable
 
@@ -146,7 +147,7 @@ def packed(radices: tuple[int, ...]) -> int:
     return sum(radix << 5 * i for i, radix in enumerate(radices))
 
 
-def places(sizes: Iterable[int]) -> tuple[list[int], int]:
+def offsets_of(sizes: Iterable[int]) -> tuple[list[int], int]:
     """Return where regions of some sizes start in scratch memory, and its size.
 
     The regions start at different places modulo 4096 bytes, so that what is read in one and written
@@ -185,7 +186,7 @@ def tables_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Tables:
     radices = factorize(front_end.n_fft)
     assert radices is not None, "`is_served` tells before"
     pieces = _pieces_of(front_end, dtype)
-    places_of, scratch_bytes = scratch_layout(front_end, pieces, dtype)
+    regions, scratch_bytes = scratch_layout(front_end, pieces, dtype)
     addresses = Addresses()
     frame_steps = _frame_steps(front_end, dtype, addresses)
     samples = samples_of_rows(radices)
@@ -195,6 +196,7 @@ def tables_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Tables:
         offsets = np.minimum(samples, front_end.win_length) * vector_bytes()
     else:
         offsets = _offsets_in_pieces(samples, front_end, pieces, dtype)
+    sizes = POWERS if front_end.power == 2 else ROOTS if front_end.power_offset else PLAIN
     numbers = FftPlan(
         n_fft=front_end.n_fft,
         n_freq=front_end.n_freq,
@@ -203,11 +205,12 @@ def tables_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Tables:
         hop_length=front_end.hop_length,
         pieces=pieces,
         frame_steps=frame_steps,
-        places=places_of,
+        regions=regions,
         offsets=addresses.of(offsets.astype(np.int32)),
         window=addresses.of(window[samples]),
         twiddles=addresses.of(np.concatenate(pass_twiddles(radices, dtype))),
-        sizes=POWERS if front_end.power == 2 else ROOTS if front_end.power_offset else PLAIN,
+        sizes=sizes,
+        power=addresses.of(np.array([2 if sizes != PLAIN else 1], dtype)),
         power_offset=addresses.of(np.array([front_end.power_offset], dtype)),
         bands=band_table(front_end, dtype, addresses),
     )
@@ -261,7 +264,7 @@ def _offsets_in_pieces(
 
 def scratch_layout(
     front_end: FrontEnd, pieces: Pieces, dtype: np.dtype[Any]
-) -> tuple[Scratch, int]:
+) -> tuple[Regions, int]:
     """Return where the regions of scratch memory start, and the bytes of all."""
     lanes, vector, item = n_lanes(dtype), vector_bytes(), dtype.itemsize
     n_read = pieces.n_tiles * lanes  # of each piece
@@ -270,7 +273,7 @@ def scratch_layout(
     emphasises = front_end.preemphasis != 0 and front_end.preemphasis_first != "frame"
     prepares = _prepares_frames(front_end)
     n_freq, n_bands = front_end.n_freq, front_end.n_bands
-    sizes = Scratch(
+    sizes = Regions(
         samples=(n_read + 1) * pieces.row_bytes + vector,
         prepared=(front_end.win_length + 1) * vector if prepares else 0,
         rows=2 * n_freq * vector,  # magnitudes and phases take more than n_fft
@@ -282,8 +285,8 @@ def scratch_layout(
         peak=vector,
         plain=n_freq * vector,
     )
-    starts, n_bytes = places(sizes)
-    return Scratch(*starts), n_bytes
+    offsets, n_bytes = offsets_of(sizes)
+    return Regions(*offsets), n_bytes
 
 
 def band_table(front_end: FrontEnd, dtype: np.dtype[Any], addresses: Addresses) -> BandTable:

@@ -1,0 +1,74 @@
+"""Batches of unequal recordings: each item is what it would be alone, to the bit."""
+
+import numpy as np
+import pytest
+from closeness import eps_of
+
+import kapre_ref as kr
+
+NAMES = [recipe.name for recipe in kr.recipes()]
+LENGTHS = (9000, 4001, 0, 700, 8999)
+
+
+@pytest.mark.filterwarnings("ignore:x has no frame")
+@pytest.mark.parametrize("name", NAMES)
+class TestRecipes:
+    def test_items_are_what_they_are_alone(self, name, backend, rng):
+        front_end = kr.front_end(name)
+        x = rng.uniform(-1, 1, (len(LENGTHS), 2, 9000)).astype(np.float32)
+        for item, length in enumerate(LENGTHS):
+            x[item, :, length:] = np.nan  # what follows must not be read
+        got = backend.numpy(front_end(backend.array(x), lengths=LENGTHS))
+        axis = 1 if front_end.time_first else 2
+        for item, length in enumerate(LENGTHS):
+            alone = backend.numpy(front_end(backend.array(x[item : item + 1, :, :length])))[0]
+            n_frames = front_end.n_frames(length)
+            assert alone.shape[axis] == n_frames
+            counted, rest = np.split(got[item], [n_frames], axis=axis)
+            np.testing.assert_array_equal(counted, alone)
+            assert not rest.any()
+
+    def test_oracle(self, name, rng):
+        front_end = kr.front_end(name)
+        x = rng.uniform(-1, 1, (3, 5000))
+        got = front_end(x, lengths=[5000, 3000, 0])
+        expected = front_end.reference(x, [5000, 3000, 0])
+        # A fraction of a normalised band is its error times the inverse of its deviation.
+        limit = 1e7 * eps_of(np.float64) * max(1, np.nanmax(np.abs(expected)))
+        np.testing.assert_allclose(got, expected, rtol=0, atol=limit)
+
+
+class TestArguments:
+    FRONT_END = kr.FrontEnd(sample_rate=8000, n_fft=16)
+
+    @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+    @pytest.mark.parametrize("time_first", [True, False])
+    def test_out(self, dtype, time_first, rng):
+        front_end = self.FRONT_END.replace(time_first=time_first)
+        x = rng.uniform(-1, 1, (2, 2, 3, 100)).astype(dtype)
+        expected = front_end(x, lengths=np.array([100, 31]))
+        out = np.full_like(expected, 7)
+        assert front_end(x, out, lengths=[100, 31]) is out
+        assert out.tobytes() == expected.tobytes()
+        assert expected[1].tobytes() == front_end(x[1:], lengths=[31])[0].tobytes()
+
+    @pytest.mark.parametrize(
+        ("lengths", "message"),
+        [
+            ([3], "lengths must have a number for each item of x, 2 of them, got 1"),
+            ([3, 101], r"lengths\[1\] must be an integer from 0 to 100, got 101"),
+            ([-1, 3], r"lengths\[0\] must be an integer from 0 to 100, got -1"),
+            ([3, 2.5], r"lengths\[1\] must be an integer, got 2.5"),
+        ],
+    )
+    def test_bad_numbers(self, lengths, message):
+        with pytest.raises(ValueError, match=message):
+            self.FRONT_END(np.zeros((2, 100)), lengths=lengths)
+
+    def test_bad_kinds(self):
+        with pytest.raises(TypeError, match="lengths must be a sequence of integers, got int"):
+            self.FRONT_END(np.zeros((2, 100)), lengths=3)
+        with pytest.raises(TypeError, match=r"lengths\[0\] must be an integer, got 'a'"):
+            self.FRONT_END(np.zeros((2, 100)), lengths="ab")
+        with pytest.raises(ValueError, match="x must have shape"):
+            self.FRONT_END(np.zeros(100), lengths=[100])
