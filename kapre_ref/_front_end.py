@@ -18,11 +18,12 @@ from kapre_ref._front_end_checks import NUMBERS, check_front_end, is_wide
 from kapre_ref._front_end_reference import dct_matrix, features_reference, window_reference
 from kapre_ref._lengths import check_lengths, fill_by_lengths, lengths_reference
 from kapre_ref._normalisation import Normalisation
+from kapre_ref._stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
     from kapre_ref._band_weights import BandWeights
     from kapre_ref._types import (
@@ -265,6 +266,36 @@ class FrontEnd:
         if lengths is not None:
             return lengths_reference(self, x, lengths)
         return features_reference(self, x)
+
+    def stream(self, n_channels: int | None = None, dtype: DTypeLike = np.float32) -> Stream:
+        """Return a stream, which computes features of sound while it arrives.
+
+        Parameters
+        ----------
+        n_channels : int, optional
+            Number of channels of a chunk; None means chunks of (time,).
+        dtype : dtype
+            That of the chunks: float16, float32 or float64.
+
+        Returns
+        -------
+        Stream
+            Its `push(chunk)` returns the frames that are complete, its `finish()` the others: to
+            the bit those of the whole signal.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is of the wrong kind, or the front end needs the whole signal: a
+            `dynamic_range`, whose peak is not known before the end, or a `normalisation`.
+
+        Examples
+        --------
+        >>> stream = FrontEnd(sample_rate=16000, n_fft=400, hop_length=160).stream()
+        >>> [stream.push(np.zeros(160, np.float32)).shape for _ in range(4)]
+        [(0, 201), (0, 201), (1, 201), (1, 201)]
+        """
+        return Stream(self, n_channels, dtype)
 
     def n_frames(self, n_samples: int) -> int:
         """Count the frames of a signal of so many samples."""

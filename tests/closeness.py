@@ -1,6 +1,11 @@
 """The only table of tolerances, and the comparisons that use it."""
 
+from dataclasses import replace
+
 import numpy as np
+from plain_formulas import features_in
+
+from kapre_ref._normalisation import normalised_reference
 
 # The contract: a kernel's error against the oracle is at most twice the error of the plain
 # NumPy/SciPy formula in the same precision, plus this many eps of the largest result.
@@ -82,6 +87,49 @@ def assert_oracle_close(got, truth):
     """Require an oracle, run in float64, to equal the formula in long double."""
     assert real_name(got.dtype) == "float64"
     assert_close(got, truth, ORACLE_EPS * eps_of(got.dtype) * peak_of(truth))
+
+
+def assert_features_near(front_end, x, got, allowed=8):
+    """Compare with the oracle: as near as plain NumPy in the working precision, a few times.
+
+    In float64, plain NumPy is the oracle: there its error in float32 counts, so much smaller.
+    """
+    wide, single = x.astype(np.float64), x.astype(np.float32)
+    expected = front_end.reference(wide)
+    assert (got.dtype, got.shape) == (x.dtype, expected.shape)
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
+    is_finite = np.isfinite(expected)
+    if not is_finite.any():
+        return
+    plain = features_in(front_end, single, single.dtype)
+    of_plain = np.abs(plain - front_end.reference(single.astype(np.float64)))[is_finite].max()
+    eps = eps_of(np.promote_types(x.dtype, np.float32))
+    size = max(peak_of(expected), _size_before_normalisation(front_end, wide))
+    limit = allowed * of_plain * eps / eps_of(np.float32) + 16 * eps * size
+    limit += eps_of(x.dtype) * peak_of(expected) if x.dtype == np.float16 else 0
+    largest = float(np.finfo(x.dtype).max)  # what is larger, if only in float64, becomes inf
+    got, expected = (np.clip(y[is_finite], -largest, largest) for y in (got, expected))
+    assert np.abs(got - expected.astype(np.float64)).max() <= limit
+
+
+def _size_before_normalisation(front_end, x):
+    """Return the largest number that is rounded before the mean is taken off, or before an offset.
+
+    Few frames may lie much closer to their mean than to 0, and a value to minus its offset: then
+    nothing of the result shows what an eps was of. A division by the deviation magnifies it.
+    """
+    how = front_end.normalisation
+    plain = front_end.replace(
+        normalisation=None, n_cepstra=0, lifter=0.0, offset=0.0, time_first=True
+    )
+    y = plain.reference(x)
+    sizes = np.max(np.abs(y), axis=-2, initial=0) + np.abs(front_end.offset)
+    if how is not None and how.divide:
+        with np.errstate(all="ignore"):
+            off = normalised_reference(y, replace(how, divide=False))
+            factors = np.abs(normalised_reference(y, how) / off)
+        sizes = sizes * np.max(np.nan_to_num(factors, posinf=0), axis=-2, initial=0)
+    return peak_of(sizes)
 
 
 def assert_recorded(got, recorded, kind):

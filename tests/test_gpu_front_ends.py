@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import test_front_end_kernels
 import test_recipes
+from closeness import assert_features_near as assert_near
 from closeness import eps_of
 from harness import fake_cupy
 from hypothesis import given
 from hypothesis import strategies as st
-from plain_formulas import features_in
 from recorded_recipes import COMPARED
 from strategies import PROFILE
 from test_front_end import front_ends
@@ -62,23 +62,6 @@ def of_size(front_end, n_fft):
         gain = np.linspace(1, 2, n_fft // 2 + 1)
     win_length = n_fft - n_fft // 5
     return front_end.replace(n_fft=n_fft, win_length=win_length, bands=bands, gain=gain)
-
-
-def assert_near(front_end, x, got, allowed=8):
-    """Compare with the oracle: as near as plain NumPy in the working precision, a few times."""
-    expected = front_end.reference(x.astype(np.float64))
-    assert (got.dtype, got.shape) == (x.dtype, expected.shape)
-    np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
-    is_finite = np.isfinite(expected)
-    if not is_finite.any():
-        return
-    peak, single = np.abs(expected[is_finite]).max(), x.astype(np.float32)
-    plain = features_in(front_end, single, single.dtype)
-    of_plain = np.abs(plain - front_end.reference(single.astype(np.float64)))[is_finite].max()
-    eps = eps_of(np.promote_types(x.dtype, np.float32))
-    limit = allowed * of_plain * eps / eps_of(np.float32) + 16 * eps * peak
-    limit += eps_of(x.dtype) * peak if x.dtype == np.float16 else 0
-    assert np.abs(got - expected)[is_finite].max() <= limit
 
 
 def run(cupy, front_end, x):

@@ -19,9 +19,9 @@ from kapre_ref import (
     recipes,
     stft_magnitude,
 )
+from kapre_ref._pieces import pieces
 from kapre_ref.command import recording_features, recordings
 from kapre_ref.command.options import FUNCTIONS
-from kapre_ref.command.pieces import pieces
 
 soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra cli")
 soxr = pytest.importorskip("soxr", reason="needs soxr: the extra cli")

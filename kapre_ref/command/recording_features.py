@@ -8,9 +8,9 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from kapre_ref._mfcc import logmel_to_mfcc
+from kapre_ref._pieces import pieces
 from kapre_ref.command import recordings
 from kapre_ref.command.late_steps import LateSteps, early_steps
-from kapre_ref.command.pieces import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -57,6 +57,7 @@ def steps_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Steps:
 
 
 @operation
+@np.errstate(all="ignore")  # compiled code gives no warnings either
 def features(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> None:
     """Write features, item by item if the values between need memory of their own."""
     if not out.size:

@@ -50,6 +50,7 @@ def ends_of(front_end: FrontEnd, n_samples: int) -> Ends:
     )
 
 
+@np.errstate(all="ignore")  # compiled code gives no warnings either
 def samples_between(
     signal: NDArray[Any], ends: Ends, start: int, stop: int, dtype: np.dtype[Any]
 ) -> NDArray[Any]:

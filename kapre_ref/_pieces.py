@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,12 +19,12 @@ class Piece(NamedTuple):
     """Some samples of a signal, and which of their frames count."""
 
     front_end: FrontEnd
-    signal: NDArray[np.float32]  # (channel, time)
+    signal: NDArray[Any]  # (channel, time)
     frames: slice
 
 
 def pieces(
-    blocks: Iterable[NDArray[np.float32]], front_end: FrontEnd, n_numbers: int, n_frames: int
+    blocks: Iterable[NDArray[Any]], front_end: FrontEnd, n_numbers: int, n_frames: int
 ) -> Iterator[Piece]:
     """Cut a signal so that the frames of all pieces are those of the whole signal, in order.
 
@@ -39,61 +38,78 @@ def pieces(
         between                            |_________|                          frames 3 to 4
         last                                   |_____________________________|  frames 4 to 10
 
-    Of each piece after the first, the first frame is there for the second time and does not count.
+    Of each piece after the first, frames that an earlier piece had come again, and do not count.
     """
-    signal = _Signal(_cuts_of(front_end))
+    signal = Signal(front_end)
     for block in blocks:
         signal.append(block)
         if signal.held.size >= n_numbers or signal.n_ready - signal.n_done >= n_frames:
-            yield from signal.ready_pieces(n_frames, math.inf)
+            yield from signal.ready_pieces(n_frames)
     n_in_all = front_end.n_frames(signal.n_samples)
-    yield from signal.ready_pieces(n_frames, n_in_all - n_frames)
+    while signal.n_done < min(signal.n_ready, n_in_all - n_frames):
+        yield signal.ready_piece(n_frames)
     if n_in_all > signal.n_done:
         yield signal.last_piece(n_in_all)
 
 
-class _Signal:
+class Signal:
     """The samples that are still needed of a signal, and how many frames are done."""
 
-    def __init__(self, cuts: _Cuts) -> None:
-        self._cuts = cuts
+    def __init__(self, front_end: FrontEnd) -> None:
+        self._cuts = _cuts_of(front_end)
         self._start = 0  # the number of the first sample held
         self.held = np.zeros((0, 0), np.float32)  # (channel, time)
         self.n_samples = self.n_ready = self.n_done = 0
 
-    def append(self, block: NDArray[np.float32]) -> None:
+    def append(self, block: NDArray[Any]) -> None:
         """Add samples, and count the frames that no later sample can change."""
         is_first = not len(self.held)
         self.held = block if is_first else np.concatenate([self.held, block], axis=1)
         self.n_samples += block.shape[1]
         self.n_ready = self._cuts.n_ready(self.n_samples)
 
-    def ready_pieces(self, n_frames: int, n_enough: float) -> Iterator[Piece]:
-        """Yield pieces until `n_enough` frames are done, or all that are ready."""
+    def ready_pieces(self, n_frames: int) -> Iterator[Piece]:
+        """Yield pieces until all frames are done that are ready."""
+        while self.n_done < self.n_ready:
+            yield self.ready_piece(n_frames)
+
+    def ready_piece(self, n_frames: int) -> Piece:
+        """Return a piece of some frames that are ready, and forget the samples before them."""
         cuts = self._cuts
-        while self.n_done < min(self.n_ready, n_enough):
-            last = min(self.n_ready, max(self.n_done + n_frames, cuts.n_first))
-            signal = self.held[:, : cuts.stop(last) - self._start]
-            yield self._piece(cuts.between if self.n_done else cuts.first, signal, last)
-            self.n_done = last
-            start = cuts.start(last)
+        last = min(self.n_ready, self.n_done + n_frames)
+        front_ends = (cuts.first, cuts.between)
+        piece = self._piece(front_ends, self.n_done - 1, cuts.stop(last), last)
+        self.n_done = last
+        kept = cuts.first_kept(last, self.n_samples)
+        if kept >= cuts.n_first:
+            start = cuts.start(kept)
             self.held, self._start = self.held[:, start - self._start :], start
+        return piece
 
     def last_piece(self, n_in_all: int) -> Piece:
         """Return the piece that ends with the signal."""
-        front_end = self._cuts.last if self.n_done else self._cuts.whole
-        return self._piece(front_end, self.held, n_in_all)
+        cuts = self._cuts
+        kept = cuts.first_kept(self.n_done, self.n_samples)
+        return self._piece((cuts.whole, cuts.last), kept, self.n_samples, n_in_all)
 
-    def _piece(self, front_end: FrontEnd, signal: NDArray[np.float32], last: int) -> Piece:
-        n_skipped = int(self.n_done > 0)
-        return Piece(front_end, signal, slice(n_skipped, last - self.n_done + n_skipped))
+    def _piece(
+        self, front_ends: tuple[FrontEnd, FrontEnd], first: int, stop: int, last: int
+    ) -> Piece:
+        """Return a piece from the frame `first` on, or from the start of the signal."""
+        begin, n_skipped = 0, self.n_done
+        is_inside = first >= self._cuts.n_first
+        if is_inside:
+            begin, n_skipped = self._cuts.start(first), self.n_done - first
+        signal = self.held[:, begin - self._start : stop - self._start]
+        frames = slice(n_skipped, n_skipped + last - self.n_done)
+        return Piece(front_ends[is_inside], signal, frames)
 
 
 class _Cuts:
     """Where a signal may be cut for a front end; samples count from the first one that is given.
 
-    A piece begins with the last frame of the piece before. So it begins among samples that are
-    there, however far away the next frame is, and the last piece has all that its end reflects.
+    A piece begins with a frame of the piece before. So it begins among samples that are there,
+    however far away the next frame is.
     """
 
     def __init__(self, front_end: FrontEnd) -> None:
@@ -108,24 +124,27 @@ class _Cuts:
         self.first = f.replace(pad_right=0)
         self.between = inside.replace(pad_left=0, pad_right=0)
         self.last = inside.replace(pad_left=0)
-        # The first piece has all frames that reach before the first sample, and two more, so that
-        # the last of them begins behind it.
-        self.n_first = self._n_padded // f.hop_length + 2
+        # The first frame that begins behind the first sample: pieces before it begin at the start.
+        self.n_first = self._n_padded // f.hop_length + 1
         reflects = f.pad_mode != "zeros"
-        # Samples that the start reflects, with the one at which it does; and those that the end
-        # reflects or cuts off, before which the last frame of the piece before has one more.
+        # Samples that the start reflects, those that the end reflects, and those it cuts off.
         self._n_start = self._first_sample + self._n_padded + 1 if reflects else 0
-        self._n_end = max(-f.pad_right, f.pad_right if reflects else 0)
+        self._n_end = max(0, f.pad_right + 1) + self._n_before if reflects else 0
+        self._n_cut = max(0, -f.pad_right)
 
     def n_ready(self, n_samples: int) -> int:
         """Count the frames that may be computed when so many samples are there, and more follow."""
-        n_samples -= self._n_end
-        n_frames = self.first.n_frames(max(0, n_samples))
-        return n_frames if n_samples >= self._n_start and n_frames >= self.n_first else 0
+        n_samples -= self._n_cut
+        return self.first.n_frames(n_samples) if n_samples >= max(0, self._n_start) else 0
 
-    def start(self, n_done: int) -> int:
-        """Return the first sample of a piece that follows so many frames."""
-        return self._first_of(n_done - 1) - self._n_before
+    def first_kept(self, n_done: int, n_samples: int) -> int:
+        """Return the frame that a last piece would begin with if the signal ended now."""
+        latest = n_samples - self._n_end - self._n_cut - self._first_sample + self._n_padded
+        return min(n_done - 1, latest // self._hop_length) if self._n_end else n_done - 1
+
+    def start(self, frame: int) -> int:
+        """Return the first sample of a piece that begins with a frame."""
+        return self._first_of(frame) - self._n_before
 
     def stop(self, n_frames: int) -> int:
         """Return the sample at which a piece ends whose frames end with so many."""
