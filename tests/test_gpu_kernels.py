@@ -75,6 +75,9 @@ class TestDecibelKernels(test_decibel.TestMagnitudeToDecibel):
         *smaller_than(1000, test_decibel.TestMagnitudeToDecibel),
         case(2, 5000),  # more than a block takes
         case(2, 4099, dynamic_range=3.0),  # no multiple of four elements
+        case(21, 516, dynamic_range=3.0),  # two runs of a warp for each
+        case(33, 1023, dynamic_range=3.0),
+        case(3, 1024, dynamic_range=3.0),
         case(1, 4096, amin=1e-3, dynamic_range=20.0),
     )
 

@@ -97,7 +97,9 @@ class TestMembers:
 
             names = ("added", "decimal", "factor", "floor", "least", "settled", "shift")
             with pytest.raises(OverflowError):
-                make_task("decibel", group_length=1, runs=2**31, **dict.fromkeys(names, 0))
+                make_task(
+                    "decibel", n_groups=1, group_length=1, runs=2**31, **dict.fromkeys(names, 0)
+                )
 
     def test_no_kernel_has_many_arguments(self):
         counts = {}

@@ -39,9 +39,10 @@ BUDGETS = {
 }
 OTHERS = {
     "decibel": [
-        f"{name}<{packs}>"
+        f"{name}<{packs}, {team}>"
         for name in ("to_decibels", "raise_to_floor")
         for packs in ("float, 1", "float, 4", "double, 1")
+        for team in (32, 256)
     ],
     "mu_law": [
         "mu_law_encoding<1>",

@@ -151,6 +151,7 @@ class TestDecibel(OnPtx, test_decibel.TestMagnitudeToDecibel):
     cases = (
         case(1),
         case(3, 1001, dynamic_range=30.0),
+        case(19, 100, dynamic_range=3.0),  # a warp has one of them
         case(2, 5000),  # a block takes 4096 elements
         case(2, 8195, dynamic_range=3.0),  # no multiple of four
         case(2, 4, 1025, 2, amin=1e-3, dynamic_range=20.0),
@@ -375,9 +376,12 @@ class TestCoverage:
             from kapre_ref.kernels.gpu.framing import _WORDS
             from kapre_ref.kernels.gpu.mu_law import _TYPES
         widths = {("1",), ("4",)}
-        packs = {("float, 1",), ("float, 4",), ("double, 1",)}
+        packs = {(pack, team) for pack in ("float, 1", "float, 4") for team in ("32", "256")}
         for name in ("to_decibels", "raise_to_floor"):
-            assert self.matching(rf"{name}<(.*)>", launched) == packs
+            found = self.matching(rf"{name}<(.*), (\d+)>", launched)
+            of_double = {pair for pair in found if "double" in pair[0]}
+            assert of_double
+            assert found - of_double == packs
         assert self.matching(r"mu_law_encoding<(\d)>", launched) == widths
         decoders = {(code, width) for code in _TYPES.values() for (width,) in widths}
         assert self.matching(r"mu_law_decoding<(.*), (\d)>", launched) == decoders

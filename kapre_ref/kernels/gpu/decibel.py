@@ -16,7 +16,8 @@ from kapre_ref.kernels.gpu.scales import decibel_scale
 if TYPE_CHECKING:
     from kapre_ref._decibel import DecibelScale
 
-_THREADS, _ELEMENTS = 256, 16 * 256  # of a block, as in decibel.cu
+_THREADS, _ELEMENTS = 256, 16  # of a block, and of each of its threads, as in decibel.cu
+_SHORT = 1024  # elements of a group, which fewer of are the work of a warp
 PEAK_BITS = {4: np.uint32, 8: np.uint64}  # whose words hold the peaks, by the size of a value
 
 
@@ -95,13 +96,17 @@ def _where(x, out):
 def _launch(name, scale, n_groups, size, dtype, suits_packs, device_id):
     """Return a kernel, its grid, the argument behind the arrays, and the type of its numbers."""
     length = size // n_groups
-    n_runs = -(-length // _ELEMENTS)  # of a group
+    team = 32 if length < _SHORT else _THREADS  # threads that share a group
+    n_runs = -(-length // (_ELEMENTS * team))  # of a group
     assert n_groups * n_runs <= MAX_BLOCKS, "more groups than a grid has blocks"
+    n_blocks = -(-n_groups * n_runs // (_THREADS // team))
     # No instruction moves four of float64.
     width = 4 if suits_packs and length % 4 == 0 and dtype.itemsize == 4 else 1
     real = "float" if dtype.itemsize == 4 else "double"
-    function = kernel("decibel", f"kapre::{name}<{real}, {width}>", device_id)
+    function = kernel("decibel", f"kapre::{name}<{real}, {width}, {team}>", device_id)
     numbers = scale.members(dtype)
     del numbers["takes_log"]
-    task = make_task("decibel", dtype.type, group_length=length, runs=n_runs, **numbers)
-    return function, (n_groups * n_runs,), task, dtype.type
+    task = make_task(
+        "decibel", dtype.type, n_groups=n_groups, group_length=length, runs=n_runs, **numbers
+    )
+    return function, (n_blocks,), task, dtype.type

@@ -60,6 +60,9 @@ OPERATIONS = {
     "loud blocks": lambda x: kr.stft_magnitude(loud_until(x, 1000), 1200, hop_length=300),
     "to decibel": lambda x: kr.magnitude_to_decibel(abs(x.reshape(1, -1)), dynamic_range=4.0),
     "items to decibel": lambda x: kr.magnitude_to_decibel(abs(x).cumsum(0), dynamic_range=4.0),
+    "short items to decibel": lambda x: kr.magnitude_to_decibel(
+        abs(x[:, :2750]).reshape(11, -1).cumsum(0), dynamic_range=1.0
+    ),
     "encode": lambda x: kr.mu_law_encoding(x, 256),
     "decode": lambda x: kr.mu_law_decoding((x * 150 + 130).astype(np.int32), 256),
     "frame": lambda x: kr.frame(x, 300, 77, pad_end=True),
@@ -280,8 +283,27 @@ BUGS = (
     Bug("smooth bands", "(lane + d) % lanes", "lane + d", "outside the mask"),
     # Decibels of given magnitudes.
     Bug("to decibel", "    __syncthreads();\n", "", "uninitialised shared read|race"),
-    Bug("to decibel", "group_length);", "group_length + 1);", "out of bounds|race", "to_decibels"),
-    Bug("items to decibel", "peaks + group", "peaks", "", "to_decibels"),
+    Bug(
+        "to decibel", "task.group_length);", "task.group_length + 1);", "out of bounds|race", "Run"
+    ),
+    Bug("short items to decibel", "group >= task.n_groups", "false", "out of", "to_decibels"),
+    Bug("short items to decibel", "index % task.runs", "0", "race: write", "Run"),
+    Bug(
+        "short items to decibel",
+        "(DECIBEL_THREADS / TEAM) + threadIdx.x / TEAM",
+        "1",
+        "race",
+        "Run",
+    ),
+    Bug(
+        "items to decibel", "(threadIdx.x == 0) atomicMax(peaks +", "(false) atomicMax(peaks +", ""
+    ),
+    Bug(
+        "short items to decibel",
+        "(run.member == 0) atomicMax(peaks + group",
+        "(run.member == 0) atomicMax(peaks",
+        "",
+    ),
     Bug("items to decibel", "    out += group * group_length;\n", "", "race: w", "to_decibels"),
     Bug(
         "to decibel",
@@ -293,7 +315,7 @@ BUGS = (
     Bug("to decibel", "value >= floor ? value : floor", "value <= floor ? value : floor", ""),
     Bug("items to decibel", "peaks[group]", "peaks[0]", ""),
     Bug("items to decibel", "    values += group * group_length;\n", "", "race", "raise_to_floor"),
-    Bug("to decibel", "group_length);", "group_length + 1);", "out of bounds", "raise_to_floor"),
+    Bug("short items to decibel", "group >= task.n_groups", "false", "out of", "raise_to_floor"),
     # Mu-law.
     Bug("encode", "i < n; i += step", "i <= n; i += step", "out of bounds", "mu_law_encoding"),
     Bug("encode", "copysignf(fmaf(rest, inverse, quotient), x)", "quotient", ""),

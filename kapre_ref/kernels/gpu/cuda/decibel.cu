@@ -7,12 +7,13 @@
 // Kapre's default amin (-50 dB) and range (80 dB) that needs magnitudes above 1000, so as a rule it
 // leaves at once and the whole costs 8 bytes an element.
 //
-// A block owns a run of 4096 elements of one group; its 256 threads take turns, each with a pack of
-// WIDTH elements: four float32 if the group's length and addresses allow, else one, so that a warp
-// reads and writes 512, 256 or 128 consecutive bytes. Registers hold the pack and the peak so far.
-// Shared memory holds one peak for each warp: one word each, written by one lane each, so there is
-// nothing to collide. One atomic maximum a block joins the peaks of the blocks; a maximum comes out
-// the same in any order.
+// A team of threads owns a run of 16 elements a thread of one group: 256 threads, which is a block,
+// or a warp where groups are shorter than 1024 elements, so that few threads are idle. Threads take
+// turns, each with a pack of WIDTH elements: four float32 if the group's length and addresses allow,
+// else one, so that a warp reads and writes 512, 256 or 128 consecutive bytes. Registers hold the
+// pack and the peak so far. Shared memory holds one peak for each warp of a block: one word each,
+// written by one lane each, so there is nothing to collide. One atomic maximum a team joins the
+// peaks of the teams; a maximum comes out the same in any order.
 //
 // Predicted for an H100: 8 bytes an element at 3 TB/s are 2.7 ps; some 40 instructions an element,
 // 18 of them for the logarithm, are 1.4 ps of issue slots. The memory decides. Not measured.
@@ -23,35 +24,48 @@
 namespace kapre {
 
 constexpr int DECIBEL_THREADS = 256;
-constexpr int DECIBEL_ELEMENTS = 16 * DECIBEL_THREADS;  // of a block
 
 // What a launch is told besides its arrays. The host fills in these fields by name: launch.py reads
 // the structure here.
 template <class Real>
 struct Task {
     i64 group_length;                         // elements
-    int runs;                                 // blocks of a group
+    int n_groups, runs;                       // runs: teams of a group
     int decimal;                              // of float64: whether logarithms are decimal
     Real added, floor, factor, shift, least;  // as scaled_log() has them
     Real settled;                             // nothing lies below it, whatever was rounded
 };
 
+// Where a thread works.
+template <int TEAM>
+struct Run {
+    int member;  // this thread, in its team
+    i64 group, begin, end;
+    template <class Real>
+    __device__ __forceinline__ Run(const Task<Real>& task) {
+        member = threadIdx.x % TEAM;
+        const unsigned index = blockIdx.x * (DECIBEL_THREADS / TEAM) + threadIdx.x / TEAM;
+        group = index / task.runs;
+        begin = (i64)(index % task.runs) * (16 * TEAM);
+        end = min(begin + 16 * TEAM, task.group_length);
+    }
+};
+
 // x, out    (groups, group_length), contiguous, apart from each other
 // peaks     (groups,) bits of the largest value that a logarithm was taken of; 0 before
-// grid      `runs` blocks for each group
-template <class Real, int WIDTH>
+// grid      as many blocks as hold `runs` teams for each group
+template <class Real, int WIDTH, int TEAM>
 __global__ void __launch_bounds__(DECIBEL_THREADS)
     to_decibels(const Real* __restrict__ x, Real* __restrict__ out,
                 Bits<Real>* __restrict__ peaks, const __grid_constant__ Task<Real> task) {
     const i64 group_length = task.group_length;
-    __shared__ Bits<Real> warp_peaks[DECIBEL_THREADS / 32];
-    const i64 group = blockIdx.x / task.runs;
-    const i64 first = (i64)(blockIdx.x % task.runs) * DECIBEL_ELEMENTS;
-    const i64 end = min(first + DECIBEL_ELEMENTS, group_length);
+    const Run<TEAM> run(task);
+    const i64 group = run.group, end = run.end;
+    if (group >= task.n_groups) return;
     x += group * group_length;
     out += group * group_length;
     Bits<Real> peak = 0;
-    for (i64 i = first + WIDTH * threadIdx.x; i < end; i += WIDTH * DECIBEL_THREADS) {
+    for (i64 i = run.begin + WIDTH * run.member; i < end; i += WIDTH * TEAM) {
         const Pack<Real, WIDTH> from = load<WIDTH>(x + i);
         Pack<Real, WIDTH> to;
 #pragma unroll
@@ -65,14 +79,19 @@ __global__ void __launch_bounds__(DECIBEL_THREADS)
     }
 #pragma unroll
     for (int d = 16; d; d >>= 1) peak = max(peak, __shfl_xor_sync(0xffffffffu, peak, d));
-    if (threadIdx.x % 32 == 0) warp_peaks[threadIdx.x / 32] = peak;
-    __syncthreads();
-    if (threadIdx.x < DECIBEL_THREADS / 32) {
-        peak = warp_peaks[threadIdx.x];
+    if constexpr (TEAM == 32) {
+        if (run.member == 0) atomicMax(peaks + group, peak);
+    } else {
+        __shared__ Bits<Real> warp_peaks[DECIBEL_THREADS / 32];
+        if (threadIdx.x % 32 == 0) warp_peaks[threadIdx.x / 32] = peak;
+        __syncthreads();
+        if (threadIdx.x < DECIBEL_THREADS / 32) {
+            peak = warp_peaks[threadIdx.x];
 #pragma unroll
-        for (int d = DECIBEL_THREADS / 64; d; d >>= 1)
-            peak = max(peak, __shfl_xor_sync((1u << DECIBEL_THREADS / 32) - 1, peak, d));
-        if (threadIdx.x == 0) atomicMax(peaks + group, peak);
+            for (int d = DECIBEL_THREADS / 64; d; d >>= 1)
+                peak = max(peak, __shfl_xor_sync((1u << DECIBEL_THREADS / 32) - 1, peak, d));
+            if (threadIdx.x == 0) atomicMax(peaks + group, peak);
+        }
     }
 }
 
@@ -88,22 +107,22 @@ __device__ __forceinline__ float as_half(float x) {
 // peaks     (groups,) bits of the largest value that a logarithm was taken of
 // range     in units of the logarithms
 // to_half   1 if the values will be rounded to float16: the limit is to hold then
-// grid      `runs` blocks for each group
-template <class Real, int WIDTH>
+// grid      as many blocks as hold `runs` teams for each group
+template <class Real, int WIDTH, int TEAM>
 __global__ void __launch_bounds__(DECIBEL_THREADS)
     raise_to_floor(Real* values, const Bits<Real>* peaks,
                    const __grid_constant__ Task<Real> task, Real range, int to_half) {
     const i64 group_length = task.group_length;
-    const i64 group = blockIdx.x / task.runs;
-    const i64 first = (i64)(blockIdx.x % task.runs) * DECIBEL_ELEMENTS;
+    const Run<TEAM> run(task);
+    const i64 group = run.group, end = run.end;
+    if (group >= task.n_groups) return;
     const Real highest = scaled_log(from_bits(peaks[group]), task);
     Real floor = highest - range;
     if constexpr (sizeof(Real) == 4)
         if (to_half) floor = as_half(as_half(highest) - range);
     if (floor < task.settled) return;
-    const i64 end = min(first + DECIBEL_ELEMENTS, group_length);
     values += group * group_length;
-    for (i64 i = first + WIDTH * threadIdx.x; i < end; i += WIDTH * DECIBEL_THREADS) {
+    for (i64 i = run.begin + WIDTH * run.member; i < end; i += WIDTH * TEAM) {
         const Pack<Real, WIDTH> from = load<WIDTH>(values + i);
         Pack<Real, WIDTH> to;
 #pragma unroll
