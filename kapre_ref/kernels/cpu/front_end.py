@@ -29,7 +29,7 @@ _LIMIT_SECONDS = 2e-10  # for each number
 class Steps(NamedTuple):
     """What follows when the values of all frames are there."""
 
-    dynamic_range: np.floating[Any] | None  # in the dtype of the result
+    dynamic_range: float | None  # of results
     least: float  # below which a limit changes nothing
     axes: tuple[int, ...]  # of (batch, channel, frame), over which the peak is taken
     has_late_scale: bool
@@ -43,7 +43,7 @@ def steps_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Steps:
     is_scaled = has_late_scale(front_end)
     if front_end.dynamic_range is not None:
         gain = 1.0 if is_scaled else float(front_end.gain)  # type: ignore[arg-type]  # one number
-        dynamic_range = dtype.type(front_end.dynamic_range * gain)
+        dynamic_range = front_end.dynamic_range * gain
         # Nothing lies below the floor, but for the rounding of logarithms.
         least = logarithm_of(front_end).least - 1e-3
     is_late = is_scaled or front_end.normalisation is not None
@@ -101,15 +101,22 @@ def limit_range(out: NDArray[Any], peaks: NDArray[Any] | None, steps: Steps) -> 
     """Raise what lies more than the dynamic range below the peak, as they are rounded.
 
     `peaks` are those of frames. All that is computed here is in the dtype of `out`, so that the
-    limit holds there to the bit.
+    limit holds there to the bit, unless the peak or the range is beyond float16.
     """
-    dtype = out.dtype
     if peaks is None or steps.dynamic_range is None:
         return
-    if dtype.type(peaks.max()) - steps.dynamic_range < steps.least:
+    dtype = out.dtype
+    dynamic_range = dtype.type(steps.dynamic_range)
+    if dtype.type(peaks.max()) - dynamic_range < steps.least:
         return
-    limits = peaks.max(axis=steps.axes, keepdims=True).astype(dtype)  # NaN poisons all
-    limits = (limits - steps.dynamic_range)[..., None]
+    peaks = peaks.max(axis=steps.axes, keepdims=True)  # NaN poisons all
+    rounded = peaks.astype(dtype)
+    limits = rounded - dynamic_range
+    if peaks.dtype != dtype:  # float16
+        is_beyond = np.isinf(rounded) | np.isinf(dynamic_range)
+        wide = (peaks - np.float64(steps.dynamic_range)).astype(dtype)
+        limits = np.where(is_beyond, wide, limits)
+    limits = limits[..., None]
 
     def run(start: int, stop: int) -> None:
         frames = out[:, :, start:stop]
