@@ -9,9 +9,9 @@
 //
 // A team of threads owns a run of 16 elements a thread of one group: 256 threads, which is a block,
 // or a warp where groups are shorter than 1024 elements, so that few threads are idle. Threads take
-// turns, each with a pack of WIDTH elements: four float32 if the group's length and addresses allow,
-// else one, so that a warp reads and writes 512, 256 or 128 consecutive bytes. Registers hold the
-// pack and the peak so far. Shared memory holds one peak for each warp of a block: one word each,
+// turns, each with a pack of WIDTH elements: four float32 if a group's length and addresses allow
+// it, else one, so that a warp reads and writes 512, 256 or 128 consecutive bytes. Registers hold
+// the pack and the peak so far. Shared memory holds one peak for each warp of a block: one word each,
 // written by one lane each, so there is nothing to collide. One atomic maximum a team joins the
 // peaks of the teams; a maximum comes out the same in any order.
 //
