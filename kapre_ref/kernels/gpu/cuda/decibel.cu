@@ -9,11 +9,11 @@
 //
 // A team of threads owns a run of 16 elements a thread of one group: 256 threads, which is a block,
 // or a warp where groups are shorter than 1024 elements, so that few threads are idle. Threads take
-// turns, each with a pack of WIDTH elements: four float32 if the group's length and addresses allow,
-// else one, so that a warp reads and writes 512, 256 or 128 consecutive bytes. Registers hold the
-// pack and the peak so far. Shared memory holds one peak for each warp of a block: one word each,
-// written by one lane each, so there is nothing to collide. One atomic maximum a team joins the
-// peaks of the teams; a maximum comes out the same in any order.
+// turns, each with a pack of WIDTH elements: four float32 if a group's length and addresses allow
+// it, else one, so that a warp reads and writes 512, 256 or 128 consecutive bytes. Registers hold
+// the pack and the peak so far. Shared memory holds one peak for each warp of a block: one word
+// each, written by one lane each, so there is nothing to collide. One atomic maximum a team joins
+// the peaks of the teams; a maximum comes out the same in any order.
 //
 // Predicted for an H100: 8 bytes an element at 3 TB/s are 2.7 ps; some 40 instructions an element,
 // 18 of them for the logarithm, are 1.4 ps of issue slots. The memory decides. Not measured.

@@ -28,8 +28,8 @@ __device__ __forceinline__ Real addend_of_log(Real value, Real added) {
 
 // factor * log(value) + shift. What is not above `floor` becomes `least`, which the host computes
 // from the floor as it was given: of that floor, whatever CuPy compiles takes a subnormal float32
-// for zero. `task` has these numbers. A float32 has a natural logarithm here; a float64 may have the
-// decimal one, which is a whole number if the value is a power of ten.
+// for zero. `task` has these numbers. A float32 has a natural logarithm here; a float64 may have
+// the decimal one, which is a whole number if the value is a power of ten.
 template <class Task>
 __device__ __forceinline__ float scaled_log(float value, const Task& task) {
     const float result = task.factor * logf(value) + task.shift;

@@ -2,9 +2,9 @@
 //
 // A block owns 32 neighbouring bands of one channel of one item: a lane is a band, and the block's
 // 16 warps take turns at the frames. It goes over them three times: for the mean, for the variance
-// about it, and to write. A warp reads and writes 128 consecutive bytes of a frame. Where frames are
-// neighbours in memory instead of bands, each lane reads a sector of its own. Eight warps read the
-// eight float32 of that sector in one turn, so they come from the L1.
+// about it, and to write. A warp reads and writes 128 consecutive bytes of a frame. Where frames
+// are neighbours in memory instead of bands, each lane reads a sector of its own. Eight warps read
+// the eight float32 of that sector in one turn, so they come from the L1.
 //
 // All sums are in float64, in which no square of a float32 is too small, nor a sum of them inexact.
 // The mean is kept as two numbers: the sum of the deviations, which should be zero, corrects the

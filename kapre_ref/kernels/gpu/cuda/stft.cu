@@ -134,8 +134,8 @@ __device__ __forceinline__ float range_correction(unsigned largest_square, const
 // windows   M pairs of half the window, zeros behind it
 // tables    (T, E) of exp(-2 pi i r c / M); from TWIDDLES on, exp(-2 pi i k / N) for k < M / 2
 // filterbank  if the result is bands, of each its first bin and how many it has; then a gain and an
-//           offset for each value, if each has its own; then the weights of bands, (bin of the band,
-//           band), so that neighbouring lanes read neighbours
+//           offset for each value, if each has its own; then the weights of bands, (bin of the
+//           band, band), so that neighbouring lanes read neighbours
 // out       (batch, channel, frame, bin or band)
 // peaks     bits of the largest value that a logarithm was taken of, for each `rows_of_peak` rows;
 //           0 before the launch; not touched unless the task asks for peaks
