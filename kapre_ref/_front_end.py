@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,6 @@ from kapre_ref._front_end_checks import NUMBERS, check_front_end, is_wide
 from kapre_ref._front_end_reference import dct_matrix, features_reference, window_reference
 from kapre_ref._lengths import check_lengths, fill_by_lengths, lengths_reference
 from kapre_ref._normalisation import Normalisation
-from kapre_ref._stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from kapre_ref._band_weights import BandWeights
+    from kapre_ref._stream import Stream
     from kapre_ref._types import (
         EdgeMode,
         FirstSample,
@@ -295,6 +294,8 @@ class FrontEnd:
         >>> [stream.push(np.zeros(160, np.float32)).shape for _ in range(4)]
         [(0, 201), (0, 201), (1, 201), (1, 201)]
         """
+        from kapre_ref._stream import Stream  # as with json
+
         return Stream(self, n_channels, dtype)
 
     def n_frames(self, n_samples: int) -> int:
@@ -386,6 +387,8 @@ class FrontEnd:
                 fields[name] = value.matrix
             elif value is not None:
                 fields[name] = dataclasses.asdict(value)
+        import json  # as most programs need none, it does not count in `import kapre_ref`
+
         return json.dumps(fields)
 
     @classmethod
@@ -397,6 +400,8 @@ class FrontEnd:
         TypeError, ValueError
             If the text is not JSON, a field is unknown or missing, or its value is not allowed.
         """
+        import json
+
         fields = json.loads(text)
         if not isinstance(fields, dict):
             raise TypeError(f"text must be a JSON object, got {type(fields).__name__}")

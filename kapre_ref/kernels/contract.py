@@ -25,8 +25,8 @@ numbers; the kernel rounds them to the working precision. Nothing warns of overf
 
 **Same bits.** An item's result does not depend on the batch or on the number of threads. On a GPU
 it may depend on the batch where cuBLAS or cuFFT computes it, because they choose by shape in which
-order they add: in `apply_filterbank`, `logmel_to_mfcc` and `inverse_stft`, and in spectrograms that
-no kernel of ours serves.
+order they add: in `apply_filterbank`, `logmel_to_mfcc` and `inverse_stft`, in cepstra, and in
+spectrograms that no kernel of ours serves.
 
 **When it is done.** A CPU kernel has ended on all threads when it returns, or raises. A GPU kernel
 is then under way in the current stream of the device of its first array.
