@@ -34,6 +34,7 @@ class Steps(NamedTuple):
     axes: tuple[int, ...]  # of (batch, channel, frame), over which the peak is taken
     has_late_scale: bool
     needs_values: bool  # of the working precision, beside the result
+    may_warn: bool  # whether NumPy computes what may overflow; it takes time to silence it
 
 
 @kept
@@ -53,11 +54,11 @@ def steps_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Steps:
         axes={"channel": (2,), "item": (1, 2), "call": (0, 1, 2)}[front_end.range_over],
         has_late_scale=is_scaled,
         needs_values=front_end.n_cepstra > 0 or (is_late and dtype != working_dtype(dtype)),
+        may_warn=is_late or front_end.n_cepstra > 0 or dtype != working_dtype(dtype),
     )
 
 
 @operation
-@np.errstate(all="ignore")  # compiled code gives no warnings either
 def features(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> None:
     """Write features, item by item if the values between need memory of their own."""
     if not out.size:
@@ -68,7 +69,11 @@ def features(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> N
         n_at_once = 1
     for first in range(0, len(out), n_at_once):
         some = slice(first, first + n_at_once)
-        _fill(signals[some], front_end, steps, out[some])
+        if steps.may_warn:
+            with np.errstate(all="ignore"):  # compiled code gives no warnings either
+                _fill(signals[some], front_end, steps, out[some])
+        else:
+            _fill(signals[some], front_end, steps, out[some])
 
 
 def _fill(signals: NDArray[Any], front_end: FrontEnd, steps: Steps, out: NDArray[Any]) -> None:
