@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kapre_ref._arrays import silent
-from kapre_ref._band_weights import BandWeights, bands_of, log_bands, mel_bands
+from kapre_ref._band_weights import BandWeights, bands_of, mel_bands
 from kapre_ref._checks import (
     check_at_least,
     check_choice,
@@ -18,17 +18,16 @@ from kapre_ref._checks import (
 )
 from kapre_ref._filterbanks import (
     C1_HZ,
+    bands_of_logs,
     check_band_edges,
     check_edges,
     check_norm,
     check_spread,
     check_top,
     count_empty_bands,
-    frequencies_reference,
-    hz_to_mel_reference,
-    log_centres_reference,
-    mel_edges_reference,
+    filterbank_log_reference,
 )
+from kapre_ref._mel_scale import hz_to_mel_reference, mel_edges_reference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -210,23 +209,18 @@ class LogBands:
         """Return the centre of each band, in Hz: (n,)."""
         return np.asarray(self.f_min * 2.0 ** (np.arange(self.n) / self.bins_per_octave))
 
-    @silent
     def weights(self, sample_rate: float, n_fft: int, dtype: np.dtype[Any]) -> BandWeights:
         """Return the weights of each band, computed in float64 and rounded to a dtype."""
-        centres = log_centres_reference(self.n, self.bins_per_octave, self.f_min)
-        frequency = frequencies_reference(sample_rate, n_fft // 2 + 1)
-        return log_bands(centres, frequency, self.spread / self.bins_per_octave, dtype)
+        return bands_of_logs(sample_rate, n_fft // 2 + 1, *self._parameters, dtype)
 
-    @silent
     def matrix_reference(self, sample_rate: float, n_fft: int) -> NDArray[np.float64]:
         """Return the filterbank by its formula: (n_freq, n)."""
-        centres = log_centres_reference(self.n, self.bins_per_octave, self.f_min)
-        octaves = np.log2(frequencies_reference(sample_rate, n_fft // 2 + 1)[1:, None])
-        sigma = self.spread / self.bins_per_octave
-        bands = np.exp(-0.5 * ((octaves - centres) / sigma) ** 2 - np.log2(sigma) - octaves)
-        sums = bands.sum(axis=0)
-        bands = bands / np.where(sums < np.finfo(np.float64).tiny, 1, sums)
-        return np.asarray(np.pad(bands, [(1, 0), (0, 0)]))
+        n_freq = n_fft // 2 + 1
+        return filterbank_log_reference(sample_rate, n_freq, *self._parameters, dtype=np.float64)
+
+    @property
+    def _parameters(self) -> tuple[int, int, float, float]:
+        return self.n, self.bins_per_octave, self.f_min, self.spread
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from kapre_ref._checks import (
 )
 from kapre_ref._data_format import check_data_format, in_layout, layout_shape, spectrogram_view
 from kapre_ref._dispatch import kernels_for
+from kapre_ref._mel_scale import mel_edges_reference
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -39,11 +40,6 @@ if TYPE_CHECKING:
     from kapre_ref._types import DataFormat, Float, MelNorm
 
 C1_HZ = 32.70319566  # the note C1 in equal temperament, A4 = 440 Hz, as Kapre writes it
-
-_SLANEY_HZ_PER_MEL = 200 / 3  # below 1000 Hz
-_SLANEY_BREAK_HZ = 1000.0
-_SLANEY_BREAK_MEL = _SLANEY_BREAK_HZ / _SLANEY_HZ_PER_MEL
-_SLANEY_LOG_STEP = math.log(6.4) / 27  # above 1000 Hz: 27 mels from 1000 Hz to 6400 Hz
 
 
 def filterbank_mel(
@@ -181,33 +177,6 @@ def frequencies_reference(sample_rate: float, n_freq: int) -> NDArray[np.float64
     """Return the frequencies of bins from 0 Hz to half the sample rate, rounded as in librosa."""
     frequencies = np.fft.rfftfreq(2 * (n_freq - 1), 1 / sample_rate).astype(np.float64)
     return frequencies
-
-
-@silent
-def mel_edges_reference(n_mels: int, f_min: float, f_max: float, htk: bool) -> NDArray[np.float64]:
-    """Return where triangles begin, peak and end in Hz, equidistant in mels: (n_mels + 2,)."""
-    lowest, highest = hz_to_mel_reference(np.array([f_min, f_max]), htk)
-    return mel_to_hz_reference(np.linspace(lowest, highest, n_mels + 2), htk)
-
-
-@silent
-def hz_to_mel_reference(frequency: NDArray[np.float64], htk: bool) -> NDArray[np.float64]:
-    """Convert Hz to mels, on HTK's scale or on Slaney's."""
-    if htk:
-        return 2595 * np.log10(1 + frequency / 700)
-    above = np.log(np.maximum(frequency, _SLANEY_BREAK_HZ) / _SLANEY_BREAK_HZ) / _SLANEY_LOG_STEP
-    is_above = frequency >= _SLANEY_BREAK_HZ
-    return np.where(is_above, _SLANEY_BREAK_MEL + above, frequency / _SLANEY_HZ_PER_MEL)
-
-
-@silent
-def mel_to_hz_reference(mel: NDArray[np.float64], htk: bool) -> NDArray[np.float64]:
-    """Convert mels to Hz, on HTK's scale or on Slaney's."""
-    if htk:
-        return 700 * (10 ** (mel / 2595) - 1)
-    above = np.exp(_SLANEY_LOG_STEP * np.maximum(mel - _SLANEY_BREAK_MEL, 0))
-    is_above = mel >= _SLANEY_BREAK_MEL
-    return np.where(is_above, _SLANEY_BREAK_HZ * above, _SLANEY_HZ_PER_MEL * mel)
 
 
 def filterbank_log(

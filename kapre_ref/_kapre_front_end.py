@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kapre_ref._arrays import checked_once, native
@@ -70,26 +69,14 @@ def stft_front_end(
     pad_end: bool,
 ) -> FrontEnd:
     """Return the front end of magnitudes, checked: 'hann' and None mean the same window."""
-    return _stft_front_end(
-        *check_stft_parameters(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
-    )
-
-
-@lru_cache(maxsize=128)
-def _stft_front_end(
-    n_fft: int,
-    win_length: int,
-    hop_length: int,
-    window_name: str,
-    pad_begin: bool,
-    pad_end: bool,
-) -> FrontEnd:
+    parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
+    n_fft, win_length, hop_length, name, pad_begin, pad_end = check_stft_parameters(*parameters)
     # A frame that starts inside the signal counts if all but its first sample may be missing. A
     # window longer than the transform is cut off, but as many samples as it has must be there.
     n_used = min(win_length, n_fft)
-    window: Any = window_name
+    window: Any = name
     if win_length > n_fft:
-        window = LongWindow(window_name, win_length)
+        window = LongWindow(name, win_length)
     return FrontEnd(
         sample_rate=1.0,  # frequencies count in cycles a sample
         n_fft=n_fft,

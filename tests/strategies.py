@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from operation import FIRST, LAST, as_caller
 
 import kapre_ref as kr
+from kapre_ref import Bands, FrontEnd, LogBands, Normalisation
 
 _N_EXAMPLES = os.environ.get("KAPRE_REF_PROPERTY_EXAMPLES")
 PROFILE = settings(
@@ -155,3 +156,66 @@ def bands(draw, n_freq):
         arguments = {key.removeprefix("log_"): value for key, value in parameters.items()}
         filterbank = kr.filterbank_log_reference(sample_rate, n_freq, **arguments, dtype=np.float64)
     return name, {"sample_rate": sample_rate} | parameters, filterbank
+
+
+@st.composite
+def front_ends(draw, linear=False):
+    """Draw a front end of small sizes, whose values are linear in powers if asked."""
+    n_fft = draw(st.integers(1, 80) | st.sampled_from([16, 64]))
+    win_length = draw(st.integers(1, n_fft))
+    n_freq = n_fft // 2 + 1
+    power = draw(st.sampled_from([1, 2]))
+    kinds = ["none", "matrix"] + ["mel", "log"] * (n_fft >= 8)
+    kind = draw(st.sampled_from(kinds))
+    n = draw(st.integers(1, 6))
+    bands = {
+        "none": None,
+        "mel": Bands(
+            n,
+            draw(st.floats(0, 1000)),
+            draw(st.floats(2000, 4000) | st.none()),
+            draw(st.sampled_from(["htk", "slaney"])),
+            draw(st.sampled_from(["hz", "mel", "left"])),
+            draw(st.sampled_from([None, "slaney"])),
+        ),
+        "log": LogBands(n, 100, 12, draw(st.floats(0.05, 1))),
+        "matrix": np.random.default_rng(draw(SEEDS)).uniform(0, 1, (n_freq, n)),
+    }[kind]
+    n_bands = n_freq if bands is None else n
+    fields = {
+        "sample_rate": 8000,
+        "n_fft": n_fft,
+        "win_length": win_length,
+        "hop_length": draw(st.integers(1, 100)),
+        "window": draw(
+            st.sampled_from(["hann", "hamming", "hann_symmetric", "hamming_symmetric", "povey"])
+        ),
+        "pad_left": draw(st.integers(-10, 100)),
+        "pad_right": draw(st.integers(-10, 100)),
+        "pad_mode": draw(st.sampled_from(["zeros", "reflect", "mirror"])),
+        "input_scale": draw(st.sampled_from([1, 32768])),
+        "remove_mean": draw(st.booleans()),
+        "preemphasis": draw(st.sampled_from([0, 0.97])),
+        "preemphasis_first": draw(st.sampled_from(["signal", "drop", "frame"])),
+        "power": power,
+        "bands": bands,
+        "time_first": draw(st.booleans()),
+    }
+    if power == 1:
+        fields["power_offset"] = draw(st.sampled_from([0, 1e-3]))
+    if not linear:
+        fields |= {
+            "log": draw(st.sampled_from(["ln", "log10", "10log10"])),
+            "floor": draw(st.floats(1e-6, 1)),
+            "floor_by": draw(st.sampled_from(["max", "add"])),
+            "dynamic_range": draw(st.none() | st.floats(1, 80)),
+            "range_over": draw(st.sampled_from(["channel", "item", "call"])),
+            "gain": draw(st.floats(-2, 2)),
+            "offset": draw(st.floats(-2, 2)),
+        }
+        if draw(st.booleans()):
+            fields["normalisation"] = Normalisation(eps=1, drop_last=draw(st.booleans()))
+        if bands is not None:
+            fields["n_cepstra"] = draw(st.integers(0, n_bands))
+            fields["lifter"] = draw(st.sampled_from([0, 22])) * bool(fields["n_cepstra"])
+    return FrontEnd(**fields)

@@ -7,7 +7,7 @@ import pytest
 from closeness import assert_close, eps_of
 
 import kapre_ref as kr
-from kapre_ref._filterbanks import hz_to_mel_reference, mel_to_hz_reference
+from kapre_ref._mel_scale import hz_to_mel_reference, mel_to_hz_reference
 
 C1 = 440 * 2 ** (-45 / 12)  # Hz: 45 semitones below A4
 

@@ -16,8 +16,7 @@ from harness import fake_cupy
 from hypothesis import given
 from hypothesis import strategies as st
 from recorded_recipes import COMPARED
-from strategies import PROFILE
-from test_front_end import front_ends
+from strategies import PROFILE, front_ends
 from test_gpu_kernels import ORDERS, in_order, shuffled  # noqa: F401
 
 import kapre_ref as kr
