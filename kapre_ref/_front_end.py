@@ -340,6 +340,30 @@ class FrontEnd:
             return np.asarray(bins, np.float64)
         return self.bands.centres(self.sample_rate, self.n_fft)  # type: ignore[union-attr]
 
+    @cached_property
+    def signal_factor(self) -> float:
+        """Factor of the pre-emphasis of the signal; 0 if it is not emphasised."""
+        return self.preemphasis if self.preemphasis_first != "frame" else 0.0
+
+    @cached_property
+    def frame_factor(self) -> float:
+        """Factor of the pre-emphasis of each frame; 0 if they are not emphasised."""
+        return self.preemphasis if self.preemphasis_first == "frame" else 0.0
+
+    @cached_property
+    def has_one_gain(self) -> bool:
+        """Whether gain and offset are numbers, of which the gain is positive.
+
+        Then a range below a peak can as well be taken of the values that they make.
+        """
+        gain, offset = self.gain, self.offset
+        return isinstance(gain, float) and isinstance(offset, float) and gain > 0
+
+    @cached_property
+    def has_late_scale(self) -> bool:
+        """Whether gain and offset must wait until the peak of a dynamic range is known."""
+        return self.dynamic_range is not None and not self.has_one_gain
+
     @property
     def drops_first(self) -> bool:
         """Whether pre-emphasis leaves out the first sample of a signal."""

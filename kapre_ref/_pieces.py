@@ -117,7 +117,7 @@ class _Cuts:
         self._win_length, self._hop_length = f.win_length, f.hop_length
         self._n_padded = max(0, f.pad_left)
         self._first_sample = max(0, -f.pad_left) + f.drops_first
-        is_emphasised = f.preemphasis != 0 and f.preemphasis_first != "frame"
+        is_emphasised = f.signal_factor != 0
         # A piece inside the signal has the sample before its first one, which pre-emphasis needs.
         self._n_before = int(is_emphasised)
         inside = f.replace(preemphasis_first="drop") if is_emphasised else f

@@ -27,18 +27,7 @@ def early_steps(front_end: FrontEnd) -> FrontEnd:
     early = front_end.replace(
         dynamic_range=None, normalisation=None, n_cepstra=0, lifter=0.0, time_first=True
     )
-    return early.replace(gain=1.0, offset=0.0) if _is_scaled_late(front_end) else early
-
-
-def _is_scaled_late(front_end: FrontEnd) -> bool:
-    """Tell whether gain and offset must wait until the range is known.
-
-    With one positive gain, kernels take the range below the peak of what is scaled already. It
-    has to be so here too, for every bit to be equal.
-    """
-    gain, offset = front_end.gain, front_end.offset
-    is_one_positive = isinstance(gain, float) and isinstance(offset, float) and gain > 0
-    return front_end.dynamic_range is not None and not is_one_positive
+    return early.replace(gain=1.0, offset=0.0) if front_end.has_late_scale else early
 
 
 @dataclass(frozen=True)
@@ -76,7 +65,7 @@ class LateSteps:
         self._limits: NDArray[np.float32] | None = None
         self._scale: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
         self._moments: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
-        is_late = _is_scaled_late(f)
+        is_late = f.has_late_scale
         if f.dynamic_range is not None:
             gain = 1.0 if is_late or not isinstance(f.gain, float) else f.gain
             of_all = np.full_like(peaks, peaks.max())

@@ -15,7 +15,7 @@ from kapre_ref.kernels.cpu.runtime.pool import operation, run_slices
 from kapre_ref.kernels.cpu.runtime.strided import assign
 from kapre_ref.kernels.cpu.transform import calls, fallback
 from kapre_ref.kernels.cpu.transform.plan import is_served
-from kapre_ref.kernels.cpu.transform.scales import has_late_scale, logarithm_of
+from kapre_ref.kernels.cpu.transform.scales import logarithm_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +41,7 @@ class Steps(NamedTuple):
 def steps_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Steps:
     """Return what follows for results of a dtype."""
     dynamic_range, least = None, 0.0
-    is_scaled = has_late_scale(front_end)
+    is_scaled = front_end.has_late_scale
     if front_end.dynamic_range is not None:
         gain = 1.0 if is_scaled else float(front_end.gain)  # type: ignore[arg-type]  # one number
         dynamic_range = front_end.dynamic_range * gain

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import cupy
 import numpy as np
 
+from kapre_ref._kept import kept
 from kapre_ref.kernels.gpu import fused, unfused
 from kapre_ref.kernels.gpu.decibel import groups_are_dense, raise_to_floor
 from kapre_ref.kernels.gpu.memory import kept_on_device, on_device, resident, working_dtype
 from kapre_ref.kernels.gpu.normalisation import normalise
-from kapre_ref.kernels.gpu.scales import Scale, has_late_scale, limit_of, scale_of
+from kapre_ref.kernels.gpu.scales import Scale, limit_of, scale_of
 
 if TYPE_CHECKING:
     from kapre_ref._front_end import FrontEnd
@@ -31,9 +31,9 @@ class _Plan(NamedTuple):
     rounded: np.dtype[np.generic]  # in which that limit holds
 
 
-@lru_cache(maxsize=512)
+@kept
 def _plan(front_end: FrontEnd, dtype: np.dtype[np.generic]) -> _Plan:
-    f, working, is_late = front_end, working_dtype(dtype), has_late_scale(front_end)
+    f, working, is_late = front_end, working_dtype(dtype), front_end.has_late_scale
     goes_on = is_late or f.normalisation is not None or f.n_cepstra > 0
     limit = 0.0 if f.dynamic_range is None else limit_of(f)
     is_fused = fused.can_fuse(f.n_fft, working)

@@ -150,7 +150,6 @@ def _signal_members(front_end, shape, strides, itemsize):
     """Return what `Task` has of a signal and of its frames, up to the spectrum."""
     f = front_end
     n_cut = n_cut_off(f)
-    emphasis = {f.preemphasis_first == "frame": f.preemphasis}
     return {
         **strides_of("x", ("batch", "channel", "time"), strides, itemsize),
         "n_cut": n_cut,
@@ -162,8 +161,8 @@ def _signal_members(front_end, shape, strides, itemsize):
         "edge": _EDGES[f.pad_mode],
         "all_shaped": f.preemphasis != 0 or f.remove_mean,
         "removes_mean": f.remove_mean,
-        "emphasis": emphasis.get(False, 0),
-        "frame_emphasis": emphasis.get(True, 0),
+        "emphasis": f.signal_factor,
+        "frame_emphasis": f.frame_factor,
         "power_offset": f.power_offset,
     }
 

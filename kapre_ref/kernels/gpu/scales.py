@@ -6,6 +6,8 @@ import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from kapre_ref._kept import kept
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -40,12 +42,12 @@ class Scale(NamedTuple):
         return told
 
 
-@lru_cache(maxsize=512)
+@kept
 def scale_of(front_end: FrontEnd) -> Scale:
     """Return the numbers for a front end: without gain and offset, if they are applied later."""
     f = front_end
     gain, offset = 1.0, 0.0
-    if not (has_lines(f) or has_late_scale(f)):
+    if not (has_lines(f) or f.has_late_scale):
         assert isinstance(f.gain, float), "a line has all other gains"
         assert isinstance(f.offset, float), "a line has all other offsets"
         gain, offset = f.gain, f.offset
@@ -65,23 +67,14 @@ def decibel_scale(scale: DecibelScale) -> Scale:
 def has_lines(front_end: FrontEnd) -> bool:
     """Tell whether each band has a gain or an offset of its own, which the kernel applies."""
     f = front_end
-    return (isinstance(f.gain, tuple) or isinstance(f.offset, tuple)) and not has_late_scale(f)
-
-
-def has_late_scale(front_end: FrontEnd) -> bool:
-    """Tell whether gain and offset must follow a dynamic range, with which they do not commute."""
-    f = front_end
-    if f.dynamic_range is None:
-        return False
-    gain, offset = f.gain, f.offset
-    return not (isinstance(gain, float) and isinstance(offset, float) and gain > 0)
+    return (isinstance(f.gain, tuple) or isinstance(f.offset, tuple)) and not f.has_late_scale
 
 
 def limit_of(front_end: FrontEnd) -> float:
     """Return how far below the peak values may lie, in their units when the limit is set."""
     f = front_end
     assert f.dynamic_range is not None, "asked for where there is a range"
-    gain = 1.0 if has_late_scale(f) else f.gain
+    gain = 1.0 if f.has_late_scale else f.gain
     assert isinstance(gain, float), "a late scale has all other gains"
     return f.dynamic_range * gain
 

@@ -61,17 +61,18 @@ def spectra_of(signals: cupy.ndarray, front_end: FrontEnd, n_frames: int) -> cup
     frames = framed(extended, n_zeros, n_frames, f.win_length, f.hop_length)
     if f.remove_mean:
         frames = frames - frames.mean(axis=-1, keepdims=True)
-    if f.preemphasis and f.preemphasis_first == "frame":
+        frames = frames - frames.mean(axis=-1, keepdims=True)  # what the mean lost when rounded
+    if f.frame_factor:
         before = cupy.concatenate([frames[..., :1], frames[..., :-1]], axis=-1)
-        frames = frames - f.preemphasis * before
+        frames = frames - f.frame_factor * before
     return cupy.fft.rfft(frames * _window(f, dtype, signals.device.id), f.n_fft)
 
 
 def _extended(x: cupy.ndarray, f: FrontEnd, n_frames: int) -> cupy.ndarray:
     """Return signals pre-emphasised, cut and reflected at their ends; zeros are not put there."""
-    if f.preemphasis and f.preemphasis_first != "frame":
+    if f.signal_factor:
         emphasised = x.copy()
-        emphasised[:, :, 1:] -= f.preemphasis * x[:, :, :-1]
+        emphasised[:, :, 1:] -= f.signal_factor * x[:, :, :-1]
         x = emphasised
     n_cut = n_cut_off(f)
     x = x[:, :, n_cut : max(n_cut, x.shape[2] + min(0, f.pad_right))]

@@ -39,13 +39,12 @@ def ends_of(front_end: FrontEnd, n_samples: int) -> Ends:
     """Return which samples of a signal count to a front end."""
     first = max(0, -front_end.pad_left) + front_end.drops_first
     stop = n_samples + min(0, front_end.pad_right)
-    is_of_signal = front_end.preemphasis_first != "frame"
     return Ends(
         first=first,
         n_samples=max(0, stop - first),
         n_padded=max(0, front_end.pad_left),
         edge=EDGES[front_end.pad_mode],
-        factor=front_end.preemphasis if is_of_signal else 0.0,
+        factor=front_end.signal_factor,
         has_previous=first > 0,
     )
 

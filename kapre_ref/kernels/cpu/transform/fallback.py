@@ -21,8 +21,6 @@ from kapre_ref.kernels.cpu.runtime.scratch import scratch_array
 from kapre_ref.kernels.cpu.runtime.strided import assign, contiguous, is_plain
 from kapre_ref.kernels.cpu.transform.edges import ends_of, samples_between
 from kapre_ref.kernels.cpu.transform.scales import (
-    has_late_scale,
-    is_one_positive_gain,
     logarithm_of,
 )
 
@@ -172,8 +170,8 @@ def _fill(
     frame's peak if there is a logarithm.
     """
     dtype = working_dtype(out.dtype)
-    has_logarithm, has_late = front_end.log != "none", has_late_scale(front_end)
-    is_scaled = has_late or (has_logarithm and is_one_positive_gain(front_end))
+    has_logarithm, has_late = front_end.log != "none", front_end.has_late_scale
+    is_scaled = has_late or (has_logarithm and front_end.has_one_gain)
     peaks = np.empty(out.shape[:3], dtype) if has_logarithm else None
 
     def write(place: Place, spectra: NDArray[Any]) -> None:
@@ -397,10 +395,9 @@ def _window(front_end: FrontEnd, dtype: np.dtype[Any]) -> NDArray[Any]:
 
 def _steps(front_end: FrontEnd, dtype: np.dtype[Any]) -> tuple[bool, Any] | None:
     """Return whether the mean of each frame is taken off, and the factor of its pre-emphasis."""
-    is_emphasised = front_end.preemphasis != 0 and front_end.preemphasis_first == "frame"
-    if not (front_end.remove_mean or is_emphasised):
+    if not (front_end.remove_mean or front_end.frame_factor):
         return None
-    return front_end.remove_mean, dtype.type(front_end.preemphasis if is_emphasised else 0.0)
+    return front_end.remove_mean, dtype.type(front_end.frame_factor)
 
 
 @kept

@@ -215,12 +215,12 @@ def tables_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Tables:
         bands=band_table(front_end, dtype, addresses),
     )
     scale = scale_of(front_end, dtype, addresses)
-    is_of_signal = front_end.preemphasis != 0 and front_end.preemphasis_first != "frame"
+    signal_factor = front_end.signal_factor
     return Tables(
         plan=addresses.of(record_array(numbers)),
         scratch_bytes=scratch_bytes,
         scale=scale,
-        factor=addresses.of(np.array([front_end.preemphasis], dtype)) if is_of_signal else 0,
+        factor=addresses.of(np.array([signal_factor], dtype)) if signal_factor else 0,
         frame_seconds=_STEP_SECONDS * front_end.n_fft * math.log2(front_end.n_fft),
         addresses=addresses,
     )
@@ -235,8 +235,7 @@ def _pieces_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Pieces:
 
 
 def _prepares_frames(front_end: FrontEnd) -> bool:
-    is_emphasised = front_end.preemphasis != 0 and front_end.preemphasis_first == "frame"
-    return front_end.remove_mean or is_emphasised
+    return front_end.remove_mean or front_end.frame_factor != 0
 
 
 def _frame_steps(front_end: FrontEnd, dtype: np.dtype[Any], addresses: Addresses) -> FrameSteps:
@@ -244,8 +243,7 @@ def _frame_steps(front_end: FrontEnd, dtype: np.dtype[Any], addresses: Addresses
     if not _prepares_frames(front_end):
         return FrameSteps(n=0, n_averaged=0, numbers=0)
     n = front_end.win_length
-    factor = front_end.preemphasis if front_end.preemphasis_first == "frame" else 0.0
-    numbers = addresses.of(np.array([factor, n], dtype))
+    numbers = addresses.of(np.array([front_end.frame_factor, n], dtype))
     return FrameSteps(n=n, n_averaged=n if front_end.remove_mean else 0, numbers=numbers)
 
 
@@ -270,7 +268,6 @@ def scratch_layout(
     n_read = pieces.n_tiles * lanes  # of each piece
     overlap = front_end.hop_length < front_end.win_length
     n_staged = pieces.n * (pieces.length if overlap else n_read) + n_read
-    emphasises = front_end.preemphasis != 0 and front_end.preemphasis_first != "frame"
     prepares = _prepares_frames(front_end)
     n_freq, n_bands = front_end.n_freq, front_end.n_bands
     sizes = Regions(
@@ -281,7 +278,7 @@ def scratch_layout(
         bands=((n_bands if front_end.bands is not None else 0) + lanes) * vector,
         strip=(STRIP_TILES * lanes + 1) * vector,
         stage=n_staged * item,
-        before=n_staged * item if emphasises else 0,
+        before=n_staged * item if front_end.signal_factor else 0,
         peak=vector,
         plain=n_freq * vector,
     )

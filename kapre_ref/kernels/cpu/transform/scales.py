@@ -24,29 +24,15 @@ class Scale(NamedTuple):
     pairs: int  # of a gain and an offset for each value
 
 
-def has_late_scale(front_end: FrontEnd) -> bool:
-    """Tell whether gain and offset must wait until the dynamic range is known.
-
-    With one positive gain, the range below the peak can as well be taken of what they make.
-    """
-    return front_end.dynamic_range is not None and not is_one_positive_gain(front_end)
-
-
-def is_one_positive_gain(front_end: FrontEnd) -> bool:
-    """Tell whether gain and offset are numbers, of which the gain is positive."""
-    gain, offset = front_end.gain, front_end.offset
-    return isinstance(gain, float) and isinstance(offset, float) and gain > 0
-
-
 def scale_of(front_end: FrontEnd, dtype: np.dtype[Any], addresses: Addresses) -> Scale:
     """Return what the values of a front end become at once."""
-    is_folded = front_end.log != "none" and is_one_positive_gain(front_end)
+    is_folded = front_end.log != "none" and front_end.has_one_gain
     logarithm = pairs = 0
     if front_end.log != "none":
         numbers = logarithm_of(front_end)
         logarithm = addresses.of(np.array(numbers, dtype))
     is_identity = front_end.gain == 1 and front_end.offset == 0
-    if not (is_folded or is_identity or has_late_scale(front_end)):
+    if not (is_folded or is_identity or front_end.has_late_scale):
         both = np.empty((front_end.n_bands, 2), dtype)
         both[:, 0], both[:, 1] = front_end.gain, front_end.offset
         pairs = addresses.of(both)
@@ -56,7 +42,7 @@ def scale_of(front_end: FrontEnd, dtype: np.dtype[Any], addresses: Addresses) ->
 def logarithm_of(front_end: FrontEnd) -> Logarithm:
     """Return the numbers of a front end's logarithm, with gain and offset where they are part."""
     gain, offset = 1.0, 0.0
-    if is_one_positive_gain(front_end):
+    if front_end.has_one_gain:
         gain, offset = front_end.gain, front_end.offset  # type: ignore[assignment]
     kind, floor = front_end.log, front_end.floor
     least = -math.inf
