@@ -98,7 +98,7 @@ def pytest_configure(config):
             raise pytest.UsageError(f"KAPRE_REF_TEST_BACKENDS asks for a GPU: {error}") from error
 
 
-_N_CASES = 8  # how many cases of each test function run by default
+_N_CASES = 4  # how many cases of each test function run by default
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest looks for the markers that -m names

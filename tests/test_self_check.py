@@ -293,7 +293,7 @@ class TestFrontEndError:
 
 
 class TestCommand:
-    @pytest.mark.slow
+    @pytest.mark.thorough
     def test_this_installation_is_right(self, tmp_path, capsys, monkeypatch):
         monkeypatch.setattr(self_check, "N_REPETITIONS", 1)
         status = cli.main(["check", "--json", str(tmp_path / "check.json"), "--seed", "5"])

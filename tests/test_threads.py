@@ -255,6 +255,7 @@ class TestProcesses:
     def test_when_the_interpreter_ends(self):
         assert run("at_exit") == "worked"
 
+    @pytest.mark.thorough
     def test_without_compiler(self):
         run("uncompiled", NUMBA_DISABLE_JIT="1", options=["-W", "error"])
 
