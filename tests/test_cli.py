@@ -32,8 +32,8 @@ class TestFailures:
     BAD = (
         ("cut.flac", "lost sync"),
         ("empty.wav", "the file is empty"),
-        ("infinite.wav", "NaN or infinite after 0.00 s"),
-        ("nan.wav", "NaN or infinite after 0.00 s"),
+        ("infinite.wav", r"NaN or infinite, the first at 0\.181 s"),
+        ("nan.wav", r"NaN or infinite, the first at 0\.181 s"),
         ("noise.mp3", "no sound file that can be read: unknown format"),
         ("only_header.wav", "no samples"),
         (
@@ -103,30 +103,9 @@ class TestFailures:
         inputs = (tmp_path / "in", tmp_path / "none.wav", tmp_path / "a.wav")
         assert features(*inputs, "--out", tmp_path / "out") == 1
         err = capsys.readouterr().err
-        assert "in: no recording in this folder (.wav, .flac" in err
+        assert "in: no recording in this folder\n" in err
         assert "none.wav: No such file or directory\n" in err
         assert files_below(tmp_path / "out") == ["a.npy"]
-
-    def test_warns_of_a_file_that_was_cut_off(self, tmp_path, capsys):
-        write_sound(tmp_path / "a.wav", seconds=1)
-        whole = (tmp_path / "a.wav").read_bytes()
-        (tmp_path / "a.wav").write_bytes(whole[: len(whole) // 2])
-        assert features(tmp_path / "a.wav", "--out", tmp_path / "a.npy") == 0
-        assert "only 0.50 s, less than its header announces" in capsys.readouterr().err
-
-    def test_warns_of_a_compressed_file_that_was_cut_off(self, tmp_path, capsys):
-        write_sound(tmp_path / "a.mp3", seconds=2)
-        whole = (tmp_path / "a.mp3").read_bytes()
-        assert features(tmp_path / "a.mp3", "--out", tmp_path / "whole.npy") == 0
-        assert capsys.readouterr().err == ""
-        (tmp_path / "a.mp3").write_bytes(whole[: len(whole) // 2])
-        assert features(tmp_path / "a.mp3", "--out", tmp_path / "a.npy") == 0
-        error = capsys.readouterr().err
-        found = re.fullmatch(
-            r".*a\.mp3: only (0\.\d+) s of the 2\.\d+ s that its header .*\n", error
-        )
-        assert found, error
-        assert 0.7 < float(found[1]) < 1.1
 
     @pytest.mark.parametrize("kind", [KeyError, MemoryError, RuntimeError, AssertionError])
     def test_any_error_of_a_recording_leaves_the_others_alone(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from command import features, files_below, write_sound
 
-from kapre_ref.command import feature_files, recordings
+from kapre_ref.command import feature_files, search
 
 soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra cli")
 
@@ -30,14 +30,14 @@ class TestOutputs:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
         (tmp_path / "in" / "folder.wav").mkdir()
-        found, failures = recordings.find_recordings([str(tmp_path / "in")])
+        found, failures = search.find_recordings([str(tmp_path / "in")])
         assert sorted(recording.relative for recording in found) == sorted(names)
         assert failures == []
 
     def test_takes_a_file_that_is_named_whatever_its_name(self, tmp_path):
         for name in (".hidden.wav", "sound", "sound.w64"):
             (tmp_path / name).touch()
-            found, failures = recordings.find_recordings([str(tmp_path / name)])
+            found, failures = search.find_recordings([str(tmp_path / name)])
             assert [recording.relative for recording in found] == [name]
             assert failures == []
 
@@ -58,16 +58,16 @@ class TestOutputs:
 
     def test_no_two_outputs_are_alike(self, tmp_path):
         names = ["in/x/a.wav.ogg", "p/x/a.wav", "q/a.wav"]
-        found = [recordings.Found(str(tmp_path / name), name.split("/", 1)[1]) for name in names]
-        found.append(recordings.Found(str(tmp_path / "p/a.wav"), "a.wav"))
+        found = [search.Found(str(tmp_path / name), name.split("/", 1)[1]) for name in names]
+        found.append(search.Found(str(tmp_path / "p/a.wav"), "a.wav"))
         outputs = feature_files.place_outputs(found, "out", "npy")
         assert len(set(outputs)) == len(outputs) == 4
 
     def test_refuses_what_would_still_meet(self):
         found = [
-            recordings.Found("/s/x/a.wav", "a.wav"),
-            recordings.Found("/s/y/a.wav", "a.wav"),
-            recordings.Found("/t/x/a.wav.wav", "x/a.wav.wav"),
+            search.Found("/s/x/a.wav", "a.wav"),
+            search.Found("/s/y/a.wav", "a.wav"),
+            search.Found("/t/x/a.wav.wav", "x/a.wav.wav"),
         ]
         with pytest.raises(ValueError, match=r"/s/x/a.wav and /t/x/a.wav.wav would both be out"):
             feature_files.place_outputs(found, "out", "npy")

@@ -140,6 +140,7 @@ class TestPicture:
         with self.made(tmp_path, kind) as features:  # 83 frames: 9 columns of 9, one of 2
             whole = np.concatenate(list(features.blocks(0)))
         monkeypatch.setattr(recordings, "BLOCK_SIZE", block_size)
+        monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
         with self.made(tmp_path, kind) as features:
             got = plot.pooled(features, 0)
         expected = [pool(whole[start : start + 9], axis=0) for start in range(0, 83, 9)]

@@ -150,6 +150,7 @@ class TestBlocks:
         seconds = 0.05 if 1 in (block_size, hop_length) else 0.3  # a sample at a time takes long
         whole, samples = single(tmp_path, *options, seconds=seconds)
         monkeypatch.setattr(recordings, "BLOCK_SIZE", block_size)
+        monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
         got, _ = single(tmp_path, *options, seconds=seconds)
         flags = {flag[2:].replace("-", "_"): True for flag in padding}
         decibel = {"return_decibel": True, "db_dynamic_range": 15}
@@ -164,6 +165,7 @@ class TestBlocks:
         options += ["--sample-rate", "16000", "--db-dynamic-range", "12"]
         expected, _ = single(tmp_path, *options, n_channels=2)
         monkeypatch.setattr(recordings, "BLOCK_SIZE", 777)
+        monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
         monkeypatch.setattr(recording_features, "SCRATCH_BYTES", scratch_bytes)
         got, _ = single(tmp_path, *options, n_channels=2)
         assert got.shape == expected.shape == (2, 38, 20)
@@ -171,6 +173,7 @@ class TestBlocks:
 
     def test_memory_does_not_grow_with_length(self, tmp_path, monkeypatch):
         monkeypatch.setattr(recordings, "BLOCK_SIZE", 1 << 14)
+        monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
         monkeypatch.setattr(recording_features, "SCRATCH_BYTES", 1 << 14)
         write_sound(tmp_path / "a.wav", seconds=60)
         options = ["--feature", "stft", "--hop-length", "512", "--quiet"]
@@ -291,6 +294,7 @@ class TestFrontEnds:
     @pytest.fixture(params=[2000, 1 << 20], ids=["pieces", "one piece"])
     def block_size(self, request, monkeypatch):
         monkeypatch.setattr(recordings, "BLOCK_SIZE", request.param)
+        monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
         monkeypatch.setattr(recording_features, "SCRATCH_BYTES", request.param)
 
     @pytest.mark.usefixtures("block_size")
@@ -313,6 +317,7 @@ class TestFrontEnds:
         front_end = FrontEnd(**MEL, **LN, pad_left=200, pad_right=250, pad_mode=pad_mode)
         x = self.noise(front_end)[:n_samples]
         monkeypatch.setattr(recordings, "BLOCK_SIZE", 50)
+        monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
         self.assert_right(self.of_file(tmp_path, x, front_end), x, front_end)
 
     @pytest.mark.parametrize("ddof", [0, 1])
@@ -332,6 +337,7 @@ class TestFrontEnds:
 
     def test_memory_does_not_grow_with_length(self, tmp_path, monkeypatch):
         monkeypatch.setattr(recordings, "BLOCK_SIZE", 1 << 14)
+        monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
         monkeypatch.setattr(recording_features, "SCRATCH_BYTES", 1 << 14)
         write_sound(tmp_path / "a.wav", seconds=120, sample_rate=16000)
         options = ["--front-end", "nemo-128", "--quiet"]

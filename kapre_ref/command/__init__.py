@@ -3,8 +3,10 @@
 - `cli`: the command line, and the work on one recording after the other
 - `options`: the options of Kapre's features, and the front end that they make
 - `front_ends`: front ends by name or from a file, and their list
+- `parsing`: command lines that cannot be understood
+- `search`: recordings in folders
+- `decoders`: sound files opened by soundfile and by ffmpeg
 - `recordings`: sound files in blocks
-- `pieces`: a signal in pieces whose frames are those of the whole signal
 - `late_steps`: the steps of a front end that wait for the last frame
 - `recording_features`: the features of one recording
 - `feature_files`: where outputs go, and how they are written

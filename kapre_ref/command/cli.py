@@ -7,9 +7,12 @@ import os
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kapre_ref import __version__
+from kapre_ref._threads import get_num_threads
+from kapre_ref.command.decoders import MissingExtraError, load_extra
 from kapre_ref.command.feature_files import (
     FORMATS,
     atomic_file,
@@ -19,29 +22,40 @@ from kapre_ref.command.feature_files import (
     write_npz,
 )
 from kapre_ref.command.front_ends import Asked, asked_for, list_front_ends, portable, show
-from kapre_ref.command.options import UsageError, add_kapre_options
+from kapre_ref.command.options import UsageError, add_kapre_options, refuse_out
+from kapre_ref.command.parsing import Parser
 from kapre_ref.command.recording_features import RecordingFeatures, TooShortError
-from kapre_ref.command.recordings import (
-    SUFFIXES,
-    MissingExtraError,
-    Recording,
-    find_recordings,
-    load_extra,
+from kapre_ref.command.recordings import Mixture, Recording
+from kapre_ref.command.search import PassedOver, find_recordings
+from kapre_ref.command.terminal import (
+    Interrupted,
+    OutputError,
+    interrupts,
+    progress,
+    say,
+    short_warnings,
 )
-from kapre_ref.command.terminal import Interrupted, interrupts, progress, say, short_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kapre_ref.command.recordings import Found
+    from kapre_ref.command.search import Found
 
 _DESCRIPTION = "Audio features of Kapre, computed without TensorFlow."
 
-_FEATURES_DESCRIPTION = f"""\
-Compute the features of recordings (WAV, FLAC, OGG, MP3 and what else soundfile reads) and write
-one file for each.
+_FEATURES_DESCRIPTION = """\
+Compute the features of recordings and write one file for each.
 
-A folder is searched with its sub-folders for {", ".join(SUFFIXES)}.
+  kapre-ref features song.wav --out song.npy --plot
+  kapre-ref features recordings/ --out features/ --feature mfcc --n-mfccs 13 --mono
+  kapre-ref features a.mp3 b.flac --out features/ --format npz --sample-rate 16000 --n-fft 400
+  kapre-ref features recordings/ --out features/ --mono --front-end whisper-128
+  kapre-ref features --front-end whisper-128 --show > my.json
+  kapre-ref features recordings/ --out features/ --front-end-file my.json
+
+A folder is searched with its sub-folders, through links too, for all formats that soundfile reads
+(WAV, FLAC, Ogg, Opus, MP3, AIFF and more), and those of ffmpeg (M4A, WMA and more) if it is on the
+path. Sound in it that cannot be read is counted at the end; hidden files stay out.
 The result of one channel is (n_frames, n_bands) in float32, that of several channels (channel,
 n_frames, n_bands); some named front ends have their last two axes the other way round, as their
 tools have. Long recordings are read piece by piece: memory does not grow with length."""
@@ -72,43 +86,59 @@ named front ends:
 exit status:
   0 all is done, 1 some recordings failed (they are named at the end), 2 the command line is wrong
   and nothing was done, 130 interrupted.
-
-examples:
-  kapre-ref features song.wav --out song.npy --plot
-  kapre-ref features recordings/ --out features/ --feature mfcc --n-mfccs 13 --mono
-  kapre-ref features a.mp3 b.flac --out features/ --format npz --sample-rate 16000 --n-fft 400
-  kapre-ref features recordings/ --out features/ --mono --front-end whisper-128
-  kapre-ref features --front-end whisper-128 --show > my.json
-  kapre-ref features recordings/ --out features/ --front-end-file my.json
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    arguments = _parser().parse_args(argv)
     try:
         with interrupts:
+            arguments = _parser().parse_args(argv)
+            _check_environment()
             status: int = arguments.run(arguments)
             return status
     except (UsageError, MissingExtraError) as error:
         say(f"kapre-ref: error: {error}", sys.stderr)
         return 2
+    except MemoryError as error:
+        say(f"kapre-ref: error: this needs more memory than there is: {error}", sys.stderr)
+        return 1
     except Interrupted as interrupted:
-        say("kapre-ref: interrupted; what is written is complete", sys.stderr)
+        with suppress(OutputError, BrokenPipeError):
+            say("kapre-ref: interrupted; what is written is complete", sys.stderr)
         return 128 + interrupted.number
+    except OutputError as error:  # a full disk behind `> log`, say
+        _close_output()
+        with suppress(OutputError, BrokenPipeError):
+            say(f"kapre-ref: error: the output cannot be written: {error}", sys.stderr)
+        return 1
     except BrokenPipeError:  # the reader of our output has gone, as in `kapre-ref check | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def _close_output() -> None:
+    """Let what is still to be written vanish, for Python would raise the error again at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _check_environment() -> None:
+    try:
+        get_num_threads()
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _parser() -> Parser:
     epilog = "`kapre-ref COMMAND --help` tells all about a command."
-    parser = argparse.ArgumentParser(prog="kapre-ref", description=_DESCRIPTION, epilog=epilog)
+    parser = Parser(prog="kapre-ref", description=_DESCRIPTION, epilog=epilog)
     parser.add_argument("--version", action="version", version=f"kapre-ref {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     features = commands.add_parser(
         "features",
         help="compute the features of recordings",
+        usage="kapre-ref features RECORDING... --out PATH [options]",
         description=_FEATURES_DESCRIPTION,
         epilog=_FEATURES_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -132,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
         help="verify this installation",
         description="Compare every operation and every named front end of this installation, on "
         "the CPU and on a GPU if there is one, with its readable reference on fresh random input. "
-        "Exit status 1 if any is out of its tolerance.",
+        "Exit status 1 if any is out of its tolerance. The first run takes half a minute or more.",
         allow_abbrev=False,
     )
     check.add_argument("--json", metavar="FILE", help="also write the results to FILE, as JSON")
@@ -157,6 +187,8 @@ def _add_features_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--sample-rate", type=int, metavar="HZ", help=text)
     add("--mono", action="store_true", help="mix all channels down to their mean")
+    text = "take what is there of recordings that are cut off or damaged (default: they fail)"
+    add("--keep-partial", action="store_true", help=text)
     front_end = parser.add_argument_group("front end, in place of the options below")
     add = front_end.add_argument
     text = "that of another tool: whisper-128, kaldi-fbank-80 and so on, see `kapre-ref front-ends`"
@@ -173,11 +205,14 @@ def run_features(arguments: argparse.Namespace) -> int:
     missing = ["RECORDING"] * (not arguments.recordings) + ["--out"] * (arguments.out is None)
     if missing and not arguments.show:
         arguments.refuse(f"the following arguments are required: {', '.join(missing)}")
+    if arguments.out is not None:
+        refuse_out(arguments.out)
     with short_warnings():
         if arguments.recordings:
             load_extra("soundfile")
         asked = asked_for(arguments)
-        found, failures = find_recordings(arguments.recordings)
+        passed_over = PassedOver()
+        found, failures = find_recordings(arguments.recordings, passed_over)
         if arguments.show:
             show(asked, found)
             return 0
@@ -188,10 +223,11 @@ def run_features(arguments: argparse.Namespace) -> int:
         for note in () if arguments.quiet else asked.notes:
             say(f"kapre-ref: note: {note}", sys.stderr)
         outcomes = Counter(failed=len(failures))
+        mixture = Mixture()
         with progress(len(found), arguments.quiet) as report:
             for recording, output in zip(found, outputs, strict=True):
                 try:
-                    outcome, line = _do(arguments, asked, recording, output)
+                    outcome, line = _do(arguments, asked, recording, output, mixture)
                 except Exception as error:
                     # Whatever is wrong with one recording, the others go on.
                     failures.append((recording.path, _reason(error, recording.path)))
@@ -201,6 +237,10 @@ def run_features(arguments: argparse.Namespace) -> int:
                 interrupts.check()
     for path, reason in failures:
         say(f"kapre-ref: failed: {path}: {reason}", sys.stderr)
+    for text in mixture.warnings():
+        say(f"kapre-ref: warning: {text}", sys.stderr)
+    if passed_over:
+        say(f"kapre-ref: warning: {passed_over}", sys.stderr)
     if not arguments.quiet:
         counts = ", ".join(f"{outcomes[name]} {name}" for name in ("written", "kept", "failed"))
         say(f"{counts} in {time.monotonic() - started:.1f} s")
@@ -227,7 +267,9 @@ def _outputs(arguments: argparse.Namespace, found: list[Found]) -> list[str]:
         raise UsageError(str(error)) from error
 
 
-def _do(arguments: argparse.Namespace, asked: Asked, found: Found, output: str) -> tuple[str, str]:
+def _do(
+    arguments: argparse.Namespace, asked: Asked, found: Found, output: str, mixture: Mixture
+) -> tuple[str, str]:
     """Make one recording's output; say what was written, or that it was there already."""
     picture = picture_of(output)
     if not arguments.overwrite:
@@ -237,7 +279,8 @@ def _do(arguments: argparse.Namespace, asked: Asked, found: Found, output: str) 
         if not done and arguments.plot and os.path.exists(picture):  # not ours, by all appearances
             raise ValueError(f"{picture} exists without {output}; --overwrite replaces it")
     folder = os.path.dirname(output) or os.curdir
-    with Recording(found.path, arguments.mono, asked.sample_rate) as recording:
+    how = (arguments.mono, asked.sample_rate, arguments.keep_partial)
+    with Recording(found.path, *how) as recording:
         os.makedirs(folder, exist_ok=True)
         front_end = asked.front_end_at(recording.sample_rate)
         try:
@@ -249,6 +292,7 @@ def _do(arguments: argparse.Namespace, asked: Asked, found: Found, output: str) 
             if recording.missing:
                 say(f"kapre-ref: warning: {found.path}: {recording.missing}", sys.stderr)
             _write(arguments, asked, features, output, os.path.basename(found.path))
+    mixture.add(features.sample_rate, features.n_channels)
     line = f"wrote {output}: {features.shape}, {features.seconds:.2f} s"
     line += f" at {features.sample_rate:g} Hz"
     return "written", line + (f", picture {picture}" if arguments.plot else "")
@@ -278,6 +322,8 @@ def run_check(arguments: argparse.Namespace) -> int:
     """Verify this installation."""
     from kapre_ref.command.self_check import run_self_check
 
+    if arguments.seed is not None and arguments.seed < 0:
+        raise UsageError(f"--seed must be 0 or more, got {arguments.seed}")
     path: str | None = arguments.json
     if path and not os.path.isdir(os.path.dirname(path) or os.curdir):
         raise UsageError(f"--json must name a file in a folder that exists, got {path}")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kapre_ref._front_end import FrontEnd
     from kapre_ref.command.recording_features import RecordingFeatures
-    from kapre_ref.command.recordings import Found
+    from kapre_ref.command.search import Found
 
 FORMATS = ("npy", "npz")
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kapre_ref._named_front_ends import Recipe
-    from kapre_ref.command.recordings import Found
+    from kapre_ref.command.search import Found
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,8 @@ def show(asked: Asked, found: Sequence[Found]) -> None:
     """Print the front end as JSON, a field a line, as --front-end-file reads it."""
     fields = json.loads(portable(asked.front_end_at(_rate_to_show(asked, found))).to_json())
     lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in fields.items()]
-    print("{", ",\n".join(lines), "}", sep="\n")
+    for line in ("{", *(f"{line}," for line in lines[:-1]), lines[-1], "}"):
+        say(line)
     if asked.n_mfccs:
         say(
             f"kapre-ref: note: this gives decibels; of them --feature mfcc makes {asked.n_mfccs} "

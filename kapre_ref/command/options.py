@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import os
 import warnings
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,7 +19,6 @@ from kapre_ref._band_spectrograms import (
 )
 from kapre_ref._checks import check_positive
 from kapre_ref._decibel import check_scale_in_range
-from kapre_ref._filterbanks import warn_of_empty_bands
 from kapre_ref._kapre_front_end import check_stft_parameters, stft_front_end, with_decibels
 from kapre_ref._mfcc import logmel_to_mfcc
 from kapre_ref._spectrograms import stft_magnitude
@@ -47,6 +48,33 @@ _MEL = ("n_mels", "mel_f_min", "mel_f_max", "mel_htk", "mel_norm")
 _LOG = ("log_n_bins", "log_f_min", "log_bins_per_octave", "log_spread")
 _DECIBEL = ("db_amin", "db_ref_value", "db_dynamic_range")
 _HIGHEST_SAMPLE_RATE = 1e6  # Hz; stands for a sample rate that only the recording will tell
+
+
+# What --out may look like that would name a file of another format.
+_TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".yaml", ".xls", ".xlsx", ".html", ".pdf")
+_ARRAYS = (
+    ".h5",
+    ".hdf5",
+    ".mat",
+    ".pt",
+    ".pth",
+    ".pkl",
+    ".pickle",
+    ".safetensors",
+    ".zarr",
+    ".zip",
+)
+_SOUND_AND_PICTURES = (".wav", ".flac", ".ogg", ".mp3", ".png", ".jpg")
+_FILE_SUFFIXES = frozenset((*_TABLES, *_ARRAYS, *_SOUND_AND_PICTURES))
+
+
+def refuse_out(out: str) -> None:
+    """Refuse an output that is meant as a file of a format which the command does not write."""
+    suffix = os.path.splitext(out)[1].lower()
+    if out in ("", "-") or (suffix in _FILE_SUFFIXES and not os.path.isdir(out)):
+        raise UsageError(
+            f"--out must be a folder, or end in .npy or .npz for one recording, got {out!r}"
+        )
 
 
 class UsageError(Exception):
@@ -153,16 +181,16 @@ class KapreFeature(NamedTuple):
         """Return the front end; warn of bands that are empty."""
         own = {"stft": (), "log-frequency": _LOG}.get(self.kind, _MEL)
         parameters = (*self._values(_STFT), sample_rate, *self._values(own))
-        if self.kind == "stft":
-            front_end = stft_front_end(*parameters[:-1]).replace(sample_rate=sample_rate)
-        elif self.kind == "log-frequency":
-            front_end = log_front_end(*parameters)
-        else:
-            front_end = mel_front_end(*parameters)
-        front_end, scale = with_decibels(front_end, self.decibel, *self._values(_DECIBEL))
-        if scale is not None:
-            check_scale_in_range(scale, np.dtype(np.float32), prefix="db_")
-        warn_of_empty_bands(front_end.n_empty_bands, front_end.n_bands, front_end.n_freq)
+        decibel = (self.decibel, *self._values(_DECIBEL))
+        front_end = _made_front_end(self.kind, parameters, decibel)
+        if front_end.n_empty_bands:
+            warnings.warn(
+                f"at {sample_rate:g} Hz, {front_end.n_empty_bands} of {front_end.n_bands} mel "
+                f"bands are empty: --n-mels is too large, or the bands too narrow, for the "
+                f"{front_end.n_freq} bins of --n-fft {front_end.n_fft}",
+                UserWarning,
+                stacklevel=2,
+            )
         return front_end
 
     def _values(self, names: Sequence[str]) -> tuple[Any, ...]:
@@ -177,6 +205,20 @@ class KapreFeature(NamedTuple):
         own: dict[str, Any] = {"decibel": self.decibel}
         own |= {"n_mfccs": self.n_mfccs} if self.n_mfccs else {}
         return own | self.parameters
+
+
+@lru_cache(maxsize=16)
+def _made_front_end(kind: str, parameters: tuple[Any, ...], decibel: tuple[Any, ...]) -> FrontEnd:
+    if kind == "stft":
+        front_end = stft_front_end(*parameters[:-1]).replace(sample_rate=parameters[-1])
+    elif kind == "log-frequency":
+        front_end = log_front_end(*parameters)
+    else:
+        front_end = mel_front_end(*parameters)
+    front_end, scale = with_decibels(front_end, *decibel)
+    if scale is not None:
+        check_scale_in_range(scale, np.dtype(np.float32), prefix="db_")
+    return front_end
 
 
 def kapre_feature(arguments: argparse.Namespace) -> KapreFeature:
@@ -204,8 +246,14 @@ def kapre_feature(arguments: argparse.Namespace) -> KapreFeature:
             front_end = feature.front_end_at(arguments.sample_rate or _HIGHEST_SAMPLE_RATE)
         if kind == "mfcc":  # so that it refuses now what it would refuse later
             logmel_to_mfcc(np.zeros((0, front_end.n_bands), np.float32), n_mfccs)
-    except (ValueError, TypeError, NotImplementedError, RuntimeError) as error:
-        raise UsageError(str(error)) from error
+    except (ValueError, TypeError, NotImplementedError, RuntimeError, OverflowError) as error:
+        text = str(error)
+        if arguments.sample_rate is None:  # of a rate that nobody gave
+            text = text.replace(f"{_HIGHEST_SAMPLE_RATE / 2:.0f} Hz", "half of it")
+        raise UsageError(text) from error
+    except MemoryError as error:
+        n_fft = feature.parameters["n_fft"]
+        raise UsageError(f"--n-fft {n_fft} needs more memory than there is: {error}") from error
     return feature
 
 

@@ -9,8 +9,8 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from kapre_ref._decibel import magnitude_to_decibel
+from kapre_ref.command.decoders import load_extra
 from kapre_ref.command.feature_files import frequencies_of
-from kapre_ref.command.recordings import load_extra
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -48,9 +48,13 @@ class RecordingFeatures:
         self.has_coefficients = bool(n_mfccs or front_end.n_cepstra)
         self.n_channels, self.sample_rate = recording.n_channels, recording.sample_rate
         self._row_size = self.n_channels * front_end.n_bands
-        self.n_frames_at_once = max(1, recordings.BLOCK_SIZE // self._row_size)
+        # A short recording is read and computed in one piece, which stays in memory.
+        size = recordings.WHOLE_SIZE if recording.is_short else recordings.BLOCK_SIZE
+        self.n_frames_at_once = max(1, size // self._row_size)
+        self._n_samples_at_once = size
         self._folder = folder
-        self._scratch = self._new_scratch()
+        self._rows: NDArray[np.float32] | None = None  # (n_frames, channel, n_bands) of one piece
+        self._scratch: IO[bytes] | None = None  # the same, of several pieces
         try:
             peaks = self._compute(recording)
             self._late = LateSteps(front_end, peaks, self.n_frames, self._early_blocks)
@@ -66,22 +70,22 @@ class RecordingFeatures:
 
     def close(self) -> None:
         """Give the scratch file back."""
-        self._scratch.close()
+        if self._scratch is not None:
+            self._scratch.close()
 
     def _new_scratch(self) -> IO[bytes]:
         return tempfile.SpooledTemporaryFile(SCRATCH_BYTES, dir=self._folder)
 
     def _compute(self, recording: Recording) -> NDArray[np.float32]:
-        """Write what single frames decide to the scratch file, and return each channel's peak."""
+        """Keep what single frames decide, and return each channel's peak."""
         peaks = np.full(self.n_channels, -np.inf, np.float32)
-        sizes = (recordings.BLOCK_SIZE, self.n_frames_at_once)
+        sizes = (self._n_samples_at_once, self.n_frames_at_once)
         self.n_frames = 0
         for piece in pieces(recording.blocks(), early_steps(self.front_end), *sizes):
             rows = piece.front_end(piece.signal[None])[0, :, piece.frames]
-            rows = rows.swapaxes(0, 1)  # (n_frames, channel, n_bands)
-            peaks = np.maximum(peaks, rows.max(axis=(0, 2)))  # not max(): NaN must not be lost
-            self._scratch.write(np.ascontiguousarray(rows).data)
-            self.n_frames += len(rows)
+            peaks = np.maximum(peaks, rows.max(axis=(1, 2)))  # not max(): NaN must not be lost
+            self._keep(np.ascontiguousarray(rows.swapaxes(0, 1)))  # (n_frames, channel, n_bands)
+            self.n_frames += rows.shape[1]
         self.seconds = recording.seconds
         if not self.n_frames:
             raise TooShortError(
@@ -89,6 +93,16 @@ class RecordingFeatures:
                 f"{self.frame_length / self.sample_rate:.3f} s"
             )
         return peaks
+
+    def _keep(self, rows: NDArray[np.float32]) -> None:
+        if not self.n_frames:
+            self._rows = rows
+            return
+        if self._scratch is None:
+            self._scratch = self._new_scratch()
+            self._scratch.write(np.ascontiguousarray(self._rows).data)
+            self._rows = None
+        self._scratch.write(rows.data)
 
     @property
     def frame_length(self) -> int:
@@ -136,6 +150,11 @@ class RecordingFeatures:
         self, channel: int, n_frames_at_once: int = 0
     ) -> Iterator[NDArray[np.float32]]:
         n_at_once = n_frames_at_once or self.n_frames_at_once
+        if self._rows is not None:
+            for first in range(0, self.n_frames, n_at_once):
+                yield self._rows[first : first + n_at_once, channel]
+            return
+        assert self._scratch is not None, "there are frames"
         self._scratch.seek(0)
         for first in range(0, self.n_frames, n_at_once):
             n_rows = min(n_at_once, self.n_frames - first)

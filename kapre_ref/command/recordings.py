@@ -2,101 +2,88 @@
 
 from __future__ import annotations
 
-import os
-import re
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+import threading
+from collections import Counter
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kapre_ref.command.decoders import load_extra, open_again, open_sound
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from types import ModuleType
 
     from numpy.typing import NDArray
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
+BLOCK_SIZE = 1 << 16  # samples read and values computed at a time: 256 KiB of float32 each
+WHOLE_SIZE = 1 << 22  # samples of all channels, and values, up to which a recording is one block
 
-BLOCK_SIZE = 1 << 20  # samples read and values computed at a time: 4 MiB of float32 each
-_UNKNOWN_LENGTH = 0x7FFF0000  # bytes; programs that write to a pipe announce this or more
-
-
-class MissingExtraError(Exception):
-    """A package that only the command needs is not installed."""
+_local = threading.local()
 
 
-def load_extra(name: str) -> ModuleType:
-    """Import a package that only the command needs."""
-    try:
-        return import_module(name)
-    except (ImportError, OSError) as error:  # OSError: soundfile without its C library
-        raise MissingExtraError(
-            f"this needs the package {name}, which cannot be imported ({error}); install it with: "
-            f'pip install "kapre_ref[cli]"'
-        ) from error
+class TruncatedError(ValueError):
+    """A recording ends before its header says, or cannot be decoded to its end."""
 
 
-class Found(NamedTuple):
-    """A recording, and where it lies below the folder that was given."""
+class Mixture:
+    """Counts sample rates and numbers of channels, whose features do not compare."""
 
-    path: str
-    relative: str
+    def __init__(self) -> None:
+        self._rates: Counter[float] = Counter()
+        self._channels: Counter[int] = Counter()
 
+    def add(self, sample_rate: float, n_channels: int) -> None:
+        """Count a recording as its features have it, resampled and mixed."""
+        self._rates[sample_rate] += 1
+        self._channels[n_channels] += 1
 
-def find_recordings(inputs: Iterable[str]) -> tuple[list[Found], list[tuple[str, str]]]:
-    """Return all recordings among files and folders, and each input that gave none, with why.
-
-    Folders are searched recursively for known suffixes; hidden files, symbolic links to folders
-    and what is not a regular file are passed over. A file given by name may have any suffix.
-    """
-    found: dict[str, Found] = {}
-    failures = []
-    for given in inputs:
-        if not os.path.isdir(given):
-            found.setdefault(os.path.abspath(given), Found(given, os.path.basename(given)))
-            continue
-        n_before = len(found)
-        paths = [path for path in _files_below(given) if path.lower().endswith(SUFFIXES)]
-        for path in paths:
-            found.setdefault(os.path.abspath(path), Found(path, os.path.relpath(path, given)))
-        if len(found) == n_before and not paths:
-            failures.append((given, f"no recording in this folder ({', '.join(SUFFIXES)})"))
-    return list(found.values()), failures
-
-
-def _files_below(folder: str) -> Iterator[str]:
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = os.path.join(parent, name)
-            if not name.startswith(".") and os.path.isfile(path):
-                yield path
+    def warnings(self) -> list[str]:
+        """Say how many recordings are of which kind, if there are several, and what mends it."""
+        said = []
+        if len(self._rates) > 1:
+            counts = ", ".join(f"{self._rates[rate]} at {rate:g}" for rate in sorted(self._rates))
+            said.append(
+                f"recordings of {len(self._rates)} sample rates ({counts} Hz): their bands and "
+                "frames differ; --sample-rate makes them one"
+            )
+        if len(self._channels) > 1:
+            counts = ", ".join(f"{self._channels[n]} with {n}" for n in sorted(self._channels))
+            said.append(
+                f"recordings of several numbers of channels ({counts}): their features differ in "
+                "shape; --mono makes them one"
+            )
+        return said
 
 
 class Recording:
-    """A sound file open for reading; its blocks are mixed and resampled as asked."""
+    """A sound file open for reading; its blocks are mixed and resampled as asked.
 
-    def __init__(self, path: str, mono: bool = False, sample_rate: float | None = None) -> None:
-        with open(path, "rb") as file:  # its errors are clearer than those of the C library
-            if not file.read(1):
-                raise ValueError("the file is empty")
-        # As bytes, for soundfile cannot encode names that are not in the system's encoding.
-        name = os.fsencode(path) if os.name == "posix" else path
-        soundfile = load_extra("soundfile")
-        try:
-            self._sound = soundfile.SoundFile(name)
-        except soundfile.LibsndfileError as error:
-            raise ValueError(f"no sound file that can be read: {_cause(error)}") from error
-        self._mono = mono
+    A recording that is cut off raises `TruncatedError` at its end, whatever its format. With
+    `keep_partial` the blocks end there, and `missing` says what is missing.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        mono: bool = False,
+        sample_rate: float | None = None,
+        keep_partial: bool = False,
+    ) -> None:
+        self._sound = open_sound(path)
+        self._mono, self._keep_partial = mono, keep_partial
         self.n_channels: int = 1 if mono else self._sound.channels
         self.sample_rate: float = sample_rate or self._sound.samplerate
         self.n_read = 0  # samples of a channel, at the file's own sample rate
+        self.missing: str | None = None  # what was announced and is not there, after all was read
+        self._buffers: list[NDArray[Any]] = []
 
     def __enter__(self) -> Recording:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._sound.close()
+        _give_back(self._buffers)
 
     @property
     def seconds(self) -> float:
@@ -104,19 +91,23 @@ class Recording:
         return float(self.n_read / self._sound.samplerate)
 
     @property
-    def missing(self) -> str | None:
-        """Say what the file lacks of what its header announces, after all was read."""
-        announced = self._sound.frames / self._sound.samplerate
-        if self.seconds < 0.99 * announced:  # counts of compressed files are estimates
-            return f"only {self.seconds:.2f} s of the {announced:.2f} s that its header announces"
-        # libsndfile corrects the count of a WAV file that was cut off, and notes it in its log.
-        log = re.search(r"data *: (\d+) \(should be (\d+)\)", self._sound.extra_info)
-        if log and int(log[2]) < int(log[1]) < _UNKNOWN_LENGTH:
-            return f"only {self.seconds:.2f} s, less than its header announces"
-        return None
+    def announced_seconds(self) -> float | None:
+        """Duration by the header, which may be an estimate; None if the header has none."""
+        frames = self._sound.frames
+        return None if frames is None else float(frames / self._sound.samplerate)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the whole recording is one block, by its header."""
+        frames = self._sound.frames
+        return frames is not None and frames * self._sound.channels <= WHOLE_SIZE
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Yield the signal in blocks of (channel, time)."""
+        """Yield the signal in blocks of (channel, time).
+
+        The first block of a short recording is all of it. It lies in memory that the next short
+        recording uses again.
+        """
         blocks = self._blocks_as_stored()
         if self.sample_rate != self._sound.samplerate:
             blocks = self._resampled(blocks)
@@ -124,18 +115,99 @@ class Recording:
             yield block.T
 
     def _blocks_as_stored(self) -> Iterator[NDArray[np.float32]]:
-        size = max(1, BLOCK_SIZE // self._sound.channels)
-        while True:
-            # What is read counts, not the header: the counts of compressed files are estimates.
-            block = self._sound.read(size, dtype="float32", always_2d=True)  # (time, channel)
+        n_channels = self._sound.channels
+        if self.is_short:
+            size = self._sound.frames or 0
+            block = self._read(self._buffer(np.float32, size))
+            if len(block):
+                yield self._mixed(block)
+        # What is read counts, not the header: the counts of compressed files are estimates.
+        size = 1 if self.is_short else max(1, BLOCK_SIZE // n_channels)
+        while not self.missing:
+            block = self._read(np.empty((size, n_channels), np.float32))
             if not len(block):
                 break
-            if not np.isfinite(block).all():
-                raise ValueError(f"samples that are NaN or infinite after {self.seconds:.2f} s")
-            self.n_read += len(block)
-            yield block.mean(axis=1, keepdims=True) if self._mono else block
+            size = max(1, BLOCK_SIZE // n_channels)
+            yield self._mixed(block)
+        self.missing = self.missing or self._sound.missing(self.n_read)
+        if self.missing and not self._keep_partial:
+            raise TruncatedError(f"{self.missing}; --keep-partial takes what is there")
         if not self.n_read:
             raise ValueError("there are no samples in the file")
+
+    def _read(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Fill a block of (time, channel) as far as the file goes; refuse what is not finite."""
+        try:
+            if self._sound.is_pcm16:
+                integers = self._buffer(np.int16, len(block))
+                n_read = self._sound.read(integers)
+                block = block[:n_read]
+                np.multiply(integers[:n_read], np.float32(2**-15), out=block)
+            else:
+                n_read = self._sound.read(block)
+                block = block[:n_read]
+        except RuntimeError as error:  # of the decoder
+            block = self._read_again(block, error)
+        if block.size and not (np.isfinite(block.min()) and np.isfinite(block.max())):
+            self._refuse(block)
+        self.n_read += len(block)
+        return block
+
+    def _read_again(self, block: NDArray[np.float32], error: Exception) -> NDArray[np.float32]:
+        """Return what can be decoded of a block, and keep in mind that no more can."""
+        reason = " ".join(str(getattr(error, "error_string", error)).split())
+        reason = reason.removeprefix("Error : ").rstrip(".") or "the decoder gives up"
+        if not self._keep_partial:
+            where = f"only {self.seconds:.2f} s or little more can be decoded"
+            raise TruncatedError(
+                f"{where}: {reason}; --keep-partial takes what is there"
+            ) from error
+        self._sound = open_again(self._sound)
+        self._skip(self.n_read)
+        n_read = 0
+        with suppress(RuntimeError):
+            while n_read < len(block):
+                n_read += self._sound.read(block[n_read : n_read + 1024])
+        block = block[:n_read]
+        seconds = (self.n_read + len(block)) / self._sound.samplerate
+        self.missing = f"only {seconds:.2f} s can be decoded: {reason}"
+        return block
+
+    def _refuse(self, block: NDArray[np.float32]) -> None:
+        """Say where the first sample is that is not finite."""
+        row = int((~np.isfinite(block)).any(axis=1).argmax())
+        where = f"at {(self.n_read + row) / self._sound.samplerate:.3f} s"
+        value = block[row][~np.isfinite(block[row])][0]
+        if np.isinf(value) and self._is_finite_in_file(self.n_read + row):
+            raise ValueError(f"a sample {where} is beyond the range of float32")
+        raise ValueError(f"samples that are NaN or infinite, the first {where}")
+
+    def _skip(self, n_frames: int) -> None:
+        """Read so many samples of a channel, for not every decoder can seek."""
+        size = max(1, BLOCK_SIZE // self._sound.channels)
+        skipped = np.empty((size, self._sound.channels), np.float32)
+        while n_frames:
+            n_frames -= self._sound.read(skipped[:n_frames])
+
+    def _is_finite_in_file(self, frame: int) -> bool:
+        """Say whether a sample that is not finite in float32 is so in float64."""
+        self._sound = open_again(self._sound)
+        self._skip(frame)
+        wide = np.empty((1, self._sound.channels))
+        return self._sound.read(wide) == 1 and bool(np.isfinite(wide).all())
+
+    def _mixed(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the mean of all channels, (time, 1), if that is asked for."""
+        n_channels = block.shape[1]
+        if not self._mono or n_channels == 1:
+            return block
+        if n_channels >= 8:  # `mean` adds so many pairwise
+            return np.asarray(block.mean(axis=1, keepdims=True))
+        total = block[:, 0] + block[:, 1]
+        for channel in range(2, n_channels):
+            total += block[:, channel]
+        total /= np.float32(n_channels)
+        return total[:, None]
 
     def _resampled(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         rates = (self._sound.samplerate, self.sample_rate)
@@ -144,8 +216,21 @@ class Recording:
             yield stream.resample_chunk(np.ascontiguousarray(block))
         yield stream.resample_chunk(np.zeros((0, self.n_channels), np.float32), last=True)
 
+    def _buffer(self, dtype: Any, size: int) -> NDArray[Any]:
+        """Return (size, channel) of memory that is used again once this recording is closed."""
+        n_channels = self._sound.channels
+        kept: dict[Any, NDArray[Any]] = _local.__dict__.setdefault("kept", {})
+        buffer = next((b for b in self._buffers if b.dtype == dtype), None)
+        if buffer is None or buffer.size < size * n_channels:
+            buffer = kept.pop(np.dtype(dtype), None)
+            if buffer is None or buffer.size < size * n_channels:
+                buffer = np.empty(size * n_channels, dtype)
+            self._buffers = [b for b in self._buffers if b.dtype != dtype] + [buffer]
+        return buffer[: size * n_channels].reshape(size, n_channels)
 
-def _cause(error: Any) -> str:
-    """Return what soundfile says without the path; of a file that can be opened, nothing false."""
-    text = str(error.error_string)
-    return "unknown format" if "does not exist" in text else text.rstrip(".")
+
+def _give_back(buffers: list[NDArray[Any]]) -> None:
+    kept: dict[Any, NDArray[Any]] = _local.__dict__.setdefault("kept", {})
+    for buffer in buffers:
+        kept[buffer.dtype] = buffer
+    buffers.clear()

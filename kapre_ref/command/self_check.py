@@ -18,6 +18,7 @@ import kapre_ref
 from kapre_ref._data_format import CH_FIRST_STR
 from kapre_ref.command.feature_files import atomic_file
 from kapre_ref.command.front_end_errors import front_end_error
+from kapre_ref.command.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -245,16 +246,17 @@ def run_self_check(
     gpu, about["gpu"] = find_gpu()
     backends += [gpu] if gpu else []
     for name, value in {**about, "seed": str(seed)}.items():
-        print(f"{name:10} {value}")
-    print(f"\n{'operation':38} {'backend':8}{'dtype':11}{'error':>9} {'tolerance':>9}  ", end="")
-    print(f"{'':12}{'result':7}{'speed against the oracle':>24}")
+        say(f"{name:10} {value}")
+    say("")
+    say(f"{'operation':38} {'backend':8}{'dtype':11}{'error':>9} {'tolerance':>9}  {'':12}result")
     rows = []
     for row in all_rows(checks, backends, seed):
         rows.append(row)
-        print(_line(row), flush=True)
+        say(_line(row))
     n_out = sum(not row.passed for row in rows)
     verdict = f"{n_out} of {len(rows)} are out of" if n_out else f"all {len(rows)} are within"
-    print(f"\n{verdict} tolerance; {time.monotonic() - started:.1f} s")
+    say("")
+    say(f"{verdict} tolerance; {time.monotonic() - started:.1f} s")
     if json_path is not None:
         listed = [asdict(row) for row in rows]
         report = {"versions": about, "seed": seed, "passed": not n_out, "rows": listed}
@@ -429,8 +431,7 @@ def _cpu_name() -> str:
 def _line(row: Row) -> str:
     name = f"{row.operation}, {row.variant}" if row.variant else row.operation
     error = "-" if row.error is None else f"{row.error:.1e}"
-    speed = "-" if row.speed is None else f"{row.speed:.2f}x"
     result = "ok" if row.passed else "OUT"
     line = f"{name:38} {row.backend:8}{row.dtype:11}{error:>9} {row.tolerance:>9.1e}  "
-    line += f"{row.unit:12}{result:7}{speed:>24}"
+    line += f"{row.unit:12}{result:7}"
     return f"{line}  {row.message}".rstrip()

@@ -10,7 +10,7 @@ import warnings
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
-from kapre_ref.command.recordings import load_extra
+from kapre_ref.command.decoders import load_extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,22 +43,18 @@ def progress(n_recordings: int, quiet: bool) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def short_warnings() -> Iterator[None]:
-    """Show warnings in one line each, without the place in our code where they arose."""
+    """Show each warning once, in one line, without the place in our code where it arose."""
+    said = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        if str(message) not in said:
+            said.add(str(message))
+            say(f"kapre-ref: warning: {message}", sys.stderr)
+
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = _show_warning
+        warnings.showwarning = show
         yield
-
-
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: IO[str] | None = None,
-    line: str | None = None,
-) -> None:
-    say(f"kapre-ref: warning: {message}", sys.stderr)
 
 
 def say(text: str, stream: IO[str] | None = None) -> None:
@@ -66,7 +62,16 @@ def say(text: str, stream: IO[str] | None = None) -> None:
     stream = stream or sys.stdout
     text = text.replace("\n", "\\n").replace("\r", "\\r")
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error.strerror or str(error)) from error
+
+
+class OutputError(Exception):
+    """Standard output or standard error cannot be written to."""
 
 
 class Interrupted(BaseException):

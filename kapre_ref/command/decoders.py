@@ -1,0 +1,302 @@
+"""Sound files opened for decoding, by soundfile, or by ffmpeg where soundfile cannot."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+from contextlib import ExitStack
+from functools import lru_cache
+from importlib import import_module
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from numpy.typing import NDArray
+
+# What files of each format of soundfile are called. A `.mat` may hold anything, and is read only
+# if it is named.
+_SUFFIXES_OF = {
+    "WAV": (".wav", ".wave", ".bwf"),
+    "FLAC": (".flac",),
+    "OGG": (".ogg", ".oga", ".opus"),
+    "MP3": (".mp3", ".mp2"),
+    "AIFF": (".aif", ".aiff", ".aifc"),
+    "AU": (".au", ".snd"),
+    "CAF": (".caf",),
+    "W64": (".w64",),
+    "RF64": (".rf64",),
+    "NIST": (".sph", ".nist"),
+    "VOC": (".voc",),
+    "SVX": (".8svx", ".svx", ".iff"),
+    "IRCAM": (".sf",),
+    "AVR": (".avr",),
+    "PAF": (".paf",),
+    "PVF": (".pvf",),
+    "SDS": (".sds",),
+    "HTK": (".htk",),
+    "XI": (".xi",),
+    "WVE": (".wve",),
+}
+# Sound that ffmpeg reads, and soundfile does not.
+_OF_FFMPEG = frozenset(
+    (
+        *(".m4a", ".m4b", ".aac", ".mp4", ".3gp", ".webm", ".weba", ".mka", ".wma", ".amr", ".ac3"),
+        *(".eac3", ".dts", ".ape", ".wv", ".tta", ".mpc", ".tak", ".spx", ".dsf", ".dff", ".ra"),
+    )
+)
+_UNKNOWN_FRAMES = 1 << 62  # what libsndfile counts if the header has no length is above
+_UNKNOWN_BYTES = 0x7FFF0000  # programs that write to a pipe announce this or more
+_WRONG_BYTES = 16  # by so much, headers of whole files are wrong: by padding, or by a chunk's head
+_OGG_PAGE = 65307  # bytes of the largest page
+# Of libsndfile's log: "data : 176400 (should be 88178)". RIFF's own size is often a bit wrong.
+_SIZE = re.compile(
+    r"(?:data|Data Size|SSND|BODY|Data length)[ :]+(\d+) \(?should be (\d+)", re.ASCII
+)
+_W64_SIZE = re.compile(r"^riff : (\d+) \(should be (\d+)\)", re.ASCII | re.MULTILINE)
+# These formats are cut to what the file has, and the log says how many frames there should be.
+_FRAMES = re.compile(r"(?:chunk of|Frames +:) (\d+)", re.ASCII)
+
+# What ffmpeg says of sound that it could not decode, and goes on.
+_LOSSES = re.compile("partial file|prematurely|invalid data|truncat|corrupt", re.IGNORECASE)
+
+
+class MissingExtraError(Exception):
+    """A package that only the command needs is not installed."""
+
+
+def load_extra(name: str) -> ModuleType:
+    """Import a package that only the command needs."""
+    try:
+        return import_module(name)
+    except (ImportError, OSError) as error:  # OSError: soundfile without its C library
+        raise MissingExtraError(
+            f"this needs the package {name}, which cannot be imported ({error}); install it with: "
+            f'pip install "kapre_ref[cli]"'
+        ) from error
+
+
+@lru_cache(maxsize=1)
+def soundfile_suffixes() -> frozenset[str]:
+    """Return the suffixes of all formats that soundfile reads here."""
+    try:
+        formats = set(import_module("soundfile").available_formats())
+    except (ImportError, OSError):  # what needs soundfile says so
+        formats = set(_SUFFIXES_OF)
+    return frozenset(
+        suffix for name, suffixes in _SUFFIXES_OF.items() if name in formats for suffix in suffixes
+    )
+
+
+def ffmpeg_suffixes() -> frozenset[str]:
+    """Return the suffixes of sound that ffmpeg alone reads, be it here or not."""
+    known = {suffix for suffixes in _SUFFIXES_OF.values() for suffix in suffixes}
+    return frozenset(known.union(_OF_FFMPEG) - soundfile_suffixes())
+
+
+def has_ffmpeg() -> bool:
+    """Say whether ffmpeg is on the path."""
+    return shutil.which("ffmpeg") is not None
+
+
+def open_sound(path: str) -> SoundFileDecoder | FfmpegDecoder:
+    """Open a sound file, or what a pipe or standard input ("-") gives to its end."""
+    with open(0 if path == "-" else path, "rb", closefd=path != "-") as source:
+        if path == "-" and source.isatty():
+            raise ValueError("standard input is a terminal; pipe sound into it")
+        if path == "-" or not os.path.isfile(path):  # decoders want to go back and forth
+            return _open_copy(source)
+        if not os.fstat(source.fileno()).st_size:
+            raise ValueError("the file is empty")
+    return _open_file(path)
+
+
+def _open_copy(source: IO[bytes]) -> SoundFileDecoder | FfmpegDecoder:
+    """Open a temporary copy of what a pipe holds, which goes when it is closed."""
+    with ExitStack() as stack:
+        copy = stack.enter_context(tempfile.NamedTemporaryFile(prefix="kapre_ref-"))
+        shutil.copyfileobj(source, copy, 1 << 20)
+        copy.flush()
+        if not copy.tell():
+            raise ValueError("the file is empty")
+        sound = _open_file(copy.name)
+        sound.copy = stack.pop_all()
+    return sound
+
+
+def open_again(sound: SoundFileDecoder | FfmpegDecoder) -> SoundFileDecoder | FfmpegDecoder:
+    """Open a file once more from its start, and close it where it is."""
+    fresh = _open_file(sound.path)
+    fresh.copy, sound.copy = sound.copy, ExitStack()
+    sound.close()
+    return fresh
+
+
+def _open_file(path: str) -> SoundFileDecoder | FfmpegDecoder:
+    suffix = os.path.splitext(path)[1].lower()
+    soundfile = load_extra("soundfile")
+    if suffix in ffmpeg_suffixes():
+        return FfmpegDecoder(path, suffix)
+    if suffix == ".raw":
+        raise ValueError(
+            "raw samples have no header with their rate, channels and format; make a WAV of them"
+        )
+    try:
+        # As bytes, for soundfile cannot encode names that are not in the system's encoding.
+        sound = soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path)
+    except soundfile.LibsndfileError as error:
+        if suffix not in soundfile_suffixes() and has_ffmpeg():
+            return FfmpegDecoder(path, suffix)
+        raise ValueError(f"no sound file that can be read: {_cause(error)}") from error
+    return SoundFileDecoder(sound, path)
+
+
+def _cause(error: Any) -> str:
+    """Return what soundfile says without the path; of a file that can be opened, nothing false."""
+    text = str(error.error_string).rstrip(".")
+    return "unknown format" if "does not exist" in text else text or "it is cut off or damaged"
+
+
+class SoundFileDecoder:
+    """A file that soundfile reads."""
+
+    def __init__(self, sound: Any, path: str) -> None:
+        self._sound, self.path, self.copy = sound, path, ExitStack()
+        self.samplerate, self.channels = sound.samplerate, sound.channels
+        self.frames: int | None = sound.frames if sound.frames < _UNKNOWN_FRAMES else None
+        if self.frames is None and sound.format == "FLAC":  # libsndfile goes astray in them
+            sound.close()
+            raise ValueError(
+                "its header does not say how long it is, as in FLAC that was written to a pipe; "
+                "`flac -d` or `ffmpeg -i in.flac out.flac` mends it"
+            )
+        self.is_pcm16: bool = sound.subtype == "PCM_16"
+
+    def read(self, block: NDArray[Any]) -> int:
+        """Fill (time, channel) from the front, and return how many samples of a channel."""
+        return int(self._sound.buffer_read_into(block, dtype=block.dtype.name))
+
+    def missing(self, n_read: int) -> str | None:
+        """Say what the file lacks of what it announces, after so much was read to its end."""
+        rate, log = self.samplerate, self._sound.extra_info
+        announced = self.frames or 0
+        estimated = _FRAMES.search(log)
+        if estimated:
+            announced = max(announced, int(estimated[1]))
+        elif self._sound.format == "NIST":
+            announced = max(announced, _frames_of_sphere(self.path))
+        # Counts of compressed files are estimates.
+        if announced - n_read > min(0.01 * announced, rate):
+            what = f"{announced / rate:.2f} s that its header announces"
+            return f"only {n_read / rate:.2f} s of the {what}"
+        for announced_size, size in map(re.Match.groups, self._sizes(log)):
+            is_known = int(announced_size) < _UNKNOWN_BYTES
+            if is_known and int(announced_size) - int(size) > _WRONG_BYTES:
+                return f"only {n_read / rate:.2f} s, less than its header announces"
+        if "Seems to be a truncated file" in log:  # of VOC
+            return f"only {n_read / rate:.2f} s, less than its header announces"
+        if self._sound.format == "OGG" and not _has_ogg_end(self.path):
+            return f"only {n_read / rate:.2f} s, and its end is missing"
+        return None
+
+    def _sizes(self, log: str) -> list[re.Match[str]]:
+        sizes = [*_SIZE.finditer(log)]
+        return [*sizes, *_W64_SIZE.finditer(log)] if self._sound.format == "W64" else sizes
+
+    def close(self) -> None:
+        """Close the file."""
+        self._sound.close()
+        self.copy.close()
+
+
+def _frames_of_sphere(path: str) -> int:
+    """Return the samples of a channel by the header of a NIST SPHERE file, which is text."""
+    with open(path, "rb") as file:
+        count = re.search(rb"sample_count -i (\d+)", file.read(1024))
+    return int(count[1]) if count else 0
+
+
+def _has_ogg_end(path: str) -> bool:
+    """Say whether the last page of an Ogg file is whole and marked as the last one."""
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _OGG_PAGE))
+        end = file.read()
+    start = end.rfind(b"OggS")
+    page = end[start:]
+    if start < 0:  # what follows the last page is not sound
+        return True
+    if len(page) < 27 or len(page) < 27 + page[26]:
+        return False
+    n_bytes = 27 + page[26] + sum(page[27 : 27 + page[26]])
+    return bool(page[5] & 4) and len(page) >= n_bytes
+
+
+class FfmpegDecoder:
+    """A file that ffmpeg decodes, as a stream of an AU file, whose length has no limit."""
+
+    is_pcm16 = False
+    frames: int | None = None
+
+    def __init__(self, path: str, suffix: str) -> None:
+        self.path, self.copy = path, ExitStack()
+        if not has_ffmpeg():
+            kind = suffix[1:].upper() or "this format"
+            raise ValueError(
+                f"{kind} is read by ffmpeg only, which is not on the path; where it is, "
+                f"`ffmpeg -i in{suffix} out.flac` makes a file that can be read"
+            )
+        command = ["ffmpeg", "-v", "error", "-nostdin", "-i", f"file:{path}", "-map", "0:a:0"]
+        command += ["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors
+        )
+        assert self._process.stdout is not None, "it is a pipe"
+        self._stdout = self._process.stdout
+        header = self._stdout.read(24)
+        if len(header) < 24:
+            said = self._said()
+            self.close()
+            raise ValueError(f"no sound that ffmpeg can read: {said or 'it gives none'}")
+        start, _, _, self.samplerate, self.channels = struct.unpack(">5I", header[4:])
+        self._stdout.read(start - 24)
+
+    def read(self, block: NDArray[Any]) -> int:
+        """Fill (time, channel) from the front, and return how many samples of a channel."""
+        frame = 4 * self.channels
+        data = self._stdout.read(frame * len(block))
+        n_read: int = len(data) // frame
+        samples = np.frombuffer(data, ">f4", n_read * self.channels)
+        block[:n_read] = samples.reshape(n_read, self.channels)
+        return n_read
+
+    def missing(self, n_read: int) -> str | None:
+        """Say what ffmpeg could not decode."""
+        status = self._process.wait()
+        said = self._said()
+        if status or _LOSSES.search(said):
+            cause = said or f"ffmpeg ended with {status}"
+            return f"only {n_read / self.samplerate:.2f} s can be decoded: {cause}"
+        return None
+
+    def _said(self) -> str:
+        """Return the last line that ffmpeg wrote, without its own names for its parts."""
+        self._process.wait()
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        return re.sub(r"^(\[[^]]*\] *)*", "", lines[-1]) if lines else ""
+
+    def close(self) -> None:
+        """End ffmpeg, wherever it is."""
+        self._stdout.close()
+        self._process.kill()
+        self._process.wait()
+        self._errors.close()
+        self.copy.close()

@@ -1,0 +1,34 @@
+"""Command lines, and what is said of those that cannot be understood."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that refuses unknown options with its own usage, and names those that are close."""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[Any, list[str]]:
+        """Parse all arguments, or refuse them."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            advice = next(
+                (f"; did you mean {flag}?" for flag in map(self.closest, unknown) if flag), ""
+            )
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{advice}")
+        return parsed, unknown
+
+    def closest(self, word: str) -> str | None:
+        """Return the option that looks most like a word, if any looks much like it."""
+        if not word.startswith("-"):
+            return None
+        flag = "--" + word.partition("=")[0].strip("-").replace("_", "-")
+        close = difflib.get_close_matches(flag, self._option_string_actions, 1, 0.7)
+        return close[0] if close else None
