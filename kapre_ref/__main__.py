@@ -2,7 +2,7 @@
 
 import sys
 
-from kapre_ref.command.cli import main
+from kapre_ref.command.start import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -68,12 +68,12 @@ class TestMessages:
         assert "500000" not in capsys.readouterr().err
 
 
-# Sends Ctrl-C in the midst of `import numpy`.
+# Sends Ctrl-C while the command loads its own modules and their libraries.
 INTERRUPTING = """
 import os, signal, sys
 class Finder:
     def find_spec(name, *_):
-        if name == "numpy.linalg":
+        if name == "kapre_ref.command.decoders":
             os.kill(os.getpid(), signal.SIGINT)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.meta_path.insert(0, Finder)
@@ -81,7 +81,7 @@ sys.meta_path.insert(0, Finder)
 
 
 def start(*arguments, before="", **options):
-    code = f"{before}\nimport sys, kapre_ref_command; sys.exit(kapre_ref_command.main())"
+    code = f"{before}\nimport sys; from kapre_ref.command.start import main; sys.exit(main())"
     command = [sys.executable, "-c", code, *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, **options)

@@ -96,7 +96,7 @@ class TestVerdict:
         status = self_check.run_self_check(checks=checks, seed=1)
         printed = capsys.readouterr().out
         assert status == 1
-        assert printed.count(" OUT ") == len(checks)
+        assert printed.count(" OUT") == len(checks)
         assert f"{len(checks)} of {len(checks)} are out of tolerance" in printed
 
     @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The `kapre-ref` command. The library does not import this package.
 
+- `start`: where the command begins
 - `cli`: the command line, and the work on one recording after the other
 - `options`: the options of Kapre's features, and the front end that they make
 - `front_ends`: front ends by name or from a file, and their list

@@ -433,5 +433,5 @@ def _line(row: Row) -> str:
     error = "-" if row.error is None else f"{row.error:.1e}"
     result = "ok" if row.passed else "OUT"
     line = f"{name:38} {row.backend:8}{row.dtype:11}{error:>9} {row.tolerance:>9.1e}  "
-    line += f"{row.unit:12}{result:7}"
+    line += f"{row.unit:12}{result}"
     return f"{line}  {row.message}".rstrip()

@@ -1,11 +1,10 @@
-"""The start of the `kapre-ref` command, outside the package so that nothing is imported before."""
+"""Where the `kapre-ref` command begins."""
 
 import signal
-import sys
 
 
 def main() -> int:
-    """Run the command; while its libraries load, Ctrl-C ends it without a traceback."""
+    """Run the command; Ctrl-C ends it without a traceback even while its libraries load."""
     heeds_interrupts = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if heeds_interrupts:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -14,7 +13,3 @@ def main() -> int:
     if heeds_interrupts:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     return run_command()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
