@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import struct
 import subprocess
 import tempfile
@@ -55,12 +56,14 @@ _UNKNOWN_FRAMES = 1 << 62  # what libsndfile counts if the header has no length 
 _UNKNOWN_BYTES = 0x7FFF0000  # programs that write to a pipe announce this or more
 _WRONG_BYTES = 16  # by so much, headers of whole files are wrong: by padding, or by a chunk's head
 _OGG_PAGE = 65307  # bytes of the largest page
+_NAMES = {2: "int16", 4: "float32", 8: "float64"}
 # Of libsndfile's log: "data : 176400 (should be 88178)". RIFF's own size is often a bit wrong.
 _SIZE = re.compile(
     r"(?:data|Data Size|SSND|BODY|Data length)[ :]+(\d+) \(?should be (\d+)", re.ASCII
 )
 _W64_SIZE = re.compile(r"^riff : (\d+) \(should be (\d+)\)", re.ASCII | re.MULTILINE)
-# These formats are cut to what the file has, and the log says how many frames there should be.
+# Files of these formats are cut to what is there, and the log says how much there should be.
+_LOGS_FRAMES = ("RF64", "AVR", "MPC2K")
 _FRAMES = re.compile(r"(?:chunk of|Frames +:) (\d+)", re.ASCII)
 
 # What ffmpeg says of sound that it could not decode, and goes on.
@@ -94,6 +97,7 @@ def soundfile_suffixes() -> frozenset[str]:
     )
 
 
+@lru_cache(maxsize=1)
 def ffmpeg_suffixes() -> frozenset[str]:
     """Return the suffixes of sound that ffmpeg alone reads, be it here or not."""
     known = {suffix for suffixes in _SUFFIXES_OF.values() for suffix in suffixes}
@@ -107,12 +111,16 @@ def has_ffmpeg() -> bool:
 
 def open_sound(path: str) -> SoundFileDecoder | FfmpegDecoder:
     """Open a sound file, or what a pipe or standard input ("-") gives to its end."""
-    with open(0 if path == "-" else path, "rb", closefd=path != "-") as source:
-        if path == "-" and source.isatty():
-            raise ValueError("standard input is a terminal; pipe sound into it")
-        if path == "-" or not os.path.isfile(path):  # decoders want to go back and forth
-            return _open_copy(source)
-        if not os.fstat(source.fileno()).st_size:
+    number = os.dup(0) if path == "-" else os.open(path, os.O_RDONLY)
+    with ExitStack() as stack:
+        stack.callback(os.close, number)
+        about = os.fstat(number)
+        if path == "-" or not stat.S_ISREG(about.st_mode):  # decoders want to go back and forth
+            if path == "-" and os.isatty(number):
+                raise ValueError("standard input is a terminal; pipe sound into it")
+            with open(number, "rb", closefd=False) as source:
+                return _open_copy(source)
+        if not about.st_size:
             raise ValueError("the file is empty")
     return _open_file(path)
 
@@ -180,34 +188,32 @@ class SoundFileDecoder:
 
     def read(self, block: NDArray[Any]) -> int:
         """Fill (time, channel) from the front, and return how many samples of a channel."""
-        return int(self._sound.buffer_read_into(block, dtype=block.dtype.name))
+        return int(self._sound.buffer_read_into(block, _NAMES[block.itemsize]))
 
     def missing(self, n_read: int) -> str | None:
         """Say what the file lacks of what it announces, after so much was read to its end."""
-        rate, log = self.samplerate, self._sound.extra_info
+        rate, log, form = self.samplerate, self._sound.extra_info, self._sound.format
         announced = self.frames or 0
-        estimated = _FRAMES.search(log)
-        if estimated:
-            announced = max(announced, int(estimated[1]))
-        elif self._sound.format == "NIST":
+        if form in _LOGS_FRAMES:
+            logged = _FRAMES.search(log)
+            announced = max(announced, int(logged[1]) if logged else 0)
+        elif form == "NIST":
             announced = max(announced, _frames_of_sphere(self.path))
         # Counts of compressed files are estimates.
         if announced - n_read > min(0.01 * announced, rate):
             what = f"{announced / rate:.2f} s that its header announces"
             return f"only {n_read / rate:.2f} s of the {what}"
-        for announced_size, size in map(re.Match.groups, self._sizes(log)):
+        sizes = [*_SIZE.findall(log)] if "should be" in log else []
+        sizes += _W64_SIZE.findall(log) if form == "W64" else []
+        for announced_size, size in sizes:
             is_known = int(announced_size) < _UNKNOWN_BYTES
             if is_known and int(announced_size) - int(size) > _WRONG_BYTES:
                 return f"only {n_read / rate:.2f} s, less than its header announces"
         if "Seems to be a truncated file" in log:  # of VOC
             return f"only {n_read / rate:.2f} s, less than its header announces"
-        if self._sound.format == "OGG" and not _has_ogg_end(self.path):
+        if form == "OGG" and not _has_ogg_end(self.path):
             return f"only {n_read / rate:.2f} s, and its end is missing"
         return None
-
-    def _sizes(self, log: str) -> list[re.Match[str]]:
-        sizes = [*_SIZE.finditer(log)]
-        return [*sizes, *_W64_SIZE.finditer(log)] if self._sound.format == "W64" else sizes
 
     def close(self) -> None:
         """Close the file."""

@@ -30,6 +30,12 @@ def early_steps(front_end: FrontEnd) -> FrontEnd:
     return early.replace(gain=1.0, offset=0.0) if front_end.has_late_scale else early
 
 
+@lru_cache(maxsize=16)
+def with_time_first(front_end: FrontEnd) -> FrontEnd:
+    """Return the front end with time first."""
+    return front_end.replace(time_first=True)
+
+
 @dataclass(frozen=True)
 class _Cepstra:
     """The matrix of a front end's cepstra, as the kernel of `logmel_to_mfcc` takes one."""

@@ -10,7 +10,7 @@ import numpy as np
 from kapre_ref._mfcc import logmel_to_mfcc
 from kapre_ref._pieces import pieces
 from kapre_ref.command import recordings
-from kapre_ref.command.late_steps import LateSteps, early_steps
+from kapre_ref.command.late_steps import LateSteps, early_steps, with_time_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,9 +55,11 @@ class RecordingFeatures:
         self._folder = folder
         self._rows: NDArray[np.float32] | None = None  # (n_frames, channel, n_bands) of one piece
         self._scratch: IO[bytes] | None = None  # the same, of several pieces
+        self._late: LateSteps | None = None  # None if the rows are finished
         try:
             peaks = self._compute(recording)
-            self._late = LateSteps(front_end, peaks, self.n_frames, self._early_blocks)
+            if peaks is not None:
+                self._late = LateSteps(front_end, peaks, self.n_frames, self._early_blocks)
         except BaseException:
             self.close()
             raise
@@ -76,12 +78,23 @@ class RecordingFeatures:
     def _new_scratch(self) -> IO[bytes]:
         return tempfile.SpooledTemporaryFile(SCRATCH_BYTES, dir=self._folder)
 
-    def _compute(self, recording: Recording) -> NDArray[np.float32]:
-        """Keep what single frames decide, and return each channel's peak."""
+    def _compute(self, recording: Recording) -> NDArray[np.float32] | None:
+        """Keep what single frames decide, and return each channel's peak.
+
+        A recording of one piece is finished at once, to the same bits, and has no peaks then. But
+        if its bands are normalised, it takes the sums of float64 that long recordings have.
+        """
         peaks = np.full(self.n_channels, -np.inf, np.float32)
         sizes = (self._n_samples_at_once, self.n_frames_at_once)
-        self.n_frames = 0
-        for piece in pieces(recording.blocks(), early_steps(self.front_end), *sizes):
+        early = early_steps(self.front_end)
+        self.n_frames, is_finished = 0, False
+        for piece in pieces(recording.blocks(), early, *sizes):
+            is_whole = piece.front_end is early and not self.n_frames
+            if is_whole and self.front_end.normalisation is None:
+                rows = with_time_first(self.front_end)(piece.signal[None])[0]
+                self._keep(np.ascontiguousarray(rows.swapaxes(0, 1)))
+                self.n_frames, is_finished = rows.shape[1], True
+                break
             rows = piece.front_end(piece.signal[None])[0, :, piece.frames]
             peaks = np.maximum(peaks, rows.max(axis=(1, 2)))  # not max(): NaN must not be lost
             self._keep(np.ascontiguousarray(rows.swapaxes(0, 1)))  # (n_frames, channel, n_bands)
@@ -92,7 +105,7 @@ class RecordingFeatures:
                 f"too short for a frame: {self.seconds:.3f} s of sound, and a frame takes "
                 f"{self.frame_length / self.sample_rate:.3f} s"
             )
-        return peaks
+        return None if is_finished else peaks
 
     def _keep(self, rows: NDArray[np.float32]) -> None:
         if not self.n_frames:
@@ -120,7 +133,7 @@ class RecordingFeatures:
         """Yield the frames of a channel in order, (n_frames, n_values)."""
         first = 0
         for rows in self._early_blocks(channel, n_frames_at_once or self.n_frames_at_once):
-            finished = self._late.apply(rows, channel, first)
+            finished = self._late.apply(rows, channel, first) if self._late else rows
             yield logmel_to_mfcc(finished, self.n_mfccs) if self.n_mfccs else finished
             first += len(rows)
 

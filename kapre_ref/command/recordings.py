@@ -115,20 +115,19 @@ class Recording:
             yield block.T
 
     def _blocks_as_stored(self) -> Iterator[NDArray[np.float32]]:
-        n_channels = self._sound.channels
+        size = n_read = max(1, BLOCK_SIZE // self._sound.channels)
         if self.is_short:
-            size = self._sound.frames or 0
-            block = self._read(self._buffer(np.float32, size))
+            # One more sample than there should be: what is read counts, not the header.
+            first_size = (self._sound.frames or 0) + 1
+            block = self._read(self._buffer(np.float32, first_size))
+            n_read = size if len(block) == first_size else 0
             if len(block):
                 yield self._mixed(block)
-        # What is read counts, not the header: the counts of compressed files are estimates.
-        size = 1 if self.is_short else max(1, BLOCK_SIZE // n_channels)
-        while not self.missing:
-            block = self._read(np.empty((size, n_channels), np.float32))
-            if not len(block):
-                break
-            size = max(1, BLOCK_SIZE // n_channels)
-            yield self._mixed(block)
+        while n_read and not self.missing:
+            block = self._read(np.empty((size, self._sound.channels), np.float32))
+            n_read = len(block)
+            if n_read:
+                yield self._mixed(block)
         self.missing = self.missing or self._sound.missing(self.n_read)
         if self.missing and not self._keep_partial:
             raise TruncatedError(f"{self.missing}; --keep-partial takes what is there")
@@ -143,9 +142,10 @@ class Recording:
                 n_read = self._sound.read(integers)
                 block = block[:n_read]
                 np.multiply(integers[:n_read], np.float32(2**-15), out=block)
-            else:
-                n_read = self._sound.read(block)
-                block = block[:n_read]
+                self.n_read += n_read
+                return block
+            n_read = self._sound.read(block)
+            block = block[:n_read]
         except RuntimeError as error:  # of the decoder
             block = self._read_again(block, error)
         if block.size and not (np.isfinite(block.min()) and np.isfinite(block.max())):
