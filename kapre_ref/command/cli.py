@@ -34,6 +34,7 @@ from kapre_ref.command.terminal import (
     progress,
     say,
     short_warnings,
+    tell_of_compiling,
 )
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with interrupts:
             arguments = _parser().parse_args(argv)
             _check_environment()
+            tell_of_compiling()
             status: int = arguments.run(arguments)
             return status
     except (UsageError, MissingExtraError) as error:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import mmap
 import signal
 import sys
 import threading
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from kapre_ref.command.decoders import load_extra
+from kapre_ref.kernels.cpu.runtime.jit import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
 _STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not there on Windows
@@ -55,6 +57,28 @@ def short_warnings() -> Iterator[None]:
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = show
         yield
+
+
+def tell_of_compiling() -> None:
+    """Say once, in all processes together, that kernels are compiled, or cannot be kept."""
+    said = mmap.mmap(-1, 2)  # a byte for each message, which forked workers share
+
+    def once(index: int, text: str) -> None:
+        if not said[index]:
+            said[index] = 1
+            with suppress(OutputError, BrokenPipeError):
+                say(f"kapre-ref: note: {text}", sys.stderr)
+
+    def not_kept(folders: Sequence[object]) -> None:
+        once(
+            1,
+            "the compiled kernels cannot be kept, so that every start will take as long: "
+            f"{' and '.join(map(str, folders))} cannot be written; set NUMBA_CACHE_DIR to a folder "
+            "that can",
+        )
+
+    Watch.compiling = lambda: once(0, "compiling kernels for this processor, once; some seconds")
+    Watch.not_kept = not_kept
 
 
 def say(text: str, stream: IO[str] | None = None) -> None:

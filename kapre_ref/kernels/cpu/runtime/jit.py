@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
+import shutil
 import sys
 from contextlib import suppress
 from functools import lru_cache, wraps
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from kapre_ref._types import Scalar
 
 _CPU_KERNELS = Path(__file__).resolve().parents[1]
+_FOLDER_PREFIX = "kapre_ref-"
+_OWNER = "owner.txt"  # says whose kernels a folder has: the machine, and the path of the package
 _PACKAGE = __package__.removesuffix("runtime")
 _FASTMATH = {"contract"}  # a * b + c in one instruction; NaN and inf keep their meaning
 _OPTIONS: dict[str, Any] = {
@@ -122,6 +126,13 @@ def as_input(x: NDArray[Scalar]) -> NDArray[Scalar]:
     return view
 
 
+class Watch:
+    """Who wants to know that kernels are compiled, or cannot be kept; nobody by default."""
+
+    compiling: Callable[[], None] | None = None
+    not_kept: Callable[[list[Path]], None] | None = None
+
+
 class _DiskCache(KernelCache):
     """A cache of compiled code on disk, one file for each kernel and signature.
 
@@ -145,6 +156,8 @@ class _DiskCache(KernelCache):
                 content = (folder / name).read_bytes()
                 if hashlib.sha256(content[32:]).digest() == content[:32]:
                     return kernel_from_bytes(content[32:], target_context)
+        if Watch.compiling is not None:
+            Watch.compiling()
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -158,7 +171,10 @@ class _DiskCache(KernelCache):
             with suppress(OSError):
                 _write(folder, name, content)
                 self._remove_stale(folder)
+                _remove_abandoned(folder)
                 return
+        if Watch.not_kept is not None:
+            Watch.not_kept(_folders())
 
     def _remove_stale(self, folder: Path) -> None:
         for path in folder.glob(f"{self._name}-*.kernel"):
@@ -185,6 +201,25 @@ def _write(folder: Path, name: str, content: bytes) -> None:
             part.unlink()
 
 
+@lru_cache(maxsize=4)
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the folders beside this one whose package is gone from this machine.
+
+    A virtual environment has a folder of its own among the user's caches. Nothing else would remove
+    that when the environment is removed.
+    """
+    if not folder.name.startswith(_FOLDER_PREFIX):
+        return
+    machine = platform.node()
+    with suppress(OSError):
+        (folder / _OWNER).write_text(f"{machine}\n{_CPU_KERNELS}", encoding="utf-8")
+        for owner in folder.parent.glob(f"{_FOLDER_PREFIX}*/{_OWNER}"):
+            its_machine, _, package = owner.read_text(encoding="utf-8").partition("\n")
+            # Another machine may share the folder, and see packages that are not here.
+            if its_machine == machine and not Path(package).exists():
+                shutil.rmtree(owner.parent, ignore_errors=True)
+
+
 @lru_cache(maxsize=1)
 def _folders() -> list[Path]:
     """List the folders for compiled code: NUMBA_CACHE_DIR, beside the source, the user's cache.
@@ -193,7 +228,7 @@ def _folders() -> list[Path]:
     installed, so the folder would stay, and could then be imported as an empty package.
     """
     package = _CPU_KERNELS
-    mine = f"kapre_ref-{hashlib.sha256(bytes(package)).hexdigest()[:16]}"
+    mine = f"{_FOLDER_PREFIX}{hashlib.sha256(bytes(package)).hexdigest()[:16]}"
     folders = [package / "__pycache__"]
     with suppress(RuntimeError):  # raised for a user without a home folder
         user = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME")
