@@ -338,7 +338,7 @@ class TestUsage:
         [
             ("soundfile", []),
             ("soxr", ["--sample-rate", "8000"]),
-            ("matplotlib", ["--plot"]),
+            ("PIL", ["--plot"]),
         ],
     )
     def test_names_the_extra_of_a_missing_package(

@@ -11,7 +11,7 @@
 - `late_steps`: the steps of a front end that wait for the last frame
 - `recording_features`: the features of one recording
 - `feature_files`: where outputs go, and how they are written
-- `plot`: the picture beside an output
+- `plot`, `canvas`: the picture beside an output
 - `terminal`: printed lines, the progress bar, warnings, interruption
 - `self_check`: `kapre-ref check`, every operation and named front end against its reference
 - `front_end_errors`: the distance between a front end's result and its reference's

@@ -218,7 +218,7 @@ def run_features(arguments: argparse.Namespace) -> int:
         if arguments.show:
             show(asked, found)
             return 0
-        for name, wanted in (("soxr", asked.sample_rate), ("matplotlib", arguments.plot)):
+        for name, wanted in (("soxr", asked.sample_rate), ("PIL", arguments.plot)):
             if wanted:
                 load_extra(name)
         outputs = _outputs(arguments, found)

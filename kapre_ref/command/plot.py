@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from kapre_ref._decibel import magnitude_to_decibel
-from kapre_ref.command.decoders import load_extra
+from kapre_ref.command.canvas import Canvas
 from kapre_ref.command.feature_files import frequencies_of
 
 if TYPE_CHECKING:
@@ -22,11 +21,63 @@ if TYPE_CHECKING:
 
     Image = NDArray[np.float32]  # (n_columns, n_values)
 
-MAX_COLUMNS = 1600  # about the pixels of the picture's width
+WIDTH, LEFT, RIGHT = 820, 74, 100  # pixels of the time axis, and of what stands beside it
+TOP, BETWEEN, BOTTOM = 34, 24, 44  # pixels above, between and below the panels
+ONE_HEIGHT, EACH_HEIGHT = 320, 180  # pixels of a single panel, and of each of several
 MAX_PANELS = 8  # channels shown
+_BAR = 14  # pixels of the width of the colour bar
 _UNITS = {"ln": "ln", "log10": "log10", "10log10": "dB"}
 # Decibels of powers and magnitudes that are not Kapre's, for which librosa's defaults are usual.
 _POWER_DECIBEL = {"ref_value": 1.0, "amin": 1e-10, "dynamic_range": 80.0}
+
+
+class TimeAxis(NamedTuple):
+    """Which pixel shows which time: both ends of the axis are edges of pixels."""
+
+    first: float  # s, where the first frame begins to be shown: half a hop before its centre
+    last: float  # s, half a hop behind the centre of the last frame
+    n_frames: int
+
+    @property
+    def start(self) -> float:
+        """The time at the left end, 0 if no frame lies before."""
+        return min(0.0, self.first)
+
+    def pixel(self, time: float) -> float:
+        """Return the distance from the left end in pixels, of which the first is 0 to 1."""
+        return (time - self.start) / (self.last - self.start) * WIDTH
+
+    def frames(self) -> tuple[int, NDArray[np.intp]]:
+        """Return the first pixel that shows a frame, and the frame that each shows from there."""
+        centres = np.arange(WIDTH) + 0.5
+        times = self.start + centres / WIDTH * (self.last - self.start)
+        hop = (self.last - self.first) / self.n_frames
+        frames = np.floor((times - self.first) / hop).astype(np.intp)
+        begin = int(np.searchsorted(frames, 0))
+        return begin, np.minimum(frames[begin:], self.n_frames - 1)
+
+    def ticks(self) -> NDArray[np.float64]:
+        """Return the round times that have labels."""
+        return round_numbers(self.start, self.last, 12)
+
+
+def round_numbers(first: float, last: float, n_most: int) -> NDArray[np.float64]:
+    """Return numbers at equal distances of 1, 2 or 5 at their last place, so many at most."""
+    span = last - first
+    if not span > 0:
+        return np.array([first])
+    power = 10.0 ** math.floor(math.log10(span))
+    step = next(s * power for s in (0.1, 0.2, 0.5, 1, 2, 5) if span / (s * power) <= n_most)
+    numbers = np.arange(math.ceil(first / step - 1e-9), math.floor(last / step + 1e-9) + 1)
+    digits = max(0, 2 - math.floor(math.log10(step)))
+    return np.asarray(np.round(numbers * step, digits)) + 0.0  # no -0
+
+
+def time_axis(features: RecordingFeatures) -> TimeAxis:
+    """Return the time axis of features: each frame is as wide as a hop, around its centre."""
+    half_hop = features.front_end.hop_length / features.front_end.sample_rate / 2
+    first, last = features.front_end.times(features.n_frames)[[0, -1]]
+    return TimeAxis(float(first) - half_hop, float(last) + half_hop, features.n_frames)
 
 
 def draw_features(
@@ -40,49 +91,81 @@ def draw_features(
     Kapre's magnitudes become its `decibel`, other magnitudes and powers the usual ones.
     """
     n_panels = min(features.n_channels, MAX_PANELS)
-    # Without pyplot: neither the backend nor the figures of a calling program are touched.
-    figure = load_extra("matplotlib.figure").Figure(
-        figsize=(10, 1.4 + 2.8 * n_panels), dpi=100, layout="constrained"
-    )
-    load_extra("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
-    panels = figure.subplots(n_panels, 1, sharex=True, squeeze=False)[:, 0]
+    panel_height = ONE_HEIGHT if n_panels == 1 else EACH_HEIGHT
+    height = TOP + n_panels * (panel_height + BETWEEN) - BETWEEN + BOTTOM
+    canvas = Canvas(LEFT + WIDTH + RIGHT, height, features.has_coefficients)
+    axis = time_axis(features)
     images = [pooled(features, channel, decibel) for channel in range(n_panels)]
-    lowest, highest, colours, extend = _colours(images, features.has_coefficients)
-    half_hop = features.front_end.hop_length / features.front_end.sample_rate / 2
-    first, last = features.front_end.times(features.n_frames)[[0, -1]]
-    for channel, (axes, image) in enumerate(zip(panels, images, strict=True)):
-        drawn = axes.imshow(
-            image.T,
-            aspect="auto",
-            origin="lower",
-            interpolation="nearest",
-            cmap=colours,
-            vmin=lowest,
-            vmax=highest,
-            extent=(first - half_hop, last + half_hop, -0.5, image.shape[1] - 0.5),
-        )
-        _label_rows(axes, features)
+    lowest, highest = _range(images, features.has_coefficients)
+    for channel, image in enumerate(images):
+        top = TOP + channel * (panel_height + BETWEEN)
+        begin, shown = _shown(image, axis, panel_height, features.has_coefficients)
+        canvas.values(LEFT + begin, top, shown, lowest, highest)
+        _frame(canvas, LEFT, top, WIDTH, panel_height)
+        _label_rows(canvas, features, top, panel_height, image.shape[1])
+        _label_times(canvas, axis, top + panel_height, is_last=channel == n_panels - 1)
         if features.n_channels > 1:
-            axes.set_title(f"channel {channel + 1} of {features.n_channels}", fontsize=9)
-    panels[-1].set_xlabel("time (s)")
+            name = f"channel {channel + 1} of {features.n_channels}"
+            canvas.text(LEFT + WIDTH, top - 4, name, 11, (1, 1))
     label = "value" if features.has_coefficients else _unit(features.front_end)
-    figure.colorbar(drawn, ax=list(panels), label=label, extend=extend, pad=0.01)
-    shown = title.encode("utf-8", "backslashreplace").decode()  # file names may hold anything
-    shown = " ".join(shown.split())
-    figure.suptitle(shown, fontsize=11, parse_math=False)  # a dollar sign begins no formula
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)  # in a file name
-        figure.savefig(file, format="png")
+    _colour_bar(canvas, panel_height, (lowest, highest), label)
+    printable = title.encode("utf-8", "backslashreplace").decode()  # file names may hold anything
+    canvas.text(LEFT, 12, " ".join(printable.split()), 14, (0, 0.5))
+    canvas.save(file)
 
 
-def _colours(images: Sequence[Image], are_coefficients: bool) -> tuple[float, float, str, str]:
-    """Return the lowest and highest value to tell apart, the colours, and where there are more."""
+def _shown(image: Image, axis: TimeAxis, height: int, is_mean: bool) -> tuple[int, Image]:
+    """Return the first column of pixels and their values, (height, width), upper rows first."""
+    begin, frames = axis.frames()
+    columns = image[frames // _n_together(axis.n_frames)].T  # (n_values, width)
+    n_values = len(columns)
+    if n_values > height and not is_mean:  # so that no loud row is hidden between two pixels
+        edges = np.arange(height) * n_values // height
+        return begin, np.maximum.reduceat(columns, edges, axis=0)[::-1]
+    rows = ((np.arange(height) + 0.5) * n_values / height).astype(np.intp)
+    return begin, columns[rows[::-1]]
+
+
+def _frame(canvas: Canvas, left: int, top: int, width: int, height: int) -> None:
+    """Draw lines around pixels, and cover none of them."""
+    for y in (top - 1, top + height):
+        canvas.line(left - 1, y, width + 2, 1)
+    for x in (left - 1, left + width):
+        canvas.line(x, top - 1, 1, height + 2)
+
+
+def _label_times(canvas: Canvas, axis: TimeAxis, bottom: int, is_last: bool) -> None:
+    for time in axis.ticks():
+        x = LEFT + min(WIDTH - 1, int(axis.pixel(time)))
+        canvas.line(x, bottom + 1, 1, 4)
+        if is_last:
+            canvas.text(x + 0.5, bottom + 8, f"{time:g}", anchor=(0.5, 0))
+    if is_last:
+        canvas.text(LEFT + WIDTH / 2, bottom + 26, "time (s)", anchor=(0.5, 0))
+
+
+def _colour_bar(canvas: Canvas, height: int, limits: tuple[float, float], label: str) -> None:
+    """Draw the colours beside the first panel, and what they stand for."""
+    left, (lowest, highest) = LEFT + WIDTH + 16, limits
+    steps = (np.arange(height, 0, -1) - 0.5) / height
+    values = np.float32(lowest) + steps.astype(np.float32) * np.float32(highest - lowest)
+    canvas.values(left, TOP, np.repeat(values[:, None], _BAR, axis=1), lowest, highest)
+    _frame(canvas, left, TOP, _BAR, height)
+    for value in round_numbers(lowest, highest, 8):
+        y = TOP + (highest - value) / ((highest - lowest) or 1.0) * height
+        canvas.line(left + _BAR + 1, min(TOP + height - 1, int(y)), 4, 1)
+        canvas.text(left + _BAR + 8, y, f"{value:g}", anchor=(0, 0.5))
+    canvas.text(LEFT + WIDTH + RIGHT - 4, TOP + height / 2, label, anchor=(1, 0.5), upright=True)
+
+
+def _range(images: Sequence[Image], are_coefficients: bool) -> tuple[float, float]:
+    """Return the lowest and the highest value to tell apart."""
     if are_coefficients:
         # Coefficient 0, the level, is so much larger than all others that nothing else would show.
         others = [image[:, 1:] if image.shape[1] > 1 else image for image in images]
         _, highest = _finite_range([np.abs(image) for image in others])
-        return -highest, highest, "RdBu_r", "both"
-    return *_finite_range(images), "magma", "neither"
+        return -highest, highest
+    return _finite_range(images)
 
 
 def _finite_range(images: Sequence[Image]) -> tuple[float, float]:
@@ -94,6 +177,8 @@ def _finite_range(images: Sequence[Image]) -> tuple[float, float]:
 
 def _unit(front_end: FrontEnd) -> str:
     unit = _UNITS.get(front_end.log, "dB")  # what has no logarithm gets one in the picture
+    if unit == "dB" and front_end.power == 1:  # as in Kapre: half of the decibels of a power
+        unit = "10 log10 of the magnitude"
     if front_end.normalisation is not None:
         return f"{unit}, normalised"
     return unit if front_end.gain == 1 else f"{unit}, scaled"
@@ -107,7 +192,7 @@ def pooled(
     Magnitudes and powers become decibels. Of cepstral coefficients, which have no louder and
     softer, each column is the mean.
     """
-    n_together = math.ceil(features.n_frames / MAX_COLUMNS)
+    n_together = _n_together(features.n_frames)
     pool = np.add if features.has_coefficients else np.maximum
     columns = []
     # Blocks hold a whole number of columns.
@@ -129,17 +214,35 @@ def pooled(
     return image
 
 
-def _label_rows(axes: Any, features: RecordingFeatures) -> None:
+def _n_together(n_frames: int) -> int:
+    """Return how many frames make a column of the image, of which there are WIDTH at most."""
+    return math.ceil(n_frames / WIDTH)
+
+
+def _label_rows(
+    canvas: Canvas, features: RecordingFeatures, top: int, height: int, n_rows: int
+) -> None:
     """Label coefficients by their numbers, and bands by their frequencies if these rise."""
+    title, labels = row_labels(features)
+    for row, text in labels:
+        y = top + height - (row + 0.5) * height / n_rows
+        canvas.line(LEFT - 5, min(top + height - 1, max(top, int(y))), 4, 1)
+        canvas.text(LEFT - 8, y, text, anchor=(1, 0.5))
+    canvas.text(4, top + height / 2, title, anchor=(0, 0.5), upright=True)
+
+
+def row_labels(features: RecordingFeatures) -> tuple[str, list[tuple[float, str]]]:
+    """Return what the rows are, and the labels of some of them: the row, which may lie between."""
     frequencies = None if features.has_coefficients else frequencies_of(features.front_end)
     if frequencies is None or np.any(np.diff(frequencies) <= 0):
-        axes.set_ylabel("band" if frequencies is not None else "coefficient")
-        axes.yaxis.get_major_locator().set_params(integer=True)
-        return
+        step = max(1, features.n_values // 8)
+        numbers = range(0, features.n_values, step)
+        what = "band" if frequencies is not None else "coefficient"
+        return what, [(float(number), str(number)) for number in numbers]
     hertz = tick_frequencies(frequencies, features.front_end.bands is None)
-    axes.set_yticks(np.interp(hertz, frequencies, np.arange(len(frequencies))))
-    axes.set_yticklabels([f"{frequency:g}" for frequency in hertz])
-    axes.set_ylabel("frequency (Hz)")
+    rows = np.interp(hertz, frequencies, np.arange(len(frequencies)))
+    labels = [(float(row), f"{one:g}") for row, one in zip(rows, hertz, strict=True)]
+    return "frequency (Hz)", labels
 
 
 def tick_frequencies(frequencies: NDArray[np.float64], linear: bool) -> NDArray[np.float64]:
