@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kapre_ref._arrays import native, real_dtype, result_array, silent, working_dtype
+from kapre_ref._arrays import checked_once, native, real_dtype, result_array, silent, working_dtype
 from kapre_ref._checks import LEAST_RANGE, check_floating, check_in_range, check_positive
 from kapre_ref._dispatch import kernels_for
 
@@ -27,8 +27,9 @@ class DecibelScale(NamedTuple):
     dynamic_range: float
 
 
+@checked_once
 def check_decibel_scale(
-    ref_value: float, amin: float, dynamic_range: float, prefix: str = ""
+    prefix: str, ref_value: float, amin: float, dynamic_range: float
 ) -> DecibelScale:
     """Check the three numbers; `prefix` is what a composed operation puts before their names."""
     return DecibelScale(
@@ -101,7 +102,7 @@ def magnitude_to_decibel(
     array([-50., -10.,   0.,  10.])
     """
     check_floating("x", x)
-    scale = check_decibel_scale(ref_value, amin, dynamic_range)
+    scale = check_decibel_scale("", ref_value, amin, dynamic_range)
     check_scale_in_range(scale, x.dtype)
     out = result_array(x, x.shape, x.dtype, out)
     kernels_for(x).magnitude_to_decibel(_items(native(x)), scale, _items(out))

@@ -100,7 +100,7 @@ def with_decibels(
     """Return a front end whose results are Kapre's decibels, and their scale, if asked for."""
     if not check_flag("return_decibel", return_decibel):
         return front_end, None
-    scale = check_decibel_scale(db_ref_value, db_amin, db_dynamic_range, prefix="db_")
+    scale = check_decibel_scale("db_", db_ref_value, db_amin, db_dynamic_range)
     in_decibels = front_end.replace(
         log="10log10",
         floor=scale.amin,

@@ -58,7 +58,7 @@ def magnitude_to_decibel(x: NDArray[Any], scale: DecibelScale, out: NDArray[Any]
 
 
 def _convert_items(
-    x: NDArray[Any], out: NDArray[Any], size: int, dtype: np.dtype[Any], scale: _Scale
+    x: NDArray[Any], out: NDArray[Any], size: int, dtype: np.dtype[Any], numbers: NDArray[Any]
 ) -> None:
     """Give each thread items of its own: several at a time if they are short."""
     step = max(1, _ROW // size)
@@ -76,7 +76,7 @@ def _convert_items(
                 assign(converted, items)
                 rows = as_input(converted)
             rows, outcome = rows.reshape(shape), converted.reshape(shape)
-            _convert(rows, _peaks_of(rows), outcome, scale)
+            _convert(rows, _peaks_of(rows), outcome, numbers)
             if not straight:
                 assign(results, converted)
 
@@ -84,7 +84,7 @@ def _convert_items(
 
 
 def _convert_blocks(
-    item: NDArray[Any], result: NDArray[Any], dtype: np.dtype[Any], scale: _Scale
+    item: NDArray[Any], result: NDArray[Any], dtype: np.dtype[Any], numbers: NDArray[Any]
 ) -> None:
     """Share a long item among threads, and copy no more than blocks of it."""
     peaks: list[NDArray[Any]] = []
@@ -93,7 +93,7 @@ def _convert_blocks(
         peaks.append(_peaks_of(stretch[None]))
 
     def convert(stretch: NDArray[Any], converted: NDArray[Any]) -> None:
-        _convert(stretch[None], peak, converted[None], scale)
+        _convert(stretch[None], peak, converted[None], numbers)
 
     for_blocks(find, [item], None, [dtype], _PEAK_SECONDS)
     peak = np.concatenate(peaks).max(keepdims=True)  # NaN if one is
@@ -110,7 +110,8 @@ def take_logarithms(x: NDArray[Any], numbers: Logarithm) -> NDArray[Any]:
 
 
 @kernel
-def _take_logarithms(x, addend, scale):
+def _take_logarithms(x, addend, numbers):
+    scale = _read(numbers)
     for j in range(x.size):
         number = x[j] + addend
         is_low = number < scale.smallest  # and has no exponent of its own
@@ -122,7 +123,10 @@ def _take_logarithms(x, addend, scale):
 
 
 class _Scale(NamedTuple):
-    """What `_convert` must know of decibels, in the dtype that it computes in."""
+    """What `_convert` must know of decibels, in the dtype that it computes in.
+
+    A kernel gets the numbers in an array: numba takes a tuple apart number by number, in Python.
+    """
 
     amin: np.floating
     smallest: np.floating  # normal number, 2 ** exponent
@@ -136,13 +140,29 @@ class _Scale(NamedTuple):
     to_half: bool  # whether results are rounded to float16 later
 
 
+@inlined
+def _read(numbers):
+    return _Scale(
+        amin=numbers[0],
+        smallest=numbers[1],
+        exponent=numbers[2],
+        octave=numbers[3],
+        octave_rest=numbers[4],
+        neper=numbers[5],
+        zero=numbers[6],
+        floor=numbers[7],
+        dynamic_range=numbers[8],
+        to_half=numbers[9] != 0,
+    )
+
+
 @lru_cache(maxsize=64)
-def _scale_of(scale: DecibelScale, dtype: np.dtype[Any], rounded: np.dtype[Any]) -> _Scale:
-    """Return the scale of a computation in `dtype`, of which the results become `rounded`."""
+def _scale_of(scale: DecibelScale, dtype: np.dtype[Any], rounded: np.dtype[Any]) -> NDArray[Any]:
+    """Return the `_Scale` of a computation in `dtype`, of which the results become `rounded`."""
     zero = 10 * math.log10(max(scale.amin, scale.ref_value))
     limits, (octave, octave_rest) = np.finfo(dtype), _OCTAVE[dtype.itemsize]
     number = dtype.type
-    return _Scale(
+    numbers = _Scale(
         amin=number(min(scale.amin, float(limits.max))),
         smallest=number(2.0**limits.minexp),
         exponent=number(limits.minexp),
@@ -154,14 +174,15 @@ def _scale_of(scale: DecibelScale, dtype: np.dtype[Any], rounded: np.dtype[Any])
         dynamic_range=number(rounded.type(scale.dynamic_range)),
         to_half=rounded.itemsize == 2,
     )
+    return as_input(np.array(numbers, dtype))
 
 
 @lru_cache(maxsize=64)
-def _scale_of_logarithm(numbers: Logarithm, dtype: np.dtype[Any]) -> _Scale:
-    """Return the scale of any logarithm, without a limit."""
+def _scale_of_logarithm(numbers: Logarithm, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the `_Scale` of any logarithm, without a limit."""
     limits, number = np.finfo(dtype), dtype.type
     octave, octave_rest = _in_two_parts(numbers.octave, dtype)
-    return _Scale(
+    whole = _Scale(
         amin=number(min(numbers.smallest, float(limits.max))),
         smallest=number(2.0**limits.minexp),
         exponent=number(limits.minexp),
@@ -173,6 +194,7 @@ def _scale_of_logarithm(numbers: Logarithm, dtype: np.dtype[Any]) -> _Scale:
         dynamic_range=number(math.inf),
         to_half=False,
     )
+    return as_input(np.array(whole, dtype))
 
 
 def _in_two_parts(octave: float, dtype: np.dtype[Any]) -> tuple[np.floating, np.floating]:
@@ -189,12 +211,18 @@ def _in_two_parts(octave: float, dtype: np.dtype[Any]) -> tuple[np.floating, np.
 
 def _peaks_of(rows: NDArray[Any]) -> NDArray[Any]:
     """Return the largest number of each row, NaN if there is one in it."""
-    word = f"i{rows.itemsize}"
-    infinity, nan = np.array([np.inf, np.nan], rows.dtype).view(word)
-    no_sign = infinity.dtype.type(np.iinfo(word).max)
-    peaks = np.empty(len(rows), word)
-    _find_peaks(rows.view(word), no_sign, infinity, nan, peaks)
+    no_sign, infinity, nan = words = _words_of(rows.dtype)
+    peaks = np.empty(len(rows), words.dtype)
+    _find_peaks(rows.view(words.dtype), no_sign, infinity, nan, peaks)
     return peaks.view(rows.dtype)
+
+
+@lru_cache(maxsize=2)
+def _words_of(dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the bits of a number but its sign, and those of infinity and of NaN, as integers."""
+    words = np.array([0, np.inf, np.nan], dtype).view(f"i{dtype.itemsize}")
+    words[0] = np.iinfo(words.dtype).max
+    return as_input(words)
 
 
 @kernel
@@ -213,7 +241,8 @@ def _find_peaks(rows, no_sign, infinity, nan, peaks):
 
 
 @kernel
-def _convert(x, peaks, out, scale):
+def _convert(x, peaks, out, numbers):
+    scale = _read(numbers)
     tile = np.empty(_TILE, out.dtype)
     for i in range(peaks.size):
         peak = peaks[i]
