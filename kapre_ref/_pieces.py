@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
+from kapre_ref._dispatch import kernels_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kapre_ref._front_end import FrontEnd
+
+
+_FEW = 1 << 16  # samples, for which twice the room takes little memory
 
 
 class Piece(NamedTuple):
@@ -35,16 +38,17 @@ def pieces(
 
         numbers of samples     . . . 0 1 2 3 4 5 6 7 8 9 a b c d e f g h . . .
         first                  |_________________|                              frames 0 to 3
-        between                            |_________|                          frames 3 to 4
+        between                              |_______|                          frames 4 to 4
         last                                   |_____________________________|  frames 4 to 10
 
-    Of each piece after the first, frames that an earlier piece had come again, and do not count.
+    The last piece begins with a frame that an earlier piece had, which does not count.
     """
     signal = Signal(front_end)
     for block in blocks:
         signal.append(block)
-        if signal.held.size >= n_numbers or signal.n_ready - signal.n_done >= n_frames:
-            yield from signal.ready_pieces(n_frames)
+        if signal.n_held * len(block) >= n_numbers or signal.n_ready - signal.n_done >= n_frames:
+            while signal.n_done < signal.n_ready:
+                yield signal.ready_piece(n_frames)
     n_in_all = front_end.n_frames(signal.n_samples)
     while signal.n_done < min(signal.n_ready, n_in_all - n_frames):
         yield signal.ready_piece(n_frames)
@@ -53,37 +57,50 @@ def pieces(
 
 
 class Signal:
-    """The samples that are still needed of a signal, and how many frames are done."""
+    """The samples that are still needed of a signal, and how many frames are done.
+
+    Samples are written once to a room, and never over others: if it is full, those that are still
+    needed go to another one. So pieces stay as they are.
+    """
 
     def __init__(self, front_end: FrontEnd) -> None:
         self._cuts = _cuts_of(front_end)
-        self._start = 0  # the number of the first sample held
-        self.held = np.zeros((0, 0), np.float32)  # (channel, time)
+        self.room: NDArray[Any] | None = None  # (channel, time), once there are samples
+        self._room_start = 0  # the number of its first sample
+        self._first = 0  # the number of the first sample that is still needed
         self.n_samples = self.n_ready = self.n_done = 0
 
-    def append(self, block: NDArray[Any]) -> None:
-        """Add samples, and count the frames that no later sample can change."""
-        is_first = not len(self.held)
-        self.held = block if is_first else np.concatenate([self.held, block], axis=1)
-        self.n_samples += block.shape[1]
-        self.n_ready = self._cuts.n_ready(self.n_samples)
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out of a pickle what is no longer needed, or not written yet."""
+        state = self.__dict__.copy()
+        if self.room is not None:
+            state["room"] = self._held(self._first, self.n_samples).copy()
+            state["_room_start"] = self._first
+        return state
 
-    def ready_pieces(self, n_frames: int) -> Iterator[Piece]:
-        """Yield pieces until all frames are done that are ready."""
-        while self.n_done < self.n_ready:
-            yield self.ready_piece(n_frames)
+    @property
+    def n_held(self) -> int:
+        """The number of samples that are still needed."""
+        return self.n_samples - self._first
+
+    def append(self, block: NDArray[Any]) -> None:
+        """Add a copy of samples, and count the frames that no later sample can change."""
+        room, end = self.room, self.n_samples + block.shape[1]
+        if room is None or end - self._room_start > room.shape[1]:
+            room = self._next_room(block)
+        room[:, self.n_samples - self._room_start : end - self._room_start] = block
+        self.n_samples = end
+        self.n_ready = self._cuts.n_ready(end)
 
     def ready_piece(self, n_frames: int) -> Piece:
         """Return a piece of some frames that are ready, and forget the samples before them."""
-        cuts = self._cuts
-        last = min(self.n_ready, self.n_done + n_frames)
-        front_ends = (cuts.first, cuts.between)
-        piece = self._piece(front_ends, self.n_done - 1, cuts.stop(last), last)
+        cuts, first = self._cuts, self.n_done
+        last = min(self.n_ready, first + n_frames)
+        piece = self._piece((cuts.first, cuts.between), first, cuts.stop(last), last)
         self.n_done = last
         kept = cuts.first_kept(last, self.n_samples)
         if kept >= cuts.n_first:
-            start = cuts.start(kept)
-            self.held, self._start = self.held[:, start - self._start :], start
+            self._first = cuts.start(kept)
         return piece
 
     def last_piece(self, n_in_all: int) -> Piece:
@@ -100,58 +117,81 @@ class Signal:
         is_inside = first >= self._cuts.n_first
         if is_inside:
             begin, n_skipped = self._cuts.start(first), self.n_done - first
-        signal = self.held[:, begin - self._start : stop - self._start]
         frames = slice(n_skipped, n_skipped + last - self.n_done)
-        return Piece(front_ends[is_inside], signal, frames)
+        return Piece(front_ends[is_inside], self._held(begin, stop), frames)
+
+    def _held(self, start: int, stop: int) -> NDArray[Any]:
+        """Return the samples from one number to another."""
+        assert self.room is not None, "no frame is ready without samples"
+        return self.room[:, start - self._room_start : stop - self._room_start]
+
+    def _next_room(self, block: NDArray[Any]) -> NDArray[Any]:
+        """Make room for a block, and after it for as much again if that is little.
+
+        Little rooms are of few sizes, so that kernels see the same layout again and again.
+        """
+        n = self.n_held + block.shape[1]
+        if n * len(block) <= _FEW:
+            n = 2 << n.bit_length()
+        room = kernels_for(block).empty((len(block), n), block.dtype, block)
+        if self.room is not None:
+            room[:, : self.n_held] = self._held(self._first, self.n_samples)
+        self.room, self._room_start = room, self._first
+        return room
 
 
 class _Cuts:
     """Where a signal may be cut for a front end; samples count from the first one that is given.
 
-    A piece begins with a frame of the piece before. So it begins among samples that are there,
-    however far away the next frame is.
+    The last frame that is done is kept for the last piece. So that begins among samples that are
+    there, however far away the next frame is.
     """
 
     def __init__(self, front_end: FrontEnd) -> None:
         f = self.whole = front_end
         self._win_length, self._hop_length = f.win_length, f.hop_length
-        self._n_padded = max(0, f.pad_left)
-        self._first_sample = max(0, -f.pad_left) + f.drops_first
+        n_padded = max(0, f.pad_left)
+        first_sample = max(0, -f.pad_left) + f.drops_first
+        self._origin = first_sample - n_padded  # the number of the first sample of frame 0
         is_emphasised = f.signal_factor != 0
         # A piece inside the signal has the sample before its first one, which pre-emphasis needs.
         self._n_before = int(is_emphasised)
         inside = f.replace(preemphasis_first="drop") if is_emphasised else f
-        self.first = f.replace(pad_right=0)
-        self.between = inside.replace(pad_left=0, pad_right=0)
-        self.last = inside.replace(pad_left=0)
+        self.first = _replaced(f, pad_right=0)
+        self.between = _replaced(inside, pad_left=0, pad_right=0)
+        self.last = _replaced(inside, pad_left=0)
         # The first frame that begins behind the first sample: pieces before it begin at the start.
-        self.n_first = self._n_padded // f.hop_length + 1
+        self.n_first = n_padded // f.hop_length + 1
         reflects = f.pad_mode != "zeros"
         # Samples that the start reflects, those that the end reflects, and those it cuts off.
-        self._n_start = self._first_sample + self._n_padded + 1 if reflects else 0
+        self._n_start = first_sample + n_padded + 1 if reflects else 0
         self._n_end = max(0, f.pad_right + 1) + self._n_before if reflects else 0
         self._n_cut = max(0, -f.pad_right)
 
     def n_ready(self, n_samples: int) -> int:
         """Count the frames that may be computed when so many samples are there, and more follow."""
         n_samples -= self._n_cut
-        return self.first.n_frames(n_samples) if n_samples >= max(0, self._n_start) else 0
+        return self.first.count_frames(n_samples) if n_samples >= max(0, self._n_start) else 0
 
     def first_kept(self, n_done: int, n_samples: int) -> int:
         """Return the frame that a last piece would begin with if the signal ended now."""
-        latest = n_samples - self._n_end - self._n_cut - self._first_sample + self._n_padded
+        latest = n_samples - self._n_end - self._n_cut - self._origin
         return min(n_done - 1, latest // self._hop_length) if self._n_end else n_done - 1
 
     def start(self, frame: int) -> int:
         """Return the first sample of a piece that begins with a frame."""
-        return self._first_of(frame) - self._n_before
+        return self._origin + frame * self._hop_length - self._n_before
 
     def stop(self, n_frames: int) -> int:
         """Return the sample at which a piece ends whose frames end with so many."""
-        return max(self._first_of(n_frames - 1) + self._win_length, self._n_start)
+        stop = self._origin + (n_frames - 1) * self._hop_length + self._win_length
+        return max(stop, self._n_start)
 
-    def _first_of(self, frame: int) -> int:
-        return self._first_sample + frame * self._hop_length - self._n_padded
+
+def _replaced(front_end: FrontEnd, **changes: int) -> FrontEnd:
+    """Return a front end itself if nothing changes, which is found sooner than an equal one."""
+    changed = front_end.replace(**changes)
+    return front_end if changed == front_end else changed
 
 
 @lru_cache(maxsize=16)

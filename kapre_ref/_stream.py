@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._checks import check_floating_dtype, check_integer, check_signal
+from kapre_ref._checks import (
+    check_floating_dtype,
+    check_integer,
+    check_same_place,
+    check_signal,
+)
+from kapre_ref._dispatch import kernels_for
 from kapre_ref._pieces import Piece, Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import DTypeLike, NDArray
 
     from kapre_ref._front_end import FrontEnd
@@ -30,6 +34,7 @@ class Stream:
         self.n_channels = None if n_channels is None else check_integer("n_channels", n_channels, 1)
         self.dtype = check_floating_dtype("dtype", dtype)
         _refuse_what_needs_all(front_end)
+        front_end.check_dtype(self.dtype)
         self._signal: Signal | None = Signal(front_end)
 
     def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
@@ -37,7 +42,7 @@ class Stream:
 
         Parameters
         ----------
-        chunk : NumPy array, (time,), or (n_channels, time), of the stream's dtype
+        chunk : array, (time,), or (n_channels, time), of the stream's dtype
             Any number of samples, 0 too.
 
         Returns
@@ -48,24 +53,19 @@ class Stream:
         Raises
         ------
         TypeError
-            If `chunk` is not a NumPy array of that dtype.
+            If `chunk` is not an array of that dtype, or of another library than the one before.
         ValueError
             If its shape does not fit, or the stream is finished.
         """
         signal = self._open_signal("push")
         check_signal("chunk", chunk)
-        if chunk.dtype != self.dtype or type(chunk) not in (np.ndarray, np.memmap):
-            raise TypeError(
-                f"chunk must be a NumPy array of the stream's dtype, {self.dtype}, got "
-                f"{chunk.dtype} of {type(chunk).__module__}"
-            )
-        expected = () if self.n_channels is None else (self.n_channels,)
-        if chunk.ndim != len(expected) + 1 or chunk.shape[:-1] != expected:
-            wanted = "(time,)" if self.n_channels is None else f"({self.n_channels}, time)"
-            raise ValueError(f"chunk must have shape {wanted}, got {chunk.shape}")
-        # The caller may use its memory for the next samples.
-        signal.append(np.array(chunk, self.dtype, ndmin=2, order="C"))
-        return self._frames_of(signal.ready_pieces(signal.n_ready))
+        self._check_chunk(chunk)
+        if signal.room is not None and type(chunk) is not type(signal.room):
+            check_same_place("chunk", chunk, "the chunk before it", signal.room)
+        signal.append(chunk if chunk.ndim == 2 else chunk[None])
+        if signal.n_done == signal.n_ready:
+            return self._no_frames(signal)
+        return self._frames_of(signal.ready_piece(signal.n_ready))
 
     def finish(self) -> NDArray[Any]:
         """End the signal, and return the frames that its end completes.
@@ -83,23 +83,49 @@ class Stream:
         signal = self._open_signal("finish")
         self._signal = None
         n_in_all = self.front_end.count_frames(signal.n_samples)
-        return self._frames_of([signal.last_piece(n_in_all)] if n_in_all > signal.n_done else [])
+        if signal.n_done >= n_in_all:
+            return self._no_frames(signal)
+        return self._frames_of(signal.last_piece(n_in_all))
 
     def _open_signal(self, method: str) -> Signal:
         if self._signal is None:
             raise ValueError(f"{method} must not follow finish, which ended the signal")
         return self._signal
 
-    def _frames_of(self, pieces: Iterable[Piece]) -> NDArray[Any]:
+    def _check_chunk(self, chunk: NDArray[Any]) -> None:
+        """Require the dtype and the shape of the stream's chunks."""
+        if chunk.dtype != self.dtype:
+            raise TypeError(
+                f"chunk must have the stream's dtype, {self.dtype}, got {chunk.dtype}; convert it, "
+                f"or make the stream with dtype={str(chunk.dtype)!r}"
+            )
+        n_channels, shape = self.n_channels, chunk.shape
+        if len(shape) != 1 if n_channels is None else len(shape) != 2 or shape[0] != n_channels:
+            wanted = "(time,)" if n_channels is None else f"({n_channels}, time)"
+            raise ValueError(f"chunk must have shape {wanted}, got {shape}")
+
+    def _frames_of(self, piece: Piece) -> NDArray[Any]:
+        """Compute the frames of a piece, and return those that count."""
+        f, signals = piece.front_end, piece.signal
+        n_channels, n_samples = signals.shape
+        n_frames, start, stop = f.count_frames(n_samples), piece.frames.start, piece.frames.stop
+        kernels, time_first = kernels_for(signals), f.time_first
+        shape = (n_frames, f.n_values) if time_first else (f.n_values, n_frames)
+        values: NDArray[Any] = kernels.empty((1, n_channels, *shape), self.dtype, signals)
+        kernels.features(signals[None], f, values if time_first else values.swapaxes(2, 3))
+        result: NDArray[Any] = values[0] if self.n_channels is not None else values[0, 0]
+        if stop - start == n_frames:
+            return result
+        result = result[..., start:stop, :] if time_first else result[..., start:stop]
+        return result.copy()
+
+    def _no_frames(self, signal: Signal) -> NDArray[Any]:
+        """Return a result of no frames, in the library of the chunks."""
         f = self.front_end
-        axis = 1 if f.time_first else 2
-        shape = (0, f.n_values) if f.time_first else (f.n_values, 0)
-        parts = [np.empty((self.n_channels or 1, *shape), self.dtype)]
-        for piece in pieces:
-            values = piece.front_end(piece.signal[None])[0]
-            parts.append(values[(slice(None),) * axis + (piece.frames,)])
-        frames = np.concatenate(parts, axis=axis) if len(parts) != 2 else parts[1].copy()
-        return frames[0] if self.n_channels is None else frames
+        leading = () if self.n_channels is None else (self.n_channels,)
+        shape = (*leading, 0, f.n_values) if f.time_first else (*leading, f.n_values, 0)
+        like = np.empty(0) if signal.room is None else signal.room
+        return kernels_for(like).empty(shape, self.dtype, like)
 
 
 def _refuse_what_needs_all(front_end: FrontEnd) -> None:
