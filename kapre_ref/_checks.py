@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from functools import lru_cache
 from numbers import Integral, Real
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -17,8 +16,9 @@ from kapre_ref._dispatch import library_of
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-_FLOATS = ("float16", "float32", "float64")
-_COMPLEX = ("complex64", "complex128")
+_FLOATS, _COMPLEX = "efd", "FD"  # `dtype.char` is there at once; NumPy builds a name anew each time
+_NAMES = {"e": "float16", "f": "float32", "d": "float64", "F": "complex64", "D": "complex128"}
+_FLOAT_NAMES = "float16, float32 or float64"
 _MOST = 2**31 - 1  # the limit for every count: a product of two counts still fits 64 bits
 LEAST_RANGE = 65504.0  # the largest float16: every dtype can hold it
 _CURES = {
@@ -50,23 +50,21 @@ def _cure(x: Any) -> str:
     return _CURES.get(type(x).__name__, "pass numpy.asarray({name}, dtype='float32')")
 
 
-def _check_dtype(name: str, x: Any, allowed: Collection[str]) -> None:
+def _check_dtype(name: str, x: Any, allowed: str) -> None:
+    if type(x) is np.ndarray and x.dtype.char in allowed:
+        return
     check_array(name, x)
-    if _name_of(x.dtype) not in allowed:
+    if x.dtype.char not in allowed:
         cure = ""
-        if x.dtype.kind in "iu" and "float32" in allowed:
+        if x.dtype.kind in "iu" and "f" in allowed:
             cure = f"; convert it first, e.g. {name}.astype('float32')"
         elif x.dtype.kind == "O":
             cure = (
                 f", whose elements are Python objects; pass {name}.astype('float32') if they are "
                 f"numbers, or one array after the other if they are of different lengths"
             )
-        raise TypeError(f"{name} must have dtype {_either(allowed)}, got {x.dtype}{cure}")
-
-
-@lru_cache(maxsize=64)
-def _name_of(dtype: np.dtype[Any]) -> str:
-    return dtype.name  # NumPy builds the name anew each time
+        names = _either(_NAMES[char] for char in allowed)
+        raise TypeError(f"{name} must have dtype {names}, got {x.dtype}{cure}")
 
 
 def check_floating(name: str, x: Any) -> None:
@@ -76,6 +74,8 @@ def check_floating(name: str, x: Any) -> None:
 
 def check_signal(name: str, x: Any) -> None:
     """Require a floating array; for integers, as read from a file, the error says how to scale."""
+    if type(x) is np.ndarray and x.dtype.char in _FLOATS:
+        return
     check_array(name, x)
     if x.dtype.kind in "iu":
         # Integers of 64 bits are samples of fewer bits in NumPy's default integer type.
@@ -83,7 +83,7 @@ def check_signal(name: str, x: Any) -> None:
         full_scale = 32768 if is_wide else 2 ** (8 * x.dtype.itemsize - 1)
         samples = name if x.dtype.kind == "i" or is_wide else f"({name} - {full_scale}.0)"
         raise TypeError(
-            f"{name} must have dtype {_either(_FLOATS)}, got {x.dtype}; scale it to [-1, 1] "
+            f"{name} must have dtype {_FLOAT_NAMES}, got {x.dtype}; scale it to [-1, 1] "
             f"first, e.g. {samples} / {full_scale}" + (" for samples of 16 bits" if is_wide else "")
         )
     check_floating(name, x)
@@ -213,13 +213,13 @@ def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
 def check_floating_dtype(name: str, dtype: Any) -> np.dtype[Any]:
     """Require something that NumPy reads as float16, float32 or float64."""
     if dtype is None:
-        raise TypeError(f"{name} must be {_either(_FLOATS)}, got None")
+        raise TypeError(f"{name} must be {_FLOAT_NAMES}, got None")
     try:
         known: np.dtype[Any] = np.dtype(dtype)
     except TypeError:
-        raise TypeError(f"{name} must be {_either(_FLOATS)}, got {_shown(dtype)}") from None
-    if known.name not in _FLOATS:
-        raise TypeError(f"{name} must be {_either(_FLOATS)}, got {known}")
+        raise TypeError(f"{name} must be {_FLOAT_NAMES}, got {_shown(dtype)}") from None
+    if known.char not in _FLOATS:
+        raise TypeError(f"{name} must be {_FLOAT_NAMES}, got {known}")
     return np.dtype(known.type)
 
 

@@ -26,18 +26,25 @@ def library_of(x: Any) -> str | None:
     return None
 
 
+_cpu_kernels: Kernels | None = None  # once their import has ended
+
+
 def kernels_for(x: Any) -> Kernels:
     """Return the package of kernels for the library of `x`, imported on its first use.
 
     The return type is the contract, so a type checker proves here that each package fulfils it.
     """
+    global _cpu_kernels
+    if _cpu_kernels is not None and type(x) is np.ndarray:
+        return _cpu_kernels
     library = library_of(x)
     assert library is not None, "an array is checked before its kernels are looked up"
-    # Each call imports again, so that it waits if another thread is half-way through the import.
+    # The import waits if another thread is half-way through it.
     if library == "cupy":
         import kapre_ref.kernels.gpu as gpu_kernels
 
         return gpu_kernels
     import kapre_ref.kernels.cpu as cpu_kernels
 
+    _cpu_kernels = cpu_kernels
     return cpu_kernels

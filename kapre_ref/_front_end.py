@@ -15,6 +15,8 @@ from kapre_ref._checks import check_in_range, check_integer, check_signal, warn_
 from kapre_ref._dispatch import kernels_for
 from kapre_ref._front_end_checks import NUMBERS, check_front_end, is_wide
 from kapre_ref._front_end_reference import dct_matrix, features_reference, window_reference
+from kapre_ref._kept import Recent
+from kapre_ref._layout import layout_of
 from kapre_ref._lengths import check_lengths, fill_by_lengths, lengths_reference
 from kapre_ref._normalisation import Normalisation
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from kapre_ref._band_weights import BandWeights
+    from kapre_ref._layout import Layout
     from kapre_ref._stream import Stream
     from kapre_ref._types import (
         EdgeMode,
@@ -165,9 +168,16 @@ class FrontEnd:
         checked = check_front_end(given)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "_hash", hash(tuple(checked.values())))
+        object.__setattr__(self, "_values", tuple(checked.values()))
+        object.__setattr__(self, "_hash", hash(self._values))  # type: ignore[attr-defined]
         wide = [name for name in NUMBERS if is_wide(checked[name])]
         object.__setattr__(self, "_wide", wide)  # numbers that a dtype may not have
+
+    def __eq__(self, other: object) -> bool:
+        """Compare all fields: a front end is looked up in every call, and be it by a copy of it."""
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        return self._values == other._values  # type: ignore[attr-defined, no-any-return]
 
     def __hash__(self) -> int:
         """Return what was computed once: a front end is looked up in every call."""
@@ -225,21 +235,19 @@ class FrontEnd:
         check_signal("x", x)
         if x.ndim < 1:
             raise ValueError("x must have shape (..., time), got shape ()")
-        self.check_dtype(x.dtype)
+        layout = self._layouts.get((x.shape, x.dtype))
+        if layout is None:
+            self.check_dtype(x.dtype)
+            layout = self._layouts[x.shape, x.dtype] = layout_of(self, x.shape)
         n_each = None if lengths is None else check_lengths(lengths, x)
-        n_samples = x.shape[-1]
-        n_frames = self.count_frames(n_samples)
-        if not n_frames and x.size:
+        if not layout.n_frames and x.size:
             warn_caller(
-                f"x has no frame: its last axis, time, has {n_samples} samples, and a frame has "
+                f"x has no frame: its last axis, time, has {x.shape[-1]} samples, and a frame has "
                 f"win_length={self.win_length}; pass x as (..., time), or take a front end with "
                 f"more padding or a smaller win_length"
             )
-        frame_shape = (n_frames, self.n_values)
-        shape = (*x.shape[:-1], *(frame_shape if self.time_first else frame_shape[::-1]))
-        out = result_array(x, shape, x.dtype, out)
-        signals = _three_axes(native(x), 1)
-        result = _three_axes(out, 2)
+        out = result_array(x, layout.shape, x.dtype, out)
+        signals, result = native(x).reshape(layout.of_signals), out.reshape(layout.of_result)
         if n_each is not None:
             fill_by_lengths(signals, self, n_each, result)
             return out
@@ -309,6 +317,11 @@ class FrontEnd:
         if not n_samples and self.pad_mode != "zeros":  # there is nothing to reflect
             return 0
         return max(0, 1 + (n_samples + n_added - self.win_length) // self.hop_length)
+
+    @cached_property
+    def _layouts(self) -> dict[tuple[tuple[int, ...], np.dtype[Any]], Layout]:
+        """What recent signals have led to, by their shape and dtype."""
+        return Recent()
 
     @cached_property
     def _n_changed(self) -> tuple[int, int]:
@@ -490,11 +503,3 @@ def _is_default(front_end: FrontEnd, name: str) -> bool:
         return bool(value == max(1, front_end.win_length // 4))
     default = FrontEnd.__dataclass_fields__[name].default
     return bool(value == default) and default is not dataclasses.MISSING
-
-
-def _three_axes(x: NDArray[Any], n_own: int) -> NDArray[Any]:
-    """View (..., own axes) as (first axis, all other leading axes, own axes)."""
-    own = x.shape[x.ndim - n_own :]
-    leading = x.shape[: x.ndim - n_own]
-    first, others = (leading[0], leading[1:]) if leading else (1, ())
-    return x.reshape(first, int(np.prod(others, dtype=int)), *own)

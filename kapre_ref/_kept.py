@@ -165,6 +165,19 @@ def _drop_oldest() -> None:
     values.pop(key, None)
 
 
+class Recent(dict[Any, Any]):
+    """Small values of the last few keys, in one table: if there are many, it begins anew."""
+
+    _MOST = 16
+    nbytes = _MOST << 10  # about as much as they take with their keys
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Keep a value; threads may do so at the same time."""
+        if len(self) >= self._MOST:
+            self.clear()
+        super().__setitem__(key, value)
+
+
 def bytes_of(value: Any) -> int:
     """Return about how much memory a table takes: all arrays in it, however deep they lie."""
     if hasattr(value, "nbytes"):

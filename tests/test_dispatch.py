@@ -10,6 +10,7 @@ from closeness import PEAK_EPS, assert_close, eps_of, peak_of
 from harness import fake_cupy
 
 import kapre_ref as kr
+from kapre_ref import _dispatch
 
 FIRST, LAST = "channels_first", "channels_last"
 
@@ -100,6 +101,7 @@ def no_cpu_kernels(monkeypatch):
         if name.startswith("kapre_ref.kernels.cpu"):
             monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, "kapre_ref.kernels.cpu", None)
+    monkeypatch.setattr(_dispatch, "_cpu_kernels", None)
 
 
 @pytest.fixture

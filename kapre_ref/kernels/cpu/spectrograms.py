@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kapre_ref.kernels.cpu.front_end import limit_range, steps_of
+from kapre_ref.kernels.cpu.dynamic_range import limit_range
+from kapre_ref.kernels.cpu.front_end import steps_of
 from kapre_ref.kernels.cpu.runtime.pool import operation
 from kapre_ref.kernels.cpu.transform import fallback
 from kapre_ref.kernels.cpu.transform.calls import POLAR, fill

@@ -16,6 +16,7 @@ import platform
 import shutil
 import sys
 from contextlib import suppress
+from ctypes import addressof, c_char
 from functools import lru_cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate
@@ -89,12 +90,15 @@ class Addresses:
     __slots__ = ("_held",)
 
     def __init__(self, *others: Addresses) -> None:
-        self._held: list[NDArray[Any] | Addresses] = [*others]
+        self._held: list[NDArray[Any] | Addresses] = list(others)
 
     def of(self, array: NDArray[Any]) -> int:
         """Return the address of an array, and keep the array alive from now on."""
         self._held.append(array)
-        return array.ctypes.data
+        try:  # it takes a third of the time that `ctypes.data` takes
+            return addressof(c_char.from_buffer(array))  # type: ignore[arg-type]
+        except (TypeError, ValueError, BufferError):  # read-only, empty or not contiguous
+            return array.ctypes.data
 
     @property
     def nbytes(self) -> int:

@@ -10,7 +10,7 @@ import atexit
 import os
 import threading
 import time
-from _thread import start_new_thread
+from _thread import get_ident, start_new_thread
 from collections import deque
 from contextlib import suppress
 from functools import wraps
@@ -60,9 +60,8 @@ def run_slices(
     The calling thread takes slices too, until none is left, and waits only for slices that other
     threads have begun. So a busy pool delays nothing, and no thread can wait for itself.
     """
-    n_granules = -(-n_items // granule)
     n_threads = 1
-    if seconds > MIN_SECONDS and n_granules > 1 and not _state.inside:
+    if seconds > MIN_SECONDS and n_items > granule and not _state.inside:
         n_threads = get_num_threads()
     if n_threads == 1 and seconds <= MAX_SLICE_SECONDS:
         if n_items:
@@ -206,7 +205,7 @@ def operation(function: Operation) -> Operation:
 
     @wraps(function)
     def call(*arguments: Any) -> None:
-        if threading.get_ident() == _main_thread:
+        if get_ident() == _main_thread:
             function(*arguments)
             return
         _stay_away_from_the_end()

@@ -36,8 +36,9 @@ def scratch_array(purpose: str, shape: tuple[int, ...], dtype: np.dtype[Any]) ->
 
 def _block(purpose: str, n_bytes: int) -> tuple[NDArray[np.uint8], int]:
     blocks: dict[str, tuple[NDArray[np.uint8], int]] = _local.__dict__
-    if purpose not in blocks or blocks[purpose][0].nbytes < n_bytes:
+    kept = blocks.get(purpose)
+    if kept is None or kept[0].nbytes < n_bytes:
         block = np.empty(n_bytes + 64, np.uint8)
         start = -block.ctypes.data % 64
-        blocks[purpose] = block[start:], block.ctypes.data + start
-    return blocks[purpose]
+        kept = blocks[purpose] = block[start:], block.ctypes.data + start
+    return kept

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -27,39 +27,53 @@ __all__ = ["FEATURES", "POLAR", "SPECTRUM", "fill"]
 _CHUNK = 1 << 16  # numbers of results made at a time where they do not go straight to their place
 
 
+class Call(NamedTuple):
+    """What calls for one front end, on arrays of one layout, have in common."""
+
+    job: int  # the address of a `Job`, see `emit.records`
+    first: int  # bytes from the first sample to the first one that counts
+    n_blocks: int
+    n_peaks: int  # numbers that peaks of all blocks take, if there is a limit below a peak
+    seconds: float  # about how long all blocks take
+    scratch_bytes: int
+    addresses: Addresses
+
+
 def fill(
     result: int, signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]
 ) -> NDArray[Any] | None:
     """Write features, complex spectra, or magnitudes and phases of all frames to `out`.
 
-    Return the largest value of each frame, (batch, channel, n_frames), if there is a logarithm.
-    Phases go to channels of their own behind those of the magnitudes.
+    Return the largest value of each frame, (batch, channel, n_frames and room behind them), if
+    there is a limit below a peak. Phases go to channels behind those of the magnitudes.
     """
-    dtype = working_dtype(signals.dtype)
     if not out.size:
         return None
-    ends = ends_of(front_end, signals.shape[2])
-    tables = tables_of(front_end, dtype)
-    if signals.dtype != dtype:
-        return _fill_converted(result, signals, front_end, tables, out)
-    signals = signals[:, :, ends.first :] if ends.first else signals
-    return _run(result, signals, ends, tables, out)
+    if signals.dtype.itemsize == 2:
+        return _fill_converted(result, signals, front_end, out)
+    tables = tables_of(front_end, signals.dtype)
+    key = result, signals.shape, signals.strides, out.strides
+    call = tables.calls.get(key)
+    if call is None:
+        ends = ends_of(front_end, signals.shape[2])
+        call = tables.calls[key] = _call_for(result, signals, ends, tables, out)
+    return _run(call, signals, out)
 
 
 def _fill_converted(
     result: int,
     signals: NDArray[Any],
     front_end: FrontEnd,
-    tables: Tables,
     out: NDArray[Any],
 ) -> NDArray[Any] | None:
     """Fill `out` chunk by chunk in the working precision, rounded once; return the peaks."""
     dtype = working_dtype(signals.dtype)
+    tables = tables_of(front_end, dtype)
     complex_or_real = np.result_type(dtype, np.complex64) if result == SPECTRUM else dtype
     batch, n_channels, n_samples = signals.shape
     n_frames, n_values = out.shape[2:]
     n_parts = out.shape[1] // n_channels
-    has_peaks = tables.scale.logarithm and result != SPECTRUM
+    has_peaks = tables.has_limit and result != SPECTRUM
     peaks = np.empty((batch, n_channels, n_frames), dtype) if has_peaks else None
     lanes, hop_length = n_lanes(dtype), front_end.hop_length
     chunk = -(-_CHUNK // (n_values * lanes)) * lanes
@@ -76,56 +90,65 @@ def _fill_converted(
             samples = samples_between(signals[item, channel], ends, first, last, dtype)
             whole = Ends(0, len(samples), 0, ZEROS, 0.0, has_previous=False)
             values = np.empty((1, n_parts, frames.stop - frames.start, n_values), complex_or_real)
-            of_chunk = _run(result, samples[None, None], whole, tables, values)
+            of_one = samples[None, None]
+            call = _call_for(result, of_one, whole, tables, values)
+            of_chunk = _run(call, of_one, values)
             assign(out[item, channel::n_channels, frames], values[0])
             if peaks is not None and of_chunk is not None:
-                peaks[item, channel, frames] = of_chunk[0, 0]
+                peaks[item, channel, frames] = of_chunk[0, 0, : values.shape[2]]
 
     n_chunks = batch * n_channels * chunks_of_channel
     run_slices(run, n_chunks, n_chunks * chunk * tables.frame_seconds)
     return peaks
 
 
-def _run(
+def _call_for(
     result: int, signals: NDArray[Any], ends: Ends, tables: Tables, out: NDArray[Any]
-) -> NDArray[Any] | None:
-    """Call the kernel; return the largest value of each frame, if there is a logarithm.
-
-    The first sample of `signals` is the first that counts.
-    """
+) -> Call:
+    """Prepare calls on arrays like these."""
     batch, n_channels, _ = signals.shape
-    dtype = signals.dtype
-    n_frames, lanes = out.shape[2], n_lanes(dtype)
-    blocks_of_channel = -(-n_frames // lanes)
-    addresses = Addresses(tables.addresses)
+    n_frames, lanes = out.shape[2], n_lanes(signals.dtype)
     logarithm, pairs = (0, 0) if result == SPECTRUM else tables.scale
-    peaks, peaks_address = None, 0
-    if logarithm:
-        peaks = np.empty((batch, n_channels, blocks_of_channel * lanes), dtype)
-        peaks_address = addresses.of(peaks)
     job = Job(
+        plan=tables.plan,
         result=result,
-        signal=addresses.of(signals),
         signal_strides=signals.strides,  # type: ignore[arg-type]  # of three axes
         n_samples=ends.n_samples,
         n_padded=ends.n_padded,
         edge=ends.edge,
         factor=tables.factor if ends.factor else 0,
         has_previous=int(ends.has_previous),
-        out=addresses.of(out),
         out_strides=out.strides,  # type: ignore[arg-type]  # of four
         n_channels=n_channels,
         n_frames=n_frames,
         logarithm=logarithm,
         pairs=pairs,
-        peaks=peaks_address,
     )
-    unit, job_address = dtype.type(1), addresses.of(record_array(job))
+    n_blocks = batch * n_channels * -(-n_frames // lanes)
+    addresses = Addresses(tables.addresses)
+    return Call(
+        job=addresses.of(record_array(job)),
+        first=ends.first * signals.strides[2],
+        n_blocks=n_blocks,
+        n_peaks=n_blocks * lanes if tables.has_limit and result != SPECTRUM else 0,
+        seconds=n_blocks * lanes * tables.frame_seconds,
+        scratch_bytes=tables.scratch_bytes,
+        addresses=addresses,
+    )
+
+
+def _run(call: Call, signals: NDArray[Any], out: NDArray[Any]) -> NDArray[Any] | None:
+    """Call the kernel; return the largest value of each frame, if there is a limit below a peak."""
+    addresses = Addresses(call.addresses)
+    signal, target = addresses.of(signals) + call.first, addresses.of(out)
+    peaks = np.empty(call.n_peaks, signals.dtype)
 
     def run(start: int, stop: int) -> None:
-        scratch = scratch_address(tables.scratch_bytes)
-        write_spectra(addresses, unit, tables.plan, job_address, scratch, start, stop)
+        scratch = scratch_address(call.scratch_bytes)
+        write_spectra(addresses, peaks, call.job, signal, target, scratch, start, stop)
 
-    n_blocks = batch * n_channels * blocks_of_channel
-    run_slices(run, n_blocks, n_blocks * lanes * tables.frame_seconds)
-    return None if peaks is None else peaks[:, :, :n_frames]
+    run_slices(run, call.n_blocks, call.seconds)
+    if not call.n_peaks:
+        return None
+    batch, n_channels, _ = signals.shape
+    return peaks.reshape(batch, n_channels, -1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from kapre_ref.kernels.cpu.emit.bands import any_is_long
 from kapre_ref.kernels.cpu.emit.bins import (
     is_extreme,
@@ -42,23 +44,30 @@ FEATURES, SPECTRUM, POLAR = range(3)
 
 
 class Job(NamedTuple):
-    """One call: what is made of the spectra, and where arrays lie; strides in bytes."""
+    """What calls on arrays of one layout have in common; strides in bytes."""
 
-    result: int
-    signal: int
+    plan: int  # the address of an `FftPlan`
+    result: int  # what is made of the spectra
     signal_strides: tuple[int, int, int]  # of batch, channel and time
     n_samples: int
     n_padded: int
     edge: int  # what stands outside the signal, see `edges`
     factor: int  # the address of that of the signal's pre-emphasis; 0 for none
     has_previous: int  # whether there is a sample before the first one
-    out: int
     out_strides: tuple[int, int, int, int]  # of batch, channel, frame and frequency
     n_channels: int  # of the signal; phases lie as many channels behind their magnitudes
     n_frames: int
     logarithm: int  # the address of the numbers of one, see `epilogues.Logarithm`; 0 for none
     pairs: int  # the address of a gain and an offset for each value; 0 for none
-    peaks: int  # of each block's frames
+
+
+class Places(NamedTuple):
+    """Addresses of a call: of its first sample, its first result, and its first block's peaks."""
+
+    signal: int
+    out: int
+    peaks: int
+    peak_bytes: int  # of each block; 0 if nobody asks for peaks, and all lie in one place
 
 
 class Block(NamedTuple):
@@ -91,13 +100,20 @@ _read_plan, _read_job = reader_of(FftPlan), reader_of(Job)
 
 
 @address_kernel
-def write_spectra(unit, plan_address, job_address, scratch, first_block, last_block):
+def write_spectra(peaks, job_address, signal, out, scratch, first_block, last_block):
     """Serve some of the blocks, each of as many frames of one channel as a vector has lanes.
 
-    A plan and a job lie in memory, see `emit.records`.
+    A plan and a job lie in memory, see `emit.records`. `peaks` has room for a vector of each block,
+    or is empty; its dtype is that of all numbers.
     """
-    plan, job = _read_plan(plan_address), _read_job(job_address)
+    unit = peaks.dtype.type(1)
+    job = _read_job(job_address)
+    plan = _read_plan(job.plan)
     room = addresses_in(scratch, plan.regions)
+    places = Places(signal, out, room.peak, 0)
+    if peaks.size:
+        peak_bytes = lanes_of(unit) * item_of(unit)
+        places = Places(signal, out, np.int64(peaks.ctypes.data), peak_bytes)
     n_rows = plan.pieces.n_tiles * lanes_of(unit)
     silence = room.samples + n_rows * plan.pieces.row_bytes
     fill_zeros(unit, silence, plan.pieces.n)  # what `offsets` points to outside the frames
@@ -106,7 +122,7 @@ def write_spectra(unit, plan_address, job_address, scratch, first_block, last_bl
         fill_zeros(unit, silence, lanes_of(unit))
     are_long = any_is_long(unit, plan.bands)
     for index in range(first_block, last_block):
-        block = block_of(unit, job, index)
+        block = block_of(unit, job, places, index)
         gather(unit, plan, job, block, room)
         transform(unit, plan, job, block, room)
         values = finish(unit, plan, job, block, room, are_long)
@@ -131,7 +147,7 @@ def addresses_in(scratch, offsets):
 
 
 @inlined
-def block_of(unit, job, index):
+def block_of(unit, job, places, index):
     """Find a block of a number.
 
     Blocks of one channel follow each other, but all channels of one time do if they lie side by
@@ -147,11 +163,11 @@ def block_of(unit, job, index):
         batch, channel = number // job.n_channels, number % job.n_channels
     first_frame = block * lanes
     of_channel = (batch * job.n_channels + channel) * blocks_of_channel
-    target = job.out + batch * job.out_strides[0] + channel * job.out_strides[1]
+    target = places.out + batch * job.out_strides[0] + channel * job.out_strides[1]
     return Block(
-        signal=job.signal + batch * job.signal_strides[0] + channel * job.signal_strides[1],
+        signal=places.signal + batch * job.signal_strides[0] + channel * job.signal_strides[1],
         target=target + first_frame * job.out_strides[2],
-        peaks=job.peaks + (of_channel + block) * lanes * item_of(unit),
+        peaks=places.peaks + (of_channel + block) * places.peak_bytes,
         first_frame=first_frame,
         n_frames=min(lanes, job.n_frames - first_frame),
     )

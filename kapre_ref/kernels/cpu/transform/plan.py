@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kapre_ref._kept import kept
+from kapre_ref._kept import Recent, kept
 from kapre_ref._roots import cos_sin_of_turns
 from kapre_ref.kernels.cpu.emit.bands import BandTable
 from kapre_ref.kernels.cpu.emit.gather import FrameSteps
@@ -94,9 +94,11 @@ class Tables(NamedTuple):
     plan: int  # the address of an `FftPlan`, see `emit.records`
     scratch_bytes: int
     scale: Scale
+    has_limit: bool  # whether the peaks of frames are needed
     factor: int  # the address of that of the signal's pre-emphasis; 0 for none
     frame_seconds: float  # about how long a frame takes
     addresses: Addresses
+    calls: Recent  # by the layout of arrays
 
 
 def factorize(n: int) -> tuple[int, ...] | None:
@@ -221,8 +223,10 @@ def tables_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Tables:
         scratch_bytes=scratch_bytes,
         scale=scale,
         factor=addresses.of(np.array([signal_factor], dtype)) if signal_factor else 0,
+        has_limit=scale.logarithm != 0 and front_end.dynamic_range is not None,
         frame_seconds=_STEP_SECONDS * front_end.n_fft * math.log2(front_end.n_fft),
         addresses=addresses,
+        calls=Recent(),
     )
 
 
