@@ -18,7 +18,7 @@ import benchmarks
 import gate
 import kapre_ref
 import report
-from benchmarks import common, peers, timing
+from benchmarks import common, peers, streams, timing
 from kapre_ref._kept import get_keep_bytes, set_keep_bytes
 from reporting import cases, jobs, machines, measure, pictures, record, tables
 
@@ -105,6 +105,34 @@ class TestSuite:
                 contender.to_ours(first)[..., inside], expected[..., inside]
             )
             assert error <= (1 / 255 if expected.dtype.kind == "i" else measure.SAME)
+
+    @pytest.mark.parametrize("ms", streams.Stream.params[1])
+    def test_streams(self, ms):
+        benchmark = streams.Stream()
+        benchmark.setup("cpu", ms)
+        n_frames = sum(len(benchmark.call()) for _ in range(10))
+        assert n_frames == ms  # a frame every 10 ms
+        benchmark.time_push("cpu", ms)
+
+    @pytest.mark.parametrize("ms", streams.StreamBesidePeer.params)
+    def test_streams_beside_a_peer(self, ms, monkeypatch):
+        monkeypatch.setattr(streams, "RATIO_SECONDS", 0.01)
+        benchmark = streams.StreamBesidePeer()
+        if not peers.is_installed("kaldi-native-fbank"):
+            with pytest.raises(NotImplementedError, match="kaldi-native-fbank is not installed"):
+                benchmark.setup(ms)
+            return
+        benchmark.setup(ms)  # compares the frames
+        assert benchmark.track_ratio_to_peer(ms) > 0
+
+    def test_lengths_beside_padding_by_hand(self, monkeypatch):
+        monkeypatch.setattr(streams, "RATIO_SECONDS", 0.01)
+        benchmark = streams.Ragged()
+        benchmark.setup("cpu")
+        # This front end pads nothing, so that the two agree.
+        np.testing.assert_array_equal(benchmark.with_lengths(), benchmark.padded_by_hand())
+        benchmark.time_lengths("cpu")
+        assert benchmark.track_ratio_to_padding("cpu") > 0
 
     def test_input_is_seeded_and_has_no_zeros(self):
         got = common.noise((2, 1000))

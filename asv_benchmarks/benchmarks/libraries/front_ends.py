@@ -76,9 +76,7 @@ def _kaldi_native_fbank(work):
     x = _samples(work)
     if work.parameters["name"] == "nemo-128":
         return _kaldi_native_nemo(knf, x)
-    options = knf.FbankOptions()
-    options.frame_opts.dither = 0
-    options.mel_opts.num_bins = 80
+    options = _kaldi_options(knf)
     x = x * np.float32(_FROM_16_BITS)
 
     def features(signal):
@@ -86,6 +84,31 @@ def _kaldi_native_fbank(work):
         return np.stack([extractor.get_frame(i) for i in range(extractor.num_frames_ready)])
 
     return Contender(lambda: [features(signal) for signal in x], np.stack)
+
+
+def _kaldi_options(knf):
+    options = knf.FbankOptions()
+    options.frame_opts.dither = 0
+    options.mel_opts.num_bins = 80
+    return options
+
+
+def _kaldi_native_stream(work):
+    import kaldi_native_fbank as knf
+
+    chunk = _samples(work) * np.float32(_FROM_16_BITS)
+    extractor, n_done = knf.OnlineFbank(_kaldi_options(knf)), 0
+
+    def push():
+        nonlocal n_done
+        extractor.accept_waveform(16000, chunk)
+        first, n_done = n_done, extractor.num_frames_ready
+        frames = [extractor.get_frame(i) for i in range(first, n_done)]
+        result = np.stack(frames) if frames else np.empty((0, 80), np.float32)
+        extractor.pop(n_done - first)  # or it would keep all frames
+        return result
+
+    return Contender(push)
 
 
 def _kaldi_native_nemo(knf, x):
@@ -116,4 +139,5 @@ CONTENDERS = {
     ("transformers, NumPy", "front_end"): _transformers_numpy,
     ("torchaudio", "front_end"): _torchaudio,
     ("kaldi-native-fbank", "front_end"): _kaldi_native_fbank,
+    ("kaldi-native-fbank", "stream"): _kaldi_native_stream,
 }

@@ -34,9 +34,7 @@ def limit_range(out: NDArray[Any], peaks: NDArray[Any] | None, steps: Steps) -> 
     if dtype == peaks.dtype and is_plain(whole, dtype):
         n_groups = math.prod(out.shape[: 3 - len(steps.axes)])
         grouped = peaks.reshape(n_groups, -1, peaks.shape[2])
-        limits = np.empty(n_groups, dtype)
-        if _find_limits(grouped, n_frames, dynamic_range, steps.least, limits):
-            _raise_groups(whole.reshape(n_groups, -1), limits)
+        _limit_groups(grouped, n_frames, dynamic_range, steps.least, whole.reshape(n_groups, -1))
         return
     peaks = peaks[:, :, :n_frames]
     if dtype.type(peaks.max()) - dynamic_range < steps.least:
@@ -57,32 +55,33 @@ def limit_range(out: NDArray[Any], peaks: NDArray[Any] | None, steps: Steps) -> 
     run_slices(run, out.shape[2], out.size * _LIMIT_SECONDS)
 
 
-@kernel
-def _find_limits(peaks, n_frames, dynamic_range, least, limits):
-    # Whether any limit counts; NaN poisons its group.
-    counts = False
-    for i in range(limits.size):
-        highest = peaks[i, 0, 0]
-        for j in range(peaks.shape[1]):
-            for k in range(n_frames):
-                peak = peaks[i, j, k]
-                highest = peak if peak > highest or peak != peak else highest
-        limits[i] = highest - dynamic_range
-        counts = counts or not limits[i] < least
-    return counts
+def _limit_groups(
+    peaks: NDArray[Any],
+    n_frames: int,
+    dynamic_range: np.floating[Any],
+    least: float,
+    groups: NDArray[Any],
+) -> None:
+    """Limit each group of contiguous values; `peaks` are (group, channel, n_frames and room)."""
 
-
-def _raise_groups(groups: NDArray[Any], limits: NDArray[Any]) -> None:
     def run(start: int, stop: int) -> None:
-        _raise(groups, limits, start, stop)
+        _raise(peaks, n_frames, dynamic_range, least, groups, start, stop)
 
     run_slices(run, groups.shape[1], groups.size * _LIMIT_SECONDS)
 
 
 @kernel
-def _raise(groups, limits, start, stop):
-    for i in range(limits.size):
-        limit = limits[i]
+def _raise(peaks, n_frames, dynamic_range, least, groups, start, stop):
+    # Each slice finds the peaks of all frames anew, which are few beside the values.
+    for i in range(peaks.shape[0]):
+        highest = peaks[i, 0, 0]
+        for j in range(peaks.shape[1]):
+            for k in range(n_frames):
+                peak = peaks[i, j, k]
+                highest = peak if peak > highest or peak != peak else highest  # NaN poisons all
+        limit = highest - dynamic_range
+        if limit < least:
+            continue
         group = groups[i, start:stop]
         for j in range(group.size):
             value = group[j]
