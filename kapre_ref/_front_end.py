@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import native, result_array, working_dtype
+from kapre_ref._arrays import working_dtype
 from kapre_ref._bands import Bands, LogBands, MatrixBands
-from kapre_ref._checks import check_in_range, check_integer, check_signal, warn_caller
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._checks import check_in_range, check_integer
+from kapre_ref._front_end_calls import features_of, signals_of, signals_reference, spectra_of
 from kapre_ref._front_end_checks import NUMBERS, check_front_end, is_wide
-from kapre_ref._front_end_reference import dct_matrix, features_reference, window_reference
+from kapre_ref._front_end_reference import (
+    dct_matrix,
+    features_reference,
+    spectra_reference,
+    window_reference,
+)
+from kapre_ref._front_end_text import from_json, json_of, repr_of
 from kapre_ref._kept import Recent
-from kapre_ref._layout import layout_of
-from kapre_ref._lengths import check_lengths, fill_by_lengths, lengths_reference
+from kapre_ref._lengths import lengths_reference
 from kapre_ref._normalisation import Normalisation
 
 if TYPE_CHECKING:
@@ -57,17 +62,21 @@ class FrontEnd:
     n_fft : int
         Number of points of the Fourier transform; any size works.
     win_length : int, samples, optional
-        Length of the window and of a frame, at most `n_fft`, its default. A shorter one stands at
-        the start of the transform. For magnitudes and powers that is the same as a window in the
-        middle, with `pad_left` for where frames begin.
+        Length of the window and, unless it is centred, of a frame: at most `n_fft`, its default.
     hop_length : int, samples, optional
         Distance of the frames' starts; None means ``win_length // 4``, at least 1.
     window : str or sequence of floats
-        'hann' and 'hamming' are periodic, whatever their length; 'hann_symmetric',
-        'hamming_symmetric' and 'povey' (Hann symmetric to the power 0.85) reach their first value
-        again at the end, as NeMo's and Kaldi's do. A name that ends with '_window' is one of
-        Kapre's, see `get_window_fn`. Or `win_length` numbers. Periodic or symmetric: 0.1; Povey
+        'hann', 'hamming' and 'blackman' are periodic, whatever their length, and 'ones' is no
+        window; 'hann_symmetric', 'hamming_symmetric' and 'povey' (Hann symmetric to the power
+        0.85) reach their first value again at the end, as NeMo's and Kaldi's do. A name that ends
+        with '_window' is one of Kapre's, see `get_window_fn`. Or `win_length` numbers, such as
+        ``scipy.signal.get_window(name, win_length)``. Periodic or symmetric: 0.1; Povey
         or Hann: 1.5.
+    center_window : bool
+        Whether a window shorter than `n_fft` stands in the middle of the transform and frames have
+        `n_fft` samples (librosa, torch), or at its start, and frames have `win_length` (Kaldi,
+        Kapre). Magnitudes and powers of a frame are the same, but not its phases, and not where
+        frames begin or how many there are.
     pad_left, pad_right : int, samples
         How far the signal is extended before its start and after its end; a negative number cuts
         samples off. ``n_fft // 2`` on both sides is librosa's and torch's ``center=True``; 40 on
@@ -140,6 +149,7 @@ class FrontEnd:
     win_length: int = None  # type: ignore[assignment]  # filled in
     hop_length: int = None  # type: ignore[assignment]  # filled in
     window: FrontEndWindow | Sequence[float] | NDArray[Any] = "hann"
+    center_window: bool = False
     pad_left: int = 0
     pad_right: int = 0
     pad_mode: EdgeMode = "zeros"
@@ -189,10 +199,7 @@ class FrontEnd:
 
     def __repr__(self) -> str:
         """Name the fields that are not what they are by default."""
-        fields = self._fields().items()
-        shown = [(n, v.matrix if isinstance(v, MatrixBands) else v) for n, v in fields]
-        named = [f"{name}={value!r}" for name, value in shown if not _is_default(self, name)]
-        return f"FrontEnd({', '.join(named)})"
+        return repr_of(self)
 
     def __call__(
         self,
@@ -232,47 +239,91 @@ class FrontEnd:
         UserWarning
             If `x` has samples but no frame.
         """
-        check_signal("x", x)
-        if x.ndim < 1:
-            raise ValueError("x must have shape (..., time), got shape ()")
-        layout = self._layouts.get((x.shape, x.dtype))
-        if layout is None:
-            self.check_dtype(x.dtype)
-            layout = self._layouts[x.shape, x.dtype] = layout_of(self, x.shape)
-        n_each = None if lengths is None else check_lengths(lengths, x)
-        if not layout.n_frames and x.size:
-            warn_caller(
-                f"x has no frame: its last axis, time, has {x.shape[-1]} samples, and a frame has "
-                f"win_length={self.win_length}; pass x as (..., time), or take a front end with "
-                f"more padding or a smaller win_length"
-            )
-        out = result_array(x, layout.shape, x.dtype, out)
-        signals, result = native(x).reshape(layout.of_signals), out.reshape(layout.of_result)
-        if n_each is not None:
-            fill_by_lengths(signals, self, n_each, result)
-            return out
-        result = result if self.time_first else result.swapaxes(2, 3)
-        kernels_for(x).features(signals, self, result)
-        return out
+        return features_of(self, x, out, lengths)
 
     def reference(self, x: NDArray[Float], lengths: Sequence[int] | None = None) -> NDArray[Float]:
-        """Compute the features of signals by the formulas alone, in float64: the oracle.
-
-        Parameters
-        ----------
-        x : NumPy array, (..., time), float16, float32 or float64
-            One signal, or any number of leading axes of them.
-        lengths : sequence of int, (batch,), samples, optional
-            How many samples of each item count.
-
-        Returns
-        -------
-        array, dtype of `x`
-            As calling the front end gives.
-        """
+        """Compute the features of a NumPy array by the formulas alone, in float64: the oracle."""
         if lengths is not None:
             return lengths_reference(self, x, lengths)
         return features_reference(self, x)
+
+    def stft(self, x: NDArray[Float], out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Compute the spectra whose power a call computes; errors and warnings are its own.
+
+        Parameters
+        ----------
+        x : array, (..., time), float16, float32 or float64
+            One signal, or any number of leading axes of them.
+        out : array, optional
+            Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
+
+        Returns
+        -------
+        array, complex128 for float64, else complex64
+            (..., n_frames, n_freq), or (..., n_freq, n_frames) if not `time_first`.
+
+        Examples
+        --------
+        >>> centred = FrontEnd(sample_rate=22050, n_fft=2048, pad_left=1024, pad_right=1024,
+        ...                    center_window=True, time_first=False)  # librosa.stft(y)
+        >>> centred.stft(np.ones(22050, np.float32)).shape
+        (1025, 44)
+        """
+        return spectra_of(self, x, out)
+
+    def stft_reference(self, x: NDArray[Float]) -> NDArray[Any]:
+        """Compute spectra by the formulas alone, in float64: the oracle of `stft`."""
+        return spectra_reference(self, x)
+
+    def inverse_stft(
+        self, spectra: NDArray[Any], length: int | None = None, out: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
+        """Turn spectra back into signals.
+
+        Windowed frames are added up and divided by the sum of the squared windows that are there,
+        at the ends too. So whatever a window reached comes back, and of spectra that are not those
+        of any signal, the signal does whose spectra come nearest.
+
+        Parameters
+        ----------
+        spectra : array, (..., n_frames, n_freq), complex64 or complex128
+            Spectra as `stft` gives them: (..., n_freq, n_frames) if not `time_first`.
+        length : int, samples, optional
+            How many samples to return: zeros follow the frames, or what comes later is cut off.
+            None means all that frames reach, without the padding at both ends.
+        out : array, optional
+            Where to put the result: C-contiguous, of its shape and dtype, not overlapping
+            `spectra`.
+
+        Returns
+        -------
+        array, (..., time), float32 for complex64, float64 for complex128
+            The signals, in the unit of the input: `input_scale` is divided out. Samples that no
+            frame reaches, or only where its window is 0, are 0.
+
+        Raises
+        ------
+        TypeError
+            If `spectra` is not a complex NumPy or CuPy array, or `length` is no integer.
+        ValueError
+            If a shape or `length` does not fit, or the front end loses what it would need:
+            `remove_mean`, a `preemphasis`, or an `input_scale` of 0.
+
+        Examples
+        --------
+        >>> front_end = FrontEnd(sample_rate=8000, n_fft=64, hop_length=24, pad_left=32,
+        ...                      pad_right=64, pad_mode="reflect")
+        >>> x = np.sin(np.arange(1000.0))
+        >>> bool(np.allclose(front_end.inverse_stft(front_end.stft(x), length=1000), x))
+        True
+        """
+        return signals_of(self, spectra, length, out)
+
+    def inverse_stft_reference(
+        self, spectra: NDArray[Any], length: int | None = None
+    ) -> NDArray[Any]:
+        """Turn spectra back into signals in float64: the oracle of `inverse_stft`."""
+        return signals_reference(self, spectra, length)
 
     def stream(self, n_channels: int | None = None, dtype: DTypeLike = np.float32) -> Stream:
         """Return a stream, which computes features of sound while it arrives.
@@ -316,10 +367,10 @@ class FrontEnd:
         n_samples = max(0, n_samples - n_cut)
         if not n_samples and self.pad_mode != "zeros":  # there is nothing to reflect
             return 0
-        return max(0, 1 + (n_samples + n_added - self.win_length) // self.hop_length)
+        return max(0, 1 + (n_samples + n_added - self.frame_length) // self.hop_length)
 
     @cached_property
-    def _layouts(self) -> dict[tuple[tuple[int, ...], np.dtype[Any]], Layout]:
+    def layouts(self) -> dict[tuple[tuple[int, ...], np.dtype[Any]], Layout]:
         """What recent signals have led to, by their shape and dtype."""
         return Recent()
 
@@ -334,7 +385,7 @@ class FrontEnd:
         """Return the centre of each frame, in seconds from the first sample: (n_frames,)."""
         starts = np.arange(check_integer("n_frames", n_frames, 0)) * self.hop_length - self.pad_left
         starts += self.drops_first
-        return np.asarray((starts + self.win_length / 2) / self.sample_rate, np.float64)
+        return np.asarray((starts + self.frame_length / 2) / self.sample_rate, np.float64)
 
     def frequencies(self) -> NDArray[np.float64]:
         """Return the centre of each band, or the frequency of each bin, in Hz: (n_values,).
@@ -383,6 +434,11 @@ class FrontEnd:
         return self.preemphasis != 0 and self.preemphasis_first == "drop"
 
     @cached_property
+    def frame_length(self) -> int:
+        """Number of samples of a frame."""
+        return self.n_fft if self.center_window else self.win_length
+
+    @cached_property
     def n_freq(self) -> int:
         """Number of bins of a spectrum, from 0 Hz to half the sample rate."""
         return self.n_fft // 2 + 1
@@ -404,29 +460,12 @@ class FrontEnd:
         return self.n_cepstra or self.n_bands
 
     def replace(self, **changes: Any) -> FrontEnd:
-        """Return a front end with some fields changed.
-
-        Raises
-        ------
-        TypeError
-            If there is no field of that name.
-        """
+        """Return a front end with some fields changed; TypeError if there is none of that name."""
         return dataclasses.replace(self, **changes)
 
     def to_json(self) -> str:
         """Return all fields as JSON, which `from_json` reads back exactly."""
-        fields = self._fields()
-        if not isinstance(self.window, str):
-            fields["window"] = self.make_window().tolist()
-        for name in ("bands", "normalisation"):
-            value = fields[name]
-            if isinstance(value, MatrixBands):
-                fields[name] = value.matrix
-            elif value is not None:
-                fields[name] = dataclasses.asdict(value)
-        import json  # as most programs need none, it does not count in `import kapre_ref`
-
-        return json.dumps(fields)
+        return json_of(self)
 
     @classmethod
     def from_json(cls, text: str) -> FrontEnd:
@@ -437,19 +476,7 @@ class FrontEnd:
         TypeError, ValueError
             If the text is not JSON, a field is unknown or missing, or its value is not allowed.
         """
-        import json
-
-        fields = json.loads(text)
-        if not isinstance(fields, dict):
-            raise TypeError(f"text must be a JSON object, got {type(fields).__name__}")
-        bands, normalisation = fields.get("bands"), fields.get("normalisation")
-        if isinstance(bands, dict):
-            kind = LogBands if "bins_per_octave" in bands else Bands
-            fields["bands"] = _from_dict(kind, "bands", bands)
-        if isinstance(normalisation, dict):
-            fields["normalisation"] = _from_dict(Normalisation, "normalisation", normalisation)
-        front_end: FrontEnd = _from_dict(cls, "", fields)
-        return front_end
+        return from_json(cls, text)
 
     def check_dtype(self, dtype: np.dtype[Any]) -> None:
         """Require numbers that the dtype has in which signals of a dtype are computed."""
@@ -457,8 +484,10 @@ class FrontEnd:
             check_in_range(name, getattr(self, name), working_dtype(dtype))
 
     def make_window(self) -> NDArray[np.float64]:
-        """Return the window, (win_length,), without `input_scale`."""
-        return window_reference(self.window, self.win_length)
+        """Return what frames are multiplied by, (frame_length,), without `input_scale`."""
+        window = window_reference(self.window, self.win_length)
+        n_more = self.frame_length - self.win_length
+        return np.pad(window, (n_more // 2, n_more - n_more // 2)) if n_more else window
 
     def band_weights(self, dtype: np.dtype[Any]) -> BandWeights:
         """Return the weights of the bands, rounded to a dtype."""
@@ -483,23 +512,3 @@ class FrontEnd:
 
 def _of_fields(fields: dict[str, Any]) -> FrontEnd:
     return FrontEnd(**fields)
-
-
-def _from_dict(kind: type[Any], name: str, values: dict[str, Any]) -> Any:
-    known = [field.name for field in dataclasses.fields(kind)]
-    unknown = [key for key in values if key not in known]
-    if unknown:
-        raise ValueError(
-            f"{name or 'text'} must have no fields but {', '.join(known)}, got {unknown[0]!r}"
-        )
-    return kind(**values)
-
-
-def _is_default(front_end: FrontEnd, name: str) -> bool:
-    value = getattr(front_end, name)
-    if name == "win_length":
-        return bool(value == front_end.n_fft)
-    if name == "hop_length":
-        return bool(value == max(1, front_end.win_length // 4))
-    default = FrontEnd.__dataclass_fields__[name].default
-    return bool(value == default) and default is not dataclasses.MISSING

@@ -21,7 +21,9 @@ from kapre_ref._checks import (
 from kapre_ref._normalisation import Normalisation
 from kapre_ref._windows import KAPRES_WINDOWS, LongWindow
 
-WINDOWS = ("hann", "hamming", "hann_symmetric", "hamming_symmetric", "povey")
+WINDOWS = (
+    "hann", "hamming", "blackman", "ones", "hann_symmetric", "hamming_symmetric", "povey",
+)  # fmt: skip
 _CHOICES = {
     "pad_mode": ("zeros", "reflect", "mirror"),
     "preemphasis_first": ("signal", "drop", "frame"),
@@ -42,7 +44,7 @@ def check_front_end(given: dict[str, Any]) -> dict[str, Any]:
     for name, choices in _CHOICES.items():
         check_choice(name, checked[name], choices)
         checked[name] = str(checked[name])  # np.str_ is a string too, and shows another repr
-    for name in ("remove_mean", "time_first"):
+    for name in ("center_window", "remove_mean", "time_first"):
         checked[name] = check_flag(name, checked[name])
     for name in _PLAIN_NUMBERS:
         checked[name] = check_number(name, checked[name])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._arrays import real_dtype, silent
+from kapre_ref._arrays import complex_dtype, real_dtype, silent
 from kapre_ref._normalisation import normalised_reference
 from kapre_ref._windows import LongWindow, get_window_fn_reference
 
@@ -20,17 +20,7 @@ if TYPE_CHECKING:
 def features_reference(front_end: FrontEnd, x: NDArray[Any]) -> NDArray[Any]:
     """Compute the features of (..., time): (..., n_frames, n_values), or bands first."""
     f, dtype = front_end, real_dtype(x.dtype)
-    signal = x.astype(np.float64) * f.input_scale
-    if f.preemphasis and f.preemphasis_first != "frame":
-        signal = emphasised(signal, f.preemphasis, f.preemphasis_first)
-    signal = padded(signal, f.pad_left, f.pad_right, f.pad_mode)
-    frames = framed(signal, f.win_length, f.hop_length)  # (..., n_frames, win_length)
-    if f.remove_mean:
-        frames = frames - frames.mean(axis=-1, keepdims=True)
-        frames = frames - frames.mean(axis=-1, keepdims=True)  # what the mean lost when rounded
-    if f.preemphasis and f.preemphasis_first == "frame":
-        frames = emphasised(frames, f.preemphasis, "frame")
-    spectra = np.fft.rfft(frames * f.make_window(), f.n_fft)
+    spectra = spectra_of_frames(f, x)
     y = spectra.real**2 + spectra.imag**2
     if f.power == 1:
         y = np.sqrt(y + f.power_offset)
@@ -48,12 +38,39 @@ def features_reference(front_end: FrontEnd, x: NDArray[Any]) -> NDArray[Any]:
     return (y if f.time_first else y.swapaxes(-1, -2)).astype(dtype, order="C")
 
 
+@silent
+def spectra_reference(front_end: FrontEnd, x: NDArray[Any]) -> NDArray[Any]:
+    """Compute the spectra of (..., time): (..., n_frames, n_freq), or frequencies first."""
+    spectra = spectra_of_frames(front_end, x)
+    spectra = spectra if front_end.time_first else spectra.swapaxes(-1, -2)
+    return spectra.astype(complex_dtype(x.dtype), order="C")
+
+
+@silent
+def spectra_of_frames(front_end: FrontEnd, x: NDArray[Any]) -> NDArray[np.complex128]:
+    """Return what the power is taken of: (..., n_frames, n_freq)."""
+    f = front_end
+    signal = x.astype(np.float64) * f.input_scale
+    if f.preemphasis and f.preemphasis_first != "frame":
+        signal = emphasised(signal, f.preemphasis, f.preemphasis_first)
+    signal = padded(signal, f.pad_left, f.pad_right, f.pad_mode)
+    frames = framed(signal, f.frame_length, f.hop_length)  # (..., n_frames, frame_length)
+    if f.remove_mean:
+        frames = frames - frames.mean(axis=-1, keepdims=True)
+        frames = frames - frames.mean(axis=-1, keepdims=True)  # what the mean lost when rounded
+    if f.preemphasis and f.preemphasis_first == "frame":
+        frames = emphasised(frames, f.preemphasis, "frame")
+    return np.asarray(np.fft.rfft(frames * f.make_window(), f.n_fft))
+
+
 def window_reference(window: Any, length: int) -> NDArray[np.float64]:
     """Return a window by its name, or the numbers that were given."""
     if isinstance(window, LongWindow):
         return window_reference(window.name, window.length)[:length]
     if not isinstance(window, str):
         return np.array(window, np.float64)
+    if window == "ones":
+        return np.ones(length)
     if window.endswith("_window"):
         return np.asarray(get_window_fn_reference(window)(length, dtype=np.float64), np.float64)
     kind, _, symmetric = window.partition("_")
@@ -61,6 +78,8 @@ def window_reference(window: Any, length: int) -> NDArray[np.float64]:
     cosine = np.cos(2 * np.pi * np.arange(length) / max(turn, 1)) if length > 1 else -np.ones(1)
     if kind == "hamming":
         return np.asarray(0.54 - 0.46 * cosine)
+    if kind == "blackman":
+        return np.asarray(0.42 - 0.5 * cosine + 0.08 * (2 * cosine**2 - 1))
     hann = 0.5 - 0.5 * cosine
     return np.asarray(hann**0.85 if kind == "povey" else hann)
 

@@ -34,7 +34,7 @@ def pieces(
     `blocks` are (channel, time). Pieces have about `n_frames` frames at most, and about `n_numbers`
     samples of all channels, or those of a block. Nothing is padded or emphasised here: the first
     piece has the front end's start, the last one its end, and those between have neither. Of 18
-    samples, with `win_length` 4, `hop_length` 2 and 3 samples of padding on both sides:
+    samples, frames of 4, `hop_length` 2 and 3 samples of padding on both sides:
 
         numbers of samples     . . . 0 1 2 3 4 5 6 7 8 9 a b c d e f g h . . .
         first                  |_________________|                              frames 0 to 3
@@ -149,7 +149,7 @@ class _Cuts:
 
     def __init__(self, front_end: FrontEnd) -> None:
         f = self.whole = front_end
-        self._win_length, self._hop_length = f.win_length, f.hop_length
+        self._frame_length, self._hop_length = f.frame_length, f.hop_length
         n_padded = max(0, f.pad_left)
         first_sample = max(0, -f.pad_left) + f.drops_first
         self._origin = first_sample - n_padded  # the number of the first sample of frame 0
@@ -184,7 +184,7 @@ class _Cuts:
 
     def stop(self, n_frames: int) -> int:
         """Return the sample at which a piece ends whose frames end with so many."""
-        stop = self._origin + (n_frames - 1) * self._hop_length + self._win_length
+        stop = self._origin + (n_frames - 1) * self._hop_length + self._frame_length
         return max(stop, self._n_start)
 
 

@@ -25,6 +25,7 @@ from kapre_ref._kapre_front_end import (
     stft_front_end,
 )
 from kapre_ref._kept import kept
+from kapre_ref._synthesis import Synthesis, inverse_window_reference, overlapped_squares
 from kapre_ref._windows import (
     coarse_window_reference,
     get_window_fn_reference,
@@ -304,7 +305,7 @@ def inverse_stft(
     out = result_array(stfts, shape, real_dtype(stfts.dtype), out)
     window = _inverse_window(window_name, win_length, hop_length, out.dtype)
     signals = signal_view("out", out, output_data_format)
-    kernels_for(stfts).inverse_stft(spectra, n_fft, hop_length, window, signals)
+    kernels_for(stfts).inverse_stft(spectra, Synthesis(n_fft, hop_length, window), signals)
     return out
 
 
@@ -350,23 +351,6 @@ def forward_window_reference(
     if dtype == np.float32:
         return coarse_window_reference(window_name, win_length)
     return get_window_fn_reference(window_name)(win_length, dtype=np.float64)
-
-
-@silent
-def inverse_window_reference(window: NDArray[np.float64], hop_length: int) -> NDArray[np.float64]:
-    """Divide a window by the sum of its squares over all overlaps; 0 where that sum is 0."""
-    total = _overlapped_squares(window, hop_length)
-    total = np.resize(total, len(window))  # repeated: (win_length,)
-    return np.divide(window, total, out=np.zeros_like(window), where=total > 0)
-
-
-@silent
-def _overlapped_squares(window: NDArray[np.float64], hop_length: int) -> NDArray[np.float64]:
-    n_overlaps = -(-len(window) // hop_length)
-    squares = np.pad(window**2, (0, n_overlaps * hop_length - len(window)))
-    squares = np.ascontiguousarray(squares.reshape(n_overlaps, hop_length).T)
-    total: NDArray[np.float64] = squares.sum(axis=1)  # (hop_length,), summed pairwise
-    return total
 
 
 @kept
@@ -423,7 +407,7 @@ def perfectly_reconstructing_stft_istft(
     True
     """
     n_fft, _, hop_length, *_ = check_stft_parameters(n_fft, None, hop_length, None, True, True)
-    if not np.all(_overlapped_squares(hann_window_reference(n_fft, dtype=np.float64), hop_length)):
+    if not np.all(overlapped_squares(hann_window_reference(n_fft, dtype=np.float64), hop_length)):
         raise ValueError(
             f"hop_length must leave no sample outside all windows of n_fft={n_fft}, got "
             f"{hop_length}"

@@ -33,6 +33,8 @@ WindowName: TypeAlias = Literal[
 FrontEndWindow: TypeAlias = Literal[
     "hann",
     "hamming",
+    "blackman",
+    "ones",
     "hann_symmetric",
     "hamming_symmetric",
     "povey",

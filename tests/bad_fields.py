@@ -13,7 +13,7 @@ MATRIX = np.linspace(0, 1, 3 * N_FREQ).reshape(N_FREQ, 3)
 LN = {"log": "ln"}
 MEL = {"bands": Bands(4)}
 MOST = 2**31 - 1
-WINDOWS = "'hann', 'hamming', 'hann_symmetric', 'hamming_symmetric', 'povey'"
+WINDOWS = "'hann', 'hamming', 'blackman', 'ones', 'hann_symmetric', 'hamming_symmetric', 'povey'"
 ONE_EACH = f"a number or {N_FREQ} numbers, one a band"
 
 
@@ -36,6 +36,7 @@ KINDS_OF = [  # TypeError
     bad(TypeError, "must be .* numbers, got float64 of shape (2, 8)", window=np.ones((2, 8))),
     bad(TypeError, "must be .* numbers, got complex128 of .* (16,)", window=np.ones(16) + 0j),
     bad(TypeError, "must be .* numbers, got bool of shape (16,)", window=[True] * 16),
+    bad(TypeError, "must be True or False, got 1", center_window=1),
     bad(TypeError, "must be an integer, got None", pad_left=None),
     bad(TypeError, "must be an integer, got False", pad_right=False),
     bad(TypeError, "must be a string, got None", pad_mode=None),

@@ -10,7 +10,8 @@ import numpy as np
 from conftest import Backend
 
 import kapre_ref
-from kapre_ref._stft import forward_window_reference, inverse_window_reference
+from kapre_ref._stft import forward_window_reference
+from kapre_ref._synthesis import inverse_window_reference
 from kapre_ref._windows import get_window_fn_reference
 
 FOLDER = Path(__file__).parent / "data" / "golden"

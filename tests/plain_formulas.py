@@ -106,7 +106,7 @@ def features_in(front_end, x, dtype):
         before = np.concatenate([0 * x[..., :1], x[..., :-1]], axis=-1)
         x = (x - factor * before)[..., int(f.preemphasis_first == "drop") :]
     frames = reference.framed(
-        reference.padded(x, f.pad_left, f.pad_right, f.pad_mode), f.win_length, f.hop_length
+        reference.padded(x, f.pad_left, f.pad_right, f.pad_mode), f.frame_length, f.hop_length
     ).astype(dtype)
     if f.remove_mean:
         frames = frames - frames.mean(axis=-1, keepdims=True)

@@ -125,7 +125,9 @@ def around(front_end, outside, x, run):
     if "zero_last" in outside:
         y[..., -1] = 0
     if "mask_tail" in outside:  # frames that need a sample more than there are
-        ends = np.arange(len(y)) * front_end.hop_length + front_end.win_length - front_end.pad_left
+        ends = (
+            np.arange(len(y)) * front_end.hop_length + front_end.frame_length - front_end.pad_left
+        )
         y[ends >= n_samples] = 0
     if "lfr" in outside:
         y = _side_by_side(y, *outside["lfr"])

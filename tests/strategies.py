@@ -188,8 +188,19 @@ def front_ends(draw, linear=False):
         "win_length": win_length,
         "hop_length": draw(st.integers(1, 100)),
         "window": draw(
-            st.sampled_from(["hann", "hamming", "hann_symmetric", "hamming_symmetric", "povey"])
+            st.sampled_from(
+                [
+                    "hann",
+                    "hamming",
+                    "blackman",
+                    "ones",
+                    "hann_symmetric",
+                    "hamming_symmetric",
+                    "povey",
+                ]
+            )
         ),
+        "center_window": draw(st.booleans()),
         "pad_left": draw(st.integers(-10, 100)),
         "pad_right": draw(st.integers(-10, 100)),
         "pad_mode": draw(st.sampled_from(["zeros", "reflect", "mirror"])),

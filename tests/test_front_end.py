@@ -78,7 +78,7 @@ class TestErrors:
             {next(iter(fields)) for *_, fields in rows} for rows in (KINDS_OF, OUT_OF_RANGE)
         )
         assert of_kind == set(FIELDS)
-        have_no_range = {"remove_mean", "time_first", "normalisation"}
+        have_no_range = {"center_window", "remove_mean", "time_first", "normalisation"}
         assert of_range == set(FIELDS) - have_no_range
 
     def test_unknown_field(self):
@@ -306,7 +306,9 @@ class TestArraysAsFields:
         front_end = FrontEnd(**SIZES, window=np.str_("povey"), log=np.str_("ln"))
         assert repr(front_end) == "FrontEnd(sample_rate=8000.0, n_fft=16, window='povey', log='ln')"
 
-    @pytest.mark.parametrize("name", ["hann", "hamming", "hann_symmetric", "povey"])
+    @pytest.mark.parametrize(
+        "name", ["hann", "hamming", "blackman", "ones", "hann_symmetric", "povey"]
+    )
     def test_window_is_what_its_name_says(self, backend, name, rng):
         by_name = FrontEnd(**SIZES, win_length=12, window=name)
         by_numbers = by_name.replace(window=by_name.make_window())
@@ -381,7 +383,8 @@ class TestWhatItKnows:
         )  # fmt: skip
         n_samples = data.draw(st.integers(1, 200))
         n_frames = front_end.n_frames(n_samples)
-        starts = front_end.times(n_frames) * 8000 - front_end.win_length / 2
+        starts = front_end.times(n_frames) * 8000 - front_end.frame_length / 2
+        n_before = (front_end.frame_length - front_end.win_length) // 2  # the window
         # Hamming's window is nowhere 0, so a frame is silent if no sample of the click is in it.
         # Pre-emphasis spreads a click over two samples.
         at = data.draw(st.integers(0, n_samples - 1))
@@ -395,7 +398,7 @@ class TestWhatItKnows:
         touched = [sample for sample in touched if first <= sample < stop]
         expected = np.zeros(n_frames, bool)
         for sample in touched:
-            offset = sample - np.rint(starts)
+            offset = sample - np.rint(starts) - n_before
             expected |= (offset >= 0) & (offset < front_end.win_length)
         np.testing.assert_array_equal(energy > 0, expected)
         np.testing.assert_allclose(np.rint(starts), starts, atol=1e-6)

@@ -44,6 +44,11 @@ FRONT_ENDS = {
     "cepstra": LOG_MEL.replace(n_cepstra=13, lifter=22.0),
     "limited cepstra": LOG_MEL.replace(n_cepstra=13, dynamic_range=3.0, time_first=False),
     "matrix": MEL.replace(bands=np.random.default_rng(3).uniform(0, 1, (201, 7))),
+    "centred": LOG_MEL.replace(n_fft=512, win_length=399, center_window=True, pad_left=256),
+    "centred frames": LOG_MEL.replace(
+        n_fft=512, center_window=True, win_length=400, remove_mean=True, window="blackman"
+    ),
+    "SciPy, centred": LOG_MEL.replace(n_fft=409, win_length=400, center_window=True),
     "SciPy": LOG_MEL.replace(
         n_fft=409, win_length=400, remove_mean=True, preemphasis=0.9, preemphasis_first="frame"
     ),
@@ -207,6 +212,7 @@ def front_ends(draw):
         bands = kr.Bands(n_bands, 0, 4000, scale, side, draw(st.sampled_from([None, "slaney"])))
     fields = {
         "window": draw(st.sampled_from(WINDOWS)),
+        "center_window": draw(st.booleans()),
         "hop_length": draw(st.integers(1, 2 * n_fft)),
         "pad_left": draw(st.integers(-40, 2 * n_fft)),
         "pad_right": draw(st.integers(-40, 2 * n_fft)),

@@ -15,6 +15,7 @@ from harness.cuda_on_cpu.planted import OPERATIONS
 import kapre_ref as kr
 from kapre_ref._decibel import DecibelScale
 from kapre_ref._kapre_front_end import stft_front_end
+from kapre_ref._synthesis import Synthesis
 
 pytestmark = pytest.mark.skipif(
     shutil.which("g++") is None, reason="needs g++, which compiles the CUDA sources for the CPU"
@@ -114,7 +115,7 @@ class TestBeyond32Bits:
         spectra = device.cupy.empty((1, 1, 1, 1), np.complex64)
         out = device.sparse(np.float32, 1, 1, n_frames * n_fft)
         window = n_fft * np.hanning(n_fft)  # frames are not divided by n_fft: the window is
-        device.kernels.inverse_stft(spectra, n_fft, n_fft, window, out)
+        device.kernels.inverse_stft(spectra, Synthesis(n_fft, n_fft, window), out)
         expected = frames._host[0, 0, -1] * (window / n_fft)
         np.testing.assert_allclose(out._host[0, 0, -512:], expected[-512:], atol=1e-6)
 

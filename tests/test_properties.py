@@ -32,7 +32,7 @@ from strategies import (
 )  # fmt: skip
 
 import kapre_ref as kr
-from kapre_ref._stft import inverse_window_reference
+from kapre_ref._synthesis import inverse_window_reference
 
 
 class TestKernelsMatchOracles:

@@ -44,7 +44,7 @@ class TestRecipes:
 
     def test_short_signals(self, name, rng):
         front_end = RECIPES[name]
-        for n_samples in (0, 1, 2, front_end.win_length - 1, front_end.win_length, 777):
+        for n_samples in (0, 1, 2, front_end.frame_length - 1, front_end.frame_length, 777):
             x = rng.uniform(-1, 1, n_samples).astype(np.float32)
             got = streamed(front_end, x, [n_samples // 3, 0])
             np.testing.assert_array_equal(got, front_end(x), strict=True)

@@ -29,6 +29,7 @@ from vectors import (
 )
 
 from kapre_ref._front_end import FrontEnd
+from kapre_ref._synthesis import Synthesis
 from kapre_ref.kernels import cpu
 from kapre_ref.kernels.cpu.emit.bins import (
     LAST_RADICES,
@@ -293,7 +294,7 @@ class TestTransform:
         signals = rng.standard_normal((1 + 60000 // n_fft, n_fft))
         spectra = scipy.fft.rfft(signals).astype(np.result_type(dtype, np.complex64))
         got = np.empty((1, 1, signals.size), dtype)
-        cpu.inverse_stft(spectra[None, None], n_fft, n_fft, np.ones(n_fft), got)
+        cpu.inverse_stft(spectra[None, None], Synthesis(n_fft, n_fft, np.ones(n_fft)), got)
         expected = double_double.irfft(spectra.astype(np.complex128), n_fft)
         of_scipy = scipy.fft.irfft(spectra, n_fft)
         error, error_of_scipy = (
@@ -316,7 +317,7 @@ class TestTransform:
             spectra = np.empty(shape, np.result_type(dtype, np.complex64))
             cpu.stft(signals, plan, spectra)
             back = np.empty((3, 1, (shape[2] - 1) * hop_length + 256), dtype)
-            cpu.inverse_stft(spectra, 256, hop_length, np.ones(256), back)
+            cpu.inverse_stft(spectra, Synthesis(256, hop_length, np.ones(256)), back)
             results.append((spectra, back))
         np.testing.assert_array_equal(results[1][0], results[0][0])
         np.testing.assert_array_equal(results[1][1], results[0][1])

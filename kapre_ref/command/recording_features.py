@@ -120,7 +120,7 @@ class RecordingFeatures:
     @property
     def frame_length(self) -> int:
         """Samples that a frame takes, with those that Kapre cuts off a window beyond `n_fft`."""
-        return self.front_end.win_length - min(0, self.front_end.pad_right)
+        return self.front_end.frame_length - min(0, self.front_end.pad_right)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from kapre_ref._decibel import DecibelScale
     from kapre_ref._front_end import FrontEnd
     from kapre_ref._mfcc import Cosines
+    from kapre_ref._synthesis import Synthesis
 
 # An array of the backend's own library. A type checker knows NumPy's arrays alone.
 Array: TypeAlias = "NDArray[Any]"
@@ -145,19 +146,13 @@ class Kernels(Protocol):
         Samples past the end have the value `pad_value`.
         """
 
-    def inverse_stft(
-        self,
-        spectra: Complex,
-        n_fft: int,
-        hop_length: int,
-        window: NDArray[np.float64],
-        out: Real,
-    ) -> None:
+    def inverse_stft(self, spectra: Complex, synthesis: Synthesis, out: Real) -> None:
         """Transform frames back, multiply them by the window, and add them up where they overlap.
 
-        spectra (batch, channel, n_frames, n_freq), complex64 or complex128; window (win_length,), a
-        NumPy array on every backend, of which n_fft samples count; out (batch, channel, time),
-        float32 or float64, as precise as spectra. Samples that no frame reaches become 0.
+        spectra (batch, channel, n_frames, n_freq), complex64 or complex128; out (batch, channel,
+        time), float32 or float64, as precise as spectra. It begins with the sample of number
+        `synthesis.n_skipped`. Samples that no frame reaches become 0. Sums at both ends are
+        multiplied by their gains in float64.
 
         On the CPU, imaginary parts of bin 0 and of bin n_fft / 2 do not count; what cuFFT makes of
         them is undefined.

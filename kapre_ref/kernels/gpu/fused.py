@@ -157,7 +157,7 @@ def _signal_members(front_end, shape, strides, itemsize):
         "n_channels": shape[1],
         "n_before": max(0, f.pad_left),
         "hop_length": f.hop_length,
-        "length": f.win_length,
+        "length": f.frame_length,
         "edge": _EDGES[f.pad_mode],
         "all_shaped": f.preemphasis != 0 or f.remove_mean,
         "removes_mean": f.remove_mean,
@@ -171,7 +171,7 @@ def _signal_members(front_end, shape, strides, itemsize):
 def _windows(front_end, dtype, device_id):
     """Return half the window, for the kernel leaves out two halvings, zeros up to n_fft."""
     window = np.zeros(front_end.n_fft, dtype)
-    window[: front_end.win_length] = front_end.make_window() * (front_end.input_scale / 2)
+    window[: front_end.frame_length] = front_end.make_window() * (front_end.input_scale / 2)
     return resident(window)
 
 

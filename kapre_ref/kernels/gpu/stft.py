@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cupy
 import numpy as np
@@ -13,9 +13,8 @@ from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_
 from kapre_ref.kernels.gpu.memory import kept_on_device, on_device, resident, working_dtype
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from kapre_ref._front_end import FrontEnd
+    from kapre_ref._synthesis import Synthesis
 
 _OVERLAP_ADD_THREADS = 256  # as in overlap_add.cu
 _OVERLAP_ADD_SAMPLES = 2048  # of a block, about
@@ -44,41 +43,44 @@ def stft(signals: cupy.ndarray, front_end: FrontEnd, out: cupy.ndarray) -> None:
 
 
 @on_device
-def inverse_stft(
-    spectra: cupy.ndarray,
-    n_fft: int,
-    hop_length: int,
-    window: NDArray[np.float64],
-    out: cupy.ndarray,
-) -> None:
+def inverse_stft(spectra: cupy.ndarray, synthesis: Synthesis, out: cupy.ndarray) -> None:
     """Transform back through cuFFT, then gather each sample from the frames that cover it."""
-    if not spectra.size or not out.size:
+    n_before = max(0, -synthesis.n_skipped)
+    if not spectra.size or out.shape[2] <= n_before:
         out[...] = 0
         return
+    out[:, :, :n_before] = 0
+    n_fft = synthesis.n_fft
     # The window is divided by n_fft, which else were a pass over all frames.
     frames = cupy.fft.irfft(spectra, n_fft, norm="forward")
     frames = cupy.ascontiguousarray(frames)  # (batch, channel, n_frames, n_fft)
-    window = _inverse_window(window[:n_fft].tobytes(), n_fft, out.dtype, out.device.id)
-    sizes = frames.shape[2], n_fft, hop_length, window.size
+    n_frames = frames.shape[2]
+    window = synthesis.window[:n_fft]
+    sizes = n_frames, n_fft, synthesis.hop_length, window.size, synthesis.n_skipped
     grid, task = _overlap_add(out.shape, out.strides, out.itemsize, *sizes)
     real = "double" if out.dtype == np.float64 else "float"
     function = kernel("overlap_add", f"kapre::overlap_add<{real}>", out.device.id)
+    window = _constant((window / n_fft).astype(out.dtype).tobytes(), out.dtype, out.device.id)
     function(grid, (_OVERLAP_ADD_THREADS,), (frames, window, out, task))
+    for part, gains in synthesis.gains_within(n_frames, out.shape[2]):
+        samples = out[:, :, part]
+        samples[...] = samples * _constant(gains.tobytes(), gains.dtype, out.device.id)
 
 
 @lru_cache(maxsize=512)
-def _overlap_add(shape, strides, itemsize, n_frames, n_fft, hop_length, frame_length):
+def _overlap_add(shape, strides, itemsize, n_frames, n_fft, hop_length, frame_length, n_skipped):
     """Return a grid, and all that a launch is told of shapes and strides."""
     batch, n_channels, n_samples = shape
     hops = max(1, _OVERLAP_ADD_SAMPLES // hop_length)
     parts = -(-hop_length // _OVERLAP_ADD_SAMPLES)
     tile_length = hops * hop_length if parts == 1 else _OVERLAP_ADD_SAMPLES
-    n_tiles = -(-n_samples // (hops * hop_length)) * parts
+    n_tiles = -(-(n_skipped + n_samples) // (hops * hop_length)) * parts
     assert batch * n_channels * n_tiles <= MAX_BLOCKS, "a terabyte at least"
     whole, rest = divmod(frame_length - 1, hop_length)
     task = make_task(
         "overlap_add",
         n_frames=n_frames,
+        n_skipped=n_skipped,
         n_samples=n_samples,
         **strides_of("out", ("batch", "channel", "time"), strides, itemsize),
         n_channels=n_channels,
@@ -95,5 +97,5 @@ def _overlap_add(shape, strides, itemsize, n_frames, n_fft, hop_length, frame_le
 
 
 @kept_on_device
-def _inverse_window(float64_bytes, n_fft, dtype, device_id):
-    return resident((np.frombuffer(float64_bytes) / n_fft).astype(dtype))
+def _constant(numbers: bytes, dtype: np.dtype[np.floating[Any]], device_id: int) -> cupy.ndarray:
+    return resident(np.frombuffer(numbers, dtype))

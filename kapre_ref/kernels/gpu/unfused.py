@@ -58,7 +58,7 @@ def spectra_of(signals: cupy.ndarray, front_end: FrontEnd, n_frames: int) -> cup
     f, dtype = front_end, working_dtype(signals.dtype)
     extended = _extended(signals.astype(dtype, copy=False), f, n_frames)
     n_zeros = max(0, f.pad_left) if f.pad_mode == "zeros" else 0
-    frames = framed(extended, n_zeros, n_frames, f.win_length, f.hop_length)
+    frames = framed(extended, n_zeros, n_frames, f.frame_length, f.hop_length)
     if f.remove_mean:
         frames = frames - frames.mean(axis=-1, keepdims=True)
         frames = frames - frames.mean(axis=-1, keepdims=True)  # what the mean lost when rounded
@@ -77,7 +77,7 @@ def _extended(x: cupy.ndarray, f: FrontEnd, n_frames: int) -> cupy.ndarray:
     n_cut = n_cut_off(f)
     x = x[:, :, n_cut : max(n_cut, x.shape[2] + min(0, f.pad_right))]
     left, n = max(0, f.pad_left), x.shape[2]
-    length = (n_frames - 1) * f.hop_length + f.win_length
+    length = (n_frames - 1) * f.hop_length + f.frame_length
     if f.pad_mode == "zeros" or (left == 0 and length <= n):
         return x
     seam = int(f.pad_mode == "mirror")

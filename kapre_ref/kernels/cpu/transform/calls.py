@@ -86,7 +86,7 @@ def _fill_converted(
             item, channel = divmod(number, n_channels)
             frames = slice(part * chunk, min((part + 1) * chunk, n_frames))
             first = frames.start * hop_length - ends.n_padded
-            last = (frames.stop - 1) * hop_length - ends.n_padded + front_end.win_length
+            last = (frames.stop - 1) * hop_length - ends.n_padded + front_end.frame_length
             samples = samples_between(signals[item, channel], ends, first, last, dtype)
             whole = Ends(0, len(samples), 0, ZEROS, 0.0, has_previous=False)
             values = np.empty((1, n_parts, frames.stop - frames.start, n_values), complex_or_real)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kapre_ref._front_end import FrontEnd
+    from kapre_ref._synthesis import Synthesis
     from kapre_ref.kernels.cpu.products import Product
     from kapre_ref.kernels.cpu.transform.edges import Ends
 
@@ -104,13 +105,7 @@ def _fill_powers(spectra, powers):
             powers[i, k] = z.real * z.real + z.imag * z.imag
 
 
-def inverse_stft(
-    spectra: NDArray[Any],
-    n_fft: int,
-    hop_length: int,
-    window: NDArray[np.float64],
-    out: NDArray[Any],
-) -> None:
+def inverse_stft(spectra: NDArray[Any], synthesis: Synthesis, out: NDArray[Any]) -> None:
     """Transform blocks of frames back and add up what overlaps, a section of a signal at a time.
 
     Frames that reach into two sections are transformed for each.
@@ -118,7 +113,8 @@ def inverse_stft(
     from scipy import fft
 
     batch, n_channels, n_frames, n_freq = spectra.shape
-    n_samples = out.shape[2]
+    n_fft, hop_length, window, n_skipped = synthesis[:4]
+    n_samples = n_skipped + out.shape[2]
     real = working_dtype(out.dtype)
     window = as_input(window[:n_fft].astype(real))
     n_used = len(window)
@@ -127,15 +123,22 @@ def inverse_stft(
     # Whole blocks, of which not more than every 32nd frame is one of the section before too.
     n_blocks = -(-max(32 * n_overlaps, 1) // block)
     section = hop_length * (n_blocks * block - n_overlaps)
-    sections_of_channel = -(-n_samples // section)
+    first_section = max(0, n_skipped // section)
+    out[:, :, : max(0, -n_skipped)] = 0
+    sections_of_channel = max(0, -(-n_samples // section) - first_section)
 
     def run(start: int, stop: int) -> None:
         for index in range(start, stop):
             number, part = divmod(index, sections_of_channel)
+            part += first_section
             first_sample = part * section
+            stop = min(first_sample + section, n_samples)
+            n_cut = max(0, n_skipped - first_sample)
             frames = spectra[divmod(number, n_channels)]
-            place = out[*divmod(number, n_channels), first_sample : first_sample + section]
-            total = place if is_plain(place, real) else np.empty(len(place), real)
+            inside = slice(first_sample + n_cut - n_skipped, stop - n_skipped)
+            place = out[*divmod(number, n_channels), inside]
+            is_in_place = not n_cut and is_plain(place, real)
+            total = place if is_in_place else np.empty(stop - first_sample, real)
             total[:] = 0
             lost = np.zeros(len(total) if n_overlaps >= _MANY else 0, real)
             first = max(part * section // hop_length - n_overlaps, 0)
@@ -150,8 +153,8 @@ def inverse_stft(
                 start_of_some = at * hop_length - first_sample
                 _add_frames(as_input(parts), window, hop_length, start_of_some, total, lost)
             _add_lost(total, lost)
-            if total is not place:
-                assign(place, total)
+            if not is_in_place:
+                assign(place, total[n_cut:])
 
     n_sections = batch * n_channels * sections_of_channel
     run_slices(run, n_sections, spectra.size * 2 * _SAMPLE_SECONDS)

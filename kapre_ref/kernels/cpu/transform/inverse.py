@@ -42,6 +42,8 @@ from kapre_ref.kernels.cpu.transform.plan import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from kapre_ref._synthesis import Synthesis
+
 _MANY = 16  # planes of terms, whose rounding errors are summed too if there are more
 _STEP_SECONDS = 6e-11  # for each sample of a frame and halving of the transform
 
@@ -83,6 +85,10 @@ class InverseJob(NamedTuple):
     n_pieces: int
     piece_length: int  # samples
     last_length: int  # of the last piece of a frame
+    n_skipped: int  # samples before the first one of `out`
+    n_samples: int  # of `out`, and those
+    first_whole: int  # the first piece of which no sample is skipped
+    stop_whole: int  # the first one after it that is shorter or reaches beyond the end
 
 
 class Channel(NamedTuple):
@@ -152,10 +158,11 @@ def write_stretch(unit, plan, job, channel, room, start, stop):
             transform_back(unit, plan, room, ahead)
         else:
             fill_zeros(unit, room.rows, plan.n_fft * lanes)
-        target = channel.signal + i * lanes * job.hop_length * job.out_strides[2]
+        first_sample = i * lanes * job.hop_length - job.n_skipped
+        target = channel.signal + first_sample * job.out_strides[2]
         add_frames(unit, plan, job, room, target)
         if i >= start:
-            write_pieces(unit, job, room, target, job.n_pieces - 1 - i * lanes)
+            write_pieces(unit, job, room, target, i * lanes)
 
 
 @inlined
@@ -252,18 +259,27 @@ def add_pieces(unit, samples, overlap, planes, ahead):
 
 
 @inlined
-def write_pieces(unit, job, room, target, n_before_last):
-    """Write the finished pieces of a block; all but the last one of a channel are of one length."""
+def write_pieces(unit, job, room, target, first_piece):
+    """Write the finished pieces of a block; the first and the last ones of a channel may be cut."""
     lanes, item = lanes_of(unit), item_of(unit)
-    stride = job.hop_length * job.out_strides[2]
-    n_whole = min(lanes, n_before_last)
-    for part in range(1 + (n_whole < lanes)):
-        at, n, length = 0, n_whole, job.piece_length
-        if part == 1:
-            at, n, length = n_whole, 1, job.last_length
-        values = Values(room.pieces + at * item, length, 1)
-        place = Target(target + at * stride, stride, job.out_strides[2])
-        write_rows(unit, values, room.strip, n, place)
+    sample_stride = job.out_strides[2]
+    stride = job.hop_length * sample_stride
+    n_rows, row = min(lanes, job.n_pieces - first_piece), 0
+    while row < n_rows:
+        piece = first_piece + row
+        begin, length, n = 0, job.piece_length, 1
+        if job.first_whole <= piece < job.stop_whole:
+            n = min(n_rows, job.stop_whole - first_piece) - row
+        else:
+            start = piece * job.hop_length
+            length = job.last_length if piece == job.n_pieces - 1 else length
+            begin = max(job.n_skipped - start, 0)
+            length = min(length, job.n_samples - start) - begin
+        if length > 0:
+            values = Values(room.pieces + begin * lanes * item + row * item, length, 1)
+            at = target + row * stride + begin * sample_stride
+            write_rows(unit, values, room.strip, n, Target(at, stride, sample_stride))
+        row += n
 
 
 @kept
@@ -297,19 +313,18 @@ def _tables_of(n_fft: int, dtype: np.dtype[Any]) -> tuple[int, int, Addresses]:
     return addresses.of(record_array(plan)), n_bytes, addresses
 
 
-def fill_signals(
-    spectra: NDArray[Any],
-    n_fft: int,
-    hop_length: int,
-    window: NDArray[np.float64],
-    out: NDArray[Any],
-) -> None:
+def fill_signals(spectra: NDArray[Any], synthesis: Synthesis, out: NDArray[Any]) -> None:
     """Transform complex spectra back and add their frames up in `out`."""
+    n_fft, hop_length, window, n_skipped = synthesis[:4]
+    batch, n_channels, n_frames, _ = spectra.shape
     n_used = min(len(window), n_fft)  # samples of a frame that count
-    if hop_length > n_used or len(window) > n_fft:
+    n_samples = n_skipped + out.shape[2]
+    n_summed = (n_frames - 1) * hop_length + n_used
+    if hop_length > n_used or not spectra.size:
         out[...] = 0  # no frame reaches some samples
-    if not spectra.size:
-        out[...] = 0
+    out[:, :, : max(0, -n_skipped)] = 0
+    out[:, :, max(0, n_summed - n_skipped) :] = 0
+    if not spectra.size or not out.size:
         return
     dtype = out.dtype
     lanes = n_lanes(dtype)
@@ -317,9 +332,9 @@ def fill_signals(
     addresses = Addresses(of_tables)
     weights = np.zeros(n_fft + 1, dtype)
     weights[:n_used] = window[:n_used] * (2 / n_fft)  # see `inverse_passes`
-    batch, n_channels, n_frames, _ = spectra.shape
     piece_length = min(hop_length, n_used)
     n_overlaps = -(-n_used // hop_length) - 1
+    n_pieces = n_frames + n_overlaps
     job = InverseJob(
         spectra=addresses.of(spectra),
         spectra_strides=spectra.strides,  # type: ignore[arg-type]  # of four axes
@@ -330,9 +345,13 @@ def fill_signals(
         hop_length=hop_length,
         window=addresses.of(weights),
         n_overlaps=n_overlaps,
-        n_pieces=n_frames + n_overlaps,
+        n_pieces=n_pieces,
         piece_length=piece_length,
         last_length=n_used - n_overlaps * piece_length,
+        n_skipped=n_skipped,
+        n_samples=n_samples,
+        first_whole=-(-n_skipped // hop_length),
+        stop_whole=min(n_pieces - 1, (n_samples - piece_length) // hop_length + 1),
     )
     unit, job_address = dtype.type(1), addresses.of(record_array(job))
 

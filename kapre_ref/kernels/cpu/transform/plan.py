@@ -193,9 +193,9 @@ def tables_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Tables:
     frame_steps = _frame_steps(front_end, dtype, addresses)
     samples = samples_of_rows(radices)
     window = np.zeros(front_end.n_fft, dtype)
-    window[: front_end.win_length] = front_end.make_window() * front_end.input_scale
+    window[: front_end.frame_length] = front_end.make_window() * front_end.input_scale
     if frame_steps.n:
-        offsets = np.minimum(samples, front_end.win_length) * vector_bytes()
+        offsets = np.minimum(samples, front_end.frame_length) * vector_bytes()
     else:
         offsets = _offsets_in_pieces(samples, front_end, pieces, dtype)
     sizes = POWERS if front_end.power == 2 else ROOTS if front_end.power_offset else PLAIN
@@ -232,8 +232,8 @@ def tables_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Tables:
 
 def _pieces_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Pieces:
     lanes, in_group = n_lanes(dtype), 16 // dtype.itemsize
-    length = min(front_end.hop_length, front_end.win_length)
-    n_shifts = (front_end.win_length - 1) // length
+    length = min(front_end.hop_length, front_end.frame_length)
+    n_shifts = (front_end.frame_length - 1) // length
     n = -(-(lanes + n_shifts) // in_group) * in_group
     return Pieces(length=length, n=n, n_tiles=-(-length // lanes), row_bytes=n * dtype.itemsize)
 
@@ -246,7 +246,7 @@ def _frame_steps(front_end: FrontEnd, dtype: np.dtype[Any], addresses: Addresses
     """Return what is done to each frame before the window, if anything is."""
     if not _prepares_frames(front_end):
         return FrameSteps(n=0, n_averaged=0, numbers=0)
-    n = front_end.win_length
+    n = front_end.frame_length
     numbers = addresses.of(np.array([front_end.frame_factor, n], dtype))
     return FrameSteps(n=n, n_averaged=n if front_end.remove_mean else 0, numbers=numbers)
 
@@ -260,7 +260,7 @@ def _offsets_in_pieces(
     """
     offsets = samples % pieces.length * pieces.row_bytes
     offsets += samples // pieces.length * dtype.itemsize
-    offsets[samples >= front_end.win_length] = pieces.n_tiles * n_lanes(dtype) * pieces.row_bytes
+    offsets[samples >= front_end.frame_length] = pieces.n_tiles * n_lanes(dtype) * pieces.row_bytes
     return offsets
 
 
@@ -270,13 +270,13 @@ def scratch_layout(
     """Return where the regions of scratch memory start, and the bytes of all."""
     lanes, vector, item = n_lanes(dtype), vector_bytes(), dtype.itemsize
     n_read = pieces.n_tiles * lanes  # of each piece
-    overlap = front_end.hop_length < front_end.win_length
+    overlap = front_end.hop_length < front_end.frame_length
     n_staged = pieces.n * (pieces.length if overlap else n_read) + n_read
     prepares = _prepares_frames(front_end)
     n_freq, n_bands = front_end.n_freq, front_end.n_bands
     sizes = Regions(
         samples=(n_read + 1) * pieces.row_bytes + vector,
-        prepared=(front_end.win_length + 1) * vector if prepares else 0,
+        prepared=(front_end.frame_length + 1) * vector if prepares else 0,
         rows=2 * n_freq * vector,  # magnitudes and phases take more than n_fft
         values=(2 * n_freq + 2 * lanes) * vector,
         bands=((n_bands if front_end.bands is not None else 0) + lanes) * vector,

@@ -26,6 +26,7 @@ struct Task {
     i64 n_frames;
     int n_fft, hop_length;
     int whole, rest;  // of the division of frame_length - 1 by hop_length
+    i64 n_skipped;  // samples of the first frames, before the first one of the result
     i64 n_samples, out_batch_stride, out_channel_stride, out_time_stride;
     int tiles, tile_length, hops, parts;
 };
@@ -43,16 +44,19 @@ __global__ void __launch_bounds__(OVERLAP_ADD_THREADS)
     const int parts = task.parts, tile_length = task.tile_length;
     const unsigned row = blockIdx.x / task.tiles, tile = blockIdx.x % task.tiles;
     const i64 first_hop = (i64)(tile / parts) * hops, first_sample = first_hop * hop_length;
-    const unsigned begin = tile % parts * tile_length;  // within the first hop
-    const unsigned end = parts == 1 ? tile_length : min(begin + tile_length, (unsigned)hop_length);
-    const unsigned n_here = (unsigned)min(task.n_samples - first_sample, (i64)end);
+    const unsigned of_part = tile % parts * tile_length;  // within the first hop
+    const unsigned end =
+        parts == 1 ? tile_length : min(of_part + tile_length, (unsigned)hop_length);
+    const i64 n_before_out = task.n_skipped - first_sample;
+    const unsigned begin = (unsigned)max((i64)of_part, min(n_before_out, (i64)end));
+    const unsigned n_here = (unsigned)min(task.n_samples + n_before_out, (i64)end);
     // Frames before those that begin in this block, and the last of these there is; in 32 bits.
     const int n_before = (int)min(first_hop, (i64)0x3fffffff);
     const int last = (int)max(min(task.n_frames - first_hop, (i64)hops), (i64)-0x3fffffff) - 1;
     frames += (row * task.n_frames + first_hop) * n_fft;
     out += row / task.n_channels * task.out_batch_stride +
            row % task.n_channels * task.out_channel_stride +
-           (first_sample + begin + threadIdx.x) * task.out_time_stride;
+           (begin + threadIdx.x - n_before_out) * task.out_time_stride;
     for (unsigned i = begin + threadIdx.x; i < n_here; i += OVERLAP_ADD_THREADS) {
         const int hop = hops == 1 ? 0 : i / hop_length, position = i - hop * hop_length;
         // Of the frames that cover the sample, the first begins so many hops before, and the last

@@ -1,0 +1,76 @@
+"""Front ends as text: what Python shows, and JSON, which says every field."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kapre_ref._bands import Bands, LogBands, MatrixBands
+from kapre_ref._normalisation import Normalisation
+
+if TYPE_CHECKING:
+    from kapre_ref._front_end import FrontEnd
+
+T = TypeVar("T")
+
+
+def repr_of(front_end: FrontEnd) -> str:
+    """Name the fields that are not what they are by default."""
+    named = []
+    for field in dataclasses.fields(front_end):
+        value = getattr(front_end, field.name)
+        if not _is_default(front_end, field):
+            shown = value.matrix if isinstance(value, MatrixBands) else value
+            named.append(f"{field.name}={shown!r}")
+    return f"FrontEnd({', '.join(named)})"
+
+
+def json_of(front_end: FrontEnd) -> str:
+    """Return all fields as JSON."""
+    fields = {field.name: getattr(front_end, field.name) for field in dataclasses.fields(front_end)}
+    if not isinstance(front_end.window, str):
+        fields["window"] = front_end.make_window().tolist()
+    for name in ("bands", "normalisation"):
+        value = fields[name]
+        if isinstance(value, MatrixBands):
+            fields[name] = value.matrix
+        elif value is not None:
+            fields[name] = dataclasses.asdict(value)
+    import json  # as most programs need none, it does not count in `import kapre_ref`
+
+    return json.dumps(fields)
+
+
+def from_json(kind: type[FrontEnd], text: str) -> FrontEnd:
+    """Return the front end of a text that `json_of` wrote."""
+    import json
+
+    fields = json.loads(text)
+    if not isinstance(fields, dict):
+        raise TypeError(f"text must be a JSON object, got {type(fields).__name__}")
+    bands, normalisation = fields.get("bands"), fields.get("normalisation")
+    if isinstance(bands, dict):
+        of_bands = LogBands if "bins_per_octave" in bands else Bands
+        fields["bands"] = _from_dict(of_bands, "bands", bands)
+    if isinstance(normalisation, dict):
+        fields["normalisation"] = _from_dict(Normalisation, "normalisation", normalisation)
+    return _from_dict(kind, "", fields)
+
+
+def _from_dict(kind: type[T], name: str, values: dict[str, Any]) -> T:
+    known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    unknown = [key for key in values if key not in known]
+    if unknown:
+        raise ValueError(
+            f"{name or 'text'} must have no fields but {', '.join(known)}, got {unknown[0]!r}"
+        )
+    return kind(**values)
+
+
+def _is_default(front_end: FrontEnd, field: dataclasses.Field[Any]) -> bool:
+    value = getattr(front_end, field.name)
+    if field.name == "win_length":
+        return bool(value == front_end.n_fft)
+    if field.name == "hop_length":
+        return bool(value == max(1, front_end.win_length // 4))
+    return bool(value == field.default) and field.default is not dataclasses.MISSING
