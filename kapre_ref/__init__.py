@@ -41,6 +41,7 @@ from kapre_ref._framing import energy, energy_reference, frame, frame_reference
 from kapre_ref._frequency_map import concatenate_frequency_map, concatenate_frequency_map_reference
 from kapre_ref._front_end import FrontEnd
 from kapre_ref._kept import get_keep_bytes, release_memory, set_keep_bytes
+from kapre_ref._mel_scale import hz_to_mel, mel_to_hz
 from kapre_ref._mfcc import logmel_to_mfcc, logmel_to_mfcc_reference, mfcc, mfcc_reference
 from kapre_ref._mu_law import (
     mu_law_decoding,
@@ -51,6 +52,16 @@ from kapre_ref._mu_law import (
 from kapre_ref._named_front_ends import front_end, recipes
 from kapre_ref._normalisation import Normalisation
 from kapre_ref._polar import magnitude, magnitude_reference, phase, phase_reference
+from kapre_ref._power_decibel import (
+    amplitude_to_db,
+    amplitude_to_db_reference,
+    db_to_amplitude,
+    db_to_amplitude_reference,
+    db_to_power,
+    db_to_power_reference,
+    power_to_db,
+    power_to_db_reference,
+)
 from kapre_ref._spectrograms import (
     stft_mag_phase,
     stft_mag_phase_reference,
@@ -91,12 +102,18 @@ __all__ = [
     "LogBands",
     "Normalisation",
     "__version__",
+    "amplitude_to_db",
+    "amplitude_to_db_reference",
     "apply_filterbank",
     "apply_filterbank_reference",
     "channel_swap",
     "channel_swap_reference",
     "concatenate_frequency_map",
     "concatenate_frequency_map_reference",
+    "db_to_amplitude",
+    "db_to_amplitude_reference",
+    "db_to_power",
+    "db_to_power_reference",
     "delta",
     "delta_reference",
     "energy",
@@ -117,6 +134,7 @@ __all__ = [
     "hamming_window_reference",
     "hann_window",
     "hann_window_reference",
+    "hz_to_mel",
     "inverse_stft",
     "inverse_stft_reference",
     "kaiser_bessel_derived_window",
@@ -131,6 +149,7 @@ __all__ = [
     "magnitude_reference",
     "magnitude_to_decibel",
     "magnitude_to_decibel_reference",
+    "mel_to_hz",
     "melspectrogram",
     "melspectrogram_reference",
     "mfcc",
@@ -144,6 +163,8 @@ __all__ = [
     "perfectly_reconstructing_stft_istft",
     "phase",
     "phase_reference",
+    "power_to_db",
+    "power_to_db_reference",
     "recipes",
     "release_memory",
     "set_keep_bytes",

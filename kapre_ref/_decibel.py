@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kapre_ref._types import Float
 
 
-_NO_LIMIT = 1e4  # dB, more than any dtype spans; float16 has it too
+NO_LIMIT = 1e4  # dB, more than any dtype spans; float16 has it too
 
 
 class DecibelScale(NamedTuple):
@@ -25,6 +25,8 @@ class DecibelScale(NamedTuple):
     ref_value: float
     amin: float
     dynamic_range: float
+    decade: float = 10.0  # dB of a factor of ten: 10 or 20
+    to_peak: bool = False  # whether an item's peak is at 0 dB, in place of `ref_value`
 
 
 @checked_once
@@ -36,16 +38,20 @@ def check_decibel_scale(
         check_positive(prefix + "ref_value", ref_value),
         check_positive(prefix + "amin", amin),
         # Infinity means no limit. Kernels get a finite number, since inf - inf would be NaN.
-        min(check_positive(prefix + "dynamic_range", dynamic_range, infinite=True), _NO_LIMIT),
+        min(check_positive(prefix + "dynamic_range", dynamic_range, infinite=True), NO_LIMIT),
     )
 
 
-def check_scale_in_range(scale: DecibelScale, dtype: np.dtype[Any], prefix: str = "") -> None:
+def check_scale_in_range(
+    scale: DecibelScale,
+    dtype: np.dtype[Any],
+    prefix: str = "",
+    names: tuple[str, str] = ("ref_value", "amin"),
+) -> None:
     """Require a `ref_value` and an `amin` within the range of the dtype that kernels compute in."""
-    if scale.ref_value <= LEAST_RANGE and scale.amin <= LEAST_RANGE:
-        return
-    check_in_range(prefix + "ref_value", scale.ref_value, working_dtype(dtype))
-    check_in_range(prefix + "amin", scale.amin, working_dtype(dtype))
+    for name, value in zip(names, scale[:2], strict=True):
+        if value > LEAST_RANGE:
+            check_in_range(prefix + name, value, working_dtype(dtype))
 
 
 def magnitude_to_decibel(
@@ -105,7 +111,7 @@ def magnitude_to_decibel(
     scale = check_decibel_scale("", ref_value, amin, dynamic_range)
     check_scale_in_range(scale, x.dtype)
     out = result_array(x, x.shape, x.dtype, out)
-    kernels_for(x).magnitude_to_decibel(_items(native(x)), scale, _items(out))
+    kernels_for(x).magnitude_to_decibel(items_of(native(x)), scale, items_of(out))
     return out
 
 
@@ -124,12 +130,16 @@ def rounded_decibels_reference(
 ) -> NDArray[Any]:
     """Convert magnitudes to decibels of a dtype, limited after rounding so that the limit holds."""
     item_axes = tuple(range(1, x.ndim)) or None
-    decibel = 10 * np.log10(np.maximum(x, scale.amin))
-    decibel = (decibel - 10 * np.log10(max(scale.ref_value, scale.amin))).astype(dtype)
+    decibel = scale.decade * np.log10(np.maximum(x, scale.amin))
+    zero = scale.decade * np.log10(max(scale.ref_value, scale.amin))
+    if scale.to_peak:
+        zero = np.max(decibel, axis=item_axes, keepdims=True, initial=-np.inf)
+    decibel = (decibel - zero).astype(dtype)
     peak = np.max(decibel, axis=item_axes, keepdims=True, initial=-np.inf)
-    dynamic_range = dtype.type(min(scale.dynamic_range, _NO_LIMIT))
+    dynamic_range = dtype.type(min(scale.dynamic_range, NO_LIMIT))
     return np.asarray(np.maximum(decibel, peak - dynamic_range))
 
 
-def _items(x: NDArray[Any]) -> NDArray[Any]:
+def items_of(x: NDArray[Any]) -> NDArray[Any]:
+    """View an array as items, (item, ...): one of a single axis is one item."""
     return x if x.ndim > 1 else x.reshape(1, -1)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from kapre_ref._arrays import native, real_dtype, result_array, silent
 from kapre_ref._band_spectrograms import mel_front_end, melspectrogram_reference
-from kapre_ref._checks import check_floating, check_integer
+from kapre_ref._checks import (
+    check_at_least,
+    check_choice,
+    check_floating,
+    check_integer,
+    check_number,
+)
 from kapre_ref._data_format import check_data_format, in_layout, layout_shape, spectrogram_view
 from kapre_ref._dispatch import kernels_for
 from kapre_ref._kapre_front_end import check_signals, with_decibels
@@ -18,7 +24,7 @@ from kapre_ref._spectrograms import spectrogram_arrays
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from kapre_ref._types import DataFormat, Float, MelNorm, WindowName
+    from kapre_ref._types import DataFormat, DctNorm, Float, MelNorm, WindowName
 
 
 def logmel_to_mfcc(
@@ -26,6 +32,9 @@ def logmel_to_mfcc(
     n_mfccs: int = 20,
     data_format: DataFormat = "default",
     *,
+    dct_type: int = 2,
+    norm: DctNorm = "htk",
+    lifter: float = 0.0,
     out: NDArray[Float] | None = None,
 ) -> NDArray[Float]:
     """Compute mel-frequency cepstral coefficients from log-mel spectrograms.
@@ -40,6 +49,14 @@ def logmel_to_mfcc(
         Number of coefficients, 1 to `n_mels`.
     data_format : str
         'channels_first', 'channels_last' or 'default', which means 'channels_last'.
+    dct_type : 1, 2 or 3
+        Type of the discrete cosine transform; of type 1 there must be 2 bands or more.
+    norm : 'htk', 'ortho' or None
+        HTK's scale, which type 2 alone has; the orthonormal transform, as in librosa and Kaldi; or
+        none, as of `scipy.fft.dct` without a norm.
+    lifter : float
+        Coefficient i, from 0 on, is multiplied by ``1 + lifter / 2 sin(pi (i + 1) / lifter)``, as
+        in librosa; 0 for none.
     out : array, optional
         Where to put the result: C-contiguous, of its shape and dtype, not overlapping
         `log_melgrams`.
@@ -55,14 +72,15 @@ def logmel_to_mfcc(
         If `log_melgrams` is not a floating NumPy or CuPy array, or an argument is of the wrong
         kind.
     ValueError
-        If `n_mfccs` is not from 1 to `n_mels`, or a shape does not fit.
+        If `n_mfccs` is not from 1 to `n_mels`, an option has no such value, or a shape does not
+        fit.
 
     Notes
     -----
     The discrete cosine transform of type II as in HTK, ``y[k] = sqrt(2 / n_mels) sum_m x[m]
     cos(pi k (m + 1/2) / n_mels)``. Matches the layer `kapre.LogmelToMFCC` of Kapre 0.4.1.
     librosa's orthonormal transform differs in coefficient 0 alone, which is sqrt(2) times as large
-    here.
+    here; ``norm="ortho"`` is librosa's.
 
     References
     ----------
@@ -78,20 +96,27 @@ def logmel_to_mfcc(
     log_mels = spectrogram_view("log_melgrams", native(log_melgrams), data_format)
     n_mels = log_mels.shape[3]
     n_mfccs = _check_n_mfccs(n_mfccs, n_mels)
+    cosines = Cosines(n_mels, n_mfccs, *_check_transform(dct_type, norm, lifter, n_mels))
     shape = layout_shape((*log_mels.shape[:3], n_mfccs), log_melgrams.ndim - 2, data_format)
     out = result_array(log_melgrams, shape, log_melgrams.dtype, out)
     mfccs = spectrogram_view("out", out, data_format)
-    kernels_for(log_melgrams).logmel_to_mfcc(log_mels, Cosines(n_mels, n_mfccs), mfccs)
+    kernels_for(log_melgrams).logmel_to_mfcc(log_mels, cosines, mfccs)
     return out
 
 
 @silent
 def logmel_to_mfcc_reference(
-    log_melgrams: NDArray[Float], n_mfccs: int = 20, data_format: DataFormat = "default"
+    log_melgrams: NDArray[Float],
+    n_mfccs: int = 20,
+    data_format: DataFormat = "default",
+    *,
+    dct_type: int = 2,
+    norm: DctNorm = "htk",
+    lifter: float = 0.0,
 ) -> NDArray[Float]:
     """Compute cepstral coefficients; scaled as in HTK, so that coefficient 0 is not orthonormal."""
     log_mels = spectrogram_view("log_melgrams", log_melgrams, data_format).astype(np.float64)
-    mfccs = log_mels @ cosines_reference(log_mels.shape[3], n_mfccs)
+    mfccs = log_mels @ cosines_reference(log_mels.shape[3], n_mfccs, dct_type, norm, lifter)
     in_caller_layout = in_layout(mfccs, log_melgrams.ndim - 2, data_format)
     return in_caller_layout.astype(real_dtype(log_melgrams.dtype))
 
@@ -275,11 +300,43 @@ def _check_n_mfccs(n_mfccs: int, n_mels: int) -> int:
     return n_mfccs
 
 
+def _check_transform(
+    dct_type: Any, norm: Any, lifter: Any, n_mels: int
+) -> tuple[int, str | None, float]:
+    dct_type = check_integer("dct_type", dct_type, 1, 3)
+    if norm is not None:
+        check_choice("norm", norm, ("htk", "ortho"))
+    if norm == "htk" and dct_type != 2:
+        raise ValueError(f"dct_type must be 2 with norm='htk', got {dct_type}")
+    if dct_type == 1 and n_mels < 2:
+        raise ValueError(f"dct_type must be 2 or 3 for n_mels={n_mels}, got 1")
+    lifter = check_number("lifter", lifter)
+    check_at_least("lifter", lifter, 0, "0")
+    return dct_type, norm, lifter
+
+
 @silent
-def cosines_reference(n_mels: int, n_mfccs: int) -> NDArray[np.float64]:
-    """Return the matrix of the transform, (n_mels, n_mfccs)."""
-    turns = (np.arange(n_mels)[:, None] + 0.5) * np.arange(n_mfccs) / n_mels
-    cosines: NDArray[np.float64] = np.sqrt(2 / n_mels) * np.cos(np.pi * turns)
+def cosines_reference(
+    n_mels: int, n_mfccs: int, dct_type: int = 2, norm: str | None = "htk", lifter: float = 0.0
+) -> NDArray[np.float64]:
+    """Return the matrix of the transform, (n_mels, n_mfccs), lifter included."""
+    m, k = np.arange(n_mels)[:, None], np.arange(n_mfccs)
+    cosines: NDArray[np.float64]
+    if norm == "htk":
+        cosines = np.sqrt(2 / n_mels) * np.cos(np.pi * ((m + 0.5) * k / n_mels))
+    else:
+        n = n_mels - (dct_type == 1)
+        turns = {1: m * k, 2: (m + 0.5) * k, 3: m * (k + 0.5)}[dct_type] / n
+        cosines = 2 * np.cos(np.pi * turns)
+        # Bands that are their own mirror images count once, and coefficients that are, too.
+        own_bands, own_values = {1: ([0, -1], [0, n]), 2: ([], [0]), 3: ([0], [])}[dct_type]
+        cosines[own_bands] /= 2
+        if norm == "ortho":
+            cosines[own_bands] *= np.sqrt(2)
+            cosines[:, np.isin(k, own_values)] /= np.sqrt(2)
+            cosines /= np.sqrt(2 * n)
+    if lifter:
+        cosines = cosines * (1 + lifter / 2 * np.sin(np.pi * (k + 1) / lifter))
     return cosines
 
 
@@ -288,14 +345,17 @@ class Cosines(NamedTuple):
 
     n_mels: int
     n_mfccs: int
+    dct_type: int = 2
+    norm: str | None = "htk"
+    lifter: float = 0.0
 
     def matrix(self) -> NDArray[np.float64]:
         """Return it, (n_mels, n_mfccs), read-only."""
-        return _cached_cosines(self.n_mels, self.n_mfccs)
+        return _cached_cosines(self)
 
 
 @kept
-def _cached_cosines(n_mels: int, n_mfccs: int) -> NDArray[np.float64]:
-    cosines = cosines_reference(n_mels, n_mfccs)
+def _cached_cosines(parameters: Cosines) -> NDArray[np.float64]:
+    cosines = cosines_reference(*parameters)
     cosines.flags.writeable = False
     return cosines

@@ -14,9 +14,11 @@ FloorBy: TypeAlias = Literal["max", "add"]
 LengthMode: TypeAlias = Literal["constant", "repeat", "repeatpad"]
 LinearIn: TypeAlias = Literal["hz", "mel", "left"]
 Logarithm: TypeAlias = Literal["none", "ln", "log10", "10log10"]
+DctNorm: TypeAlias = Literal["htk", "ortho"] | None
 MelScale: TypeAlias = Literal["htk", "slaney"]
 RangeOver: TypeAlias = Literal["channel", "item", "call"]
 MelNorm: TypeAlias = Literal["slaney"] | float | None
+PeakOver: TypeAlias = Literal["call", "item"]
 StackEdge: TypeAlias = Literal["repeat", "zeros", "drop"]
 WindowName: TypeAlias = Literal[
     "hamming_window",

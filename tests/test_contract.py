@@ -61,7 +61,10 @@ ARRAY_OPERATIONS = {
     "phase": "x, *, out=None",
     "apply_filterbank": "x, filterbank, data_format='default', *, out=None",
     "delta": "x, win_length=5, mode='symmetric', data_format='default', *, out=None",
-    "logmel_to_mfcc": "log_melgrams, n_mfccs=20, data_format='default', *, out=None",
+    "logmel_to_mfcc": (
+        "log_melgrams, n_mfccs=20, data_format='default', *, dct_type=2, norm='htk', lifter=0.0, "
+        "out=None"
+    ),
     "mfcc": (
         f"x, {_STFT}, sample_rate=22050, n_mfccs=20, n_mels=128, mel_f_min=0.0, mel_f_max=None, "
         f"mel_htk=False, mel_norm='slaney', {_SCALE}, out=None"
@@ -85,13 +88,19 @@ ARRAY_OPERATIONS = {
 }
 # What models take that were not made with Kapre.
 BEYOND_KAPRE = {
+    "amplitude_to_db": "x, ref=1.0, amin=1e-05, top_db=80.0, *, peak_over='call', out=None",
+    "db_to_amplitude": "x, ref=1.0, *, out=None",
+    "db_to_power": "x, ref=1.0, *, out=None",
     "fix_length": "x, size, axis=-1, mode='constant', value=0.0, *, out=None",
     "patches": "x, length, hop, *, out=None",
+    "power_to_db": "x, ref=1.0, amin=1e-10, top_db=80.0, *, peak_over='call', out=None",
     "stack_frames": "x, n, step=None, edge='drop', *, out=None",
     "standardize": "x, eps=1e-07, axis=-1, *, out=None",
 }
-# These compute nothing themselves, so there is nothing for an oracle to say.
+# These compute nothing, or in NumPy and float64, so there is nothing for an oracle to say.
 WITHOUT_ORACLE = {
+    "hz_to_mel": "frequencies, htk=False",
+    "mel_to_hz": "mels, htk=False",
     "get_window_fn": "window_name=None",
     "validate_data_format_str": "data_format",
     "perfectly_reconstructing_stft_istft": (

@@ -56,6 +56,15 @@ OPERATIONS = {
     "magnitude": ("magnitude", "complex", {}, 0),
     "phase": ("phase", "complex", {}, 0),
     "magnitude_to_decibel": ("magnitude_to_decibel", "spectrum", {"dynamic_range": 20.0}, 0),
+    "power_to_db": ("magnitude_to_decibel", "spectrum", {"top_db": 20.0}, 0),
+    "amplitude_to_db": (
+        ["magnitude", "magnitude_to_decibel"],
+        "spectrum",
+        {"ref": "peak", "top_db": 20.0, "peak_over": "item"},
+        0,
+    ),
+    "db_to_power": ("decibel_to_magnitude", "spectrum", {}, 0),
+    "db_to_amplitude": ("decibel_to_magnitude", "spectrum", {"ref": 0.5}, 0),
     "delta": ("delta", "spectrum", {"win_length": 7}, 1),
     "logmel_to_mfcc": ("logmel_to_mfcc", "spectrum", {"n_mfccs": 6}, 1),
     "mfcc": (

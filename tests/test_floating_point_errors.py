@@ -21,9 +21,12 @@ SIGNAL, SPECTRUM, COMPLEX = (2, 2, 300), (2, 2, 9, 17), (2, 2, 5, 9)
 
 # operation: shape of its array, and the options of each call
 OPERATIONS = {
+    "amplitude_to_db": (COMPLEX, [{}, {"ref": "peak", "top_db": None}, {"amin": 5e-324}]),
     "apply_filterbank": (SPECTRUM, [{}]),
     "channel_swap": (SPECTRUM, [{}]),
     "concatenate_frequency_map": (SPECTRUM, [{}]),
+    "db_to_amplitude": (SPECTRUM, [{}, {"ref": 3e38}]),
+    "db_to_power": (SPECTRUM, [{}, {"ref": 1e-30}]),
     "delta": (SPECTRUM, [{}, {"mode": "constant", "win_length": 101}]),
     "energy": (SIGNAL, [{"frame_length": 20, "hop_length": 30, "pad_end": True}]),
     "fix_length": (SIGNAL, [{"size": n, "mode": "repeatpad", "value": 1.0} for n in (9, 700)]),
@@ -42,6 +45,7 @@ OPERATIONS = {
     "mu_law_encoding": (SPECTRUM, [{"quantization_channels": n} for n in (2, 65536)]),
     "patches": (SPECTRUM, [{"length": 4, "hop": 2}]),
     "phase": (COMPLEX, [{}]),
+    "power_to_db": (SPECTRUM, [{}, {"ref": "peak", "peak_over": "item"}, {"amin": 5e-324}]),
     "spec_augment": (SPECTRUM, [{"freq_mask_param": 3, "time_mask_param": 2}]),
     "stack_frames": (SPECTRUM, [{"n": 3, "edge": edge} for edge in ("repeat", "zeros", "drop")]),
     "standardize": (SIGNAL, [{}, {"eps": 5e-324}, {"eps": 1.7e308, "axis": 1}]),
@@ -72,8 +76,8 @@ CONSTRUCTORS = {
     "vorbis_window": [{"window_length": n} for n in (0, 1, 2, 4096)],
 }
 OTHERS = {  # which compute nothing
-    "front_end", "get_keep_bytes", "get_num_threads", "get_window_fn", "recipes", "release_memory",
-    "set_keep_bytes", "set_num_threads", "validate_data_format_str",
+    "front_end", "get_keep_bytes", "get_num_threads", "get_window_fn", "hz_to_mel", "mel_to_hz",
+    "recipes", "release_memory", "set_keep_bytes", "set_num_threads", "validate_data_format_str",
 }  # fmt: skip
 
 
@@ -186,6 +190,11 @@ NUMBERS = [
     ("fix_length", SIGNAL, {"size": 400}, "value"),
     ("spec_augment", SPECTRUM, {"freq_mask_param": 3, "time_mask_param": 2}, "mask_value"),
     ("standardize", SIGNAL, {}, "eps"),
+    ("power_to_db", SPECTRUM, {}, "ref"),
+    ("power_to_db", SPECTRUM, {"ref": "peak"}, "amin"),
+    ("amplitude_to_db", SPECTRUM, {}, "top_db"),
+    ("db_to_power", SPECTRUM, {}, "ref"),
+    ("logmel_to_mfcc", SPECTRUM, {"n_mfccs": 5}, "lifter"),
     ("magnitude_to_decibel", SPECTRUM, {}, "ref_value"),
     ("magnitude_to_decibel", SPECTRUM, {}, "amin"),
     ("magnitude_to_decibel", SPECTRUM, {}, "dynamic_range"),

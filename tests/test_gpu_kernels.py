@@ -17,6 +17,7 @@ import test_general_transform
 import test_golden
 import test_inverse_stft
 import test_mu_law
+import test_power_decibel
 import test_spectrograms
 import test_stft
 from closeness import assert_close, eps_of, peak_of
@@ -82,6 +83,17 @@ class TestDecibelKernels(test_decibel.TestMagnitudeToDecibel):
         case(3, 1024, dynamic_range=3.0),
         case(1, 4096, amin=1e-3, dynamic_range=20.0),
     )
+
+
+@on_harness
+class TestAmplitudeKernels(test_power_decibel.TestAmplitudeToDb):
+    dtypes = ("float16", "float32", "float64", "complex64")
+    cases = smaller_than(1000, test_power_decibel.TestAmplitudeToDb)
+
+
+@on_harness
+class TestPeakKernels(test_power_decibel.TestPeaks):
+    pass
 
 
 @on_harness

@@ -26,21 +26,36 @@ class TestLogmelToMfcc(TakesOut):
         case(2, 0, 20),
         case(2, 7, 20, 0),
         case(3, 400, 128, n_mfccs=40),  # large enough for several threads
+        case(2, 7, 20, norm="ortho"),
+        case(2, 7, 20, 3, n_mfccs=13, dct_type=3, norm="ortho", lifter=22),
+        case(2, 7, 21, dct_type=1, norm=None),
     )
 
     def example(self, rng, shape, dtype):
         return rng.uniform(-80, 20, shape).astype(dtype)
 
-    def precise(self, x, n_mfccs=20, data_format="default"):
+    def precise(self, x, n_mfccs=20, data_format="default", dct_type=2, norm="htk", lifter=0):
         log_mels = channels_first(x, data_format, 2)
         n_mels = log_mels.shape[3]
-        mfccs = scipy.fft.dct(log_mels, 2)[..., :n_mfccs] / np.sqrt(x.dtype.type(2 * n_mels))
+        mfccs = scipy.fft.dct(log_mels, dct_type, norm=None if norm == "htk" else norm)
+        mfccs = mfccs[..., :n_mfccs]
+        if norm == "htk":
+            mfccs = mfccs / np.sqrt(x.dtype.type(2 * n_mels))
+        if lifter:
+            turns = np.pi * np.arange(1, n_mfccs + 1, dtype=x.dtype) / lifter
+            mfccs = mfccs * (1 + lifter / 2 * np.sin(turns))
         return as_caller(mfccs, x.ndim - 2, data_format)
 
-    def plain(self, x, n_mfccs=20, data_format="default"):
+    def plain(self, x, n_mfccs=20, data_format="default", **transform):
         log_mels = channels_first(x, data_format, 2)
         if not log_mels.size:
             return self.oracle(x, n_mfccs, data_format)
+        if transform:
+            each = np.eye(log_mels.shape[3])
+            matrix = self.precise(each, n_mfccs, **transform)
+            log_mels = plain_formulas.working(log_mels)
+            mfccs = log_mels @ matrix.astype(log_mels.dtype)
+            return as_caller(mfccs, x.ndim - 2, data_format).astype(x.dtype)
         # This is a matrix product, as a kernel may be; a fast transform has smaller errors.
         n_mels = log_mels.shape[3]
         log_mels = plain_formulas.working(log_mels)
@@ -57,6 +72,17 @@ class TestLogmelToMfcc(TakesOut):
             assert got.shape == tuple(expected)
             return
         assert_oracle_close(got, self.precise(wide(x), **case.parameters))
+
+    @pytest.mark.parametrize("dct_type", [1, 2, 3])
+    @pytest.mark.parametrize("norm", ["ortho", None])
+    @pytest.mark.parametrize("lifter", [0, 22])
+    def test_is_librosas(self, backend, dct_type, norm, lifter, rng):
+        librosa = pytest.importorskip("librosa", reason="librosa is not installed")
+        x = rng.uniform(-80, 0, (9, 40))
+        options = {"dct_type": dct_type, "norm": norm, "lifter": lifter}
+        got = backend.numpy(kr.logmel_to_mfcc(backend.array(x), 13, **options))
+        expected = librosa.feature.mfcc(S=x.T, n_mfcc=13, **options).T
+        assert_close(got, expected, 16 * eps_of(np.float64) * peak_of(expected))
 
     def test_oracle_against_closed_form(self):
         # A cosine of the transform's own has one coefficient: sqrt(n_mels / 2).

@@ -40,6 +40,10 @@ def _mixed(n_freq, n_bands):
 OF_FRAMES = {
     "mfcc": (80, lambda x: kr.logmel_to_mfcc(x, 20, FIRST)),
     "mfcc of many bands": (300, lambda x: kr.logmel_to_mfcc(x, 45, FIRST)),
+    "mfcc of type 3": (
+        80,
+        lambda x: kr.logmel_to_mfcc(x, 20, FIRST, dct_type=3, norm=None, lifter=22),
+    ),
     "mfcc of few": (5, lambda x: kr.logmel_to_mfcc(x, 5, FIRST)),
     **{
         f"{make.__name__}{sizes}": (

@@ -92,6 +92,12 @@ class Kernels(Protocol):
         dtype. The map is computed in float64 and rounded once.
         """
 
+    def decibel_to_magnitude(self, x: Real, ref_value: float, decade: float, out: Real) -> None:
+        """Write ``ref_value * 10 ** (x / decade)``, computed in the working precision.
+
+        x of any shape; out of its shape and dtype, C-contiguous.
+        """
+
     def delta(self, spectra: Real, win_length: int, mode: str, out: Real) -> None:
         """Write the slope of each bin along time, summed and divided in the working precision.
 
@@ -173,12 +179,14 @@ class Kernels(Protocol):
         """
 
     def magnitude_to_decibel(self, x: Real, scale: DecibelScale, out: Real) -> None:
-        """Write ``10 log10(max(x, amin) / max(ref_value, amin))``, limited from below.
+        """Write ``decade log10(max(x, amin) / max(ref_value, amin))``, limited from below.
 
         x (batch, ...), 2 axes or more; out of its shape and dtype, C-contiguous; it may be `x`.
         An item is ``x[i]``. Its limit is its peak less the dynamic range, both and their
         difference in the dtype of `out`: the limit holds there to the bit. NaN poisons its item.
-        `scale.dynamic_range` is finite. The GPU counts subnormal float32 magnitudes as 0.
+        `scale.dynamic_range` is finite. With `scale.to_peak`, each item's peak stands for
+        `ref_value` and becomes 0; an item with an infinite peak becomes NaN. The GPU counts
+        subnormal float32 magnitudes as 0.
         """
 
     def mu_law_decoding(

@@ -2,7 +2,7 @@
 
 from kapre_ref.kernels.cpu.assembly import fix_length, stack_frames
 from kapre_ref.kernels.cpu.augmentation import channel_swap, spec_augment
-from kapre_ref.kernels.cpu.decibel import magnitude_to_decibel
+from kapre_ref.kernels.cpu.decibel import decibel_to_magnitude, magnitude_to_decibel
 from kapre_ref.kernels.cpu.delta import delta
 from kapre_ref.kernels.cpu.filterbanks import apply_filterbank
 from kapre_ref.kernels.cpu.framing import energy, frame
@@ -21,6 +21,7 @@ __all__ = [
     "asarray",
     "channel_swap",
     "concatenate_frequency_map",
+    "decibel_to_magnitude",
     "delta",
     "empty",
     "energy",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _PEAK_SECONDS = 1e-10  # for each number
 _CONVERSION_SECONDS = 4e-10
+_EXPONENTIAL_SECONDS = 1e-9
 _ROW = 1 << 16  # shorter items go through together, so many numbers at a time
 _COPIED_ITEM = 1 << 20  # numbers of a strided item that is copied as a whole
 _ITEMS_PER_THREAD = 4  # or a long item is shared among threads
@@ -100,6 +101,23 @@ def _convert_blocks(
     for_blocks(convert, [item], result, [dtype, dtype], _CONVERSION_SECONDS)
 
 
+@operation
+def decibel_to_magnitude(
+    x: NDArray[Any], ref_value: float, decade: float, out: NDArray[Any]
+) -> None:
+    """Take exponentials of blocks with NumPy's vectors."""
+    dtype = working_dtype(out.dtype)
+    neper, ref = dtype.type(math.log(10) / decade), dtype.type(ref_value)
+
+    @np.errstate(all="ignore")  # compiled code gives no warnings either
+    def convert(decibels: NDArray[Any], magnitudes: NDArray[Any]) -> None:
+        np.multiply(decibels, neper, out=magnitudes)
+        np.exp(magnitudes, out=magnitudes)
+        np.multiply(magnitudes, ref, out=magnitudes)
+
+    for_blocks(convert, [x], out, [dtype, dtype], _EXPONENTIAL_SECONDS)
+
+
 def take_logarithms(x: NDArray[Any], numbers: Logarithm) -> NDArray[Any]:
     """Take logarithms of contiguous rows in place; return the peak of each, NaN if one is."""
     _take_logarithms(
@@ -138,6 +156,7 @@ class _Scale(NamedTuple):
     floor: np.floating  # decibels of `amin`
     dynamic_range: np.floating
     to_half: bool  # whether results are rounded to float16 later
+    to_peak: bool  # whether an item's peak is 0
 
 
 @inlined
@@ -153,26 +172,29 @@ def _read(numbers):
         floor=numbers[7],
         dynamic_range=numbers[8],
         to_half=numbers[9] != 0,
+        to_peak=numbers[10] != 0,
     )
 
 
 @lru_cache(maxsize=64)
 def _scale_of(scale: DecibelScale, dtype: np.dtype[Any], rounded: np.dtype[Any]) -> NDArray[Any]:
     """Return the `_Scale` of a computation in `dtype`, of which the results become `rounded`."""
-    zero = 10 * math.log10(max(scale.amin, scale.ref_value))
+    zero = scale.decade * math.log10(max(scale.amin, scale.ref_value))
     limits, (octave, octave_rest) = np.finfo(dtype), _OCTAVE[dtype.itemsize]
-    number = dtype.type
+    number, gain = dtype.type, scale.decade / 10
+    assert gain in (1, 2), "the first part of an octave keeps its few digits"
     numbers = _Scale(
         amin=number(min(scale.amin, float(limits.max))),
         smallest=number(2.0**limits.minexp),
         exponent=number(limits.minexp),
-        octave=number(octave),
-        octave_rest=number(octave_rest),
-        neper=number(_NEPER),
+        octave=number(gain * octave),
+        octave_rest=number(gain * octave_rest),
+        neper=number(gain * _NEPER),
         zero=number(zero),
-        floor=number(10 * math.log10(scale.amin) - zero),
+        floor=number(scale.decade * math.log10(scale.amin) - zero),
         dynamic_range=number(rounded.type(scale.dynamic_range)),
         to_half=rounded.itemsize == 2,
+        to_peak=scale.to_peak,
     )
     return as_input(np.array(numbers, dtype))
 
@@ -193,6 +215,7 @@ def _scale_of_logarithm(numbers: Logarithm, dtype: np.dtype[Any]) -> NDArray[Any
         floor=number(numbers.least),
         dynamic_range=number(math.inf),
         to_half=False,
+        to_peak=False,
     )
     return as_input(np.array(whole, dtype))
 
@@ -247,9 +270,13 @@ def _convert(x, peaks, out, numbers):
     for i in range(peaks.size):
         peak = peaks[i]
         if not peak < np.inf:  # infinite or NaN, and so is the whole item
-            out[i] = peak
+            out[i] = peak - peak if scale.to_peak else peak
             continue
         lowest, highest = _limits(peak, scale)
+        shift = highest - highest
+        if scale.to_peak:
+            shift, highest = highest, shift
+            lowest = max(scale.floor - shift, highest - scale.dynamic_range)
         for start in range(0, out.shape[1], _TILE):
             source = x[i, start : start + _TILE]
             result = out[i, start : start + _TILE]
@@ -258,7 +285,7 @@ def _convert(x, peaks, out, numbers):
                 for j in range(source.size):
                     tile[j] = source[j]
                 source = tile[: source.size]
-            _convert_tile(source, result, lowest, highest, scale)
+            _convert_tile(source, result, lowest, highest, shift, scale)
 
 
 @inlined
@@ -278,13 +305,13 @@ def _limits(peak, scale):
 
 
 @inlined
-def _convert_tile(source, result, lowest, highest, scale):
+def _convert_tile(source, result, lowest, highest, shift, scale):
     amin, smallest, exponent = scale.amin, scale.smallest, scale.exponent
     octave, octave_rest, neper, zero = scale.octave, scale.octave_rest, scale.neper, scale.zero
     if amin >= smallest:
         for j in range(result.size):
             n, r = split_log(source[j] if source[j] > amin else amin)
-            decibel = n * octave + (n * octave_rest + (r * neper - zero))
+            decibel = n * octave + (n * octave_rest + (r * neper - zero)) - shift
             decibel = decibel if decibel < highest else highest
             result[j] = decibel if decibel > lowest else lowest
     else:
@@ -292,7 +319,7 @@ def _convert_tile(source, result, lowest, highest, scale):
             subnormal = source[j] < smallest
             n, r = split_log(source[j] / smallest if subnormal else source[j])
             n = n + exponent if subnormal else n
-            decibel = n * octave + (n * octave_rest + (r * neper - zero))
+            decibel = n * octave + (n * octave_rest + (r * neper - zero)) - shift
             decibel = decibel if decibel < highest else highest
             decibel = decibel if decibel > lowest else lowest
             result[j] = decibel if source[j] > amin else lowest

@@ -2,7 +2,7 @@
 
 from kapre_ref.kernels.gpu.assembly import fix_length, stack_frames
 from kapre_ref.kernels.gpu.augmentation import channel_swap, spec_augment
-from kapre_ref.kernels.gpu.decibel import magnitude_to_decibel
+from kapre_ref.kernels.gpu.decibel import decibel_to_magnitude, magnitude_to_decibel
 from kapre_ref.kernels.gpu.delta import delta
 from kapre_ref.kernels.gpu.filterbanks import apply_filterbank
 from kapre_ref.kernels.gpu.framing import energy, frame
@@ -21,6 +21,7 @@ __all__ = [
     "asarray",
     "channel_swap",
     "concatenate_frequency_map",
+    "decibel_to_magnitude",
     "delta",
     "empty",
     "energy",

@@ -36,15 +36,36 @@ def magnitude_to_decibel(x: cupy.ndarray, scale: DecibelScale, out: cupy.ndarray
     peaks = new_peaks(len(x), dtype)
     to_logarithms(x, numbers, values, peaks)
     raise_to_floor(values, peaks, numbers, scale.dynamic_range, out.dtype)
+    if scale.to_peak:
+        _shift_to_peak(values, scale)
     if values is not out:
         out[...] = values
 
 
 def _float64(x, scale, out):
-    decibel = 10 * cupy.log10(cupy.maximum(x, scale.amin))
-    decibel -= 10 * math.log10(max(scale.amin, scale.ref_value))
+    decibel = scale.decade * cupy.log10(cupy.maximum(x, scale.amin))
+    if scale.to_peak:
+        _shift_to_peak(decibel, scale)
+    else:
+        decibel -= scale.decade * math.log10(max(scale.amin, scale.ref_value))
     peak = decibel.max(axis=tuple(range(1, x.ndim)), keepdims=True)
     out[...] = cupy.maximum(decibel, peak - scale.dynamic_range)
+
+
+def _shift_to_peak(decibel, scale):
+    """Subtract the peak of each item, and let the range hold where that was rounded."""
+    decibel -= decibel.max(axis=tuple(range(1, decibel.ndim)), keepdims=True)
+    cupy.maximum(decibel, -scale.dynamic_range, out=decibel)
+
+
+@on_device
+def decibel_to_magnitude(
+    x: cupy.ndarray, ref_value: float, decade: float, out: cupy.ndarray
+) -> None:
+    """Take exponentials by an expression."""
+    dtype = working_dtype(out.dtype)
+    nepers = x.astype(dtype, copy=False) * dtype.type(math.log(10) / decade)
+    out[...] = cupy.exp(nepers) * dtype.type(ref_value)
 
 
 def new_peaks(n, dtype):

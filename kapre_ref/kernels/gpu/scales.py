@@ -60,8 +60,8 @@ def scale_of(front_end: FrontEnd) -> Scale:
 @lru_cache(maxsize=64)
 def decibel_scale(scale: DecibelScale) -> Scale:
     """Return the numbers for decibels, which are no lower than those of `amin`."""
-    offset = -10 * math.log10(max(scale.amin, scale.ref_value))
-    return _scale("10log10", scale.amin, 0.0, 1.0, offset)
+    offset = -scale.decade * math.log10(max(scale.amin, scale.ref_value))
+    return _scale("10log10", scale.amin, 0.0, scale.decade / 10, offset)
 
 
 def has_lines(front_end: FrontEnd) -> bool:
