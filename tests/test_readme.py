@@ -56,7 +56,7 @@ def test_examples_run_and_show_their_values(kapre, monkeypatch):
             for expression, shown in values_shown(block):
                 assert str(eval(expression, names)) == shown, expression
                 n_shown += 1
-    assert n_shown == 8
+    assert n_shown == 9
 
 
 def test_commands_run(tmp_path, monkeypatch):
@@ -97,7 +97,7 @@ def differences():
 
 def test_calls_are_as_equal_as_the_table_says(differences):
     stated = np.array([difference for *_, difference, _ in readme.equivalences()])
-    assert len(stated) == 7
+    assert len(stated) == 9
     assert np.all(differences <= stated), differences
     # A row that compared something with itself would show no difference.
     assert np.all(differences > stated / 10), differences

@@ -48,9 +48,11 @@ class Backend:
 
 
 def function_of(operation, is_reference=False):
-    """Return an operation, or its reference; `front_end` computes the features of a named one."""
+    """Return an operation, or its reference; some are methods of a front end."""
     if operation == "front_end":
         return _features_reference if is_reference else _features
+    if operation == "centred_inverse":
+        return _inverse_reference if is_reference else _inverse
     return getattr(kapre_ref, operation + "_reference" * is_reference)
 
 
@@ -60,6 +62,20 @@ def _features(x, name, out=None):
 
 def _features_reference(x, name):
     return kapre_ref.front_end(name).reference(x)
+
+
+def _centred(n_fft, hop_length):
+    half = n_fft // 2
+    sizes = {"n_fft": n_fft, "hop_length": hop_length, "pad_left": half, "pad_right": half}
+    return kapre_ref.FrontEnd(sample_rate=SAMPLE_RATE, **sizes)
+
+
+def _inverse(spectra, n_fft, hop_length, out=None):
+    return _centred(n_fft, hop_length).inverse_stft(spectra, out=out)
+
+
+def _inverse_reference(spectra, n_fft, hop_length):
+    return _centred(n_fft, hop_length).inverse_stft_reference(spectra)
 
 
 def noise(shape, dtype="float32"):

@@ -32,6 +32,17 @@ class InverseStft(Operation):
         return (spectra(dtype, size),)
 
 
+class CentredInverse(Operation):
+    """2048 samples a frame; ends are divided by the overlap there, and padding is cut off."""
+
+    operation = "centred_inverse"
+    parameters = STFT
+    dtypes = InverseStft.dtypes
+    peers = ("librosa", "torch")
+    measures_memory = True
+    inputs = InverseStft.inputs
+
+
 class Magnitude(Operation):
     """Of spectra of 1025 bins."""
 

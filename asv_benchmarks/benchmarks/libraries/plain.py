@@ -39,7 +39,7 @@ def centred(work):
     n_fft = parameters["n_fft"]
     win_length = parameters.get("win_length") or n_fft
     before = (n_fft - win_length) // 2
-    if work.operation != "inverse_stft":
+    if work.operation not in ("inverse_stft", "centred_inverse"):
         x = np.pad(x, [(0, 0), (before, n_fft - win_length - before)])
     options = {"n_fft": n_fft, "hop_length": parameters["hop_length"], "win_length": win_length}
     return x, {**options, "center": False}

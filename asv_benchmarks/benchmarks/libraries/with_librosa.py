@@ -42,6 +42,19 @@ def _inverse_stft(work):
     return Contender(lambda: librosa.istft(spectra, **options), margin=options["n_fft"])
 
 
+def _centred_inverse(work):
+    spectra, options = centred(work)
+    spectra = np.ascontiguousarray(np.moveaxis(spectra, -1, -2))
+    return Contender(lambda: librosa.istft(spectra, **{**options, "center": True}))
+
+
+def _decibel(work):
+    (x,), options = work.inputs, dict(work.parameters)
+    if options.get("ref") == "peak":
+        options["ref"] = np.max
+    return Contender(lambda: getattr(librosa, work.operation)(x, **options))
+
+
 def _magnitude_to_decibel(work):
     (x,) = work.inputs
     return Contender(lambda: librosa.power_to_db(x, amin=1e-5, top_db=80.0))
@@ -83,7 +96,12 @@ CONTENDERS = {
     ("librosa", "stft_magnitude"): _stft_magnitude,
     ("librosa", "melspectrogram"): _melspectrogram,
     ("librosa", "inverse_stft"): _inverse_stft,
+    ("librosa", "centred_inverse"): _centred_inverse,
     ("librosa", "magnitude_to_decibel"): _magnitude_to_decibel,
+    ("librosa", "power_to_db"): _decibel,
+    ("librosa", "amplitude_to_db"): _decibel,
+    ("librosa", "db_to_power"): _decibel,
+    ("librosa", "db_to_amplitude"): _decibel,
     ("librosa", "frame"): _frame,
     ("librosa", "front_end"): _front_end,
 }

@@ -61,9 +61,17 @@ def _inverse_stft(work):
     return Contender(lambda: torch.istft(spectra, **options), to_ours, margin=options["n_fft"])
 
 
+def _centred_inverse(work):
+    spectra, options = _prepared(work)
+    spectra = torch.moveaxis(spectra, -1, -2).contiguous()
+    options["center"] = True
+    return Contender(lambda: torch.istft(spectra, **options), lambda x: x.numpy())
+
+
 CONTENDERS = {
     ("torch", "stft"): _stft,
     ("torch", "stft_magnitude"): _stft_magnitude,
     ("torch", "melspectrogram"): _melspectrogram,
     ("torch", "inverse_stft"): _inverse_stft,
+    ("torch", "centred_inverse"): _centred_inverse,
 }
