@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache, wraps
-from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 
 import numpy as np
 
 from kapre_ref._checks import check_array, check_out
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._other_libraries import by_views, made_like, on_host
 from kapre_ref._parts import parts_of
 
 if TYPE_CHECKING:
@@ -18,9 +19,25 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+F = TypeVar("F", bound="Callable[..., Any]")
 
-# Overflow, underflow and NaN give the right results, whatever the caller's `numpy.errstate` is.
-silent = np.errstate(all="ignore")
+
+def silent(function: F) -> F:
+    """Let an oracle compute undisturbed: without NumPy's warnings, and on NumPy arrays.
+
+    Overflow, underflow and NaN give the right results, whatever the caller's `numpy.errstate` is.
+    Tensors that it is given are seen as NumPy arrays, and its result is then a tensor.
+    """
+    quiet = np.errstate(all="ignore")(function)
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if any(map(of_another_library, (*args, *kwargs.values()))):
+            names = function.__code__.co_varnames[: len(args)]
+            return by_views(quiet, dict(zip(names, args, strict=True)) | kwargs, on_host)
+        return quiet(*args, **kwargs)
+
+    return cast("F", call)
 
 
 def checked_once(function: Callable[[*Ts], T]) -> Callable[[*Ts], T]:
@@ -85,6 +102,8 @@ def in_library_of(constant: NDArray[Any], like: NDArray[Any] | None) -> NDArray[
     """Return a freshly made NumPy array in the library of `like`; None means NumPy."""
     if like is None:
         return constant
+    if of_another_library(like):
+        return made_like(constant, like)  # type: ignore[no-any-return]
     check_array("like", like)
     return kernels_for(like).asarray(constant, like)
 

@@ -15,8 +15,9 @@ from kapre_ref._checks import (
     check_ndim,
     check_number,
 )
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
 from kapre_ref._framing import count_frames
+from kapre_ref._other_libraries import by_views
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,6 +88,8 @@ def stack_frames(
     array([[1., 1., 2.],
            [2., 3., 3.]])
     """
+    if of_another_library(x):
+        return by_views(stack_frames, locals())
     check_floating("x", x)
     check_ndim("x", x, _SOME_AXES[1:], _FEATURES)
     n = check_integer("n", n, 1)
@@ -165,6 +168,8 @@ def patches(
            [2., 3.],
            [3., 4.]])
     """
+    if of_another_library(x):
+        return by_views(patches, locals())
     check_floating("x", x)
     check_ndim("x", x, _SOME_AXES[1:], _FEATURES)
     length = check_integer("length", length, 1)
@@ -244,6 +249,8 @@ def fix_length(
     >>> fix_length(x, 8, mode="repeatpad")
     array([1., 2., 3., 1., 2., 3., 0., 0.])
     """
+    if of_another_library(x):
+        return by_views(fix_length, locals())
     check_floating("x", x)
     check_ndim("x", x, _SOME_AXES, "(..., time)")
     size = check_integer("size", size, 0)

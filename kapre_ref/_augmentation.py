@@ -17,7 +17,8 @@ from kapre_ref._checks import (
     check_number,
 )
 from kapre_ref._data_format import CH_FIRST_STR, check_data_format, in_layout, spectrogram_view
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._other_libraries import by_views
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,6 +95,8 @@ def spec_augment(
            [1., 0., 0., 1.],
            [0., 0., 0., 0.]])
     """
+    if of_another_library(x):
+        return by_views(spec_augment, locals())
     check_floating("x", x)
     check_data_format("data_format", data_format)
     spectra = spectrogram_view("x", native(x), data_format)
@@ -189,6 +192,8 @@ def channel_swap(
     >>> channel_swap(np.array([[[1, 2, 3]]]), rng=np.random.default_rng(0))
     array([[[3, 1, 2]]])
     """
+    if of_another_library(x):
+        return by_views(channel_swap, locals())
     check_array("x", x)
     check_data_format("data_format", data_format)
     check_ndim("x", x, (3, 4), _CHANNEL_SHAPES)

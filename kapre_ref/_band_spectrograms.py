@@ -11,7 +11,7 @@ from kapre_ref._bands import Bands, LogBands
 from kapre_ref._checks import check_flag, check_integer, check_positive
 from kapre_ref._data_format import CH_FIRST_STR, in_layout
 from kapre_ref._decibel import DecibelScale, rounded_decibels_reference
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
 from kapre_ref._filterbanks import (
     C1_HZ,
     apply_filterbank_reference,
@@ -24,6 +24,7 @@ from kapre_ref._filterbanks import (
     filterbank_mel_reference,
 )
 from kapre_ref._kapre_front_end import KapreBands, stft_front_end, with_decibels
+from kapre_ref._other_libraries import by_views
 from kapre_ref._polar import magnitude_reference
 from kapre_ref._spectrograms import spectra_reference, spectrogram_arrays
 
@@ -134,6 +135,8 @@ def melspectrogram(
     >>> melspectrogram(x, n_mels=40, return_decibel=True).shape
     (40, 40)
     """
+    if of_another_library(x):
+        return by_views(melspectrogram, locals())
     stft_parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     mel_parameters = (sample_rate, n_mels, mel_f_min, mel_f_max, mel_htk, mel_norm)
     front_end = mel_front_end(*stft_parameters, *mel_parameters)
@@ -280,6 +283,8 @@ def log_frequency_spectrogram(
     >>> log_frequency_spectrogram(x)[0].argmax() == 12 * 3 + 9  # A4: three octaves and 9 above C1
     np.True_
     """
+    if of_another_library(x):
+        return by_views(log_frequency_spectrogram, locals())
     stft_parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     log_parameters = (sample_rate, log_n_bins, log_f_min, log_bins_per_octave, log_spread)
     front_end = log_front_end(*stft_parameters, *log_parameters)

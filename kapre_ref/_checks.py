@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._dispatch import library_of
+from kapre_ref._dispatch import library_of, of_another_library
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,19 +24,25 @@ LEAST_RANGE = 65504.0  # the largest float16: every dtype can hold it
 _CURES = {
     "MaskedArray": "fill it first, with {name}.filled(value)",
     "matrix": "pass numpy.asarray({name})",
-    "Tensor": "pass numpy.asarray({name}), or cupy.asarray({name}) to stay on a GPU",
 }
 
 
 def check_array(name: str, x: Any) -> None:
-    """Require a NumPy or CuPy array; nothing is ever converted or copied silently."""
+    """Require a NumPy or CuPy array; nothing is ever converted or copied silently.
+
+    A function that takes tensors has looked for them before, and sees them as one of these two.
+    """
     if library_of(x) is None:
-        kind = type(x)
-        named = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
         raise TypeError(
-            f"{name} must be a numpy.ndarray or a cupy.ndarray, got "
-            f"{'None' if x is None else named}; {_cure(x).format(name=name)}"
+            f"{name} must be a numpy.ndarray or an array of CuPy, torch or JAX, got "
+            f"{'None' if x is None else kind_of(x)}; {_cure(x).format(name=name)}"
         )
+
+
+def kind_of(x: Any) -> str:
+    """Name the type of an object, with its module unless it is built in."""
+    kind = type(x)
+    return f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
 
 
 def _cure(x: Any) -> str:
@@ -47,6 +53,8 @@ def _cure(x: Any) -> str:
         return "read the file first, e.g. with soundfile.read, and pass its samples"
     if isinstance(x, tuple) and any(library_of(part) for part in x):
         return "unpack it first, e.g. {name}, sample_rate = {name}"
+    if of_another_library(x):
+        return "all arrays of a call must be of one library"
     return _CURES.get(type(x).__name__, "pass numpy.asarray({name}, dtype='float32')")
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from kapre_ref._arrays import checked_once, native, real_dtype, result_array, silent, working_dtype
 from kapre_ref._checks import LEAST_RANGE, check_floating, check_in_range, check_positive
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._other_libraries import by_views
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,6 +108,8 @@ def magnitude_to_decibel(
     >>> magnitude_to_decibel(np.array([1e-9, 0.1, 1.0, 10.0]))
     array([-50., -10.,   0.,  10.])
     """
+    if of_another_library(x):
+        return by_views(magnitude_to_decibel, locals())
     check_floating("x", x)
     scale = check_decibel_scale("", ref_value, amin, dynamic_range)
     check_scale_in_range(scale, x.dtype)

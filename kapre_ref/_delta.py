@@ -9,7 +9,8 @@ import numpy as np
 from kapre_ref._arrays import native, real_dtype, result_array, silent
 from kapre_ref._checks import check_choice, check_floating, check_integer
 from kapre_ref._data_format import check_data_format, in_layout, spectrogram_view
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._other_libraries import by_views
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,6 +72,8 @@ def delta(
     >>> delta(np.array([[0.0], [1.0], [2.0], [3.0]]), win_length=3).T
     array([[0.5, 1. , 1. , 0.5]])
     """
+    if of_another_library(x):
+        return by_views(delta, locals())
     check_floating("x", x)
     win_length = check_integer("win_length", win_length, 3)
     if win_length % 2 == 0:

@@ -1,4 +1,7 @@
-"""Which kernels serve an array: a NumPy array runs on the CPU, a CuPy array on its GPU."""
+"""Which kernels serve an array: a NumPy array runs on the CPU, a CuPy array on its GPU.
+
+An array of another library is seen as one of these two, see `_other_libraries.py`.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,28 @@ def library_of(x: Any) -> str | None:
     if cupy is not None and isinstance(x, cupy.ndarray):
         return "cupy"
     return None
+
+
+def of_another_library(x: Any) -> bool:
+    """Tell whether `x` is a tensor: an array of torch, JAX or another library with DLPack."""
+    return type(x) is not np.ndarray and module_of_tensor(x) is not None
+
+
+def module_of_tensor(x: Any) -> Any:
+    """Return the module whose `from_dlpack` makes arrays such as `x`; None if `x` is no tensor.
+
+    It is that which the array names, or that of the class which speaks DLPack. As `x` is there,
+    it is loaded.
+    """
+    if not hasattr(type(x), "__dlpack__") or isinstance(x, np.ndarray | np.generic):
+        return None
+    if library_of(x) is not None:
+        return None
+    speaker = next(kind for kind in type(x).__mro__ if "__dlpack__" in vars(kind))
+    module = sys.modules.get(speaker.__module__.partition(".")[0])
+    if not hasattr(module, "from_dlpack") and hasattr(x, "__array_namespace__"):
+        module = x.__array_namespace__()
+    return module if hasattr(module, "from_dlpack") else None
 
 
 _cpu_kernels: Kernels | None = None  # once their import has ended

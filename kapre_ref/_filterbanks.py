@@ -31,8 +31,9 @@ from kapre_ref._checks import (
     warn_caller,
 )
 from kapre_ref._data_format import check_data_format, in_layout, layout_shape, spectrogram_view
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
 from kapre_ref._mel_scale import mel_edges_reference
+from kapre_ref._other_libraries import by_views
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -350,6 +351,8 @@ def apply_filterbank(
     >>> apply_filterbank(np.array([[1.0, 2.0, 3.0]]), np.array([[1.0], [0.5], [0.0]]))
     array([[2.]])
     """
+    if of_another_library(x):
+        return by_views(apply_filterbank, locals())
     check_floating("x", x)
     check_floating("filterbank", filterbank)
     check_same_place("x", x, "filterbank", filterbank)

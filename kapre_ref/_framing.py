@@ -24,7 +24,8 @@ from kapre_ref._data_format import (
     signal_view,
     spectrogram_view,
 )
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._other_libraries import by_views
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,6 +136,8 @@ def frame(
     >>> frame(np.arange(5.0), frame_length=3, hop_length=2, pad_end=True)[-1]
     array([4., 0., 0.])
     """
+    if of_another_library(x):
+        return by_views(frame, locals())
     check_signal("x", x)
     frame_length = check_integer("frame_length", frame_length, 1)
     hop_length = check_integer("hop_length", hop_length, 1)
@@ -246,6 +249,8 @@ def energy(
     >>> energy(np.ones(16), sample_rate=1000, frame_length=16, hop_length=16)
     array([100.])
     """
+    if of_another_library(x):
+        return by_views(energy, locals())
     check_signal("x", x)
     sample_rate = check_positive("sample_rate", sample_rate)
     ref_duration = check_positive("ref_duration", ref_duration)

@@ -9,7 +9,8 @@ import numpy as np
 from kapre_ref._arrays import native, result_array, silent
 from kapre_ref._checks import check_floating, check_ndim
 from kapre_ref._data_format import CH_FIRST_STR, check_data_format, spectrogram_view
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._other_libraries import by_views
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,6 +64,8 @@ def concatenate_frequency_map(
            [1. , 0.5],
            [1. , 1. ]])
     """
+    if of_another_library(x):
+        return by_views(concatenate_frequency_map, locals())
     check_floating("x", x)
     check_data_format("data_format", data_format)
     check_ndim("x", x, (4,), _SHAPES)

@@ -12,6 +12,7 @@ import numpy as np
 from kapre_ref._arrays import working_dtype
 from kapre_ref._bands import Bands, LogBands, MatrixBands
 from kapre_ref._checks import check_in_range, check_integer
+from kapre_ref._dispatch import of_another_library
 from kapre_ref._front_end_calls import features_of, signals_of, signals_reference, spectra_of
 from kapre_ref._front_end_checks import NUMBERS, check_front_end, is_wide
 from kapre_ref._front_end_reference import (
@@ -24,6 +25,7 @@ from kapre_ref._front_end_text import from_json, json_of, repr_of
 from kapre_ref._kept import Recent
 from kapre_ref._lengths import lengths_reference
 from kapre_ref._normalisation import Normalisation
+from kapre_ref._other_libraries import by_views, on_host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -239,10 +241,14 @@ class FrontEnd:
         UserWarning
             If `x` has samples but no frame.
         """
+        if of_another_library(x):
+            return by_views(FrontEnd.__call__, locals())
         return features_of(self, x, out, lengths)
 
     def reference(self, x: NDArray[Float], lengths: Sequence[int] | None = None) -> NDArray[Float]:
-        """Compute the features of a NumPy array by the formulas alone, in float64: the oracle."""
+        """Compute the features of an array by the formulas alone, in float64: the oracle."""
+        if of_another_library(x):
+            return by_views(FrontEnd.reference, locals(), on_host)
         if lengths is not None:
             return lengths_reference(self, x, lengths)
         return features_reference(self, x)
@@ -269,10 +275,14 @@ class FrontEnd:
         >>> centred.stft(np.ones(22050, np.float32)).shape
         (1025, 44)
         """
+        if of_another_library(x):
+            return by_views(FrontEnd.stft, locals())
         return spectra_of(self, x, out)
 
     def stft_reference(self, x: NDArray[Float]) -> NDArray[Any]:
         """Compute spectra by the formulas alone, in float64: the oracle of `stft`."""
+        if of_another_library(x):
+            return by_views(FrontEnd.stft_reference, locals(), on_host)
         return spectra_reference(self, x)
 
     def inverse_stft(
@@ -317,12 +327,16 @@ class FrontEnd:
         >>> bool(np.allclose(front_end.inverse_stft(front_end.stft(x), length=1000), x))
         True
         """
+        if of_another_library(spectra):
+            return by_views(FrontEnd.inverse_stft, locals())
         return signals_of(self, spectra, length, out)
 
     def inverse_stft_reference(
         self, spectra: NDArray[Any], length: int | None = None
     ) -> NDArray[Any]:
         """Turn spectra back into signals in float64: the oracle of `inverse_stft`."""
+        if of_another_library(spectra):
+            return by_views(FrontEnd.inverse_stft_reference, locals(), on_host)
         return signals_reference(self, spectra, length)
 
     def stream(self, n_channels: int | None = None, dtype: DTypeLike = np.float32) -> Stream:

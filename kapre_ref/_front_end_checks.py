@@ -19,6 +19,7 @@ from kapre_ref._checks import (
     check_positive,
 )
 from kapre_ref._normalisation import Normalisation
+from kapre_ref._other_libraries import on_host
 from kapre_ref._windows import KAPRES_WINDOWS, LongWindow
 
 WINDOWS = (
@@ -31,6 +32,7 @@ _CHOICES = {
     "floor_by": ("max", "add"),
     "range_over": ("channel", "item", "call"),
 }
+_ARRAYS = ("window", "bands", "gain", "offset")  # what an array may be given for
 _PLAIN_NUMBERS = ("input_scale", "preemphasis", "power_offset", "floor", "lifter")
 NUMBERS = (*_PLAIN_NUMBERS, "dynamic_range", "gain", "offset")
 _MOST = 2**31 - 1
@@ -39,6 +41,8 @@ _MOST = 2**31 - 1
 def check_front_end(given: dict[str, Any]) -> dict[str, Any]:
     """Check all fields and return them in one form: numbers as int or float, arrays as tuples."""
     checked = dict(given)
+    for name in _ARRAYS:
+        checked[name] = given[name] = on_host(name, given[name])
     checked["sample_rate"] = check_positive("sample_rate", given["sample_rate"])
     _check_sizes(checked)
     for name, choices in _CHOICES.items():

@@ -25,6 +25,7 @@ Ts = TypeVarTuple("Ts")
 _VARIABLE = "KAPRE_REF_KEEP_BYTES"
 _DEFAULT = 1 << 26
 _MAX_TABLE_BYTES = 1 << 26  # the limit for all tables together
+_LINE = 64  # bytes of a line of the cache
 _MIN_BYTES = 256  # the least that a table takes, together with the Python objects around it
 
 _lock = threading.RLock()
@@ -218,7 +219,17 @@ def memory_for(n_bytes: int) -> NDArray[np.uint8] | None:
             _spare.append(loan)
         if not _fits(n_bytes):
             return None
-    return np.empty(n_bytes, np.uint8)
+    return aligned_memory(n_bytes)
+
+
+def aligned_memory(n_bytes: int) -> NDArray[np.uint8]:
+    """Return new memory that starts where a line of the cache does.
+
+    JAX copies an array that starts elsewhere, where it could take it as it is.
+    """
+    room = np.empty(n_bytes + _LINE - 1, np.uint8)
+    start = -room.__array_interface__["data"][0] % _LINE
+    return room[start : start + n_bytes]
 
 
 def _fits(n_bytes: int) -> bool:

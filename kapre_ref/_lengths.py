@@ -8,6 +8,7 @@ import numpy as np
 
 from kapre_ref._checks import check_integer
 from kapre_ref._dispatch import kernels_for
+from kapre_ref._other_libraries import on_host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,7 @@ def check_lengths(lengths: Any, x: NDArray[Any]) -> list[int]:
     """Require a number of samples for each item of a batch."""
     if x.ndim < 2:
         raise ValueError(f"x must have shape (batch, ..., time) with lengths, got {x.shape}")
+    lengths = on_host("lengths", lengths)
     try:
         numbers = list(lengths)
     except TypeError:
@@ -64,7 +66,7 @@ def lengths_reference(front_end: FrontEnd, x: NDArray[Any], lengths: Sequence[in
     n_frames = front_end.count_frames(x.shape[-1])
     axis = -2 if front_end.time_first else -1
     items = []
-    for item, n_samples in zip(x, lengths, strict=True):
+    for item, n_samples in zip(x, on_host("lengths", lengths), strict=True):
         y = front_end.reference(item[None, ..., :n_samples])[0]
         widths = [(0, 0)] * y.ndim
         widths[axis] = (0, n_frames - y.shape[axis])

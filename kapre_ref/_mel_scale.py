@@ -9,7 +9,8 @@ import numpy as np
 
 from kapre_ref._arrays import silent
 from kapre_ref._checks import check_flag
-from kapre_ref._dispatch import library_of
+from kapre_ref._dispatch import library_of, of_another_library
+from kapre_ref._other_libraries import by_views, on_host
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -62,6 +63,8 @@ def hz_to_mel(frequencies: ArrayLike, htk: bool = False) -> NDArray[np.float64]:
     >>> hz_to_mel([200.0, 1000.0, 6400.0])
     array([ 3., 15., 42.])
     """
+    if of_another_library(frequencies):
+        return by_views(hz_to_mel, locals(), on_host)
     hz = _check_numbers("frequencies", frequencies)
     return hz_to_mel_reference(hz, check_flag("htk", htk))[()]
 
@@ -106,6 +109,8 @@ def mel_to_hz(mels: ArrayLike, htk: bool = False) -> NDArray[np.float64]:
     >>> mel_to_hz([3.0, 15.0, 42.0]).round(6)
     array([ 200., 1000., 6400.])
     """
+    if of_another_library(mels):
+        return by_views(mel_to_hz, locals(), on_host)
     return mel_to_hz_reference(_check_numbers("mels", mels), check_flag("htk", htk))[()]
 
 

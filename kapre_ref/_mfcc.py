@@ -16,9 +16,10 @@ from kapre_ref._checks import (
     check_number,
 )
 from kapre_ref._data_format import check_data_format, in_layout, layout_shape, spectrogram_view
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
 from kapre_ref._kapre_front_end import check_signals, with_decibels
 from kapre_ref._kept import kept
+from kapre_ref._other_libraries import by_views
 from kapre_ref._spectrograms import spectrogram_arrays
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ def logmel_to_mfcc(
     >>> logmel_to_mfcc(np.ones((1, 8)), n_mfccs=2).round(3)
     array([[4., 0.]])
     """
+    if of_another_library(log_melgrams):
+        return by_views(logmel_to_mfcc, locals())
     check_floating("log_melgrams", log_melgrams)
     check_data_format("data_format", data_format)
     log_mels = spectrogram_view("log_melgrams", native(log_melgrams), data_format)
@@ -222,6 +225,8 @@ def mfcc(
     >>> mfcc(x, sample_rate=22050, n_mfccs=13).shape
     (40, 13)
     """
+    if of_another_library(x):
+        return by_views(mfcc, locals())
     stft_parameters = (n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     mel_parameters = (sample_rate, n_mels, mel_f_min, mel_f_max, mel_htk, mel_norm)
     front_end = mel_front_end(*stft_parameters, *mel_parameters)

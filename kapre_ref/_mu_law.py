@@ -8,7 +8,8 @@ import numpy as np
 
 from kapre_ref._arrays import native, result_array, silent
 from kapre_ref._checks import check_integer, check_real, check_signal
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._other_libraries import by_views
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,6 +64,8 @@ def mu_law_encoding(
     >>> mu_law_encoding(np.array([-1.0, -0.1, 0.0, 0.1, 1.0]), 256)
     array([  0,  52, 128, 203, 255], dtype=int32)
     """
+    if of_another_library(signal):
+        return by_views(mu_law_encoding, locals())
     check_signal("signal", signal)
     channels = _check_channels(quantization_channels)
     out = result_array(signal, signal.shape, np.dtype(np.int32), out)
@@ -132,6 +135,8 @@ def mu_law_decoding(
     >>> mu_law_decoding(np.array([0, 128, 255]), 256)
     array([-1.000000e+00,  8.621159e-05,  1.000000e+00], dtype=float32)
     """
+    if of_another_library(signal_mu):
+        return by_views(mu_law_decoding, locals())
     check_real("signal_mu", signal_mu)
     channels = _check_channels(quantization_channels)
     out = result_array(signal_mu, signal_mu.shape, np.dtype(np.float32), out)

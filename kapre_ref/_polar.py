@@ -8,7 +8,8 @@ import numpy as np
 
 from kapre_ref._arrays import native, real_dtype, result_array, silent
 from kapre_ref._checks import check_floating_or_complex
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._other_libraries import by_views
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,6 +63,8 @@ def magnitude(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[An
     >>> magnitude(np.array([3 + 4j, -1]))
     array([5., 1.])
     """
+    if of_another_library(x):
+        return by_views(magnitude, locals())
     check_floating_or_complex("x", x)
     out = result_array(x, x.shape, real_dtype(x.dtype), out)
     kernels_for(x).magnitude(native(x), out)
@@ -123,6 +126,8 @@ def phase(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
     >>> phase(np.array([1j, -1]))
     array([1.57079633, 3.14159265])
     """
+    if of_another_library(x):
+        return by_views(phase, locals())
     check_floating_or_complex("x", x)
     out = result_array(x, x.shape, real_dtype(x.dtype), out)
     kernels_for(x).phase(native(x), out)

@@ -24,7 +24,8 @@ from kapre_ref._decibel import (
     items_of,
     rounded_decibels_reference,
 )
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._other_libraries import by_views
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,6 +84,8 @@ def power_to_db(
     >>> power_to_db(np.array([1e-12, 0.1, 10.0]), ref="peak")
     array([-80., -20.,   0.])
     """
+    if of_another_library(x):
+        return by_views(power_to_db, locals())
     check_floating("x", x)
     scale = _check_scale(ref, amin, top_db, 10.0)
     return _decibels(x, scale, peak_over, out)
@@ -152,6 +155,8 @@ def amplitude_to_db(
     >>> amplitude_to_db(np.array([0.0, 0.1, 1.0, -10.0]))
     array([-60., -20.,   0.,  20.])
     """
+    if of_another_library(x):
+        return by_views(amplitude_to_db, locals())
     check_floating_or_complex("x", x)
     scale = _check_scale(ref, amin, top_db, 20.0)
     return _decibels(x, scale, peak_over, out)
@@ -205,6 +210,8 @@ def db_to_power(
     >>> db_to_power(np.array([-20.0, 0.0, 10.0])).round(6)
     array([ 0.01,  1.  , 10.  ])
     """
+    if of_another_library(x):
+        return by_views(db_to_power, locals())
     return _magnitudes(x, ref, 10.0, out)
 
 
@@ -249,6 +256,8 @@ def db_to_amplitude(
     >>> db_to_amplitude(np.array([-20.0, 0.0, 20.0])).round(6)
     array([ 0.1,  1. , 10. ])
     """
+    if of_another_library(x):
+        return by_views(db_to_amplitude, locals())
     return _magnitudes(x, ref, 20.0, out)
 
 

@@ -21,9 +21,10 @@ from kapre_ref._decibel import (
     check_scale_in_range,
     rounded_decibels_reference,
 )
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
 from kapre_ref._filterbanks import warn_of_empty_bands
 from kapre_ref._kapre_front_end import check_signals, frames_of, stft_front_end, with_decibels
+from kapre_ref._other_libraries import by_views
 from kapre_ref._polar import magnitude_reference, phase_reference
 from kapre_ref._stft import stft_reference
 
@@ -115,6 +116,8 @@ def stft_magnitude(
     array([[2., 1., 0.],
            [2., 1., 0.]])
     """
+    if of_another_library(x):
+        return by_views(stft_magnitude, locals())
     front_end = stft_front_end(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     decibels = (return_decibel, db_amin, db_ref_value, db_dynamic_range)
     front_end, scale = with_decibels(front_end, *decibels)
@@ -229,6 +232,8 @@ def stft_mag_phase(
     array([[2.  , 0.  ],
            [1.  , 3.14]])
     """
+    if of_another_library(x):
+        return by_views(stft_mag_phase, locals())
     front_end = stft_front_end(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     decibels = (return_decibel, db_amin, db_ref_value, db_dynamic_range)
     front_end, scale = with_decibels(front_end, *decibels)

@@ -8,7 +8,8 @@ import numpy as np
 
 from kapre_ref._arrays import native, real_dtype, result_array, silent
 from kapre_ref._checks import check_integer, check_ndim, check_positive, check_signal
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._other_libraries import by_views
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,6 +65,8 @@ def standardize(
     >>> standardize(np.array([1.0, 3.0]), eps=1e-12).round(6)
     array([-1.,  1.])
     """
+    if of_another_library(x):
+        return by_views(standardize, locals())
     check_signal("x", x)
     check_ndim("x", x, range(1, 33), "(..., time)")
     eps = check_positive("eps", eps)

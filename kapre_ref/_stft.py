@@ -16,7 +16,7 @@ from kapre_ref._data_format import (
     signal_view,
     spectrogram_view,
 )
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
 from kapre_ref._framing import frame_reference
 from kapre_ref._kapre_front_end import (
     check_signals,
@@ -25,6 +25,7 @@ from kapre_ref._kapre_front_end import (
     stft_front_end,
 )
 from kapre_ref._kept import kept
+from kapre_ref._other_libraries import by_views
 from kapre_ref._synthesis import Synthesis, inverse_window_reference, overlapped_squares
 from kapre_ref._windows import (
     coarse_window_reference,
@@ -153,6 +154,8 @@ def stft(
            [ 2.+0.j, -1.+0.j,  0.+0.j],
            [ 2.+0.j, -1.+0.j,  0.+0.j]])
     """
+    if of_another_library(x):
+        return by_views(stft, locals())
     front_end = stft_front_end(n_fft, win_length, hop_length, window_name, pad_begin, pad_end)
     check_data_format("output_data_format", output_data_format)
     signals = check_signals(x, input_data_format)  # (batch, channel, time)
@@ -288,6 +291,8 @@ def inverse_stft(
     >>> bool(np.allclose(y[12:-12], x[12:-12]))
     True
     """
+    if of_another_library(stfts):
+        return by_views(inverse_stft, locals())
     parameters = (n_fft, win_length, hop_length, forward_window_name, False, False)
     n_fft, win_length, hop_length, window_name, *_ = check_stft_parameters(*parameters)
     check_complex("stfts", stfts)

@@ -12,7 +12,8 @@ from kapre_ref._checks import (
     check_same_place,
     check_signal,
 )
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._other_libraries import as_tensor, view_of
 from kapre_ref._pieces import Piece, Signal
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Stream:
         _refuse_what_needs_all(front_end)
         front_end.check_dtype(self.dtype)
         self._signal: Signal | None = Signal(front_end)
+        self._like: Any = None  # an empty tensor of the last chunk's library, if it was a tensor
 
     def push(self, chunk: NDArray[Any]) -> NDArray[Any]:
         """Take the next samples, and return the frames that are complete.
@@ -58,14 +60,18 @@ class Stream:
             If its shape does not fit, or the stream is finished.
         """
         signal = self._open_signal("push")
+        given = chunk
+        if of_another_library(chunk):
+            chunk = view_of("chunk", chunk)
         check_signal("chunk", chunk)
         self._check_chunk(chunk)
         if signal.room is not None and type(chunk) is not type(signal.room):
             check_same_place("chunk", chunk, "the chunk before it", signal.room)
+        self._like = None if given is chunk else as_tensor(np.empty(0, self.dtype), given)
         signal.append(chunk if chunk.ndim == 2 else chunk[None])
         if signal.n_done == signal.n_ready:
-            return self._no_frames(signal)
-        return self._frames_of(signal.ready_piece(signal.n_ready))
+            return self._as_given(self._no_frames(signal))
+        return self._as_given(self._frames_of(signal.ready_piece(signal.n_ready)))
 
     def finish(self) -> NDArray[Any]:
         """End the signal, and return the frames that its end completes.
@@ -73,7 +79,7 @@ class Stream:
         Returns
         -------
         array
-            As `push`.
+            As `push`, of the library of the last chunk.
 
         Raises
         ------
@@ -84,13 +90,16 @@ class Stream:
         self._signal = None
         n_in_all = self.front_end.count_frames(signal.n_samples)
         if signal.n_done >= n_in_all:
-            return self._no_frames(signal)
-        return self._frames_of(signal.last_piece(n_in_all))
+            return self._as_given(self._no_frames(signal))
+        return self._as_given(self._frames_of(signal.last_piece(n_in_all)))
 
     def _open_signal(self, method: str) -> Signal:
         if self._signal is None:
             raise ValueError(f"{method} must not follow finish, which ended the signal")
         return self._signal
+
+    def _as_given(self, frames: NDArray[Any]) -> NDArray[Any]:
+        return frames if self._like is None else as_tensor(frames, self._like)
 
     def _check_chunk(self, chunk: NDArray[Any]) -> None:
         """Require the dtype and the shape of the stream's chunks."""

@@ -148,7 +148,7 @@ class OperationTests:
 
 
 FAULTS = {
-    "list": (lambda out: out.tolist(), TypeError, "out must be a numpy.ndarray or a cupy.ndarray"),
+    "list": (lambda out: out.tolist(), TypeError, "out must be a numpy.ndarray or an array of"),
     "shape": (lambda out: out[..., :-1].copy(), ValueError, r"out must have shape \(.*got shape"),
     "flat": (lambda out: out.reshape(-1), ValueError, r"out must have shape \(.*got shape"),
     "dtype": (lambda out: out.astype("c16"), TypeError, "out must have dtype .*got complex128"),

@@ -334,7 +334,7 @@ kr.hann_window(4, like=x)
 try:
     kr.frame([1.0], 1, 1)
 except TypeError as error:
-    assert "cupy.ndarray" in str(error)
+    assert "CuPy" in str(error)
 assert "cupy" not in sys.modules and "kapre_ref.kernels.gpu" not in sys.modules
 """
         subprocess.run([sys.executable, "-c", code], check=True)
@@ -345,13 +345,16 @@ assert "cupy" not in sys.modules and "kapre_ref.kernels.gpu" not in sys.modules
         np.testing.assert_array_equal(kr.frame(x, 10, 10), kr.frame(np.array(x), 10, 10))
 
 
-class Tensor:
-    """Looks like a tensor of torch: convertible, but not what was asked for."""
+class EagerTensor:
+    """Looks like a tensor of TensorFlow, whose library has no `from_dlpack`."""
 
-    __module__ = "torch"
+    __module__ = "tensorflow"
     dtype, ndim, shape = np.dtype(np.float32), 1, (100,)
 
     def __array__(self, dtype=None, copy=None):
+        raise AssertionError("nothing may be converted silently")
+
+    def __dlpack__(self, **options):
         raise AssertionError("nothing may be converted silently")
 
 
@@ -380,7 +383,7 @@ FOREIGN = {
     "array.array": (array("f", [1.0]), r"got array\.array; pass numpy\.asarray\({name}"),
     "memoryview": (memoryview(b"1234"), r"got memoryview; pass"),
     "numpy scalar": (np.float32(1), r"got numpy\.float32; pass numpy\.asarray\({name}"),
-    "torch": (Tensor(), r"got torch\.Tensor; pass numpy\.asarray\({name}\), or cupy\.asarray"),
+    "tensorflow": (EagerTensor(), r"got tensorflow\.EagerTensor; pass numpy\.asarray\({name}"),
     "pandas": (Series(), r"got pandas\.Series; pass numpy\.asarray\({name}"),
     "masked": (
         np.ma.masked_less(np.arange(100.0), 3),

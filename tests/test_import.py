@@ -10,7 +10,7 @@ import pytest
 
 HEAVY = (
     "numba", "llvmlite", "cupy", "matplotlib", "scipy", "soundfile", "soxr", "tqdm", "librosa",
-    "tensorflow", "torch", "pandas", "multiprocessing", "concurrent",
+    "tensorflow", "torch", "jax", "jaxlib", "pandas", "multiprocessing", "concurrent",
 )  # fmt: skip
 
 MAX_RATIO = 1.35  # the time of a process with `import kapre_ref`, over one with `import numpy`

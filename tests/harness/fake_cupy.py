@@ -24,6 +24,10 @@ from kapre_ref import kernels
 __version__ = "stand-in"
 transfers = Counter()  # 'get': copies to the host, 'set': copies from it
 waited_for = []  # devices, one for each wait
+exports = []  # by DLPack: the current stream, and the one that is to wait for it
+
+_CUDA = 2  # DLPack's number of a CUDA device
+_LEGACY_STREAM = 1  # what stands for the default stream there
 
 _UFUNC_OPTIONS = {"out", "dtype", "casting"}  # CuPy's ufuncs know no others, `where` included
 
@@ -78,6 +82,12 @@ class ndarray:  # noqa: N801
             "a NumPy array explicitly."
         )
 
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        if self._device != _devices[-1]:
+            raise RuntimeError(f"an array of device {self._device} exported on {_devices[-1]}")
+        exports.append((_current[-1], stream))
+        return self._host
+
     def get(self):
         transfers["get"] += 1
         return self._host.copy()
@@ -116,8 +126,7 @@ class ndarray:  # noqa: N801
 
     # CuPy's flags do not tell whether an array may be written to: all of them may.
     flags = property(lambda self: _Flags(self._host.flags))
-    __dlpack__ = property(lambda self: self._host.__dlpack__)
-    __dlpack_device__ = property(lambda self: self._host.__dlpack_device__)
+    __dlpack_device__ = lambda self: (_CUDA, self._device)  # noqa: E731
     data = property(lambda self: SimpleNamespace(ptr=self._host.ctypes.data))
     device = property(lambda self: cuda.Device(self._device))
     base = property(lambda self: self._base())
@@ -252,6 +261,16 @@ def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0):
     host = obj._host if on_device else obj
     made = _wrap(np.array(host, dtype, copy=copy or None, order=order, ndmin=ndmin))
     made._copied = None if on_device else (_current[-1], _current[-1].n_waits)
+    return made
+
+
+def from_dlpack(array, *, device=None, copy=None):
+    """Take an array whose library hands out its NumPy array in place of DLPack's capsule."""
+    kind, number = array.__dlpack_device__()
+    if kind != _CUDA:
+        raise TypeError(f"Unsupported array type: {kind}")
+    with _Device(number):
+        made = _wrap(array.__dlpack__(stream=_LEGACY_STREAM, max_version=(1, 0), copy=copy))
     return made
 
 
@@ -422,6 +441,7 @@ def installed(**settings):
         sys.modules["cupy" if module is stand_in else module.__name__] = module
     transfers.clear()
     waited_for.clear()
+    exports.clear()
     try:
         yield stand_in
     finally:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._kept import lend, memory_for
+from kapre_ref._kept import aligned_memory, lend, memory_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +23,7 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any], like: NDArray[Any]) -> N
         return np.empty(shape, dtype).view()
     memory = memory_for(n_bytes)
     if memory is None:
-        return np.empty(shape, dtype).view()
+        return aligned_memory(n_bytes).view(dtype).reshape(shape)
     room = _Room(memory, shape, dtype)
     lend(memory, room)
     return np.asarray(room)
