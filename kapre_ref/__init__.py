@@ -1,4 +1,18 @@
-"""Audio features of Kapre on plain arrays: a readable reference, CPU kernels and GPU kernels."""
+"""Audio features of Kapre on plain arrays: a readable reference, CPU kernels and GPU kernels.
+
+Arrays are those of NumPy and CuPy, and tensors: arrays of libraries that speak DLPack, such as
+torch and JAX. All arrays of a call are of one library and on one device. There it is computed, and
+the result is of that library too. A tensor's memory is shared, not copied:
+
+- What lies on a CUDA device is computed through CuPy, which must be installed; the current streams
+  of both libraries wait for each other. Oracles and streams of sound take those of the host alone.
+- A tensor that requires gradients is refused, since none are computed: pass ``x.detach()``.
+- A tensor given as `out` is filled in place. Arrays of JAX never change, so they are refused there.
+- JAX copies results below 1 MiB, unless they happen to begin at a multiple of 64 bytes. It takes
+  float64 and complex128 if ``jax_enable_x64`` is set; else a TypeError says so.
+- Under ``jax.jit``, pass a function to ``jax.pure_callback``; leave it out of ``torch.compile``
+  with ``torch.compiler.disable``.
+"""
 
 from kapre_ref._assembly import (
     fix_length,

@@ -64,7 +64,7 @@ def stack_frames(
     Raises
     ------
     TypeError
-        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+        If `x` is not a floating array, or an argument is of the wrong kind.
     ValueError
         If `x` has fewer than 2 dimensions, `n` or `step` is not positive, `edge` is unknown, or
         `out` does not fit.
@@ -147,7 +147,7 @@ def patches(
     Raises
     ------
     TypeError
-        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+        If `x` is not a floating array, or an argument is of the wrong kind.
     ValueError
         If `x` has fewer than 2 dimensions, `length` or `hop` is not positive, or `out` does not
         fit.
@@ -224,7 +224,7 @@ def fix_length(
     Raises
     ------
     TypeError
-        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+        If `x` is not a floating array, or an argument is of the wrong kind.
     ValueError
         If `size` is negative, `x` has no such axis, `mode` is unknown, `value` is beyond the range
         of the dtype, there is nothing to repeat, or `out` does not fit.

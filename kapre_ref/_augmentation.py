@@ -71,7 +71,7 @@ def spec_augment(
     Raises
     ------
     TypeError
-        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+        If `x` is not a floating array, or an argument is of the wrong kind.
     ValueError
         If a number is out of range.
     RuntimeError
@@ -179,7 +179,7 @@ def channel_swap(
     Raises
     ------
     TypeError
-        If `x` is not a NumPy or CuPy array, or an argument is of the wrong kind.
+        If `x` is not an array, or an argument is of the wrong kind.
     ValueError
         If `x` does not have 3 or 4 dimensions.
 

@@ -112,7 +112,7 @@ def melspectrogram(
     Raises
     ------
     TypeError
-        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+        If `x` is not a floating array, or an argument is of the wrong kind.
     ValueError
         If a number is out of range or a shape does not fit.
     NotImplementedError
@@ -260,7 +260,7 @@ def log_frequency_spectrogram(
     Raises
     ------
     TypeError
-        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+        If `x` is not a floating array, or an argument is of the wrong kind.
     ValueError
         If a number is out of range or a shape does not fit.
     NotImplementedError

@@ -85,7 +85,7 @@ def magnitude_to_decibel(
     Raises
     ------
     TypeError
-        If `x` is not a floating NumPy or CuPy array, or a number is of the wrong kind.
+        If `x` is not a floating array, or a number is of the wrong kind.
     ValueError
         If a number is not positive and finite (`dynamic_range` may be infinite) or beyond the range
         of float32 (of float64 for such an `x`), or `out` does not fit.

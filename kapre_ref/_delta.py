@@ -53,7 +53,7 @@ def delta(
     Raises
     ------
     TypeError
-        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+        If `x` is not a floating array, or an argument is of the wrong kind.
     ValueError
         If `win_length` is even or less than 3, `mode` is unknown, or there are too few frames to
         mirror: ``win_length // 2`` for 'symmetric', one more for 'reflect'.

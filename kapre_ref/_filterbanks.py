@@ -77,7 +77,7 @@ def filterbank_mel(
     dtype : dtype
         float16, float32 or float64.
     like : array, optional
-        An array whose library the result joins: with a CuPy array, the filterbank is one too.
+        An array whose library and device the result joins: of CuPy, torch, JAX and so on.
 
     Returns
     -------
@@ -210,7 +210,7 @@ def filterbank_log(
     dtype : dtype
         float16, float32 or float64.
     like : array, optional
-        An array whose library the result joins: with a CuPy array, the filterbank is one too.
+        An array whose library and device the result joins: of CuPy, torch, JAX and so on.
 
     Returns
     -------
@@ -337,7 +337,7 @@ def apply_filterbank(
     Raises
     ------
     TypeError
-        If an array is not a floating NumPy or CuPy array, or the two are of different libraries.
+        If an array is not a floating array, or the two are of different libraries.
     ValueError
         If the shapes do not fit.
 

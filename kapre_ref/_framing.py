@@ -114,7 +114,7 @@ def frame(
     Raises
     ------
     TypeError
-        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+        If `x` is not a floating array, or an argument is of the wrong kind.
     ValueError
         If a length is not positive, `hop_length` exceeds `frame_length`, `pad_value` is beyond the
         range of the dtype, or a shape does not fit.
@@ -229,7 +229,7 @@ def energy(
     Raises
     ------
     TypeError
-        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+        If `x` is not a floating array, or an argument is of the wrong kind.
     ValueError
         If a length, the sample rate or the duration is not positive, or `pad_value` or the scale
         of the energies is beyond the range of the dtype.

@@ -43,7 +43,7 @@ def concatenate_frequency_map(
     Raises
     ------
     TypeError
-        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+        If `x` is not a floating array, or an argument is of the wrong kind.
     ValueError
         If `x` does not have 4 dimensions.
 

@@ -232,7 +232,7 @@ class FrontEnd:
         Raises
         ------
         TypeError
-            If `x` is not a floating NumPy or CuPy array.
+            If `x` is not a floating array.
         ValueError
             If `x` has no axis, or `out` or `lengths` does not fit.
 

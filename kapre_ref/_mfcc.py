@@ -70,7 +70,7 @@ def logmel_to_mfcc(
     Raises
     ------
     TypeError
-        If `log_melgrams` is not a floating NumPy or CuPy array, or an argument is of the wrong
+        If `log_melgrams` is not a floating array, or an argument is of the wrong
         kind.
     ValueError
         If `n_mfccs` is not from 1 to `n_mels`, an option has no such value, or a shape does not
@@ -200,7 +200,7 @@ def mfcc(
     Raises
     ------
     TypeError
-        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+        If `x` is not a floating array, or an argument is of the wrong kind.
     ValueError
         If a number is out of range or a shape does not fit.
     NotImplementedError

@@ -44,7 +44,7 @@ def mu_law_encoding(
     Raises
     ------
     TypeError
-        If `signal` is not a floating NumPy or CuPy array.
+        If `signal` is not a floating array.
     ValueError
         If `quantization_channels` is not an integer from 2 to 65536, or `out` does not fit.
 
@@ -116,7 +116,7 @@ def mu_law_decoding(
     Raises
     ------
     TypeError
-        If `signal_mu` is not a NumPy or CuPy array of numbers.
+        If `signal_mu` is not an array of numbers.
     ValueError
         If `quantization_channels` is not an integer from 2 to 65536, or `out` does not fit.
 

@@ -26,6 +26,7 @@ T = TypeVar("T")
 # Devices of the DLPack standard: `DLDeviceType` in dlpack.h.
 _HOST = (1, 3, 11)  # plain memory, and what is pinned for CUDA or ROCm
 _CUDA = (2, 13)  # memory of a device, and managed memory
+_VIEWS_ARE_READ_ONLY = np.__version__.startswith("2.0.")  # whatever they are views of
 # These are no operands: they may be of any library, whatever that of the signal is.
 _COUNTS = ("lengths",)
 
@@ -72,9 +73,7 @@ def view_of(name: str, tensor: Any) -> NDArray[Any]:
         return view
     if view.flags.owndata and view.size:  # NumPy takes memory of its own where there is none
         raise TypeError(f"{name} must have memory, got a {kind_of(tensor)} without any")
-    if name == "out" and not view.flags.writeable:  # so is every such view in NumPy 2.0
-        view = tensor.numpy()
-    return view
+    return tensor.numpy() if name == "out" and _VIEWS_ARE_READ_ONLY else view
 
 
 def on_host(name: str, value: Any) -> Any:

@@ -51,7 +51,7 @@ def magnitude(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[An
     Raises
     ------
     TypeError
-        If `x` is not a complex or floating NumPy or CuPy array.
+        If `x` is not a complex or floating array.
 
     Notes
     -----
@@ -113,7 +113,7 @@ def phase(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
     Raises
     ------
     TypeError
-        If `x` is not a complex or floating NumPy or CuPy array.
+        If `x` is not a complex or floating array.
 
     Notes
     -----

@@ -95,7 +95,7 @@ def stft_magnitude(
     Raises
     ------
     TypeError
-        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+        If `x` is not a floating array, or an argument is of the wrong kind.
     ValueError
         If a number is out of range or a shape does not fit.
     NotImplementedError
@@ -211,7 +211,7 @@ def stft_mag_phase(
     Raises
     ------
     TypeError
-        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+        If `x` is not a floating array, or an argument is of the wrong kind.
     ValueError
         If a number is out of range a shape does not fit, or `x` has no channel axis.
     NotImplementedError

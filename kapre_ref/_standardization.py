@@ -41,7 +41,7 @@ def standardize(
     Raises
     ------
     TypeError
-        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+        If `x` is not a floating array, or an argument is of the wrong kind.
     ValueError
         If `eps` is not positive, `x` has no such axis, or `out` does not fit.
 

@@ -122,7 +122,7 @@ def stft(
     Raises
     ------
     TypeError
-        If `x` is not a floating NumPy or CuPy array, or an argument is of the wrong kind.
+        If `x` is not a floating array, or an argument is of the wrong kind.
     ValueError
         If a length is not positive, `hop_length` exceeds `n_fft` with `pad_begin`, `win_length` is
         odd with the Kaiser-Bessel derived window, or a shape does not fit.
@@ -263,7 +263,7 @@ def inverse_stft(
     Raises
     ------
     TypeError
-        If `stfts` is not a complex NumPy or CuPy array, or an argument is of the wrong kind.
+        If `stfts` is not a complex array, or an argument is of the wrong kind.
     ValueError
         If `stfts` does not have ``n_fft // 2 + 1`` bins (Kapre crops or pads them silently), a
         length is not positive, or `win_length` is odd with the Kaiser-Bessel derived window.

@@ -54,7 +54,7 @@ def hann_window(
     dtype : dtype
         float16, float32 or float64.
     like : array, optional
-        An array whose library the result joins: with a CuPy array, the window is one too.
+        An array whose library and device the result joins: of CuPy, torch, JAX and so on.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def hamming_window(
     dtype : dtype
         float16, float32 or float64.
     like : array, optional
-        An array whose library the result joins: with a CuPy array, the window is one too.
+        An array whose library and device the result joins: of CuPy, torch, JAX and so on.
 
     Returns
     -------
@@ -188,7 +188,7 @@ def kaiser_window(
     dtype : dtype
         float16, float32 or float64.
     like : array, optional
-        An array whose library the result joins: with a CuPy array, the window is one too.
+        An array whose library and device the result joins: of CuPy, torch, JAX and so on.
 
     Returns
     -------
@@ -260,7 +260,7 @@ def kaiser_bessel_derived_window(
     dtype : dtype
         float16, float32 or float64.
     like : array, optional
-        An array whose library the result joins: with a CuPy array, the window is one too.
+        An array whose library and device the result joins: of CuPy, torch, JAX and so on.
 
     Returns
     -------
@@ -317,7 +317,7 @@ def vorbis_window(
     dtype : dtype
         float16, float32 or float64.
     like : array, optional
-        An array whose library the result joins: with a CuPy array, the window is one too.
+        An array whose library and device the result joins: of CuPy, torch, JAX and so on.
 
     Returns
     -------

@@ -25,7 +25,8 @@ class Tensor:
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         assert not self.requires_grad
         if self.device == "cpu":
-            return self.memory.__dlpack__(max_version=max_version)
+            version = {"max_version": max_version} if max_version else {}  # NumPy 2.0 has none
+            return self.memory.__dlpack__(**version)
         waits.append(stream)
         return self.memory
 

@@ -7,6 +7,7 @@ import sys
 from types import ModuleType
 
 import numpy as np
+import other_library
 import pytest
 import readme
 from harness import fake_cupy
@@ -47,7 +48,19 @@ def kapre(monkeypatch):
         monkeypatch.setitem(sys.modules, "kapre.composed", stand_in)
 
 
-def test_examples_run_and_show_their_values(kapre, monkeypatch):
+@pytest.fixture
+def torch(monkeypatch):
+    """Where torch is not installed, let another library be torch."""
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        stand_in = ModuleType("torch")
+        stand_in.Tensor = stand_in.from_numpy = other_library.Tensor
+        monkeypatch.setitem(sys.modules, "torch", stand_in)
+
+
+@pytest.mark.usefixtures("kapre", "torch")
+def test_examples_run_and_show_their_values(monkeypatch):
     monkeypatch.chdir(FOLDER)
     names, n_shown = {}, 0
     with fake_cupy.installed():

@@ -4,7 +4,8 @@ Nothing here runs. A type checker compares both packages with `Kernels` where `_
 them. A third backend is a module with these functions and a branch in `_dispatch.kernels_for`.
 
 **Who checks.** The public function has checked every argument: kinds, values, shapes, that `out`
-may be written, that all arrays are of one library and on one device. A kernel checks nothing.
+may be written, that all arrays are of one library and on one device. Arrays of other libraries are
+seen as NumPy's or CuPy's before, by `_other_libraries.by_views`. A kernel checks nothing.
 One exception: the GPU kernels refuse an array that is not aligned to its elements, with ValueError,
 since such an access would end all work of the process on that GPU. The CPU kernels take it.
 
