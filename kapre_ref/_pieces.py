@@ -24,6 +24,7 @@ class Piece(NamedTuple):
     front_end: FrontEnd
     signal: NDArray[Any]  # (channel, time)
     frames: slice
+    is_whole: bool = False  # whether it is the whole signal
 
 
 def pieces(
@@ -107,7 +108,8 @@ class Signal:
         """Return the piece that ends with the signal."""
         cuts = self._cuts
         kept = cuts.first_kept(self.n_done, self.n_samples)
-        return self._piece((cuts.whole, cuts.last), kept, self.n_samples, n_in_all)
+        piece = self._piece((cuts.whole, cuts.last), kept, self.n_samples, n_in_all)
+        return piece._replace(is_whole=not self.n_done)
 
     def _piece(
         self, front_ends: tuple[FrontEnd, FrontEnd], first: int, stop: int, last: int

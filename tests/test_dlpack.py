@@ -26,6 +26,7 @@ TAKES_NO_ARRAY = {
     "perfectly_reconstructing_stft_istft", "recipes", "release_memory", "set_keep_bytes",
     "set_num_threads", "validate_data_format_str",
 }  # fmt: skip
+SCALES = {"hz_to_mel", "mel_to_hz"}  # of numbers, in arrays or not
 
 
 @pytest.fixture
@@ -69,7 +70,9 @@ class TestHost:
         constructors = {name for name in functions if "like" in parameters[name]}
         assert constructors == set(CONSTRUCTORS)
         oracles = {f"{name}_reference" for name in constructors}  # these take numbers alone
-        assert functions == {*GOOD, *ORACLES} | constructors | oracles | TAKES_NO_ARRAY
+        others = constructors | oracles | TAKES_NO_ARRAY
+        others |= SCALES | {f"{name}_reference" for name in SCALES}
+        assert functions == {*GOOD, *ORACLES} | others
         for name in TAKES_NO_ARRAY | oracles:
             annotations = [str(one.annotation) for one in parameters[name].values()]
             assert not [text for text in annotations if "NDArray" in text], name
@@ -197,13 +200,11 @@ class TestFrontEnd:
         assert type(stream.push(FLOATS[400:])) is np.ndarray
         assert type(stream.finish()) is np.ndarray
 
-    def test_stream_takes_nothing_from_a_device(self):
-        stream = MEL.stream()
-        with pytest.raises(
-            TypeError, match=r"chunk must be in the memory of the host, got .*cuda:0"
-        ):
-            stream.push(Tensor(FLOATS, "cuda:0"))
-        assert type(stream.finish()) is np.ndarray
+    @pytest.mark.parametrize("name", sorted(SCALES))
+    @pytest.mark.parametrize("suffix", ["", "_reference"])
+    def test_scales(self, name, suffix):
+        function, x = getattr(kr, name + suffix), np.array([100.0, 1500.0])
+        assert_same(function(Tensor(x)), function(x))
 
 
 class TestRefused:

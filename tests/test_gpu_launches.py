@@ -66,7 +66,7 @@ class TestBeyond32Bits:
         x._host[end] = rng.uniform(0.5, 1, (1, 8192))
         scale = DecibelScale(1.0, 1e-5, 1.0)
         device.kernels.magnitude_to_decibel(x, scale, out)
-        expected = kr.magnitude_to_decibel_reference(x._host[end], *scale)
+        expected = kr.magnitude_to_decibel_reference(x._host[end], *scale[:3])
         np.testing.assert_allclose(out._host[end], expected, atol=1e-5)
         assert expected.min() == pytest.approx(expected.max() - 1)
         assert not out._host[0, -8192:].any()

@@ -14,7 +14,10 @@ PUBLIC = set(ARRAY_OPERATIONS) | set(BEYOND_KAPRE)
 # Front ends, and what is one of them, share one kernel: gather, transform, filterbank, logarithm.
 # Patches are copied as stacked frames are.
 FRONT_ENDS = {"stft_magnitude", "melspectrogram", "log_frequency_spectrogram", "mfcc"}
-OPERATIONS = (PUBLIC - FRONT_ENDS - {"patches"}) | {"features"}
+# Decibels of powers and of amplitudes are made as those of magnitudes, and so are the ways back.
+DECIBELS = {"amplitude_to_db", "power_to_db", "db_to_amplitude", "db_to_power"}
+SHARING = FRONT_ENDS | DECIBELS | {"patches"}
+OPERATIONS = (PUBLIC - SHARING) | {"features", "decibel_to_magnitude"}
 KERNEL_NAMES = OPERATIONS | {"asarray", "empty"}
 
 
@@ -137,8 +140,9 @@ class TestKernels:
         )
         assert cpu == gpu
         modules = {getattr(kr, name).__module__.split("._")[1] for name in PUBLIC}
-        # Mel and log-frequency spectrograms share the kernel that stands with filterbanks.
-        assert modules - {"band_spectrograms"} <= cpu
+        # Mel and log-frequency spectrograms share the kernel that stands with filterbanks, all
+        # decibels that which stands with those of magnitudes.
+        assert modules - {"band_spectrograms", "power_decibel"} <= cpu
 
 
 COMPILED = {"kernel", "summing_kernel", "address_kernel", "inlined", "overload"}

@@ -16,7 +16,11 @@ from kapre_ref.kernels import cpu
 
 OPERATIONS = {name.removesuffix("_reference") for name in kapre_ref.__all__ if "_ref" in name}
 KERNELS = sorted(set(cpu.__all__) - {"asarray", "empty"})  # those two make room for results
-FUSED = {"features": ("stft_magnitude", "melspectrogram", "log_frequency_spectrogram")}
+FUSED = {
+    "features": ("stft_magnitude", "melspectrogram", "log_frequency_spectrogram"),
+    "magnitude_to_decibel": ("magnitude_to_decibel", "power_to_db", "amplitude_to_db"),
+    "decibel_to_magnitude": ("db_to_power", "db_to_amplitude"),
+}
 RECIPES = ("whisper-80", "nemo-80", "kaldi-mfcc-13", "librosa-1.0-logmel-db", "vits-linear")
 
 

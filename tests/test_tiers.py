@@ -69,6 +69,7 @@ def test_every_file_has_tests_that_run_by_default():
         check=True,
     )
     found = {line.partition("::")[0] for line in result.stdout.splitlines() if "::" in line}
+    found.add("tests/test_other_libraries.py")  # which cannot be collected without torch and JAX
     assert {f"tests/{path.name}" for path in FOLDER.glob("test_*.py")} - found == set()
 
 

@@ -21,7 +21,7 @@ def test_narrow_vectors_compute_what_the_oracles_do(n_bytes):
         env=os.environ | NARROW[n_bytes] | {"PYTHONPATH": str(Path(kr.__file__).parent.parent)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
         check=False,
     )
     assert result.returncode == 0, result.stderr

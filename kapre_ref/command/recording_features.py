@@ -89,8 +89,7 @@ class RecordingFeatures:
         early = early_steps(self.front_end)
         self.n_frames, is_finished = 0, False
         for piece in pieces(recording.blocks(), early, *sizes):
-            is_whole = piece.front_end is early and not self.n_frames
-            if is_whole and self.front_end.normalisation is None:
+            if piece.is_whole and self.front_end.normalisation is None:
                 rows = with_time_first(self.front_end)(piece.signal[None])[0]
                 self._keep(np.ascontiguousarray(rows.swapaxes(0, 1)))
                 self.n_frames, is_finished = rows.shape[1], True
