@@ -401,6 +401,19 @@ class TestInverseStft:
             f.inverse_stft(np.ones((4, 33), complex))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_fft", [1, 2, 8, 37, 64, 400])
+def test_order_of_axes_changes_no_bit(n_fft, dtype, rng):
+    times = FrontEnd(sample_rate=1, n_fft=n_fft, window="hamming")
+    frequencies = times.replace(time_first=False)
+    for n_samples in (n_fft, 3 * n_fft + 5, 40 * n_fft + 7):
+        x = rng.standard_normal((2, n_samples)).astype(dtype)
+        spectra, turned = times.stft(x), frequencies.stft(x)
+        np.testing.assert_array_equal(turned, spectra.swapaxes(1, 2))
+        got = frequencies.inverse_stft(turned)
+        np.testing.assert_array_equal(got, times.inverse_stft(spectra))
+
+
 def test_the_plain_formula_agrees_with_kapres():
     # One check of the checks: where frames overlap fully, both inverses are the same.
     f = FrontEnd(sample_rate=1, n_fft=64, hop_length=16)

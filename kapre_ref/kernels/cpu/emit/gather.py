@@ -138,3 +138,19 @@ def _sum_rows(emitter, rows, n, centre):
         sums[0].set(sums[0].get() + (last - centre))
     a, b, c, d = (total.get() for total in sums)
     return (a + b) + (c + d)
+
+
+@vector_function
+def part_pair_columns(emitter, source, value_bytes, n_values, n_frames, target):
+    """Part complex values of neighbouring frames into a vector of each part; fill up with zeros."""
+    n, size = emitter.lanes, emitter.bytes
+    n_in_first = emitter.minimum(n_frames * 2, n)
+    counts = n_in_first, n_frames * 2 - n_in_first
+    for i in emitter.loop(n_values):
+        place = source + i * value_bytes
+        halves = [
+            emitter.load_first(place + half * size, count) for half, count in enumerate(counts)
+        ]
+        for part in range(2):
+            numbers = emitter.shuffle(*halves, range(part, 2 * n, 2))
+            emitter.store(numbers, target + i * (2 * size) + part * size)

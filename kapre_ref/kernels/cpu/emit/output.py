@@ -40,3 +40,20 @@ def store_columns(emitter, values, n_values, n_frames, target, value_bytes):
     for i in emitter.loop(n_values):
         x = emitter.load(values + i * emitter.bytes)
         emitter.store_first(x, target + i * value_bytes, n_frames)
+
+
+@vector_function
+def store_pair_columns(emitter, values, n_values, n_frames, target, value_bytes):
+    """Copy complex values of neighbouring frames that are neighbours in the result, too.
+
+    A vector of real parts and one of imaginary parts become two vectors of both in turn.
+    """
+    n, size = emitter.lanes, emitter.bytes
+    n_in_first = emitter.minimum(n_frames * 2, n)
+    counts = n_in_first, n_frames * 2 - n_in_first
+    for i in emitter.loop(n_values):
+        parts = emitter.load(values + i * (2 * size)), emitter.load(values + i * (2 * size) + size)
+        for half, count in enumerate(counts):
+            in_turn = [lane % 2 * n + (half * n + lane) // 2 for lane in range(n)]
+            pairs = emitter.shuffle(*parts, in_turn)
+            emitter.store_first(pairs, target + i * value_bytes + half * size, count)

@@ -32,7 +32,13 @@ from kapre_ref.kernels.cpu.emit.gather import (
 )
 from kapre_ref.kernels.cpu.emit.intrinsics import item_of, lanes_of
 from kapre_ref.kernels.cpu.emit.language import Strided
-from kapre_ref.kernels.cpu.emit.output import STRIP_TILES, copy_rows, store_columns, turn_strip
+from kapre_ref.kernels.cpu.emit.output import (
+    STRIP_TILES,
+    copy_rows,
+    store_columns,
+    store_pair_columns,
+    turn_strip,
+)
 from kapre_ref.kernels.cpu.emit.passes import Parts, Samples, first_pass, inner_pass
 from kapre_ref.kernels.cpu.emit.records import reader_of
 from kapre_ref.kernels.cpu.filterbanks import sum_bands_in_lanes
@@ -311,8 +317,11 @@ def write_rows(unit, values, strip, n_frames, target):
     """Turn vectors of values into rows of one frame each, a strip of tiles at a time."""
     lanes, item = lanes_of(unit), item_of(unit)
     strip_row = STRIP_TILES * lanes * item
-    if target.stride == item and values.n_numbers == 1:
-        store_columns(unit, values.at, values.n, n_frames, target.at, target.value_stride)
+    if target.stride == values.n_numbers * item:
+        if values.n_numbers == 1:
+            store_columns(unit, values.at, values.n, n_frames, target.at, target.value_stride)
+        else:
+            store_pair_columns(unit, values.at, values.n, n_frames, target.at, target.value_stride)
         return
     is_contiguous = target.value_stride == values.n_numbers * item
     n, done = values.n * values.n_numbers, 0

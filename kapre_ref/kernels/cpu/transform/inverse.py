@@ -12,7 +12,7 @@ import numpy as np
 
 from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.emit.copies import copy_numbers, fill_zeros
-from kapre_ref.kernels.cpu.emit.gather import transpose_pieces
+from kapre_ref.kernels.cpu.emit.gather import part_pair_columns, transpose_pieces
 from kapre_ref.kernels.cpu.emit.intrinsics import item_of, lanes_of, n_lanes, vector_bytes
 from kapre_ref.kernels.cpu.emit.inverse_passes import (
     Overlap,
@@ -184,6 +184,9 @@ def gather_spectra(unit, plan, job, spectra, n_frames, room):
     n_tiles = n_numbers // lanes
     stage_row = (n_tiles + 1) * vector
     stride, value_stride = job.spectra_strides[2], job.spectra_strides[3]
+    if stride == 2 * item and value_stride != 2 * item:  # frames are neighbours, not their values
+        part_pair_columns(unit, spectra, value_stride, plan.n_freq, n_frames, room.values)
+        return
     n_straight = n_tiles
     if value_stride != 2 * item or n_frames < lanes:
         n_straight = 0
