@@ -228,6 +228,83 @@ class TestCompany:
             np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
 
 
+class TestHalves:
+    """float16 is read and written by the kernels, and nothing else is allocated for it."""
+
+    @pytest.mark.parametrize("time_first", [True, False])
+    @pytest.mark.parametrize("n_fft", [400, 512])
+    @pytest.mark.parametrize(
+        ("name", "n_values"),
+        [
+            ("frames", 0),
+            ("gains and offsets", 0),
+            ("offset roots of bins", 0),
+            ("range of channels", 0),
+            # A step that needs all frames needs them in float32.
+            ("range, gains", 1),
+            ("normalised", 1),
+            ("cepstra", 1),
+        ],
+    )
+    def test_no_array_but_for_late_steps(self, monkeypatch, name, n_values, n_fft, time_first, rng):
+        front_end = of_size(FRONT_ENDS[name], n_fft).replace(time_first=time_first)
+        n_bands = front_end.n_bands
+        with fake_cupy.installed() as cupy:
+            x = cupy.asarray(signals(rng, 3000, "f2"))
+            out = front_end(x)
+            sizes = sizes_of_new_arrays(monkeypatch, x)
+            front_end(x, out=out)
+        n_frames = front_end.count_frames(3000)
+        largest = [n for n in sizes if n > 64]  # peaks are a word for each of four channels
+        if "cepstra" in name:  # and their product, before it is rounded
+            assert sorted(largest) == sorted([4 * 4 * n_frames * n_bands, 4 * out.size])
+        else:
+            assert largest == n_values * [4 * 4 * n_frames * n_bands]
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            lambda x, out: kr.magnitude_to_decibel(x, out=out),
+            lambda x, out: kr.mu_law_encoding(x, 256, out=out),
+            lambda x, out: kr.mu_law_decoding(x, 256, out=out),
+            lambda x, out: kr.energy(x, 8000, 0.1, 300, 77, out=out),
+            lambda x, out: kr.frame(x, 300, 77, out=out),
+            lambda x, out: kr.stft(x, 512, out=out),
+            lambda x, out: kr.stft_magnitude(x, 400, out=out),
+            lambda x, out: kr.melspectrogram(x, 512, n_mels=20, return_decibel=True, out=out),
+        ],
+    )
+    def test_no_array(self, monkeypatch, call, rng):
+        with fake_cupy.installed() as cupy:
+            x = cupy.asarray(rng.uniform(0.1, 1, (3, 4000)).astype(np.float16))
+            out = call(x, None)
+            sizes = sizes_of_new_arrays(monkeypatch, x)
+            call(x, out)
+        assert [n for n in sizes if n > 64] == []
+
+    @pytest.mark.parametrize("name", ["reflect", "range of channels", "gains and offsets"])
+    @pytest.mark.parametrize("n_fft", N_FFT)
+    def test_one_rounding_of_float32(self, shuffled, name, n_fft, rng):  # noqa: F811
+        front_end = of_size(FRONT_ENDS[name], n_fft).replace(dynamic_range=None)
+        x = signals(rng, 2300, "f2")
+        got, single = (run(shuffled, front_end, x.astype(dtype)) for dtype in ("f2", "f4"))
+        np.testing.assert_array_equal(got, single.astype(np.float16))
+
+
+def sizes_of_new_arrays(monkeypatch, x):
+    """Return a list that grows by the bytes of each array that the stand-in makes from now on."""
+    sizes, wrap = [], fake_cupy._wrap
+
+    def note(value, *viewed):
+        made = wrap(value, *viewed)
+        if type(value) is np.ndarray and value.base is None and value is not x._host:
+            sizes.append(value.nbytes)
+        return made
+
+    monkeypatch.setattr(fake_cupy, "_wrap", note)
+    return sizes
+
+
 class TestMemory:
     """Nothing lies in memory that the caller did not ask for, unless a step needs all frames."""
 

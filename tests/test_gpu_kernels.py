@@ -104,8 +104,40 @@ class TestMuLawEncodingKernel(test_mu_law.TestMuLawEncoding):
 
 @on_harness
 class TestMuLawDecodingKernel(test_mu_law.TestMuLawDecoding):
-    dtypes = ("uint8", "int32", "int64", "float32")
+    dtypes = ("uint8", "int32", "int64", "float16", "float32")
     cases = smaller_than(1000, test_mu_law.TestMuLawDecoding)
+
+
+class TestHalf:
+    """float16 turns into float32 and back as IEEE 754 says, on the stand-in as by NVRTC's code."""
+
+    CODE = """
+        __global__ void halves(const unsigned short* x, float* y, unsigned short* z, int n) {
+            for (int i = threadIdx.x; i < n; i += blockDim.x) {
+                kapre::Half half;
+                half.bits = x[i];
+                y[i] = half;
+                z[i] = kapre::Half(y[i] * (1.0f + 0x1p-11f)).bits;
+            }
+        }"""
+
+    def test_all(self, backend):
+        import cupy
+
+        from kapre_ref.kernels.gpu import launch
+
+        code = (launch._FOLDER / "half.cuh").read_text().replace("#pragma once\n", "") + self.CODE
+        module = cupy.RawModule(code=code, options=launch._OPTIONS, name_expressions=("halves",))
+        bits = np.arange(1 << 16, dtype=np.uint16)
+        x, y, z = cupy.asarray(bits), cupy.empty(bits.size, "f4"), cupy.empty(bits.size, "u2")
+        arguments = x, y, z, np.int32(bits.size)
+        module.get_function("halves")((1,), (256,), arguments)
+        values = bits.view(np.float16)
+        np.testing.assert_array_equal(y.get(), values.astype(np.float32))
+        # Half of a unit in the last place more: ties, and what is just beside them.
+        with np.errstate(over="ignore", invalid="ignore"):
+            expected = (values.astype(np.float32) * np.float32(1 + 2**-11)).astype(np.float16)
+        np.testing.assert_array_equal(z.get().view(np.float16), expected)
 
 
 @pytest.mark.parametrize("place", ["input", "result"])
@@ -116,12 +148,13 @@ class TestPacks:
         ("name", "dtype", "arguments"),
         [
             ("magnitude_to_decibel", np.float32, ()),
+            ("magnitude_to_decibel", np.float16, ()),
             ("mu_law_encoding", np.float32, (256,)),
             ("mu_law_decoding", np.int32, (256,)),
         ],
     )
     def test_at_any_address(self, backend, name, dtype, arguments, place, rng):
-        x = rng.uniform(0, 1, 4097) if dtype == np.float32 else rng.integers(0, 256, 4097)
+        x = rng.uniform(0, 1, 4097) if dtype != np.int32 else rng.integers(0, 256, 4097)
         x = backend.array(x.astype(dtype))
         expected = getattr(kr, name)(x[1:].copy(), *arguments)
         memory = backend.array(np.zeros(4097, expected.dtype))

@@ -104,6 +104,23 @@ class TestTransforms:
         stores = of_kind(traffic, "global", "store")
         assert total(stores) <= (1 + 8 / n_lanes) * total(stores, "ideal")
 
+    @pytest.mark.parametrize("n_fft", FUSED)
+    def test_halves_take_half(self, n_fft):
+        x = np.random.default_rng(0).uniform(-1, 1, 10 * n_fft)
+
+        def bytes_of(dtype):
+            traffic = traffic_of("stft", lambda x: kr.stft_magnitude(x, n_fft), x.astype(dtype))
+            conflicts = {k: v for k, v in of_kind(traffic, "shared").items() if v.cost > v.ideal}
+            assert not conflicts
+            lines = of_kind(traffic, "global")
+            samples = {k: v for k, v in lines.items() if "pairs[n]" in k.text}
+            stores = of_kind(traffic, "global", "store")
+            assert samples
+            return [sum(v.requests * k.size for k, v in part.items()) for part in (samples, stores)]
+
+        half, single = bytes_of("f2"), bytes_of("f4")
+        assert [2 * n for n in half] == single
+
     def test_bands(self):
         traffic = self.traffic(lambda x, n: kr.melspectrogram(x, n, n_mels=128), 2048)
         shared = of_kind(traffic, "shared")
@@ -129,6 +146,21 @@ STREAMS = {
         "raise_to_floor",
         lambda x, out: kr.magnitude_to_decibel(x, dynamic_range=1.0, out=out),
         ("float32", "float32"),
+    ),
+    "to_decibels, halves": (
+        "to_decibels",
+        lambda x, out: kr.magnitude_to_decibel(x, out=out),
+        ("float16", "float16"),
+    ),
+    "raise_to_floor, halves": (
+        "raise_to_floor",
+        lambda x, out: kr.magnitude_to_decibel(x, dynamic_range=1.0, out=out),
+        ("float16", "float16"),
+    ),
+    "encoding halves": (
+        "mu_law_encoding",
+        lambda x, out: kr.mu_law_encoding(x, 256, out=out),
+        ("float16", "int32"),
     ),
     "encoding": (
         "mu_law_encoding",

@@ -25,6 +25,8 @@ OUTPUTS = (
     ("Bins", "AtOnce", "Stored"),
     ("Magnitudes", "AtOnce", "Shaped"),
     ("Powers", "Bands", "Stored"),
+    ("Magnitudes", "AtOnce", "Stored", ", kapre::Half"),
+    ("Magnitudes", "Bands", "Stored", ", kapre::Half"),
 )
 # n_fft: registers of a thread for magnitudes, other plain outputs and strided ones, bytes of shared
 # memory of a block; 1 KiB of it is the system's. With 96 registers, five blocks of 128 threads
@@ -39,20 +41,24 @@ BUDGETS = {
 }
 OTHERS = {
     "decibel": [
-        f"{name}<{packs}, {team}>"
+        f"{name}<{packs}, {team}{half}>"
         for name in ("to_decibels", "raise_to_floor")
         for packs in ("float, 1", "float, 4", "double, 1")
         for team in (32, 256)
+        for half in ("", ", kapre::Half")[: 1 + packs.startswith("float")]
     ],
     "mu_law": [
         "mu_law_encoding<1>",
         "mu_law_encoding<4>",
+        "mu_law_encoding<4, kapre::Half>",
         *(f"mu_law_decoding<{code}, 4>" for code in ("unsigned char", "int", "long long", "float")),
+        "mu_law_decoding<kapre::Half, 4>",
     ],
     "framing": [
         *(f"frame<unsigned {word}>" for word in ("short", "int", "long long")),
         "energy<float>",
         "energy<double>",
+        "energy<float, kapre::Half>",
     ],
     "overlap_add": ["overlap_add<float>", "overlap_add<double>"],
 }
@@ -70,19 +76,20 @@ def compiled(architecture, stem, names):
     return nvrtc.compile_for(architecture, code, [f"kapre::{name}" for name in names], OPTIONS)
 
 
-def kernel_name(stem, shape, what, where, samples):
-    output = f"kapre::Output<{shape}, kapre::{what}, kapre::{where}>"
-    return f"{stem}<{output}, kapre::{samples}>"
+def kernel_name(stem, shape, what, where, samples, half=""):
+    output = f"kapre::Output<{shape}, kapre::{what}, kapre::{where}{half}>"
+    return f"{stem}<{output}, kapre::{samples}{half}>"
 
 
 def most_spilled(architecture, name):
     """Return how many bytes of registers a transform may spill: a few words where they are dear.
 
     For Hopper the newest compiler spills none; those before CUDA 13.5 spill up to 24 bytes there,
-    so what a release changes is seen with the newest one only. Shaped samples are always dear.
+    so what a release changes is seen with the newest one only. Shaped samples are always dear, and
+    of halves 32 bytes are spilled by 400 points.
     """
     is_best = architecture == "sm_90" and nvrtc.version() >= (13, 5)
-    return 0 if is_best and "Shaped" not in name else 64
+    return 0 if is_best and "Shaped" not in name and "Half" not in name else 64
 
 
 class TestCompiles:

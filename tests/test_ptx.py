@@ -92,6 +92,12 @@ class TestStft(OnPtx, test_stft.TestStft):
 
 
 @ONE
+class TestStftHalf(OnPtx, test_stft.TestStft):
+    dtypes = ("float16",)
+    cases = (frames(512), channels(400))
+
+
+@ONE
 class TestStftDouble(OnPtx, test_stft.TestStft):
     dtypes = ("float64",)
     cases = (frames(400), channels(400), frames(1024))
@@ -225,6 +231,7 @@ OF_TRANSFORMS = [
     for n_fft, dtype in ((512, "f4"), (400, "f4"), (400, "f8"))
     for name in OF_POLICIES
 ]
+OF_TRANSFORMS += [("frames of reflections", n_fft, "f2") for n_fft in (512, 400)]
 OF_TRANSFORMS += [(name, n, "f4") for name in OF_SIZES for n in (256, 1024, 2048, 4096, 1200)]
 
 
@@ -295,6 +302,7 @@ class TestLongArrays:
 
 OPERATIONS = (
     TestStft,
+    TestStftHalf,
     TestStftDouble,
     TestMagnitude,
     TestMagnitudeHalf,
@@ -378,16 +386,30 @@ class TestCoverage:
         widths = {("1",), ("4",)}
         packs = {(pack, team) for pack in ("float, 1", "float, 4") for team in ("32", "256")}
         for name in ("to_decibels", "raise_to_floor"):
+            halves = self.matching(rf"{name}<(.*), (\d+), Half>", launched)
+            assert halves >= {("float, 1", "256"), ("float, 4", "256"), ("float, 4", "32")}
             found = self.matching(rf"{name}<(.*), (\d+)>", launched)
             of_double = {pair for pair in found if "double" in pair[0]}
             assert of_double
             assert found - of_double == packs
         assert self.matching(r"mu_law_encoding<(\d)>", launched) == widths
-        decoders = {(code, width) for code in _TYPES.values() for (width,) in widths}
+        assert self.matching(r"mu_law_encoding<(\d), Half>", launched) == widths
+        codes = [code.replace("kapre::", "") for code in _TYPES.values()]
+        decoders = {(code, width) for code in codes for (width,) in widths}
         assert self.matching(r"mu_law_decoding<(.*), (\d)>", launched) == decoders
         assert self.matching("frame<(.*)>", launched) == {(word,) for word, _ in _WORDS.values()}
-        for name in ("energy", "overlap_add", "normalise"):
-            assert self.matching(f"{name}<(.*)>", launched) == {("float",), ("double",)}
+        both = {("float",), ("double",)}
+        assert self.matching("energy<(.*)>", launched) == both | {("float, Half",)}
+        for name in ("overlap_add", "normalise"):
+            assert self.matching(f"{name}<(.*)>", launched) == both
+
+    @pytest.mark.parametrize("shape", ["Shape<", "Mixed<float2"])
+    def test_halves(self, launched, shape):
+        pattern = rf"\w+<Output<{shape}.*>, \w+, (\w+), Half>, (\w+), Half>"
+        found = self.matching(pattern, launched)
+        assert {where for where, _ in found} == {"AtOnce", "Strided", "Bands"}
+        assert {samples for _, samples in found} == {"Stored", "Shaped"}
+        assert self.matching(rf"\w+<Output<{shape}.*>, (Bins), \w+>, \w+, Half>", launched)
 
 
 class TestPlanted:

@@ -139,6 +139,16 @@ WORK = (
         (N - 2048) // 512 + 1,
         8 * (512 + 1025),
     ),
+    Work(
+        "stft_magnitude 2048/512 float16",
+        "frame",
+        "stft<",
+        lambda x: kr.stft_magnitude(x.astype(np.float16), 2048),
+        [ROUNDS],
+        ROUNDS,
+        (N - 2048) // 512 + 1,
+        2 * (512 + 1025),
+    ),
     _log_mel(512, 400, 160, 80, 16000, 16),
     _log_mel(2048, 2048, 512, 128, 22050, 32),
     _stream(

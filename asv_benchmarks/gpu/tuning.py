@@ -23,7 +23,7 @@ from asv_benchmarks.gpu.report import HERE, Report
 from kapre_ref.command.self_check import find_gpu
 
 BLOCKS = "BLOCKS = N < 1024 ? 6 : 4;"
-STORE = "if (output.live) output.row[k] = output.unscaled(value);"
+STORE = "if (output.live) output.row[k] = typename Output::Word(output.unscaled(value));"
 ROUND = "        float scale = 1.0f;\n"
 # Ask the L2 for the samples that the block's next round adds.
 PREFETCH = """        if (task.x_time_stride == 1 && turn + 1 != end) {

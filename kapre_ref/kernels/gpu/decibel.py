@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cupy
 import numpy as np
 
-from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, pack_width
+from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, pack_width, words
 from kapre_ref.kernels.gpu.memory import on_device, working_dtype
 from kapre_ref.kernels.gpu.scales import decibel_scale
 
@@ -17,27 +17,33 @@ if TYPE_CHECKING:
     from kapre_ref._decibel import DecibelScale
 
 _THREADS, _ELEMENTS = 256, 16  # of a block, and of each of its threads, as in decibel.cu
+_REALS = {2: np.float32, 4: np.float32, 8: np.float64}  # what is computed in, by bytes of a value
 _SHORT = 1024  # elements of a group, which fewer of are the work of a warp
 PEAK_BITS = {4: np.uint32, 8: np.uint64}  # whose words hold the peaks, by the size of a value
 
 
 @on_device
 def magnitude_to_decibel(x: cupy.ndarray, scale: DecibelScale, out: cupy.ndarray) -> None:
-    """Run two kernels in float32; in float64, expressions."""
+    """Run two kernels in float32, which float16 is read and written by; in float64, expressions."""
     if not x.size:
         return
     dtype, numbers = working_dtype(out.dtype), decibel_scale(scale)
     if dtype == np.float64:
         _float64(x, scale, out)
         return
-    x = cupy.ascontiguousarray(x, dtype=dtype)
-    direct = out.dtype == dtype and out.flags.c_contiguous and out.data.ptr != x.data.ptr
-    values = out if direct else cupy.empty(out.shape, dtype)
+    if scale.to_peak:
+        values = cupy.empty(out.shape, dtype)
+        whole = cupy.ascontiguousarray(x, dtype=dtype)
+        to_logarithms(whole, numbers, values, new_peaks(len(x), dtype))
+        _shift_to_peak(values, float(out.dtype.type(scale.dynamic_range)))
+        out[...] = values
+        return
+    x = cupy.ascontiguousarray(x)
+    direct = out.flags.c_contiguous and out.data.ptr != x.data.ptr
+    values = out if direct else cupy.empty(out.shape, out.dtype)
     peaks = new_peaks(len(x), dtype)
     to_logarithms(x, numbers, values, peaks)
-    raise_to_floor(values, peaks, numbers, scale.dynamic_range, out.dtype)
-    if scale.to_peak:
-        _shift_to_peak(values, scale)
+    raise_to_floor(values, peaks, numbers, scale.dynamic_range)
     if values is not out:
         out[...] = values
 
@@ -45,17 +51,18 @@ def magnitude_to_decibel(x: cupy.ndarray, scale: DecibelScale, out: cupy.ndarray
 def _float64(x, scale, out):
     decibel = scale.decade * cupy.log10(cupy.maximum(x, scale.amin))
     if scale.to_peak:
-        _shift_to_peak(decibel, scale)
+        _shift_to_peak(decibel, scale.dynamic_range)
     else:
         decibel -= scale.decade * math.log10(max(scale.amin, scale.ref_value))
     peak = decibel.max(axis=tuple(range(1, x.ndim)), keepdims=True)
     out[...] = cupy.maximum(decibel, peak - scale.dynamic_range)
 
 
-def _shift_to_peak(decibel, scale):
-    """Subtract the peak of each item, and let the range hold where that was rounded."""
-    decibel -= decibel.max(axis=tuple(range(1, decibel.ndim)), keepdims=True)
-    cupy.maximum(decibel, -scale.dynamic_range, out=decibel)
+def _shift_to_peak(decibel, dynamic_range):
+    """Subtract the peak of each item, and limit the range; a peak that is infinite gives NaN."""
+    peak = decibel.max(axis=tuple(range(1, decibel.ndim)), keepdims=True)
+    decibel -= peak
+    cupy.maximum(decibel, (peak - peak) - dynamic_range, out=decibel)
 
 
 @on_device
@@ -74,22 +81,21 @@ def new_peaks(n, dtype):
 
 
 def to_logarithms(x, scale, out, peaks):
-    """Write logarithms, and the peaks of groups; x and out are contiguous and apart."""
-    function, grid, task, _ = _launch("to_decibels", scale, len(peaks), x.size, *_where(x, out))
+    """Write logarithms, and the peaks of groups; x and out are of a dtype, contiguous and apart."""
+    function, grid, task = _launch("to_decibels", scale, len(peaks), x.size, *_where(x, out))
     function(grid, (_THREADS,), (x, out, peaks, task))
 
 
-def raise_to_floor(values, peaks, scale, limit, dtype):
-    """Let no logarithm lie more than `limit` below the peak of its group.
+def raise_to_floor(values, peaks, scale, limit):
+    """Let no logarithm lie more than `limit` below the peak of its group, in the values' dtype.
 
-    The groups, as many as there are peaks, fill one stretch of memory, one after the other. Values
-    will be rounded to `dtype`, in which the limit must hold.
+    The groups, as many as there are peaks, fill one stretch of memory, one after the other.
     """
     where = _where(values, values)
-    function, grid, task, real = _launch("raise_to_floor", scale, len(peaks), values.size, *where)
+    function, grid, task = _launch("raise_to_floor", scale, len(peaks), values.size, *where)
     with np.errstate(over="ignore"):
-        limit = real(dtype.type(limit)), np.int32(dtype.itemsize == 2)
-    function(grid, (_THREADS,), (values, peaks, task, *limit))
+        limit = _REALS[values.itemsize](values.dtype.type(limit))
+    function(grid, (_THREADS,), (values, peaks, task, limit))
 
 
 @lru_cache(maxsize=512)
@@ -115,19 +121,20 @@ def _where(x, out):
 
 @lru_cache(maxsize=512)
 def _launch(name, scale, n_groups, size, dtype, suits_packs, device_id):
-    """Return a kernel, its grid, the argument behind the arrays, and the type of its numbers."""
+    """Return a kernel, its grid, and the argument behind the arrays."""
     length = size // n_groups
     team = 32 if length < _SHORT else _THREADS  # threads that share a group
     n_runs = -(-length // (_ELEMENTS * team))  # of a group
     assert n_groups * n_runs <= MAX_BLOCKS, "more groups than a grid has blocks"
     n_blocks = -(-n_groups * n_runs // (_THREADS // team))
     # No instruction moves four of float64.
-    width = 4 if suits_packs and length % 4 == 0 and dtype.itemsize == 4 else 1
-    real = "float" if dtype.itemsize == 4 else "double"
-    function = kernel("decibel", f"kapre::{name}<{real}, {width}, {team}>", device_id)
-    numbers = scale.members(dtype)
+    width = 4 if suits_packs and length % 4 == 0 and dtype.itemsize < 8 else 1
+    types = words(dtype, f", {width}, {team}")
+    function = kernel("decibel", f"kapre::{name}<{types}>", device_id)
+    real = working_dtype(dtype)
+    numbers = scale.members(real)
     del numbers["takes_log"]
     task = make_task(
-        "decibel", dtype.type, n_groups=n_groups, group_length=length, runs=n_runs, **numbers
+        "decibel", real.type, n_groups=n_groups, group_length=length, runs=n_runs, **numbers
     )
-    return function, (n_blocks,), task, dtype.type
+    return function, (n_blocks,), task

@@ -7,8 +7,8 @@ from functools import lru_cache
 import cupy
 import numpy as np
 
-from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of
-from kapre_ref.kernels.gpu.memory import on_device
+from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of, words
+from kapre_ref.kernels.gpu.memory import on_device, working_dtype
 
 _WARPS = 8  # the warps of a block, as in framing.cu
 _FRAMES = 4 * _WARPS  # the frames of a block, neighbours whose common samples its warps share
@@ -61,16 +61,10 @@ def energy(
     """Square the samples of each frame and add them up."""
     if not out.size:
         return
-    result = out
-    if out.dtype == np.float16:
-        signals, result = signals.astype(np.float32), cupy.empty(out.shape, np.float32)
-    real = result.dtype.type
-    grid, task = _launch(*_layout(signals, result), frame_length, hop_length)
-    word = "double" if real is np.float64 else "float"
-    function = kernel("framing", f"kapre::energy<{word}>", signals.device.id)
-    function(grid, (32, _WARPS), (signals, result, task, real(pad_value), real(scale)))
-    if result is not out:
-        out[...] = result
+    real = working_dtype(out.dtype).type
+    grid, task = _launch(*_layout(signals, out), frame_length, hop_length)
+    function = kernel("framing", f"kapre::energy<{words(out.dtype)}>", signals.device.id)
+    function(grid, (32, _WARPS), (signals, out, task, real(pad_value), real(scale)))
 
 
 def _layout(signals, out):

@@ -23,12 +23,12 @@ _OUTER_AXES = {"channel": 2, "item": 1, "call": 0}  # that number the groups whi
 class _Plan(NamedTuple):
     """What a front end and a dtype decide, worked out once."""
 
-    dtype: np.dtype[np.generic]  # of all that is computed
+    working: np.dtype[np.generic]  # in which all is computed
     is_fused: bool
     scale: Scale
     is_late: bool  # whether gain and offset follow the dynamic range
     limit: float  # how far below the peak values may lie
-    rounded: np.dtype[np.generic]  # in which that limit holds
+    dtype: np.dtype[np.generic]  # of values in memory: the working one if further steps follow
 
 
 @kept
@@ -44,7 +44,8 @@ def _plan(front_end: FrontEnd, dtype: np.dtype[np.generic]) -> _Plan:
 def features(signals: cupy.ndarray, front_end: FrontEnd, out: cupy.ndarray) -> None:
     """Write features in one pass over the signals, and in further ones what needs all frames.
 
-    Those work in place; they are computed in the working precision, so that it is rounded once.
+    Those work in place, in the working precision, so that it is rounded once. So float16 takes
+    memory in float32 if there is a normalisation, a late scale or cepstra, else none.
     """
     if not out.size:
         return
@@ -54,15 +55,15 @@ def features(signals: cupy.ndarray, front_end: FrontEnd, out: cupy.ndarray) -> N
         values = out if suits else _empty(out, front_end, plan.dtype)
         peaks = fused.features(signals, front_end, values)
     else:
-        values, peaks = unfused.features(signals, front_end, out.shape[2])
+        values, peaks = unfused.features(signals, front_end, out.shape[2], plan.dtype)
     if peaks is not None:
-        raise_to_floor(values, peaks, plan.scale, plan.limit, plan.rounded)
+        raise_to_floor(values, peaks, plan.scale, plan.limit)
     if plan.is_late:
         scale_late(values, front_end)
     if front_end.normalisation is not None:
         normalise(values, front_end.normalisation)
     if front_end.n_cepstra:
-        out[...] = values @ _cosines(front_end, plan.dtype, out.device.id)
+        out[...] = values @ _cosines(front_end, plan.working, out.device.id)
     elif values is not out:
         out[...] = values
 

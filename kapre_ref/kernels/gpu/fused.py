@@ -36,7 +36,7 @@ def stft(signals, front_end, out):
 
 
 def features(signals, front_end, out):
-    """Write values of each frame to an array of the working precision.
+    """Write values of each frame to an array of the signals' or of the working precision.
 
     Return the peaks that a dynamic range is below, which is not applied yet, if there is one.
     """
@@ -48,9 +48,8 @@ def features(signals, front_end, out):
 
 def _run(signals, front_end, what, out):
     dtype, device_id = working_dtype(signals.dtype), signals.device.id
-    signals = signals.astype(dtype, copy=False)
-    key = signals.shape, signals.strides, out.shape, out.strides
-    launch = _launch(front_end, dtype, what, *key)
+    arrays = signals.shape, signals.strides, out.shape, out.strides
+    launch = _launch(front_end, what, signals.dtype, out.dtype, *arrays)
     windows = _windows(front_end, dtype, device_id)
     tables = _tables(front_end.n_fft, dtype, device_id)
     filterbank = peaks = windows  # not touched unless the output needs them
@@ -98,20 +97,21 @@ class _Launch(NamedTuple):
 
 
 @lru_cache(maxsize=512)
-def _launch(front_end, dtype, what, shape, strides, out_shape, out_strides):
-    """Work out a launch from all that decides it."""
+def _launch(front_end, what, sample, word, shape, strides, out_shape, out_strides):
+    """Work out a launch from all that decides it: two dtypes, shapes and strides among it."""
     batch, n_channels, _ = shape
     n_frames, n_values = out_shape[2:]
+    dtype = working_dtype(sample)
     divided = _shape(front_end.n_fft, dtype)
     is_spectrum = what == "Bins"
-    itemsize = dtype.itemsize * (2 if is_spectrum else 1)
     scale = Scale() if is_spectrum else scale_of(front_end)
     lines = not is_spectrum and has_lines(front_end)
     is_plain = scale == Scale() and not lines
     has_bands = not is_spectrum and front_end.bands is not None
-    where = "AtOnce" if is_plain and out_strides[3] == itemsize else "Strided"
+    where = "AtOnce" if is_plain and out_strides[3] == word.itemsize else "Strided"
     where = "Bands" if has_bands else where
-    output = f"kapre::Output<{divided.name}, kapre::{what}, kapre::{where}>"
+    halves = [", kapre::Half" * (kind == np.float16) for kind in (word, sample)]
+    output = f"kapre::Output<{divided.name}, kapre::{what}, kapre::{where}{halves[0]}>"
     rows_of_peak = 0
     if not is_spectrum and front_end.dynamic_range is not None:
         over = {"channel": 1, "item": n_channels, "call": batch * n_channels}
@@ -121,9 +121,10 @@ def _launch(front_end, dtype, what, shape, strides, out_shape, out_strides):
     n_tiles = -(-n_turns // n_rounds)
     n_blocks = batch * n_channels * n_tiles
     assert n_blocks <= MAX_BLOCKS, "a terabyte at least"
-    members = _signal_members(front_end, shape, strides, dtype.itemsize)
+    members = _signal_members(front_end, shape, strides, sample.itemsize)
     policy = "Shaped" if members["all_shaped"] or members["edge"] else "Stored"
-    name, block = f"kapre::{divided.stem}<{output}, kapre::{policy}>", (divided.n_threads,)
+    name = f"kapre::{divided.stem}<{output}, kapre::{policy}{halves[1]}>"
+    block = (divided.n_threads,)
     numbers = scale.members(dtype)
     n_before = 8 // dtype.itemsize * n_values if has_bands else 0  # two integers for each band
     del numbers["settled"]
@@ -131,7 +132,7 @@ def _launch(front_end, dtype, what, shape, strides, out_shape, out_strides):
         divided.stem,
         dtype.type,
         **members,
-        **strides_of("out", ("batch", "channel", "frame", "bin"), out_strides, itemsize),
+        **strides_of("out", ("batch", "channel", "frame", "bin"), out_strides, word.itemsize),
         **numbers,
         n_frames=n_frames,
         n_bands=n_values if has_bands else 0,

@@ -11,6 +11,8 @@ _FOLDER = Path(__file__).with_name("cuda")
 # A square root that is good to 1 ulp takes a third of the instructions of an exactly rounded one.
 _OPTIONS = ("-std=c++17", "--prec-sqrt=false")
 _C_TYPES = {"i64": np.int64, "int": np.int32, "float": np.float32, "double": np.float64}
+_WORDS = {np.dtype(np.float16): "kapre::Half", np.dtype(np.float32): "float"}
+_WORDS[np.dtype(np.float64)] = "double"
 _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"\n', re.MULTILINE)
 MAX_BLOCKS = 2**31 - 1  # CUDA's limit for gridDim.x
 
@@ -76,6 +78,15 @@ def make_task(stem, real=np.float32, **members):
     with np.errstate(over="ignore"):
         value = np.array(tuple(members[name] for name in dtype.names), dtype)
     return cupy.cuda.function.CNumpyArray(value)
+
+
+def words(dtype, others=""):
+    """Return template arguments of C++ for the type that arrays have in memory.
+
+    float16 is computed in float32, so that it takes a type more than all others do.
+    """
+    name = _WORDS[dtype]
+    return f"float{others}, {name}" if dtype == np.float16 else f"{name}{others}"
 
 
 def strides_of(name, axes, strides, itemsize):

@@ -24,17 +24,18 @@ _TYPES = {
     np.dtype(np.uint32): "unsigned",
     np.dtype(np.int64): "long long",
     np.dtype(np.uint64): "unsigned long long",
+    np.dtype(np.float16): "kapre::Half",
     np.dtype(np.float32): "float",
 }
 
 
 @on_device
 def mu_law_encoding(signal: cupy.ndarray, quantization_channels: int, out: cupy.ndarray) -> None:
-    """Encode float32 by a kernel of our own, and float64 by CuPy's expressions."""
+    """Encode float16 and float32 by a kernel of our own, and float64 by CuPy's expressions."""
     mu = quantization_channels - 1
     if signal.dtype != np.float64:
-        signal = signal.astype(np.float32, copy=False)
-        _launch("encoding", "", signal, out, _encoding_scalars(mu))
+        word = f", {_TYPES[signal.dtype]}" if signal.dtype == np.float16 else ""
+        _launch("encoding", "{}" + word, signal, out, _encoding_scalars(mu))
         return
     compressed = cupy.sign(signal) * cupy.log1p(mu * cupy.abs(signal)) / np.log1p(mu)
     code = (compressed + 1) / 2 * mu + 0.5
@@ -45,12 +46,10 @@ def mu_law_encoding(signal: cupy.ndarray, quantization_channels: int, out: cupy.
 def mu_law_decoding(signal_mu: cupy.ndarray, quantization_channels: int, out: cupy.ndarray) -> None:
     """Decode by a kernel that has a table of codes, and float64 codes by CuPy's expressions."""
     mu = quantization_channels - 1
-    if signal_mu.dtype == np.float16:
-        signal_mu = signal_mu.astype(np.float32)
     code_type = _TYPES.get(signal_mu.dtype)
     if code_type is not None:
         arguments = _decoding_arguments(mu, signal_mu.device.id)
-        _launch("decoding", code_type + ", ", signal_mu, out, arguments)
+        _launch("decoding", code_type + ", {}", signal_mu, out, arguments)
         return
     compressed = 2 * (signal_mu.astype(np.float64) / mu) - 1
     expanded = cupy.expm1(cupy.abs(compressed) * math.log1p(mu)) / mu
@@ -78,6 +77,6 @@ def _launch(
         return
     x = cupy.ascontiguousarray(x)
     width = pack_width(x.size, x, out)
-    function = kernel("mu_law", f"kapre::mu_law_{name}<{template}{width}>", x.device.id)
+    function = kernel("mu_law", f"kapre::mu_law_{name}<{template.format(width)}>", x.device.id)
     n_blocks = min(_MAX_BLOCKS, -(-x.size // (width * _THREADS)))
     function((n_blocks,), (_THREADS,), (x, out, np.int64(x.size), *others))

@@ -23,8 +23,8 @@ def stft_mag_phase(signals: cupy.ndarray, front_end: FrontEnd, out: cupy.ndarray
         return
     n_channels = signals.shape[1]
     spectra = spectra_of(signals, front_end, out.shape[2])
-    values, peaks = in_last_form(cupy.abs(spectra), front_end)
+    values, peaks = in_last_form(cupy.abs(spectra), front_end, out.dtype)
     if peaks is not None:
-        raise_to_floor(values, peaks, scale_of(front_end), limit_of(front_end), out.dtype)
+        raise_to_floor(values, peaks, scale_of(front_end), limit_of(front_end))
     out[:, :n_channels] = values
     out[:, n_channels:] = cupy.arctan2(spectra.imag, spectra.real)

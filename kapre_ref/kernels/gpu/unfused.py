@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cupy
 import numpy as np
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 
 def features(
-    signals: cupy.ndarray, front_end: FrontEnd, n_frames: int
+    signals: cupy.ndarray, front_end: FrontEnd, n_frames: int, dtype: np.dtype[Any]
 ) -> tuple[cupy.ndarray, cupy.ndarray | None]:
-    """Return values of each frame, C-contiguous, and the peaks that a dynamic range is below."""
+    """Return values of each frame, C-contiguous, and the peaks that a dynamic range is below.
+
+    The values are rounded to `dtype` once they are computed.
+    """
     f = front_end
     spectra = spectra_of(signals, f, n_frames)
     if f.power == 1 and not f.power_offset:
@@ -31,11 +34,11 @@ def features(
             values = cupy.sqrt(values + f.power_offset)
     if f.bands is not None:
         values = values @ _filterbank(f, values.dtype, values.device.id)
-    return in_last_form(cupy.ascontiguousarray(values), f)
+    return in_last_form(cupy.ascontiguousarray(values), f, dtype)
 
 
 def in_last_form(
-    values: cupy.ndarray, front_end: FrontEnd
+    values: cupy.ndarray, front_end: FrontEnd, dtype: np.dtype[Any]
 ) -> tuple[cupy.ndarray, cupy.ndarray | None]:
     """Return logarithms with gain and offset, in which no limit is set yet, and their peaks."""
     f, scale, peaks = front_end, scale_of(front_end), None
@@ -50,13 +53,15 @@ def in_last_form(
     if has_lines(f):
         factors, shifts = lines_of(f, values.dtype, values.device.id)
         values = values * factors + shifts
-    return values, peaks
+    return values.astype(dtype, copy=False), peaks
 
 
 def spectra_of(signals: cupy.ndarray, front_end: FrontEnd, n_frames: int) -> cupy.ndarray:
     """Return the spectra, (batch, channel, n_frames, n_freq), in the working precision."""
     f, dtype = front_end, working_dtype(signals.dtype)
-    extended = _extended(signals.astype(dtype, copy=False), f, n_frames)
+    if f.remove_mean or f.preemphasis:  # else the window's precision is that of the product
+        signals = signals.astype(dtype, copy=False)
+    extended = _extended(signals, f, n_frames)
     n_zeros = max(0, f.pad_left) if f.pad_mode == "zeros" else 0
     frames = framed(extended, n_zeros, n_frames, f.frame_length, f.hop_length)
     if f.remove_mean:

@@ -31,6 +31,9 @@ struct __align__(16) float4 {
 struct __align__(8) int2 {
     int x, y;
 };
+struct __align__(8) uint2 {
+    unsigned x, y;
+};
 struct __align__(16) double2 {
     double x, y;
 };
@@ -42,6 +45,9 @@ inline __attribute__((always_inline)) float2 make_float2(float x, float y) {
 }
 inline __attribute__((always_inline)) float4 make_float4(float x, float y, float z, float w) {
     return {x, y, z, w};
+}
+inline __attribute__((always_inline)) uint2 make_uint2(unsigned x, unsigned y) {
+    return {x, y};
 }
 inline __attribute__((always_inline)) double2 make_double2(double x, double y) {
     return {x, y};
@@ -161,6 +167,23 @@ inline float __uint_as_float(unsigned bits) {
     float f;
     memcpy(&f, &bits, 4);
     return f;
+}
+// What NVRTC finds in libdevice. Exponents of float are those of float16 and 112; the smallest
+// float16 are multiples of 2^-24.
+extern "C" inline float __nv_half2float(unsigned short half) {
+    const unsigned sign = (half & 0x8000u) << 16, rest = half & 0x7fffu;
+    if (rest >= 0x7c00u) return __uint_as_float(sign | 0x7f800000u | (rest & 0x3ffu) << 13);
+    if (rest >= 0x400u) return __uint_as_float(sign | ((rest << 13) + (112u << 23)));
+    return copysignf((float)rest * 0x1p-24f, __uint_as_float(sign));
+}
+extern "C" inline unsigned short __nv_float2half_rn(float value) {
+    const unsigned bits = __float_as_uint(value), sign = bits >> 16 & 0x8000u;
+    const float size = fabsf(value);
+    if (size != size) return sign | 0x7fffu;
+    if (size >= 65520.0f) return sign | 0x7c00u;  // half way to what would be the next one
+    if (size < 0x1p-14f) return sign | (unsigned)nearbyintf(size * 0x1p24f);
+    const unsigned rest = bits & 0x7fffffffu;  // the last 13 bits are too many; ties to even
+    return sign | ((rest + 0xfffu + (rest >> 13 & 1u)) - (112u << 23)) >> 13;
 }
 
 // ---- Kernels as the runtime sees them: a function of an array of pointers to arguments.

@@ -84,6 +84,12 @@ OPERATIONS = {
     "lines": lambda x: LOG_MEL.replace(gain=[1 + i / 9 for i in range(20)], offset=3.0)(x),
     "range of channels": lambda x: LOG_MEL.replace(**RANGE, range_over="channel")(x[None]),
     "normalised": lambda x: LOG_MEL.replace(bands=kr.Bands(40), **NORMALISED)(x),
+    "halves": lambda x: kr.stft_magnitude(x.astype("f2"), 512, 400, 131, **PADDED),
+    "pairs of halves": lambda x: kr.stft_magnitude(x.astype("f2"), 400, 380, 100),
+    "decibels of halves": lambda x: kr.magnitude_to_decibel(
+        abs(x[:1, :2848]).astype("f2") + np.float16(1), dynamic_range=1.4
+    ),
+    "energy of halves": lambda x: kr.energy(x.astype("f2"), 8000, 0.1, 300, 77),
     "overlap-add": lambda x: kr.inverse_stft(kr.stft(x, 60, hop_length=23), 60, hop_length=23),
 }
 
@@ -332,6 +338,16 @@ BUGS = (
     Bug("energy", "i < inside;", "i < task.frame_length;", "out of bounds read of 4", "energy"),
     Bug("energy", "if (threadIdx.x == 0) energies", "energies", "race: write/write"),
     Bug("energy", "int d = 16; d; d >>= 1", "int d = 8; d; d >>= 1", "", "energy"),
+    # Halves.
+    Bug("pairs of halves", "return {pair.x, pair.y};", "return {pair.y, pair.x};", ""),
+    Bug("halves", "bits(__nv_float2half_rn(value))", "bits((unsigned short)value)", ""),
+    Bug("energy of halves", "return __nv_half2float(bits);", "return bits;", ""),
+    Bug(
+        "decibels of halves",
+        "pack.element[1].bits << 16",
+        "pack.element[2].bits << 16",
+        "",
+    ),
     # Overlap-add.
     Bug("overlap-add", "min(task.n_samples - first_sample, (i64)end)", "end", "out of bounds|race"),
     Bug("overlap-add", "min(hop, last)", "hop", "out of bounds"),

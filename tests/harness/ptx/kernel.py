@@ -40,7 +40,8 @@ class Kernel:
             return Step(text, guard, "end", None)
         kind = "meeting" if opcode in MEETING else "plain"
         rule = (ARITHMETIC | MEMORY | MEETING).get(opcode)
-        if rule is None or set(modifiers) - set(rule.modifiers.split()):
+        computes_in_half = opcode != "cvt" and np.dtype(np.float16) in instruction.dtypes
+        if rule is None or computes_in_half or set(modifiers) - set(rule.modifiers.split()):
             raise PtxError(f"unknown instruction: {text}")
         if guard and kind == "meeting":
             raise PtxError(f"a meeting that some threads may pass by: {text}")

@@ -6,7 +6,7 @@ import numpy as np
 
 UNSIGNED = {8: np.uint8, 16: np.uint16, 32: np.uint32, 64: np.uint64}
 SIGNED = {8: np.int8, 16: np.int16, 32: np.int32, 64: np.int64}
-FLOATS = {32: np.float32, 64: np.float64}
+FLOATS = {16: np.float16, 32: np.float32, 64: np.float64}
 _KINDS = {"u": UNSIGNED, "b": UNSIGNED, "s": SIGNED, "f": FLOATS}
 
 # A generic address is that of the host; those of shared memory begin here, so that they have 32

@@ -86,7 +86,7 @@ struct AtOnce {
     template <class Output>
     static __device__ __forceinline__ void put(Output& output, int k,
                                                typename Output::Value value) {
-        if (output.live) output.row[k] = output.unscaled(value);
+        if (output.live) output.row[k] = typename Output::Word(output.unscaled(value));
     }
     template <class Output>
     static __device__ __forceinline__ void end(Output&) {}
@@ -159,18 +159,21 @@ struct Settings {
     const Task<Real<C>>& task;
 };
 
-template <class S, class What, class Where>
+// A value becomes a Word in memory, which is the value itself unless it is rounded to Half.
+template <class S, class What, class Where,
+          class Word_ = typename What::template Value<typename S::Complex>>
 struct Output {
     typedef S Shape;
     typedef typename S::Complex C;
     typedef Real<C> R;
     typedef typename What::template Value<C> Value;
+    typedef Word_ Word;
     typedef kapre::Bits<R> Bits;
     static constexpr bool IN_SHARED = Where::IN_SHARED;
     static constexpr bool IN_RANGE = What::IN_RANGE;
     static constexpr int BLOCKS_MORE = Where::template BLOCKS_MORE<What, S::N>;
     const Settings<C>& settings;
-    Value* row;           // where the frame goes, if it is live
+    Word* row;            // where the frame goes, if it is live
     bool live;            // whether there is such a frame
     Bits largest_square;  // among the bins of this lane
     Bits peak;            // bits of the largest value that this lane took a logarithm of
@@ -208,7 +211,7 @@ struct Output {
     // Write a value in its last form.
     __device__ __forceinline__ void finish(int place, Value value) {
         if constexpr (What::IS_REAL) value = in_last_form(place, unscaled(value));
-        if (live) row[place * settings.task.out_bin_stride] = value;
+        if (live) row[place * settings.task.out_bin_stride] = Word(value);
     }
     __device__ __forceinline__ R in_last_form(int place, R value) {
         const Task<R>& task = settings.task;

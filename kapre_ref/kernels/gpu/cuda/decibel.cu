@@ -51,12 +51,12 @@ struct Run {
     }
 };
 
-// x, out    (groups, group_length), contiguous, apart from each other
+// x, out    (groups, group_length), contiguous, apart from each other; words as in half.cuh
 // peaks     (groups,) bits of the largest value that a logarithm was taken of; 0 before
 // grid      as many blocks as hold `runs` teams for each group
-template <class Real, int WIDTH, int TEAM>
+template <class Real, int WIDTH, int TEAM, class Word = Real>
 __global__ void __launch_bounds__(DECIBEL_THREADS)
-    to_decibels(const Real* __restrict__ x, Real* __restrict__ out,
+    to_decibels(const Word* __restrict__ x, Word* __restrict__ out,
                 Bits<Real>* __restrict__ peaks, const __grid_constant__ Task<Real> task) {
     const i64 group_length = task.group_length;
     const Run<TEAM> run(task);
@@ -66,14 +66,14 @@ __global__ void __launch_bounds__(DECIBEL_THREADS)
     out += group * group_length;
     Bits<Real> peak = 0;
     for (i64 i = run.begin + WIDTH * run.member; i < end; i += WIDTH * TEAM) {
-        const Pack<Real, WIDTH> from = load<WIDTH>(x + i);
-        Pack<Real, WIDTH> to;
+        const Pack<Word, WIDTH> from = load<WIDTH>(x + i);
+        Pack<Word, WIDTH> to;
 #pragma unroll
         for (int j = 0; j < WIDTH; ++j) {
-            const Real value = addend_of_log(from.element[j], task.added);
+            const Real value = addend_of_log((Real)from.element[j], task.added);
             // The bits of positive numbers sort as these do; NaN comes after all, so it wins.
             peak = max(peak, bits(value));
-            to.element[j] = scaled_log(value, task);
+            to.element[j] = Word(scaled_log(value, task));
         }
         store(out + i, to);
     }
@@ -95,41 +95,39 @@ __global__ void __launch_bounds__(DECIBEL_THREADS)
     }
 }
 
-// Round a number to float16. NaN, and what is beyond the largest float16, stay as they are.
-__device__ __forceinline__ float as_half(float x) {
-    if (!(fabsf(x) < 65504.0f)) return x;  // the largest float16
-    if (fabsf(x) < 0x1p-14f) return (x + 0.75f) - 0.75f;  // subnormal: multiples of 2^-24
-    const unsigned bits = __float_as_uint(x);  // the last 13 of them are too many for float16
-    return __uint_as_float((bits + 0xfffu + ((bits >> 13) & 1u)) & ~0x1fffu);  // ties to even
+// Round a number as a word does. NaN, and what is beyond the largest Half, stay as they are.
+__device__ __forceinline__ float rounded(float x, Half) {
+    return fabsf(x) < 65504.0f ? (float)Half(x) : x;
+}
+template <class Real>
+__device__ __forceinline__ Real rounded(Real x, Real) {
+    return x;
 }
 
-// values    (groups, group_length) logarithms, contiguous
+// values    (groups, group_length) logarithms, contiguous; the limit holds for their words
 // peaks     (groups,) bits of the largest value that a logarithm was taken of
 // range     in units of the logarithms
-// to_half   1 if the values will be rounded to float16: the limit is to hold then
 // grid      as many blocks as hold `runs` teams for each group
-template <class Real, int WIDTH, int TEAM>
+template <class Real, int WIDTH, int TEAM, class Word = Real>
 __global__ void __launch_bounds__(DECIBEL_THREADS)
-    raise_to_floor(Real* values, const Bits<Real>* peaks,
-                   const __grid_constant__ Task<Real> task, Real range, int to_half) {
+    raise_to_floor(Word* values, const Bits<Real>* peaks,
+                   const __grid_constant__ Task<Real> task, Real range) {
     const i64 group_length = task.group_length;
     const Run<TEAM> run(task);
     const i64 group = run.group, end = run.end;
     if (group >= task.n_groups) return;
     const Real highest = scaled_log(from_bits(peaks[group]), task);
-    Real floor = highest - range;
-    if constexpr (sizeof(Real) == 4)
-        if (to_half) floor = as_half(as_half(highest) - range);
+    const Real floor = rounded(rounded(highest, Word()) - range, Word());
     if (floor < task.settled) return;
     values += group * group_length;
     for (i64 i = run.begin + WIDTH * run.member; i < end; i += WIDTH * TEAM) {
-        const Pack<Real, WIDTH> from = load<WIDTH>(values + i);
-        Pack<Real, WIDTH> to;
+        const Pack<Word, WIDTH> from = load<WIDTH>(values + i);
+        Pack<Word, WIDTH> to;
 #pragma unroll
         for (int j = 0; j < WIDTH; ++j) {
             // The logarithm of a smaller number may be larger: nothing exceeds the peak's.
-            const Real value = from.element[j] > highest ? highest : from.element[j];
-            to.element[j] = value >= floor ? value : floor;  // the floor may be NaN
+            const Real given = from.element[j], value = given > highest ? highest : given;
+            to.element[j] = Word(value >= floor ? value : floor);  // the floor may be NaN
         }
         store(values + i, to);
     }

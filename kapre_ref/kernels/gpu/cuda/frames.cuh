@@ -16,6 +16,7 @@
 
 #pragma once
 #include "dft.cuh"
+#include "half.cuh"
 #include "logarithm.cuh"
 #include "sums.cuh"
 
@@ -120,11 +121,12 @@ struct Shaped {
     static constexpr bool SHAPES = true;
 };
 
-// The row of a batch, one channel of one item, that a block works on.
-template <class Sample, class Policy>
+// The row of a batch, one channel of one item, that a block works on. Samples may have fewer bits
+// than the numbers that are computed of them.
+template <class Real, class Policy, class Sample>
 struct Signal {
     const Sample* samples;
-    const Task<Sample>& task;
+    const Task<Real>& task;
 
     __device__ __forceinline__ bool has_inside(i64 start) const {
         return start >= 0 && start + task.length <= task.n_samples;
@@ -142,7 +144,7 @@ struct Signal {
         return i < n ? i : period - seam - i;
     }
     // Sample i of the signal as it is extended and pre-emphasised.
-    __device__ __forceinline__ Sample at(i64 i) const {
+    __device__ __forceinline__ Real at(i64 i) const {
         if (i < 0 || i >= task.n_samples) {
             if (task.edge == ZEROS) return 0;
             i = folded(i);
@@ -173,18 +175,23 @@ __device__ __forceinline__ bool in_pairs(const Signal& s, i64 start, const Sampl
     return s.has_inside(start) && s.task.x_time_stride == 1 && s.task.length % 2 == 0 &&
            (unsigned long long)first % (2 * sizeof(Sample)) == 0 && !s.is_shaped(start);
 }
-template <class S, class C>
-__device__ __forceinline__ void load_pairs(C* v, const Real<C>* first, int length, int t) {
-    const C* pairs = reinterpret_cast<const C*>(first);
+template <class C, class Sample>
+__device__ __forceinline__ C pair_at(const typename PairOf<Sample>::Type* pairs, int n) {
+    const typename PairOf<Sample>::Type pair = pairs[n];
+    return {pair.x, pair.y};
+}
+template <class S, class C, class Sample>
+__device__ __forceinline__ void load_pairs(C* v, const Sample* first, int length, int t) {
+    const auto* pairs = reinterpret_cast<const typename PairOf<Sample>::Type*>(first);
     if (length == S::N) {  // as a rule: then nothing need be compared
 #pragma unroll
-        for (int q = 0; q < S::E; ++q) v[q] = pairs[t + q * S::T];
+        for (int q = 0; q < S::E; ++q) v[q] = pair_at<C, Sample>(pairs, t + q * S::T);
         return;
     }
 #pragma unroll
     for (int q = 0; q < S::E; ++q) {
         const int n = t + q * S::T;
-        v[q] = n < length / 2 ? pairs[n] : C{0, 0};
+        v[q] = n < length / 2 ? pair_at<C, Sample>(pairs, n) : C{0, 0};
     }
 }
 
@@ -231,11 +238,11 @@ __device__ __forceinline__ void load_shaped(C* v, const Signal& s, i64 start, bo
 
 // Load the lane's points z[t + qT] of the frame that starts at sample `start`: in pairs, straight
 // to registers, if that suits all frames of the warp. Else samples pass through shared memory.
-template <class S, class Policy>
-__device__ __forceinline__ void load(float2* v, const Signal<float, Policy>& s, i64 start,
+template <class S, class Policy, class Sample>
+__device__ __forceinline__ void load(float2* v, const Signal<float, Policy, Sample>& s, i64 start,
                                      bool live, float* staged, int t) {
     const i64 stride = s.task.x_time_stride;
-    const float* first = s.samples + start * stride;
+    const Sample* first = s.samples + start * stride;
     const bool straight = live && in_pairs(s, start, first);
     if (__all_sync(0xffffffffu, straight)) {
         load_pairs<S>(v, first, s.task.length, t);
@@ -249,7 +256,8 @@ __device__ __forceinline__ void load(float2* v, const Signal<float, Policy>& s, 
     const Part part = part_of<S>(s, start, live);
     __syncwarp();  // the last use of this memory is over
 #pragma unroll 4
-    for (int n = t; n < S::N; n += S::T) staged[n] = part.has(n) ? first[n * stride] : 0.0f;
+    for (int n = t; n < S::N; n += S::T)
+        staged[n] = part.has(n) ? (float)first[n * stride] : 0.0f;
     __syncwarp();
     const float2* pairs = reinterpret_cast<const float2*>(staged);
 #pragma unroll

@@ -144,8 +144,8 @@ struct Mixed {
 // Load the thread's points z[t + qT] of the frame that starts at sample `start`: in pairs, or else
 // sample by sample. Each frame goes its own way, so that no thread waits here, unless one of them
 // is shaped: then all pass through `staged`.
-template <class S, class C, class Policy>
-__device__ __forceinline__ void gather(C* v, const Signal<Real<C>, Policy>& s, i64 start,
+template <class S, class C, class Policy, class Sample>
+__device__ __forceinline__ void gather(C* v, const Signal<Real<C>, Policy, Sample>& s, i64 start,
                                        bool live, Real<C>* staged, int t) {
     if constexpr (Policy::SHAPES)
         if (S::any(live && s.is_shaped(start))) {
@@ -153,19 +153,19 @@ __device__ __forceinline__ void gather(C* v, const Signal<Real<C>, Policy>& s, i
             return;
         }
     const i64 stride = s.task.x_time_stride;
-    const Real<C>* first = s.samples + start * stride;
+    const Sample* first = s.samples + start * stride;
     if (live && in_pairs(s, start, first)) {
         load_pairs<S>(v, first, s.task.length, t);
         return;
     }
     const Part part = part_of<S>(s, start, live);
     // A sum, not a product for each point, or all products would be kept from frame to frame.
-    const Real<C>* from = first + 2 * t * stride;
+    const Sample* from = first + 2 * t * stride;
 #pragma unroll
     for (int q = 0; q < S::E; ++q) {
         const int n = 2 * (t + q * S::T);
-        v[q].x = part.has(n) ? *from : 0;
-        v[q].y = part.has(n + 1) ? from[stride] : 0;
+        v[q].x = part.has(n) ? (Real<C>)*from : 0;
+        v[q].y = part.has(n + 1) ? (Real<C>)from[stride] : 0;
         from += 2 * S::T * stride;
     }
 }
@@ -243,9 +243,9 @@ __device__ __forceinline__ void split_pairs(const C* slot, const C* roots, int t
 
 // Return what to scale a frame by, as range_correction() of stft.cu. Beyond a warp, the threads of
 // a frame meet in shared memory if one of the block has squares that are out of bounds.
-template <class S, class Bits, class R, class Policy>
-__device__ __forceinline__ R correction(Bits largest_square, const Signal<R, Policy>& signal,
-                                        i64 start, bool live, int group, int t) {
+template <class S, class R, class Bits, class Signal>
+__device__ __forceinline__ R correction(Bits largest_square, const Signal& signal, i64 start,
+                                        bool live, int group, int t) {
     typedef Range<R> Limits;
     const bool large = largest_square > bits(Limits::MOST);
     const bool small = live && largest_square < bits(Limits::LEAST);
@@ -276,12 +276,12 @@ __device__ __forceinline__ R correction(Bits largest_square, const Signal<R, Pol
 // tables    (R2, R1) of exp(-2 pi i r c / (R1 R2)), then (R3, R1 R2) of exp(-2 pi i r c / M); from
 //           TWIDDLES on, exp(-2 pi i k / N) for k <= M / 2
 // All other arguments and the grid are as those of stft() in stft.cu.
-template <class Output, class Policy>
+template <class Output, class Policy, class Sample = Real<typename Output::C>>
 __global__ void __launch_bounds__(Output::Shape::THREADS,
                                   Output::Shape::blocks(Output::IN_SHARED))
-    mixed(const Real<typename Output::C>* __restrict__ x, const typename Output::C* windows,
+    mixed(const Sample* __restrict__ x, const typename Output::C* windows,
           const typename Output::C* tables, const int2* __restrict__ filterbank,
-          typename Output::Value* __restrict__ out, typename Output::Bits* __restrict__ peaks,
+          typename Output::Word* __restrict__ out, typename Output::Bits* __restrict__ peaks,
           const __grid_constant__ Task<Real<typename Output::C>> task) {
     typedef typename Output::Shape S;
     typedef typename Output::C C;
@@ -295,13 +295,13 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
 
     const unsigned row = blockIdx.x / task.tiles, tile = blockIdx.x % task.tiles;
     const i64 channel = row % task.n_channels, item = row / task.n_channels;
-    const Signal<Real<C>, Policy> signal = {
+    const Signal<Real<C>, Policy, Sample> signal = {
         x + item * task.x_batch_stride + channel * task.x_channel_stride +
             task.n_cut * task.x_time_stride,
         task};
     const Settings<C> settings = {t, slot, words, filterbank, task};
     Output output(settings);
-    typename Output::Value* rows =
+    typename Output::Word* rows =
         out + item * task.out_batch_stride + channel * task.out_channel_stride;
 
     Real<C> scale = 1;
@@ -324,7 +324,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         output.row = rows + (first + group) * task.out_frame_stride;
         split_pairs<S>(slot, tables + S::TWIDDLES, t_of_bins, inverse(scale), output);
         if (Output::IN_RANGE && !again) {
-            scale = correction<S>(output.largest_square, signal, start, output.live, group, t);
+            scale = correction<S, Real<C>>(output.largest_square, signal, start, output.live, group, t);
             again = S::any(scale != 1);
             if (again) continue;
         }

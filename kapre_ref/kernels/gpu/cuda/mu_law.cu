@@ -16,16 +16,17 @@ namespace kapre {
 
 constexpr int MU_LAW_THREADS = 256;
 
-// signal    (n,) contiguous, codes (n,) contiguous, n a multiple of WIDTH
+// signal    (n,) contiguous, words as in half.cuh
+// codes     (n,) contiguous, n a multiple of WIDTH
 // log1p_mu  log(1 + mu), rounded to float32; inverse: 1 / that, rounded likewise
-template <int WIDTH>
+template <int WIDTH, class Word = float>
 __global__ void __launch_bounds__(MU_LAW_THREADS)
-    mu_law_encoding(const float* __restrict__ signal, int* __restrict__ codes, i64 n, float mu,
+    mu_law_encoding(const Word* __restrict__ signal, int* __restrict__ codes, i64 n, float mu,
                     float log1p_mu, float inverse) {
     const i64 step = (i64)gridDim.x * MU_LAW_THREADS * WIDTH;
     const float infinity = __uint_as_float(0x7f800000u);
     for (i64 i = ((i64)blockIdx.x * MU_LAW_THREADS + threadIdx.x) * WIDTH; i < n; i += step) {
-        const Pack<float, WIDTH> from = load<WIDTH>(signal + i);
+        const Pack<Word, WIDTH> from = load<WIDTH>(signal + i);
         Pack<int, WIDTH> to;
 #pragma unroll
         for (int j = 0; j < WIDTH; ++j) {
@@ -44,19 +45,29 @@ __global__ void __launch_bounds__(MU_LAW_THREADS)
     }
 }
 
-// codes     (n,) contiguous, signal (n,) contiguous, n a multiple of WIDTH
+// What a code is computed as.
+__device__ __forceinline__ float value_of(Half code) {
+    return code;
+}
+template <class Code>
+__device__ __forceinline__ Code value_of(Code code) {
+    return code;
+}
+
+// codes     (n,) contiguous, integers, float or Half; signal (n,) contiguous; n a multiple of WIDTH
 // samples   (mu + 1,) what the codes stand for, exactly rounded; 1 KiB for 256 codes, so in the L1
-template <class Code, int WIDTH>
+template <class Word, int WIDTH>
 __global__ void __launch_bounds__(MU_LAW_THREADS)
-    mu_law_decoding(const Code* __restrict__ codes, float* __restrict__ signal, i64 n, double mu,
+    mu_law_decoding(const Word* __restrict__ codes, float* __restrict__ signal, i64 n, double mu,
                     double log1p_mu, const float* __restrict__ samples) {
     const i64 step = (i64)gridDim.x * MU_LAW_THREADS * WIDTH;
     for (i64 i = ((i64)blockIdx.x * MU_LAW_THREADS + threadIdx.x) * WIDTH; i < n; i += step) {
-        const Pack<Code, WIDTH> from = load<WIDTH>(codes + i);
+        const Pack<Word, WIDTH> from = load<WIDTH>(codes + i);
         Pack<float, WIDTH> to;
 #pragma unroll
         for (int j = 0; j < WIDTH; ++j) {
-            const Code code = from.element[j];
+            const auto code = value_of(from.element[j]);
+            typedef decltype(value_of(Word())) Code;
             if (code >= (Code)0 && (float)code <= (float)mu && (Code)(int)code == code) {
                 to.element[j] = samples[(int)code];
             } else {  // a code outside, or between two others: the formula, which extends

@@ -1,6 +1,7 @@
 // Neighbouring elements that one instruction loads or stores.
 
 #pragma once
+#include "half.cuh"
 
 namespace kapre {
 
@@ -25,6 +26,11 @@ __device__ __forceinline__ void store(T* to, const Pack<T, WIDTH>& pack) {
 __device__ __forceinline__ void store(float* to, const Pack<float, 4>& pack) {
     __stcg(reinterpret_cast<float4*>(to),
            make_float4(pack.element[0], pack.element[1], pack.element[2], pack.element[3]));
+}
+__device__ __forceinline__ void store(Half* to, const Pack<Half, 4>& pack) {
+    const unsigned low = pack.element[0].bits | (unsigned)pack.element[1].bits << 16;
+    const unsigned high = pack.element[2].bits | (unsigned)pack.element[3].bits << 16;
+    __stcg(reinterpret_cast<uint2*>(to), make_uint2(low, high));
 }
 
 }  // namespace kapre

@@ -130,22 +130,22 @@ __device__ __forceinline__ float range_correction(unsigned largest_square, const
     return sounding & lanes ? Limits::UP : 1;
 }
 
-// x         signals (batch, channel, time)
+// x         signals (batch, channel, time), float or Half
 // windows   M pairs of half the window, zeros behind it
 // tables    (T, E) of exp(-2 pi i r c / M); from TWIDDLES on, exp(-2 pi i k / N) for k < M / 2
 // filterbank  if the result is bands, of each its first bin and how many it has; then a gain and an
 //           offset for each value, if each has its own; then the weights of bands, (bin of the
 //           band, band), so that neighbouring lanes read neighbours
-// out       (batch, channel, frame, bin or band)
+// out       (batch, channel, frame, bin or band), of the output's Word
 // peaks     bits of the largest value that a logarithm was taken of, for each `rows_of_peak` rows;
 //           0 before the launch; not touched unless the task asks for peaks
 // Policy    of samples, in frames.cuh
 // grid      a block for `rounds` times FRAMES neighbouring frames of a row, `tiles` for each row
-template <class Output, class Policy>
+template <class Output, class Policy, class Sample = float>
 __global__ void __launch_bounds__(Output::Shape::THREADS,
                                   Output::Shape::BLOCKS + Output::BLOCKS_MORE - Policy::SHAPES)
-    stft(const float* __restrict__ x, const float2* windows, const float2* tables,
-         const int2* __restrict__ filterbank, typename Output::Value* __restrict__ out,
+    stft(const Sample* __restrict__ x, const float2* windows, const float2* tables,
+         const int2* __restrict__ filterbank, typename Output::Word* __restrict__ out,
          unsigned* __restrict__ peaks, const __grid_constant__ Task<float> task) {
     typedef typename Output::Shape S;
     __shared__ float2 exchange[S::FRAMES * S::SLOT];
@@ -156,13 +156,13 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
 
     const unsigned row = blockIdx.x / task.tiles, tile = blockIdx.x % task.tiles;
     const i64 item = row / task.n_channels, channel = row % task.n_channels;
-    const Signal<float, Policy> signal = {
+    const Signal<float, Policy, Sample> signal = {
         x + item * task.x_batch_stride + channel * task.x_channel_stride +
             task.n_cut * task.x_time_stride,
         task};
     const Settings<float2> settings = {t, slot, words, filterbank, task};
     Output output(settings);
-    typename Output::Value* rows =
+    typename Output::Word* rows =
         out + item * task.out_batch_stride + channel * task.out_channel_stride;
 
     unsigned turn = tile * task.rounds;
