@@ -13,6 +13,8 @@ import test_recipes
 from closeness import assert_features_near as assert_near
 from closeness import eps_of
 from harness import fake_cupy
+from harness.cuda_on_cpu.module import KernelError
+from harness.cuda_on_cpu.planting import Bug
 from hypothesis import given
 from hypothesis import strategies as st
 from recorded_recipes import COMPARED
@@ -226,6 +228,46 @@ class TestCompany:
             x[0, 1, 1777] = np.nan
             got, expected = run(shuffled, front_end, x), front_end.reference(x)
             np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
+
+
+class TestTurned:
+    """Where frames are neighbours in memory, values are those of the other order of axes."""
+
+    NO_BARRIER = Bug(
+        "mirror", "        __syncthreads();  // the slots are free\n", "", "", "TurnedBands"
+    )
+
+    def both(self, cupy, n_fft, n_bands, x):
+        front_end = of_size(LOG_MEL, n_fft).replace(bands=kr.Bands(n_bands))
+        turned, usual = (run(cupy, front_end.replace(time_first=t), x) for t in (False, True))
+        names = [name for name, *_ in cupy.RawModule.launches]
+        assert ["TurnedBands" in name for name in names[-2:]] == [True, False]
+        return turned, usual.swapaxes(-1, -2)
+
+    @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+    @pytest.mark.parametrize(
+        ("n_fft", "n_bands"),
+        # Of 90 bands, no frame of 256 points has room for all in its slot.
+        [(256, 20), (256, 90), (400, 80), (512, 80), (1200, 80), (2048, 128), (4096, 40)],
+    )
+    @pytest.mark.filterwarnings("ignore:.*bands are empty")
+    def test_same_bits(self, in_order, n_fft, n_bands, dtype, rng):  # noqa: F811
+        turned, usual = self.both(in_order, n_fft, n_bands, signals(rng, n_fft + 25 * 160, dtype))
+        np.testing.assert_array_equal(turned, usual)
+
+    @pytest.mark.parametrize("n_fft", [400, 512])
+    def test_rounds(self, monkeypatch, n_fft, rng):
+        x = signals(rng, n_fft + 25 * 160)
+        for planted in (None, self.NO_BARRIER):
+            with fake_cupy.installed(checked=True, order="reversed", planted=planted) as cupy:
+                from kapre_ref.kernels.gpu import fused
+
+                monkeypatch.setattr(fused, "_MANY_BLOCKS", 1)
+                if planted:
+                    with pytest.raises(KernelError, match="race"):
+                        self.both(cupy, n_fft, 80, x)
+                else:
+                    np.testing.assert_array_equal(*self.both(cupy, n_fft, 80, x))
 
 
 class TestHalves:

@@ -121,6 +121,24 @@ class TestTransforms:
         half, single = bytes_of("f2"), bytes_of("f4")
         assert [2 * n for n in half] == single
 
+    @pytest.mark.parametrize(("n_fft", "kernel"), [(512, "stft"), (400, "mixed"), (2048, "stft")])
+    def test_turned_bands(self, n_fft, kernel):
+        front_end = kr.FrontEnd(
+            sample_rate=16000, n_fft=n_fft, hop_length=n_fft // 4, bands=kr.Bands(80)
+        )
+        x = np.random.default_rng(0).uniform(-1, 1, 10 * n_fft).astype(np.float32)
+        n_frames = {512: 8, 400: 12, 2048: 4}[n_fft]  # that a block has at a time
+        stores, wavefronts = [], []
+        for time_first in (False, True):
+            traffic = traffic_of(kernel, front_end.replace(time_first=time_first), x)
+            stores.append(total(of_kind(traffic, "global", "store")))
+            wavefronts.append(total(of_kind(traffic, "shared")))
+        # Runs of so many frames begin anywhere, so that they touch a sector more than they fill.
+        assert stores[0] <= 80 * (-(-n_frames // 8) + 1)
+        assert stores[0] < 80 * n_frames / 2, "each lane wrote to a sector of its own"
+        # Each value is put down and taken up once more.
+        assert wavefronts[0] <= wavefronts[1] + 2.5 * 2 * 80 * n_frames / 16
+
     def test_bands(self):
         traffic = self.traffic(lambda x, n: kr.melspectrogram(x, n, n_mels=128), 2048)
         shared = of_kind(traffic, "shared")

@@ -25,6 +25,7 @@ OUTPUTS = (
     ("Bins", "AtOnce", "Stored"),
     ("Magnitudes", "AtOnce", "Shaped"),
     ("Powers", "Bands", "Stored"),
+    ("Powers", "TurnedBands", "Stored"),
     ("Magnitudes", "AtOnce", "Stored", ", kapre::Half"),
     ("Magnitudes", "Bands", "Stored", ", kapre::Half"),
 )

@@ -224,14 +224,23 @@ class TestInverseStft(OnPtx, test_inverse_stft.TestInverseStft):
 
 
 # Front ends by name; one of each policy for each transform, and some for each size.
-OF_POLICIES = ("cut", "powers", "magnitudes of frames", "offset roots of bins", "lines of bins")
+OF_POLICIES = (
+    "turned",
+    "cut",
+    "powers",
+    "magnitudes of frames",
+    "offset roots of bins",
+    "lines of bins",
+)
 OF_SIZES = ("frames of reflections", "range of channels")
 OF_TRANSFORMS = [
     (name, n_fft, dtype)
     for n_fft, dtype in ((512, "f4"), (400, "f4"), (400, "f8"))
     for name in OF_POLICIES
 ]
-OF_TRANSFORMS += [("frames of reflections", n_fft, "f2") for n_fft in (512, 400)]
+OF_TRANSFORMS += [
+    (name, n_fft, "f2") for name in ("frames of reflections", "turned") for n_fft in (512, 400)
+]
 OF_TRANSFORMS += [(name, n, "f4") for name in OF_SIZES for n in (256, 1024, 2048, 4096, 1200)]
 
 
@@ -242,7 +251,10 @@ class TestFrontEnds(OnPtx):
 
     @staticmethod
     def front_end(name, n_fft):
-        return test_gpu_front_ends.of_size(test_gpu_front_ends.FRONT_ENDS[name], n_fft)
+        front_ends = test_gpu_front_ends.FRONT_ENDS
+        if name == "turned":
+            return test_gpu_front_ends.of_size(front_ends["cut"], n_fft).replace(time_first=False)
+        return test_gpu_front_ends.of_size(front_ends[name], n_fft)
 
     @pytest.mark.parametrize(("name", "n_fft", "dtype"), cases)
     def test_matches_oracle(self, on_ptx, name, n_fft, dtype, rng):
@@ -407,7 +419,7 @@ class TestCoverage:
     def test_halves(self, launched, shape):
         pattern = rf"\w+<Output<{shape}.*>, \w+, (\w+), Half>, (\w+), Half>"
         found = self.matching(pattern, launched)
-        assert {where for where, _ in found} == {"AtOnce", "Strided", "Bands"}
+        assert {where for where, _ in found} == {"AtOnce", "Strided", "Bands", "TurnedBands"}
         assert {samples for _, samples in found} == {"Stored", "Shaped"}
         assert self.matching(rf"\w+<Output<{shape}.*>, (Bins), \w+>, \w+, Half>", launched)
 

@@ -109,7 +109,8 @@ def _launch(front_end, what, sample, word, shape, strides, out_shape, out_stride
     is_plain = scale == Scale() and not lines
     has_bands = not is_spectrum and front_end.bands is not None
     where = "AtOnce" if is_plain and out_strides[3] == word.itemsize else "Strided"
-    where = "Bands" if has_bands else where
+    if has_bands:
+        where = "TurnedBands" if out_strides[2] == word.itemsize and n_frames > 1 else "Bands"
     halves = [", kapre::Half" * (kind == np.float16) for kind in (word, sample)]
     output = f"kapre::Output<{divided.name}, kapre::{what}, kapre::{where}{halves[0]}>"
     rows_of_peak = 0

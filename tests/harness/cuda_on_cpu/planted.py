@@ -84,6 +84,7 @@ OPERATIONS = {
     "lines": lambda x: LOG_MEL.replace(gain=[1 + i / 9 for i in range(20)], offset=3.0)(x),
     "range of channels": lambda x: LOG_MEL.replace(**RANGE, range_over="channel")(x[None]),
     "normalised": lambda x: LOG_MEL.replace(bands=kr.Bands(40), **NORMALISED)(x),
+    "turned": lambda x: LOG_MEL.replace(n_fft=400, time_first=False)(x),
     "halves": lambda x: kr.stft_magnitude(x.astype("f2"), 512, 400, 131, **PADDED),
     "pairs of halves": lambda x: kr.stft_magnitude(x.astype("f2"), 400, 380, 100),
     "decibels of halves": lambda x: kr.magnitude_to_decibel(
@@ -338,6 +339,12 @@ BUGS = (
     Bug("energy", "i < inside;", "i < task.frame_length;", "out of bounds read of 4", "energy"),
     Bug("energy", "if (threadIdx.x == 0) energies", "energies", "race: write/write"),
     Bug("energy", "int d = 16; d; d >>= 1", "int d = 8; d; d >>= 1", "", "energy"),
+    # Bands of frames that are neighbours in memory.
+    Bug("turned", "__syncthreads();  // all frames of the block are finished", "", "race|uninit"),
+    Bug("turned", "if (frame < output.n_left)", "", "race|out of"),
+    Bug("turned", "to[frame - s.group] =", "to[frame] =", "race|out of"),
+    Bug("turned", "output.kept(frame)[band]", "output.kept(s.group)[band]", ""),
+    Bug("turned", "threadIdx.x / 32 * LANES + threadIdx.x % 32", "threadIdx.x", "", "Mixed"),
     # Halves.
     Bug("pairs of halves", "return {pair.x, pair.y};", "return {pair.y, pair.x};", ""),
     Bug("halves", "bits(__nv_float2half_rn(value))", "bits((unsigned short)value)", ""),

@@ -4,7 +4,7 @@
 //       Bins         complex         AtOnce    from registers to memory, at stride 1
 //       Magnitudes   |z|             Strided   through shared memory, to any stride, in logarithms
 //       Powers       |z|^2           Bands     as Strided, but sums of values over each band's bins
-//       OffsetRoots  (|z|^2 + c)^1/2
+//       OffsetRoots  (|z|^2 + c)^1/2   TurnedBands  as Bands, where frames are neighbours in memory
 //
 // The shapes S of frames.cuh and of mixed.cu tell which T threads share a frame and how they wait
 // for each other.
@@ -20,9 +20,11 @@
 // over bands read with conflicts, for neighbouring bands begin a few bins apart: 128 mel bands of N
 // = 2048 take 2.5 wavefronts a load, 142 of the 396 of a frame, and less than the issue slots do.
 //
-// Where frames instead of values are neighbours in `out`, each lane writes to a sector of its own:
-// 128 sectors a frame for 128 bands, which adds 4 % to what passes the L1. The L2 joins the writes
-// of the block's frames, so the memory moves no more bytes.
+// Where frames instead of bands are neighbours in `out`, a lane that wrote its band would write to a
+// sector of its own. TurnedBands keeps the bands of the FRAMES frames that a block has at a time in
+// their slots, behind the values. Then all threads of the block meet, and neighbouring lanes write
+// one band of neighbouring frames: for N = 512, 32 bytes, in two sectors as a rule instead of eight.
+// Bins or magnitudes in that order, without bands, go as Strided ones do.
 
 #pragma once
 #include "frames.cuh"
@@ -81,6 +83,7 @@ struct OffsetRoots {
 
 struct AtOnce {
     static constexpr bool IN_SHARED = false;
+    static constexpr bool TURNS = false;
     template <class What, int N>
     static constexpr int BLOCKS_MORE = What::IS_REAL && (N == 1024 || N == 2048);
     template <class Output>
@@ -94,6 +97,7 @@ struct AtOnce {
 
 struct Strided {
     static constexpr bool IN_SHARED = true;
+    static constexpr bool TURNS = false;
     template <class What, int N>
     static constexpr int BLOCKS_MORE = What::IS_REAL && N >= 2048 ? 0 : -1;
     template <class Output>
@@ -113,6 +117,7 @@ struct Strided {
 // Sums over the few bins where the weights of a band are not zero.
 struct Bands {
     static constexpr bool IN_SHARED = true;
+    static constexpr bool TURNS = false;
     template <class What, int N>
     static constexpr int BLOCKS_MORE = 0;
     template <class Output>
@@ -147,12 +152,42 @@ struct Bands {
     }
 };
 
+// Bands of all frames of the block side by side. A slot may have no room for so many bands behind
+// its values: then they are written as Bands does.
+struct TurnedBands {
+    static constexpr bool IN_SHARED = true;
+    static constexpr bool TURNS = true;
+    template <class What, int N>
+    static constexpr int BLOCKS_MORE = 0;
+    template <class Output>
+    static __device__ __forceinline__ void put(Output& output, int k,
+                                               typename Output::Value value) {
+        Bands::put(output, k, value);
+    }
+    template <class Output>
+    static __device__ __forceinline__ void end(Output& output) {
+        typedef typename Output::Shape S;
+        const auto& s = output.settings;
+        Bands::end(output);
+        if (!output.has_room()) return;
+        __syncthreads();  // all frames of the block are finished
+        for (int i = S::rank(); i < s.task.n_bands * S::FRAMES; i += S::RANKS) {
+            const int band = i / S::FRAMES, frame = i % S::FRAMES;
+            typename Output::Word* to = output.row + band * s.task.out_bin_stride;
+            if (frame < output.n_left)
+                to[frame - s.group] = typename Output::Word(output.kept(frame)[band]);
+        }
+        __syncthreads();  // the slots are free
+    }
+};
+
 // ---- Both together.
 
 // What an output is told of its frame and of the launch.
 template <class C>
 struct Settings {
     int t;                // this lane, among the T that share a frame
+    int group;            // this frame, among those that the block has at a time
     C* slot;              // shared memory, room for the bins of a frame
     Real<C>* words;       // the same, at a bank that no other frame of the warp begins in
     const int2* filterbank;  // as stft() in stft.cu is given it
@@ -171,10 +206,14 @@ struct Output {
     typedef kapre::Bits<R> Bits;
     static constexpr bool IN_SHARED = Where::IN_SHARED;
     static constexpr bool IN_RANGE = What::IN_RANGE;
+    static constexpr bool TURNS = Where::TURNS;
+    // Where finished bands lie in a slot, in numbers: behind the values, wherever these begin.
+    static constexpr int KEPT = S::N / 2 + 1 + 31, ROOM = 2 * S::SLOT - KEPT - 31;
     static constexpr int BLOCKS_MORE = Where::template BLOCKS_MORE<What, S::N>;
     const Settings<C>& settings;
     Word* row;            // where the frame goes, if it is live
     bool live;            // whether there is such a frame
+    i64 n_left;           // frames from the first that the block has now; only where it TURNS
     Bits largest_square;  // among the bins of this lane
     Bits peak;            // bits of the largest value that this lane took a logarithm of
     R unscale;            // what takes back the scale of a frame that was out of range
@@ -202,6 +241,14 @@ struct Output {
         else
             return settings.slot;
     }
+    __device__ __forceinline__ bool has_room() const { return settings.task.n_bands <= ROOM; }
+    // The finished bands of a frame of the block. Those of neighbouring frames begin so many banks
+    // apart that lanes which read them meet in no bank, or in few.
+    __device__ __forceinline__ R* kept(int frame) const {
+        const int place = frame * 2 * S::SLOT + KEPT;
+        R* numbers = reinterpret_cast<R*>(settings.slot - settings.group * S::SLOT);
+        return numbers + place + ((32 / S::FRAMES * frame - place) & 31);
+    }
     __device__ __forceinline__ Value unscaled(Value value) const {
         if constexpr (IN_RANGE)
             return value * unscale;
@@ -211,6 +258,11 @@ struct Output {
     // Write a value in its last form.
     __device__ __forceinline__ void finish(int place, Value value) {
         if constexpr (What::IS_REAL) value = in_last_form(place, unscaled(value));
+        if constexpr (TURNS)
+            if (has_room()) {
+                kept(settings.group)[place] = value;
+                return;
+            }
         if (live) row[place * settings.task.out_bin_stride] = Word(value);
     }
     __device__ __forceinline__ R in_last_form(int place, R value) {

@@ -77,6 +77,9 @@ struct Shape {
     static __device__ __forceinline__ constexpr int first_bank(int group) {
         return T == 16 ? group % 2 * 16 : T == 8 ? group % 4 / 2 * 8 : 0;
     }
+    // The threads of a block that have work, and the number of this one among them.
+    static constexpr int RANKS = THREADS;
+    static __device__ __forceinline__ int rank() { return threadIdx.x; }
     static __device__ __forceinline__ void sync() { __syncwarp(); }
     static __device__ __forceinline__ bool any(bool predicate) {
         return __any_sync(0xffffffffu, predicate);

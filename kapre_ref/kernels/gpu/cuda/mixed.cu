@@ -108,6 +108,10 @@ struct Mixed {
         return larger(4 * WARPS / ((THREADS + 31) / 32) - fewer, 1);
     }
 
+    static constexpr int RANKS = IN_WARP ? THREADS / 32 * LANES : THREADS;
+    static __device__ __forceinline__ int rank() {
+        return IN_WARP ? threadIdx.x / 32 * LANES + threadIdx.x % 32 : threadIdx.x;
+    }
     static __device__ __forceinline__ void sync() { IN_WARP ? __syncwarp(MASK) : __syncthreads(); }
     // Whether it is so for any of the threads that sync() waits for.
     static __device__ __forceinline__ bool any(bool predicate) {
@@ -299,7 +303,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         x + item * task.x_batch_stride + channel * task.x_channel_stride +
             task.n_cut * task.x_time_stride,
         task};
-    const Settings<C> settings = {t, slot, words, filterbank, task};
+    const Settings<C> settings = {t, group, slot, words, filterbank, task};
     Output output(settings);
     typename Output::Word* rows =
         out + item * task.out_batch_stride + channel * task.out_channel_stride;
@@ -313,7 +317,9 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         // and spill: where and when was found by trial with NVRTC 13.5.
         asm volatile("" : "+r"(t));
         output.live = first + group < task.n_frames;
-        if (S::IN_WARP && !S::any(output.live)) break;
+        output.n_left = task.n_frames - first;
+        // Where frames are turned, all warps of the block meet, also those that have none.
+        if (S::IN_WARP && !Output::TURNS && !S::any(output.live)) break;
         const i64 start = (first + group) * task.hop_length - task.n_before;
         C v[S::POINTS];
         gather<S>(v, signal, start, output.live, reinterpret_cast<Real<C>*>(slot), t);

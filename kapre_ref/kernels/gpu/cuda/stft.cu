@@ -45,7 +45,7 @@
 // The exchange has rows of E + 1 points of 8 bytes. Such accesses are served by half warps: 16
 // lanes write at a stride of 2 (E + 1) words, which is 2 mod 32, and read at a stride of 2, so each
 // meets all 32 banks once. Of the two frames of a half warp of N = 256, the slots lie 16 banks
-// apart. No warp waits for another: there is no barrier wider than a warp.
+// apart. No warp waits for another, but where frames are turned: see TurnedBands.
 //
 // What an H100 is predicted to take, from machine code and counted traffic, is in
 // asv_benchmarks/gpu/prediction.md: 90 to 100 % of what the bytes alone would allow. None of this
@@ -160,7 +160,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         x + item * task.x_batch_stride + channel * task.x_channel_stride +
             task.n_cut * task.x_time_stride,
         task};
-    const Settings<float2> settings = {t, slot, words, filterbank, task};
+    const Settings<float2> settings = {t, group, slot, words, filterbank, task};
     Output output(settings);
     typename Output::Word* rows =
         out + item * task.out_batch_stride + channel * task.out_channel_stride;
@@ -172,7 +172,9 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
     for (; S::N < 1024 ? turn != end : left != 0; ++turn, --left) {
         const i64 index = (i64)turn * S::FRAMES + group;
         output.live = index < task.n_frames;
-        if (!__any_sync(0xffffffffu, output.live)) break;
+        // Where frames are turned, all warps of the block meet, also those that have none.
+        output.n_left = task.n_frames - (i64)turn * S::FRAMES;
+        if (Output::TURNS ? output.n_left <= 0 : !__any_sync(0xffffffffu, output.live)) break;
         if (!S::forgets_often(Output::IN_SHARED)) asm volatile("" : "+r"(t));
         const i64 start = index * task.hop_length - task.n_before;
         float scale = 1.0f;
