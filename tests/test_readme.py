@@ -69,7 +69,7 @@ def test_examples_run_and_show_their_values(monkeypatch):
             for expression, shown in values_shown(block):
                 assert str(eval(expression, names)) == shown, expression
                 n_shown += 1
-    assert n_shown == 9
+    assert n_shown == 10
 
 
 def test_commands_run(tmp_path, monkeypatch):
