@@ -5,6 +5,9 @@
 - `options`: the options of Kapre's features, and the front end that they make
 - `front_ends`: front ends by name or from a file, and their list
 - `parsing`: command lines that cannot be understood
+- `config`: options from files
+- `dry_run`: what there is to do
+- `statistics`: mean and deviation of each band over many results
 - `search`: recordings in folders
 - `decoders`: sound files opened by soundfile and by ffmpeg
 - `recordings`: sound files in blocks

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from kapre_ref import __version__
 from kapre_ref._threads import get_num_threads
+from kapre_ref.command.config import add_config_options, read_list, with_config
 from kapre_ref.command.decoders import MissingExtraError, load_extra
+from kapre_ref.command.dry_run import dry_run
 from kapre_ref.command.feature_files import (
     FORMATS,
     atomic_file,
@@ -27,6 +29,7 @@ from kapre_ref.command.parsing import Parser
 from kapre_ref.command.recording_features import RecordingFeatures, TooShortError
 from kapre_ref.command.recordings import Mixture, Recording
 from kapre_ref.command.search import PassedOver, find_recordings
+from kapre_ref.command.statistics import run_statistics
 from kapre_ref.command.terminal import (
     Interrupted,
     OutputError,
@@ -147,6 +150,7 @@ def _parser() -> Parser:
         allow_abbrev=False,
     )
     _add_features_arguments(features)
+    features.expand = with_config
     features.set_defaults(run=run_features, refuse=features.error)
     front_ends = commands.add_parser(
         "front-ends",
@@ -159,6 +163,19 @@ def _parser() -> Parser:
     text = "list those only that have this word in their name, tool or source"
     front_ends.add_argument("word", nargs="?", metavar="WORD", help=text)
     front_ends.set_defaults(run=lambda arguments: list_front_ends(arguments.word))
+    statistics = commands.add_parser(
+        "statistics",
+        help="mean and deviation of each band over many results",
+        description="Write the mean and the deviation of each band over all frames of results "
+        "(.npy, .npz, or folders of them) for --normalise. Statistics of parts, given as RESULT, "
+        "give those of the whole to the bit.",
+        allow_abbrev=False,
+    )
+    statistics.add_argument("results", nargs="+", metavar="RESULT", help="result or folder")
+    statistics.add_argument("--out", metavar="FILE", required=True, help="an .npz to write")
+    text = "the axes of .npy files are bands, frames; an .npz says itself what it has"
+    statistics.add_argument("--bands-first", action="store_true", help=text)
+    statistics.set_defaults(run=lambda a: run_statistics(a.results, a.out, a.bands_first))
     check = commands.add_parser(
         "check",
         help="verify this installation",
@@ -182,6 +199,10 @@ def _add_features_arguments(parser: argparse.ArgumentParser) -> None:
     add("--plot", action="store_true", help="draw a picture (.png) beside each output")
     add("--overwrite", action="store_true", help="do again what is done already")
     add("--quiet", action="store_true", help="print problems only")
+    text = "also the recordings that FILE lists, one a line; - is standard input"
+    add("--files-from", metavar="FILE", help=text)
+    text = "say what there is to do, and write nothing; --out is not needed"
+    add("--dry-run", action="store_true", help=text)
     sound = parser.add_argument_group("sound")
     add = sound.add_argument
     text = (
@@ -191,6 +212,9 @@ def _add_features_arguments(parser: argparse.ArgumentParser) -> None:
     add("--mono", action="store_true", help="mix all channels down to their mean")
     text = "take what is there of recordings that are cut off or damaged (default: they fail)"
     add("--keep-partial", action="store_true", help=text)
+    text = "take mean and deviation off each band, as `kapre-ref statistics` wrote them"
+    add("--normalise", metavar="STATISTICS", help=text)
+    add_config_options(parser)
     front_end = parser.add_argument_group("front end, in place of the options below")
     add = front_end.add_argument
     text = "that of another tool: whisper-128, kaldi-fbank-80 and so on, see `kapre-ref front-ends`"
@@ -204,7 +228,11 @@ def _add_features_arguments(parser: argparse.ArgumentParser) -> None:
 def run_features(arguments: argparse.Namespace) -> int:
     """Compute and write the features of all recordings."""
     started = time.monotonic()
-    missing = ["RECORDING"] * (not arguments.recordings) + ["--out"] * (arguments.out is None)
+    if arguments.files_from is not None:
+        arguments.recordings += read_list(arguments.files_from)
+    missing = ["RECORDING"] * (not arguments.recordings) + ["--out"] * (
+        arguments.out is None and not arguments.dry_run
+    )
     if missing and not arguments.show:
         arguments.refuse(f"the following arguments are required: {', '.join(missing)}")
     if arguments.out is not None:
@@ -218,6 +246,9 @@ def run_features(arguments: argparse.Namespace) -> int:
         if arguments.show:
             show(asked, found)
             return 0
+        if arguments.dry_run:
+            how = (arguments.mono, asked.sample_rate)
+            return dry_run(found, failures, passed_over, *how)
         for name, wanted in (("soxr", asked.sample_rate), ("PIL", arguments.plot)):
             if wanted:
                 load_extra(name)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from kapre_ref.command.options import (
     kapre_options_given,
 )
 from kapre_ref.command.recordings import Recording
+from kapre_ref.command.statistics import normalised, scale_of
 from kapre_ref.command.terminal import say
 
 if TYPE_CHECKING:
@@ -70,6 +72,8 @@ def asked_for(arguments: argparse.Namespace) -> Asked:
     for flag in kapre_options_given(arguments):
         raise UsageError(f"{flag} must not be given with {option}, which fixes all such options")
     front_end = named(name) if path is None else read_front_end(path)
+    if arguments.normalise:
+        front_end = normalised(front_end, scale_of(arguments.normalise))
     rate = front_end.sample_rate
     if arguments.sample_rate not in (None, rate):
         raise UsageError(
@@ -81,7 +85,7 @@ def asked_for(arguments: argparse.Namespace) -> Asked:
         f"front end {name if path is None else os.path.basename(path)}",
         lambda _: front_end,
         int(rate) if rate.is_integer() else rate,
-        made_by | {"mono": arguments.mono},
+        made_by | {"mono": arguments.mono, "normalise": bool(arguments.normalise)},
         notes=_notes(name) if path is None else (),
     )
 
@@ -104,11 +108,18 @@ def named(name: str) -> FrontEnd:
 def read_front_end(path: str) -> FrontEnd:
     """Read a front end from a file that --show or `FrontEnd.to_json` wrote."""
     try:
-        with open(path, encoding="utf-8") as file:
-            front_end = FrontEnd.from_json(file.read())
+        if zipfile.is_zipfile(path):  # an .npz of the command
+            with np.load(path) as made:
+                text = str(made["front_end"])
+        else:
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+        front_end = FrontEnd.from_json(text)
         front_end.check_dtype(np.dtype(np.float32))  # in which recordings are computed
     except OSError as error:
         raise UsageError(f"--front-end-file: {path}: {error.strerror or error}") from error
+    except KeyError as error:
+        raise UsageError(f"--front-end-file: {path}: it holds no front end") from error
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"--front-end-file: {path} must be JSON: {error}") from error
     except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:

@@ -22,6 +22,8 @@ from kapre_ref._decibel import check_scale_in_range
 from kapre_ref._kapre_front_end import check_stft_parameters, stft_front_end, with_decibels
 from kapre_ref._mfcc import logmel_to_mfcc
 from kapre_ref._spectrograms import stft_magnitude
+from kapre_ref.command.parsing import UsageError as UsageError
+from kapre_ref.command.statistics import normalised, scale_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kapre_ref._front_end import FrontEnd
+    from kapre_ref.command.statistics import Scale
 
 FUNCTIONS: Mapping[str, Callable[..., NDArray[Any]]] = {
     "mel": melspectrogram,
@@ -75,10 +78,6 @@ def refuse_out(out: str) -> None:
         raise UsageError(
             f"--out must be a folder, or end in .npy or .npz for one recording, got {out!r}"
         )
-
-
-class UsageError(Exception):
-    """The command line asks for something that cannot be done."""
 
 
 def _norm(text: str) -> str | float | None:
@@ -176,13 +175,15 @@ class KapreFeature(NamedTuple):
     parameters: dict[str, Any]  # of the composed function, with defaults filled in
     decibel: bool
     n_mfccs: int  # coefficients that are made of the decibels; 0 for none
+    scale: Any = None  # the mean and the deviation of each band that --normalise takes off
 
     def front_end_at(self, sample_rate: float) -> FrontEnd:
         """Return the front end; warn of bands that are empty."""
         own = {"stft": (), "log-frequency": _LOG}.get(self.kind, _MEL)
         parameters = (*self._values(_STFT), sample_rate, *self._values(own))
         decibel = (self.decibel, *self._values(_DECIBEL))
-        front_end = _made_front_end(self.kind, parameters, decibel)
+        scale = self.scale and tuple(tuple(values) for values in self.scale)
+        front_end = _made_front_end(self.kind, parameters, decibel, scale)
         if front_end.n_empty_bands:
             warnings.warn(
                 f"at {sample_rate:g} Hz, {front_end.n_empty_bands} of {front_end.n_bands} mel "
@@ -204,11 +205,14 @@ class KapreFeature(NamedTuple):
         """Return all that the features are made by, but for what the recording itself has."""
         own: dict[str, Any] = {"decibel": self.decibel}
         own |= {"n_mfccs": self.n_mfccs} if self.n_mfccs else {}
+        own |= {"normalise": True} if self.scale else {}
         return own | self.parameters
 
 
 @lru_cache(maxsize=16)
-def _made_front_end(kind: str, parameters: tuple[Any, ...], decibel: tuple[Any, ...]) -> FrontEnd:
+def _made_front_end(
+    kind: str, parameters: tuple[Any, ...], decibel: tuple[Any, ...], band_scale: Scale | None
+) -> FrontEnd:
     if kind == "stft":
         front_end = stft_front_end(*parameters[:-1]).replace(sample_rate=parameters[-1])
     elif kind == "log-frequency":
@@ -218,7 +222,7 @@ def _made_front_end(kind: str, parameters: tuple[Any, ...], decibel: tuple[Any, 
     front_end, scale = with_decibels(front_end, *decibel)
     if scale is not None:
         check_scale_in_range(scale, np.dtype(np.float32), prefix="db_")
-    return front_end
+    return front_end if band_scale is None else normalised(front_end, band_scale)
 
 
 def kapre_feature(arguments: argparse.Namespace) -> KapreFeature:
@@ -240,7 +244,10 @@ def kapre_feature(arguments: argparse.Namespace) -> KapreFeature:
     try:
         if arguments.sample_rate is not None:
             check_positive("sample_rate", arguments.sample_rate)
-        feature = KapreFeature(kind, _filled(kind, given), decibel, n_mfccs)
+        scale = arguments.normalise and scale_of(arguments.normalise)
+        if scale and n_mfccs:
+            raise UsageError("--normalise has no meaning with --feature mfcc")
+        feature = KapreFeature(kind, _filled(kind, given), decibel, n_mfccs, scale)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they show with each recording
             front_end = feature.front_end_at(arguments.sample_rate or _HIGHEST_SAMPLE_RATE)

@@ -7,16 +7,25 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+
+class UsageError(Exception):
+    """The command line asks for something that cannot be done."""
 
 
 class Parser(argparse.ArgumentParser):
     """A parser that refuses unknown options with its own usage, and names those that are close."""
 
+    # What writes out the options of files before they are parsed.
+    expand: Callable[[Parser, Sequence[str]], list[str]] | None = None
+
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[Any, list[str]]:
         """Parse all arguments, or refuse them."""
+        if self.expand is not None and args is not None:
+            args = self.expand(self, args)
         parsed, unknown = super().parse_known_args(args, namespace)
         if unknown:
             advice = next(
@@ -24,6 +33,10 @@ class Parser(argparse.ArgumentParser):
             )
             self.error(f"unrecognized arguments: {' '.join(unknown)}{advice}")
         return parsed, unknown
+
+    def option(self, flag: str) -> argparse.Action | None:
+        """Return what an option does, None if there is no such option."""
+        return self._option_string_actions.get(flag)
 
     def closest(self, word: str) -> str | None:
         """Return the option that looks most like a word, if any looks much like it."""

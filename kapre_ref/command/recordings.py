@@ -91,6 +91,11 @@ class Recording:
         return float(self.n_read / self._sound.samplerate)
 
     @property
+    def stored_rate(self) -> float:
+        """The sample rate of the file, Hz."""
+        return float(self._sound.samplerate)
+
+    @property
     def announced_seconds(self) -> float | None:
         """Duration by the header, which may be an estimate; None if the header has none."""
         frames = self._sound.frames
