@@ -246,7 +246,7 @@ class FrontEnd:
         return features_of(self, x, out, lengths)
 
     def reference(self, x: NDArray[Float], lengths: Sequence[int] | None = None) -> NDArray[Float]:
-        """Compute the features of an array by the formulas alone, in float64: the oracle."""
+        """Compute the features of (..., time), on the CPU, by the formulas alone: the oracle."""
         if of_another_library(x):
             return by_views(FrontEnd.reference, locals(), on_host)
         if lengths is not None:
