@@ -378,10 +378,13 @@ class FrontEnd:
     def count_frames(self, n_samples: int) -> int:
         """Count the frames of a signal whose length needs no check."""
         n_cut, n_added = self._n_changed
-        n_samples = max(0, n_samples - n_cut)
-        if not n_samples and self.pad_mode != "zeros":  # there is nothing to reflect
-            return 0
-        return max(0, 1 + (n_samples + n_added - self.frame_length) // self.hop_length)
+        n_samples -= n_cut
+        if n_samples <= 0:
+            if self.pad_mode != "zeros":  # there is nothing to reflect
+                return 0
+            n_samples = 0
+        n_frames: int = 1 + (n_samples + n_added - self.frame_length) // self.hop_length
+        return n_frames if n_frames > 0 else 0
 
     @cached_property
     def layouts(self) -> dict[tuple[tuple[int, ...], np.dtype[Any]], Layout]:

@@ -49,6 +49,11 @@ def fill_by_lengths(
     kernels, n_channels = kernels_for(signals), signals.shape[1]
     for item, n_samples in enumerate(lengths):
         n_frames = front_end.count_frames(n_samples)
+        if n_channels == 1 and front_end.time_first:  # all frames of an item are neighbours
+            place = out[item : item + 1, :, :n_frames]
+            kernels.features(signals[item : item + 1, :, :n_samples], front_end, place)
+            out[item, :, n_frames:] = 0
+            continue
         frame_shape = (n_frames, front_end.n_values)
         shape = frame_shape if front_end.time_first else frame_shape[::-1]
         values = kernels.empty((1, n_channels, *shape), out.dtype, signals)

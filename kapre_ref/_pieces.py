@@ -173,7 +173,8 @@ class _Cuts:
     def n_ready(self, n_samples: int) -> int:
         """Count the frames that may be computed when so many samples are there, and more follow."""
         n_samples -= self._n_cut
-        return self.first.count_frames(n_samples) if n_samples >= max(0, self._n_start) else 0
+        is_enough = n_samples >= 0 and n_samples >= self._n_start
+        return self.first.count_frames(n_samples) if is_enough else 0
 
     def first_kept(self, n_done: int, n_samples: int) -> int:
         """Return the frame that a last piece would begin with if the signal ended now."""

@@ -45,11 +45,11 @@ class Stream:
         Parameters
         ----------
         chunk : array, (time,), or (n_channels, time), of the stream's dtype
-            Any number of samples, 0 too.
+            Any number of samples, 0 too. They are copied, so the caller may use their memory again.
 
         Returns
         -------
-        array
+        array, in the library of the chunks
             (n_frames, n_values), or with channels before; bands first if the front end has them so.
 
         Raises

@@ -152,6 +152,10 @@ class TestErrors:
         with pytest.raises(ValueError, match=r"normalisation must be None in a stream.*an offset"):
             self.FRONT_END.replace(normalisation=kr.Normalisation()).stream()
 
+    def test_numbers_beyond_the_dtype(self):
+        with pytest.raises(ValueError, match="gain must be in the range of float32"):
+            self.FRONT_END.replace(gain=1e39).stream()
+
     def test_chunks(self):
         stream = self.FRONT_END.stream(2)
         with pytest.raises(ValueError, match=r"chunk must have shape \(2, time\), got \(3, 5\)"):
