@@ -20,7 +20,7 @@ from kapre_ref import (
     stft_magnitude,
 )
 from kapre_ref._pieces import pieces
-from kapre_ref.command import recording_features, recordings
+from kapre_ref.command import decoders, recording_features, recordings
 from kapre_ref.command.options import FUNCTIONS
 
 soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra cli")
@@ -203,6 +203,80 @@ def random_front_end(rng):
         preemphasis_first=str(rng.choice(["signal", "drop", "frame"])),
         power=int(rng.integers(1, 3)),
     )
+
+
+class TestShortRecordings:
+    """Read in one go into memory that the next one uses again, and computed in one piece."""
+
+    FRONT_END = FrontEnd(sample_rate=16000, n_fft=512, hop_length=160, bands=Bands(80))
+
+    @pytest.fixture
+    def path(self, tmp_path):
+        write_sound(tmp_path / "a.wav", seconds=10, sample_rate=16000, subtype="PCM_16")
+        return str(tmp_path / "a.wav")
+
+    def test_are_read_once(self, path, monkeypatch):
+        calls, original = [], decoders.SoundFileDecoder.read
+        monkeypatch.setattr(
+            decoders.SoundFileDecoder, "read", lambda *a: calls.append(a) or original(*a)
+        )
+        addresses = set()
+        for _ in range(3):
+            with recordings.Recording(path) as recording:
+                (block,) = recording.blocks()
+                addresses.add(block.ctypes.data)
+        assert len(calls) == 3
+        assert len(addresses) == 1
+
+    def test_of_which_two_are_open_have_memory_of_their_own(self, path):
+        with recordings.Recording(path) as one, recordings.Recording(path) as other:
+            (first,), (second,) = one.blocks(), other.blocks()
+            assert not np.shares_memory(first, second)
+            np.testing.assert_array_equal(first, second)
+
+    def test_need_no_scratch_file(self, path, monkeypatch):
+        monkeypatch.setattr(recording_features.RecordingFeatures, "_new_scratch", None)
+        with recordings.Recording(path) as recording:
+            made = recording_features.RecordingFeatures(recording, self.FRONT_END)
+            got = np.concatenate(list(made.blocks(0)))
+        sound = soundfile.read(path, dtype="float32")[0]
+        np.testing.assert_array_equal(got, self.FRONT_END(sound))
+
+    @pytest.mark.parametrize("n_announced", [1, 1000, 159_999])
+    def test_may_be_longer_than_announced(self, path, n_announced):
+        with recordings.Recording(path) as recording:
+            recording._sound.frames = n_announced
+            got = np.concatenate([block.copy() for block in recording.blocks()], axis=1)
+        np.testing.assert_array_equal(got[0], soundfile.read(path, dtype="float32")[0])
+
+    def test_take_hardly_any_fresh_memory(self, path, tmp_path):
+        resource = pytest.importorskip("resource")
+        counts = []
+        for _ in range(30):
+            with recordings.Recording(path) as recording:
+                recording_features.RecordingFeatures(recording, self.FRONT_END).close()
+            counts.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+        assert (counts[-1] - counts[9]) / 20 < 50
+
+
+class TestLongRecordings:
+    def test_say_how_far_they_are(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(recordings, "BLOCK_SIZE", 10000)
+        monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
+        monkeypatch.setattr(recordings, "TELL_SECONDS", 0.0)
+        path = tmp_path / "a.wav"
+        write_sound(path, seconds=30, sample_rate=1000)
+        assert features(path, "--out", tmp_path / "a.npy", "--n-fft", "256") == 0
+        lines = capsys.readouterr().err.splitlines()
+        assert f"kapre-ref: {path}: 0.2 of 0.5 min read" in lines
+        assert len(lines) == 4  # the last block is empty
+
+    def test_are_silent_when_asked(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(recordings, "TELL_SECONDS", 0.0)
+        monkeypatch.setattr(recordings, "tell", None)
+        write_sound(tmp_path / "a.wav")
+        assert features(tmp_path / "a.wav", "--out", tmp_path / "a.npy", "--quiet") == 0
+        assert capsys.readouterr().err == ""
 
 
 class TestPieces:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kapre_ref import __version__
 from kapre_ref._threads import get_num_threads
+from kapre_ref.command import recordings
 from kapre_ref.command.config import add_config_options, read_list, with_config
 from kapre_ref.command.decoders import MissingExtraError, load_extra
 from kapre_ref.command.dry_run import dry_run
@@ -237,6 +238,8 @@ def run_features(arguments: argparse.Namespace) -> int:
         arguments.refuse(f"the following arguments are required: {', '.join(missing)}")
     if arguments.out is not None:
         refuse_out(arguments.out)
+    if not arguments.quiet:
+        recordings.tell = lambda line: say(f"kapre-ref: {line}", sys.stderr)
     with short_warnings():
         if arguments.recordings:
             load_extra("soundfile")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,15 @@ import numpy as np
 from kapre_ref.command.decoders import load_extra, open_again, open_sound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
 BLOCK_SIZE = 1 << 16  # samples read and values computed at a time: 256 KiB of float32 each
 WHOLE_SIZE = 1 << 22  # samples of all channels, and values, up to which a recording is one block
+
+TELL_SECONDS = 30.0  # from one line to the next on how far a long recording is
+tell: Callable[[str], None] | None = None  # what takes these lines, if anybody wants them
 
 _local = threading.local()
 
@@ -70,7 +74,7 @@ class Recording:
         sample_rate: float | None = None,
         keep_partial: bool = False,
     ) -> None:
-        self._sound = open_sound(path)
+        self._sound, self._path = open_sound(path), path
         self._mono, self._keep_partial = mono, keep_partial
         self.n_channels: int = 1 if mono else self._sound.channels
         self.sample_rate: float = sample_rate or self._sound.samplerate
@@ -121,6 +125,7 @@ class Recording:
 
     def _blocks_as_stored(self) -> Iterator[NDArray[np.float32]]:
         size = n_read = max(1, BLOCK_SIZE // self._sound.channels)
+        told = time.monotonic()
         if self.is_short:
             # One more sample than there should be: what is read counts, not the header.
             first_size = (self._sound.frames or 0) + 1
@@ -133,11 +138,19 @@ class Recording:
             n_read = len(block)
             if n_read:
                 yield self._mixed(block)
+            if tell is not None and time.monotonic() - told >= TELL_SECONDS:
+                told = time.monotonic()
+                tell(f"{self._path}: {self._how_far()}")
         self.missing = self.missing or self._sound.missing(self.n_read)
         if self.missing and not self._keep_partial:
             raise TruncatedError(f"{self.missing}; --keep-partial takes what is there")
         if not self.n_read:
             raise ValueError("there are no samples in the file")
+
+    def _how_far(self) -> str:
+        whole = self.announced_seconds
+        of = "" if whole is None else f" of {whole / 60:.1f}"
+        return f"{self.seconds / 60:.1f}{of} min read"
 
     def _read(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Fill a block of (time, channel) as far as the file goes; refuse what is not finite."""
