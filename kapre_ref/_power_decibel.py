@@ -310,7 +310,8 @@ def _decibels(
 
 
 def _decibels_reference(x: NDArray[Any], scale: DecibelScale, peak_over: str) -> NDArray[Any]:
-    wide = np.abs(x).astype(np.float64) if scale.decade == 20 else x.astype(np.float64)
+    wide = x.astype(np.result_type(x.dtype, np.float64))
+    wide = np.abs(wide) if scale.decade == 20 else wide
     items = items_of(wide) if peak_over == "item" else wide.reshape(1, -1)
     decibels = rounded_decibels_reference(items, scale, real_dtype(x.dtype))
     return decibels.reshape(x.shape)

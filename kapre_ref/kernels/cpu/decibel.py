@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _PEAK_SECONDS = 1e-10  # for each number
 _CONVERSION_SECONDS = 4e-10
-_EXPONENTIAL_SECONDS = 1e-9
+_EXPONENTIAL_SECONDS = 2e-9
 _ROW = 1 << 16  # shorter items go through together, so many numbers at a time
 _COPIED_ITEM = 1 << 20  # numbers of a strided item that is copied as a whole
 _ITEMS_PER_THREAD = 4  # or a long item is shared among threads
@@ -105,17 +105,20 @@ def _convert_blocks(
 def decibel_to_magnitude(
     x: NDArray[Any], ref_value: float, decade: float, out: NDArray[Any]
 ) -> None:
-    """Take exponentials of blocks with NumPy's vectors."""
-    dtype = working_dtype(out.dtype)
-    neper, ref = dtype.type(math.log(10) / decade), dtype.type(ref_value)
+    """Take exponentials of blocks with NumPy's vectors, in float64.
+
+    The rounding of an exponent grows with it, and float32 would show it.
+    """
+    nepers = math.log(10) / decade
 
     @np.errstate(all="ignore")  # compiled code gives no warnings either
     def convert(decibels: NDArray[Any], magnitudes: NDArray[Any]) -> None:
-        np.multiply(decibels, neper, out=magnitudes)
+        np.multiply(decibels, nepers, out=magnitudes)
         np.exp(magnitudes, out=magnitudes)
-        np.multiply(magnitudes, ref, out=magnitudes)
+        np.multiply(magnitudes, ref_value, out=magnitudes)
 
-    for_blocks(convert, [x], out, [dtype, dtype], _EXPONENTIAL_SECONDS)
+    double = np.dtype(np.float64)
+    for_blocks(convert, [x], out, [double, double], _EXPONENTIAL_SECONDS)
 
 
 def take_logarithms(x: NDArray[Any], numbers: Logarithm) -> NDArray[Any]:
