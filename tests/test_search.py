@@ -154,6 +154,7 @@ write(b".snd" + struct.pack(">5I", 32, 0xFFFFFFFF, 6, 8000, 2) + bytes(8))
 write(struct.pack(">8000f", *(i / 10000 for i in range(8000))))
 if b"cut" in open(path, "rb").read():
     print("[in#0/mov @ 0x55] stream 0, offset 0x46: partial file", file=sys.stderr)
+    print("[aac @ 0x56] the last frame is short", file=sys.stderr)
 """
 
 

@@ -270,7 +270,7 @@ class FfmpegDecoder:
         if len(header) < 24:
             said = self._said()
             self.close()
-            raise ValueError(f"no sound that ffmpeg can read: {said or 'it gives none'}")
+            raise ValueError(f"no sound that ffmpeg can read: {(said or ['it gives none'])[-1]}")
         start, _, _, self.samplerate, self.channels = struct.unpack(">5I", header[4:])
         self._stdout.read(start - 24)
 
@@ -287,17 +287,18 @@ class FfmpegDecoder:
         """Say what ffmpeg could not decode."""
         status = self._process.wait()
         said = self._said()
-        if status or _LOSSES.search(said):
-            cause = said or f"ffmpeg ended with {status}"
+        losses = [line for line in said if _LOSSES.search(line)]
+        if status or losses:
+            cause = (losses or said or [f"ffmpeg ended with {status}"])[-1]
             return f"only {n_read / self.samplerate:.2f} s can be decoded: {cause}"
         return None
 
-    def _said(self) -> str:
-        """Return the last line that ffmpeg wrote, without its own names for its parts."""
+    def _said(self) -> list[str]:
+        """Return the lines that ffmpeg wrote, without its own names for its parts."""
         self._process.wait()
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        return re.sub(r"^(\[[^]]*\] *)*", "", lines[-1]) if lines else ""
+        return [re.sub(r"^(\[[^]]*\] *)*", "", line) for line in lines]
 
     def close(self) -> None:
         """End ffmpeg, wherever it is."""
