@@ -38,4 +38,7 @@ def write_sound(path, seconds=0.3, sample_rate=22050, n_channels=1, seed=0, **op
 
 
 def files_below(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    """Return the files below a folder but for what a job keeps of its plan beside its results."""
+    found = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    own = ("_job", "_index.jsonl")
+    return sorted(str(path) for path in found if not any(name in own for name in path.parts))

@@ -5,14 +5,14 @@ import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from command import RECORDING, features, files_below, run, write_sound
 
-from kapre_ref.command import cli, plot, recording_features
+from kapre_ref.command import plot, recording_features
 from kapre_ref.command.options import FUNCTIONS, SET_HERE
+from kapre_ref.job import _recording
 
 soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra cli")
 
@@ -73,17 +73,15 @@ class TestFailures:
         status = features(folder, "--out", out)
         captured = capsys.readouterr()
         assert status == 1
-        assert files_below(out) == sorted(
-            str(Path(name).with_suffix(".npy")) for name, _ in self.GOOD
-        )
+        assert files_below(out) == sorted(f"{name}.npy" for name, _ in self.GOOD)
         assert captured.out.splitlines()[-1].startswith("42 written, 0 kept, 9 failed in ")
         named = [line for line in captured.err.splitlines() if "failed:" in line]
         for line, (name, reason) in zip(named, self.BAD, strict=True):
             path, text = line.removeprefix("kapre-ref: failed: ").split(": ", 1)
             assert path == str(folder / name)
             assert re.search(reason, text), text
-        assert np.load(out / "eight_channels.npy").shape == (8, 9, 128)
-        assert np.load(out / "bats.npy").shape == (109, 128)
+        assert np.load(out / "eight_channels.wav.npy").shape == (8, 9, 128)
+        assert np.load(out / "bats.wav.npy").shape == (109, 128)
 
     def test_same_again_with_one_sample_rate(self, tmp_path, folder, capsys):
         out = tmp_path / "out"
@@ -105,13 +103,13 @@ class TestFailures:
         err = capsys.readouterr().err
         assert "in: no recording in this folder\n" in err
         assert "none.wav: No such file or directory\n" in err
-        assert files_below(tmp_path / "out") == ["a.npy"]
+        assert files_below(tmp_path / "out") == ["a.wav.npy"]
 
     @pytest.mark.parametrize("kind", [KeyError, MemoryError, RuntimeError, AssertionError])
     def test_any_error_of_a_recording_leaves_the_others_alone(
         self, tmp_path, monkeypatch, capsys, kind
     ):
-        calls, original = [], cli.RecordingFeatures
+        calls, original = [], _recording.RecordingFeatures
 
         def fail_for_the_second(*arguments):
             calls.append(arguments)
@@ -121,16 +119,16 @@ class TestFailures:
 
         for name in ("a.wav", "b.wav", "c.wav"):
             write_sound(tmp_path / "in" / name)
-        monkeypatch.setattr(cli, "RecordingFeatures", fail_for_the_second)
+        monkeypatch.setattr(_recording, "RecordingFeatures", fail_for_the_second)
         assert features(tmp_path / "in", "--out", tmp_path / "out") == 1
-        assert files_below(tmp_path / "out") == ["a.npy", "c.npy"]
+        assert files_below(tmp_path / "out") == ["a.wav.npy", "c.wav.npy"]
         captured = capsys.readouterr()
         assert "2 written, 0 kept, 1 failed" in captured.out
         assert re.search(r"failed: .*b\.wav: .*of all things", captured.err)
 
     def test_names_the_output_that_cannot_be_written(self, tmp_path, capsys):
         write_sound(tmp_path / "a.wav")
-        (tmp_path / "out" / "a.npy").mkdir(parents=True)  # a folder where the features should be
+        (tmp_path / "out" / "a.wav.npy").mkdir(parents=True)  # a folder, not a file
         options = ("--out", tmp_path / "out", "--overwrite")
         assert features(tmp_path / "a.wav", *options) == 1
         error = capsys.readouterr().err
@@ -152,11 +150,11 @@ class TestFailures:
             file.write(b"half")
             raise OSError(28, "No space left on device")
 
-        module = cli if broken == "write_npy" else plot
+        module = _recording if broken == "write_npy" else plot
         monkeypatch.setattr(module, broken, fail)
         write_sound(tmp_path / "a.wav")
         assert features(tmp_path / "a.wav", "--out", tmp_path / "out", "--plot") == 1
-        expected = [] if broken == "write_npy" else ["a.npy"]
+        expected = [] if broken == "write_npy" else ["a.wav.npy"]
         assert files_below(tmp_path / "out") == expected
 
 
@@ -180,13 +178,14 @@ def interrupting(*arguments, **options):
     return original(*arguments, **options)
 
 def interrupted_too(*arguments, **options):
-    os.kill(os.getpid(), signal.{signal})
+    if len(calls) >= {call}:
+        os.kill(os.getpid(), signal.{signal})
     return unlink(*arguments, **options)
 
 {module}.{function} = interrupting
 if {again}:
     feature_files.os.unlink = interrupted_too
-sys.exit(cli.main(["features", "in", "--out", "out", "--plot"]))
+sys.exit(cli.main(["features", "in", "--out", "out", "--plot", "--workers", "1"]))
 """
 
 
@@ -222,7 +221,7 @@ class TestInterrupt:
     )
     def test_leaves_complete_files_only(self, tmp_path, name, function, again):
         done = self.interrupted(tmp_path, name, function, 2, again)
-        expected = ["a.npy", "a.png"] + ["b.npy"] * (function == "plot.pooled")
+        expected = ["a.wav.npy", "a.wav.png"] + ["b.wav.npy"] * (function == "plot.pooled")
         assert files_below(tmp_path / "out") == expected
         assert done.returncode == 128 + getattr(signal, name), done.stderr
         assert "Traceback" not in done.stderr
@@ -244,7 +243,7 @@ class TestInterrupt:
         self.assert_all_done(tmp_path)
 
     def assert_all_done(self, folder):
-        expected = [f"{letter}.{suffix}" for letter in "abc" for suffix in ("npy", "png")]
+        expected = [f"{letter}.wav.{suffix}" for letter in "abc" for suffix in ("npy", "png")]
         assert files_below(folder / "out") == expected
 
     @pytest.fixture
@@ -268,9 +267,9 @@ class TestInterrupt:
         original = recording_features.pieces
         monkeypatch.setattr(recording_features, "pieces", lambda *a: Freed() and original(*a))
         monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
-        status = features(tmp_path / "in", "--out", tmp_path / "out")
+        status = features(tmp_path / "in", "--out", tmp_path / "out", "--workers", "1")
         assert status == 128 + signal.SIGTERM
-        assert files_below(tmp_path / "out") == ["a.npy"]
+        assert files_below(tmp_path / "out") == ["a.wav.npy"]
         assert "interrupted" in capsys.readouterr().err
 
     @pytest.mark.usefixtures("heeded")

@@ -124,7 +124,7 @@ WITH_ORACLE = WINDOWS | FILTERBANKS | ARRAY_OPERATIONS | BEYOND_KAPRE
 FUNCTIONS = WITH_ORACLE | WITHOUT_ORACLE
 
 # Kapre's names and the command are public. The kernels are private; their folder says so.
-PLAIN_NAMES = {"backend", "command", "kernels"}
+PLAIN_NAMES = {"backend", "command", "job", "kernels"}
 
 
 def signature_of(function):

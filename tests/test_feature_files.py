@@ -3,11 +3,11 @@
 import os
 import sys
 
-import numpy as np
 import pytest
 from command import features, files_below, write_sound
 
-from kapre_ref.command import feature_files, search
+from kapre_ref.command import search
+from kapre_ref.job import _recording
 
 soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra cli")
 
@@ -19,7 +19,7 @@ class TestOutputs:
         write_sound(tmp_path / "in" / ".hidden.wav")
         (tmp_path / "in" / "notes.txt").write_text("no recording")
         assert features(tmp_path / "in", "--out", tmp_path / "out") == 0
-        assert files_below(tmp_path / "out") == ["b.npy", "x/a.npy"]
+        assert files_below(tmp_path / "out") == ["b.flac.npy", "x/a.wav.npy"]
 
     def test_finds_every_suffix_and_nothing_hidden(self, tmp_path):
         suffixes = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
@@ -41,36 +41,31 @@ class TestOutputs:
             assert [recording.relative for recording in found] == [name]
             assert failures == []
 
-    def test_same_name_keeps_suffix(self, tmp_path):
-        for name in ("a.wav", "a.flac", "b.wav"):
+    def test_a_name_follows_from_the_recording_alone(self, tmp_path):
+        for name, expected in (
+            ("a.wav", ["a.wav.npy"]),
+            ("a.flac", ["a.flac.npy", "a.wav.npy"]),
+        ):
             write_sound(tmp_path / "in" / name)
-        assert features(tmp_path / "in", "--out", tmp_path / "out") == 0
-        assert files_below(tmp_path / "out") == ["a.flac.npy", "a.wav.npy", "b.npy"]
+            assert features(tmp_path / "in", "--out", tmp_path / "out", "--extend") == 0
+            assert files_below(tmp_path / "out") == expected
 
-    def test_same_name_of_two_inputs_keeps_path(self, tmp_path):
-        for folder, seed in (("x", 1), ("y", 2)):
-            write_sound(tmp_path / folder / "a.wav", seed=seed)
+    def test_refuses_two_recordings_of_one_name(self, tmp_path, capsys):
+        for folder in "xy":
+            write_sound(tmp_path / folder / "a.wav")
         inputs = (tmp_path / "x", tmp_path / "y" / "a.wav")
-        assert features(*inputs, "--out", tmp_path / "out") == 0
-        assert files_below(tmp_path / "out") == ["x/a.wav.npy", "y/a.wav.npy"]
-        first, second = (np.load(tmp_path / "out" / n / "a.wav.npy") for n in "xy")
-        assert not np.array_equal(first, second)
+        assert features(*inputs, "--out", tmp_path / "out") == 2
+        error = capsys.readouterr().err
+        assert f"got {inputs[0] / 'a.wav'} and {inputs[1]}, which are both a.wav below" in error
+        assert not (tmp_path / "out").exists()
 
-    def test_no_two_outputs_are_alike(self, tmp_path):
-        names = ["in/x/a.wav.ogg", "p/x/a.wav", "q/a.wav"]
-        found = [search.Found(str(tmp_path / name), name.split("/", 1)[1]) for name in names]
-        found.append(search.Found(str(tmp_path / "p/a.wav"), "a.wav"))
-        outputs = feature_files.place_outputs(found, "out", "npy")
-        assert len(set(outputs)) == len(outputs) == 4
-
-    def test_refuses_what_would_still_meet(self):
-        found = [
-            search.Found("/s/x/a.wav", "a.wav"),
-            search.Found("/s/y/a.wav", "a.wav"),
-            search.Found("/t/x/a.wav.wav", "x/a.wav.wav"),
-        ]
-        with pytest.raises(ValueError, match=r"/s/x/a.wav and /t/x/a.wav.wav would both be out"):
-            feature_files.place_outputs(found, "out", "npy")
+    @pytest.mark.parametrize("name", ["x" * 251 + ".wav", "\u97f3" * 83 + "é.wav"])
+    def test_a_name_with_no_room_for_a_suffix_ends_in_a_hash(self, name):
+        one, other = (_recording.output_name(f"y/{n}", ".npy") for n in (name, f"a{name[1:]}"))
+        assert one != other
+        assert len(os.fsencode(one.removeprefix("y/"))) <= 255
+        assert one.endswith(".npy")
+        assert name.startswith(one.removeprefix("y/")[:-21])
 
     def test_a_recording_given_twice_is_done_once(self, tmp_path, capsys):
         write_sound(tmp_path / "in" / "a.wav")
@@ -81,7 +76,8 @@ class TestOutputs:
     @pytest.mark.parametrize("plot", [[], ["--plot"]], ids=["features", "picture"])
     def test_keeps_what_is_done(self, tmp_path, capsys, plot):
         def outputs():
-            return {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+            out = tmp_path / "out"
+            return {name: (out / name).read_bytes() for name in files_below(out)}
 
         sound = write_sound(tmp_path / "a.wav", seconds=1)
         options = ("--out", tmp_path / "out", *plot)
@@ -90,10 +86,11 @@ class TestOutputs:
             assert expected in capsys.readouterr().out
         before = outputs()
         assert len(before) == 1 + len(plot)
-        soundfile.write(tmp_path / "a.wav", sound[::-1] / 2, 22050)
-        assert features(tmp_path / "a.wav", *options) == 0
-        assert outputs() == before
         assert features(tmp_path / "a.wav", *options, "--overwrite") == 0
+        assert "1 written, 0 kept" in capsys.readouterr().out
+        assert outputs() == before
+        soundfile.write(tmp_path / "a.wav", sound[::-1] / 2, 22050)  # another recording
+        assert features(tmp_path / "a.wav", *options) == 0
         assert "1 written, 0 kept" in capsys.readouterr().out
         after = outputs()
         assert after.keys() == before.keys()
@@ -109,12 +106,12 @@ class TestOutputs:
         ):
             assert features(tmp_path / "a.wav", "--out", tmp_path / "out", *options) == 0
             assert expected in capsys.readouterr().out
-        assert files_below(tmp_path / "out") == ["a.npy", "a.png"]
+        assert files_below(tmp_path / "out") == ["a.wav.npy", "a.wav.png"]
 
     def test_spares_a_picture_that_is_not_its_own(self, tmp_path, capsys):
         write_sound(tmp_path / "a.wav")
         (tmp_path / "a.png").write_bytes(b"cover")
-        assert features(tmp_path / "a.wav", "--out", tmp_path, "--plot") == 1
+        assert features(tmp_path / "a.wav", "--out", tmp_path / "a.npy", "--plot") == 2
         assert "a.png exists without" in capsys.readouterr().err
         assert (tmp_path / "a.png").read_bytes() == b"cover"
 

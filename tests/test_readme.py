@@ -80,8 +80,8 @@ def test_commands_run(tmp_path, monkeypatch):
     lines = [line for block in readme.blocks("sh") for line in block.splitlines()]
     commands = [shlex.split(line)[1:] for line in lines if line.startswith("kapre-ref ")]
     assert [run(*command) for command in commands] == [0, 0, 0]
-    assert np.load(tmp_path / "features" / "one.npy").shape == (27, 80)
-    assert np.load(tmp_path / "whisper" / "one.npy").shape == (128, 30)
+    assert np.load(tmp_path / "features" / "one.wav.npy").shape == (27, 80)
+    assert np.load(tmp_path / "whisper" / "one.wav.npy").shape == (128, 30)
 
 
 @pytest.fixture(scope="module")

@@ -429,7 +429,7 @@ class TestNpz:
     def test_holds_how_it_was_made(self, tmp_path):
         options = ["--feature", "mfcc", "--sample-rate", "16000", "--n-fft", "400", "--format"]
         assert features(RECORDING, "--out", tmp_path, *options, "npz") == 0
-        made = np.load(tmp_path / "recording.npz")
+        made = np.load(tmp_path / "recording.flac.npz")
         parameters = json.loads(str(made["parameters"]))
         assert made["sample_rate"] == 16000
         assert parameters["feature"] == "mfcc"
@@ -445,7 +445,7 @@ class TestNpz:
     def test_holds_the_front_end(self, tmp_path):
         options = ["--front-end", "kaldi-mfcc-13", "--format", "npz"]
         assert features(RECORDING, "--out", tmp_path, *options) == 0
-        made = np.load(tmp_path / "recording.npz")
+        made = np.load(tmp_path / "recording.flac.npz")
         (recipe,) = (each for each in recipes() if each.name == "kaldi-mfcc-13")
         front_end = FrontEnd.from_json(str(made["front_end"]))
         assert front_end == recipe.front_end
@@ -459,7 +459,7 @@ class TestNpz:
     def test_front_end_of_options_gives_the_same(self, tmp_path, options):
         options = [*options.split(), "--format", "npz", "--overwrite"]
         assert features(RECORDING, "--out", tmp_path, *options) == 0
-        made = np.load(tmp_path / "recording.npz")
+        made = np.load(tmp_path / "recording.flac.npz")
         (tmp_path / "my.json").write_text(str(made["front_end"]))
         again = ["--front-end-file", tmp_path / "my.json"]
         assert features(RECORDING, "--out", tmp_path / "again.npz", *again) == 0

@@ -114,7 +114,7 @@ class TestSearch:
         assert features(tmp_path / "in", "--out", tmp_path / "out") == 1
         captured = capsys.readouterr()
         assert f"failed: {tmp_path / 'in' / 'sub'}: Permission denied\n" in captured.err
-        assert files_below(tmp_path / "out") == ["a.npy"]
+        assert files_below(tmp_path / "out") == ["a.wav.npy"]
 
 
 class TestMixture:

@@ -1,7 +1,8 @@
-"""The `kapre-ref` command. The library does not import this package.
+"""The `kapre-ref` command. Of the library, only `kapre_ref.job` imports this package.
 
 - `start`: where the command begins
-- `cli`: the command line, and the work on one recording after the other
+- `cli`: the command line
+- `collection`: what is said while a job runs, and the exit status
 - `options`: the options of Kapre's features, and the front end that they make
 - `front_ends`: front ends by name or from a file, and their list
 - `parsing`: command lines that cannot be understood
@@ -13,7 +14,7 @@
 - `recordings`: sound files in blocks
 - `late_steps`: the steps of a front end that wait for the last frame
 - `recording_features`: the features of one recording
-- `feature_files`: where outputs go, and how they are written
+- `feature_files`: how the features of a recording are written
 - `plot`, `canvas`: the picture beside an output
 - `terminal`: printed lines, the progress bar, warnings, interruption
 - `self_check`: `kapre-ref check`, every operation and named front end against its reference

@@ -5,46 +5,36 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
-from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kapre_ref import __version__
 from kapre_ref._threads import get_num_threads
 from kapre_ref.command import recordings
+from kapre_ref.command.collection import run_collection
 from kapre_ref.command.config import add_config_options, read_list, with_config
 from kapre_ref.command.decoders import MissingExtraError, load_extra
 from kapre_ref.command.dry_run import dry_run
-from kapre_ref.command.feature_files import (
-    FORMATS,
-    atomic_file,
-    picture_of,
-    place_outputs,
-    write_npy,
-    write_npz,
-)
-from kapre_ref.command.front_ends import Asked, asked_for, list_front_ends, portable, show
+from kapre_ref.command.front_ends import asked_for, list_front_ends, show
 from kapre_ref.command.options import UsageError, add_kapre_options, refuse_out
 from kapre_ref.command.parsing import Parser
-from kapre_ref.command.recording_features import RecordingFeatures, TooShortError
-from kapre_ref.command.recordings import Mixture, Recording
-from kapre_ref.command.search import PassedOver, find_recordings
+from kapre_ref.command.search import Found, PassedOver
 from kapre_ref.command.statistics import run_statistics
 from kapre_ref.command.terminal import (
     Interrupted,
     OutputError,
     interrupts,
-    progress,
     say,
     short_warnings,
     tell_of_compiling,
 )
+from kapre_ref.job._formats import DTYPES, FORMATS
+from kapre_ref.job._plan import JOB
+from kapre_ref.job._remote import find
+from kapre_ref.job._store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from kapre_ref.command.search import Found
 
 _DESCRIPTION = "Audio features of Kapre, computed without TensorFlow."
 
@@ -68,12 +58,11 @@ tools have. Long recordings are read piece by piece: memory does not grow with l
 _FEATURES_EPILOG = """\
 outputs:
   --out song.npy or song.npz names the output of a single recording; any other --out is a folder.
-  There, x/y/song.wav of an input folder x becomes y/song.npy. Recordings that would meet in one
-  output keep their suffix (song.wav.npy, song.flac.npy), and, if they still meet, their path below
-  the folder that they share.
-  An output appears when it is complete, never before. Recordings whose output (with --plot, and
-  its picture) is there already are passed over, whatever options it was made with, unless
-  --overwrite.
+  There, x/y/song.wav of an input folder x becomes y/song.wav.npy. parquet and tar files are named
+  part-000000 and so on. _index.jsonl has a line for each recording, failed ones too.
+  An output appears when it is complete, never before. Run the same command again to go on where a
+  run was stopped: recordings that are done are passed over unless they changed. Other options or
+  recordings in the same folder are refused, see --extend and --overwrite.
 
   .npz holds: features; times (s, centre of each frame's window); frequencies (Hz, of the bins of
   stft, else centres of the bands; of cepstra the numbers of the coefficients instead, as
@@ -191,19 +180,39 @@ def _parser() -> Parser:
     return parser
 
 
+def _at_least_1(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
 def _add_features_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recordings", nargs="*", metavar="RECORDING", help="sound file or folder")
     files = parser.add_argument_group("files")
     add = files.add_argument
     add("--out", metavar="PATH", help="output file or folder, see below; required unless --show")
-    add("--format", choices=FORMATS, help="npy: the features alone (default); npz: see below")
+    text = "npy (default), npz: a file for each recording; parquet, tar: files of many recordings"
+    add("--format", choices=FORMATS, help=text)
+    add("--dtype", choices=DTYPES, help="of the features (default: float32)")
     add("--plot", action="store_true", help="draw a picture (.png) beside each output")
-    add("--overwrite", action="store_true", help="do again what is done already")
+    add("--extend", action="store_true", help="add recordings that are new in RECORDING")
+    add("--retry-failed", action="store_true", help="do again what failed in an earlier run")
+    add("--overwrite", action="store_true", help="forget earlier runs and do everything")
     add("--quiet", action="store_true", help="print problems only")
     text = "also the recordings that FILE lists, one a line; - is standard input"
     add("--files-from", metavar="FILE", help=text)
     text = "say what there is to do, and write nothing; --out is not needed"
     add("--dry-run", action="store_true", help=text)
+    work = parser.add_argument_group("work")
+    add = work.add_argument
+    text = "processes that share the work (default: as many as there are CPUs for this one)"
+    add("--workers", type=_at_least_1, metavar="N", help=text)
+    text = "let Ray do the work, on the cluster at this address or on this machine"
+    add("--ray", nargs="?", const="", metavar="ADDRESS", help=text)
+    add("--plan", action="store_true", help="list the recordings in --out and compute nothing")
+    text = "do this part of what --plan listed and nothing else, for jobs of a cluster"
+    add("--shard", type=int, metavar="I", help=text)
     sound = parser.add_argument_group("sound")
     add = sound.add_argument
     text = (
@@ -227,13 +236,13 @@ def _add_features_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_features(arguments: argparse.Namespace) -> int:
-    """Compute and write the features of all recordings."""
-    started = time.monotonic()
+    """Compute and write the features of all recordings, or go on with what was planned."""
     if arguments.files_from is not None:
         arguments.recordings += read_list(arguments.files_from)
-    missing = ["RECORDING"] * (not arguments.recordings) + ["--out"] * (
-        arguments.out is None and not arguments.dry_run
-    )
+    goes_on = not arguments.recordings and arguments.out and not arguments.show
+    goes_on = goes_on and open_store(arguments.out).size(JOB) is not None
+    missing = ["RECORDING"] * (not arguments.recordings and not goes_on)
+    missing += ["--out"] * (arguments.out is None and not arguments.dry_run)
     if missing and not arguments.show:
         arguments.refuse(f"the following arguments are required: {', '.join(missing)}")
     if arguments.out is not None:
@@ -245,113 +254,20 @@ def run_features(arguments: argparse.Namespace) -> int:
             load_extra("soundfile")
         asked = asked_for(arguments)
         passed_over = PassedOver()
-        found, failures = find_recordings(arguments.recordings, passed_over)
+        found, failures = find(arguments.recordings, passed_over)
+        here = [each for each in found if isinstance(each, Found)]
+        if (arguments.show or arguments.dry_run) and len(here) < len(found):
+            raise UsageError("--show and --dry-run must have recordings of this machine, got URLs")
         if arguments.show:
-            show(asked, found)
+            show(asked, here)
             return 0
         if arguments.dry_run:
             how = (arguments.mono, asked.sample_rate)
-            return dry_run(found, failures, passed_over, *how)
+            return dry_run(here, failures, passed_over, *how)
         for name, wanted in (("soxr", asked.sample_rate), ("PIL", arguments.plot)):
             if wanted:
                 load_extra(name)
-        outputs = _outputs(arguments, found)
-        for note in () if arguments.quiet else asked.notes:
-            say(f"kapre-ref: note: {note}", sys.stderr)
-        outcomes = Counter(failed=len(failures))
-        mixture = Mixture()
-        with progress(len(found), arguments.quiet) as report:
-            for recording, output in zip(found, outputs, strict=True):
-                try:
-                    outcome, line = _do(arguments, asked, recording, output, mixture)
-                except Exception as error:
-                    # Whatever is wrong with one recording, the others go on.
-                    failures.append((recording.path, _reason(error, recording.path)))
-                    outcome, line = "failed", ""
-                outcomes[outcome] += 1
-                report(line)
-                interrupts.check()
-    for path, reason in failures:
-        say(f"kapre-ref: failed: {path}: {reason}", sys.stderr)
-    for text in mixture.warnings():
-        say(f"kapre-ref: warning: {text}", sys.stderr)
-    if passed_over:
-        say(f"kapre-ref: warning: {passed_over}", sys.stderr)
-    if not arguments.quiet:
-        counts = ", ".join(f"{outcomes[name]} {name}" for name in ("written", "kept", "failed"))
-        say(f"{counts} in {time.monotonic() - started:.1f} s")
-    return 1 if failures else 0
-
-
-def _outputs(arguments: argparse.Namespace, found: list[Found]) -> list[str]:
-    out: str = arguments.out
-    suffix = os.path.splitext(out)[1][1:].lower()
-    names_file = suffix in FORMATS and not os.path.isdir(out)
-    if names_file:
-        if len(arguments.recordings) > 1 or os.path.isdir(arguments.recordings[0]):
-            raise UsageError(f"--out must be a folder unless there is one recording, got {out}")
-        if arguments.format not in (None, suffix):
-            raise UsageError(f"--out must end in .{arguments.format} with --format, got {out}")
-        arguments.format = suffix
-        return [out]
-    if os.path.exists(out) and not os.path.isdir(out):
-        raise UsageError(f"--out must be a folder or end in .npy or .npz, got the file {out}")
-    arguments.format = arguments.format or "npy"
-    try:
-        return place_outputs(found, out, arguments.format)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
-def _do(
-    arguments: argparse.Namespace, asked: Asked, found: Found, output: str, mixture: Mixture
-) -> tuple[str, str]:
-    """Make one recording's output; say what was written, or that it was there already."""
-    picture = picture_of(output)
-    if not arguments.overwrite:
-        done = os.path.exists(output)
-        if done and (os.path.exists(picture) or not arguments.plot):
-            return "kept", f"kept {output}"
-        if not done and arguments.plot and os.path.exists(picture):  # not ours, by all appearances
-            raise ValueError(f"{picture} exists without {output}; --overwrite replaces it")
-    folder = os.path.dirname(output) or os.curdir
-    how = (arguments.mono, asked.sample_rate, arguments.keep_partial)
-    with Recording(found.path, *how) as recording:
-        os.makedirs(folder, exist_ok=True)
-        front_end = asked.front_end_at(recording.sample_rate)
-        try:
-            features = RecordingFeatures(recording, front_end, asked.n_mfccs, folder)
-        except TooShortError as error:
-            advice = "; --pad-end fills it with zeros" if asked.is_kapre else ""
-            raise ValueError(f"{error}{advice}") from error
-        with features:
-            if recording.missing:
-                say(f"kapre-ref: warning: {found.path}: {recording.missing}", sys.stderr)
-            _write(arguments, asked, features, output, os.path.basename(found.path))
-    mixture.add(features.sample_rate, features.n_channels)
-    line = f"wrote {output}: {features.shape}, {features.seconds:.2f} s"
-    line += f" at {features.sample_rate:g} Hz"
-    return "written", line + (f", picture {picture}" if arguments.plot else "")
-
-
-def _write(
-    arguments: argparse.Namespace,
-    asked: Asked,
-    features: RecordingFeatures,
-    output: str,
-    title: str,
-) -> None:
-    with atomic_file(output) as file:
-        if arguments.format == "npy":
-            write_npy(file, features)
-        else:
-            made_by = asked.parameters | {"kapre_ref": __version__}
-            write_npz(file, features, made_by, portable(features.front_end).to_json())
-    if arguments.plot:
-        from kapre_ref.command.plot import draw_features
-
-        with atomic_file(picture_of(output)) as file:
-            draw_features(file, features, f"{title}: {asked.title}", asked.decibel)
+        return run_collection(arguments, asked, found, failures, passed_over)
 
 
 def run_check(arguments: argparse.Namespace) -> int:
@@ -364,15 +280,3 @@ def run_check(arguments: argparse.Namespace) -> int:
     if path and not os.path.isdir(os.path.dirname(path) or os.curdir):
         raise UsageError(f"--json must name a file in a folder that exists, got {path}")
     return run_self_check(path, arguments.seed)
-
-
-def _reason(error: Exception, path: str) -> str:
-    """Word an error in one line, without the path that stands before it."""
-    if isinstance(error, OSError) and error.strerror:
-        where = f" ({error.filename})" if error.filename not in (None, path) else ""
-        return error.strerror + where
-    # soundfile's message repeats the path; its cause does not.
-    text = " ".join(str(getattr(error, "error_string", error)).split())
-    if isinstance(error, ValueError | RuntimeError) and text:
-        return text
-    return f"{type(error).__name__}: {text}"

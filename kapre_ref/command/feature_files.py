@@ -1,79 +1,29 @@
-"""Where the features of each recording go, and writing them so that no file is ever half there."""
+"""Writing the features of a recording, so that no file is ever half there."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
 import zipfile
-from collections import Counter
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from kapre_ref._checks import check_choice
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
     from typing import IO
 
     from numpy.typing import NDArray
 
     from kapre_ref._front_end import FrontEnd
     from kapre_ref.command.recording_features import RecordingFeatures
-    from kapre_ref.command.search import Found
 
-FORMATS = ("npy", "npz")
+    Dtype = np.dtype[Any]
 
-
-def place_outputs(found: Sequence[Found], folder: str, format_name: str) -> list[str]:
-    """Return the output of each recording, in `folder`, no two alike.
-
-    An output lies where the recording lies below its input folder and bears its name, with
-    another suffix. Recordings that would meet there keep their own suffix too; if they still
-    meet, as files of one name from two inputs do, they keep their path below the folder that they
-    all share.
-    """
-    check_choice("format", format_name, FORMATS)
-    stems = [os.path.splitext(recording.relative)[0] for recording in found]
-    _replace_alike(stems, [recording.relative for recording in found])
-    paths = [os.path.abspath(recording.path) for recording in found]
-    _replace_alike(stems, paths, _below_common_folder)
-    outputs = [os.path.join(folder, f"{stem}.{format_name}") for stem in stems]
-    for output, count in Counter(map(_key, outputs)).items():
-        if count > 1:
-            alike = [r.path for r, o in zip(found, outputs, strict=True) if _key(o) == output]
-            raise ValueError(
-                f"the outputs of {' and '.join(alike)} would both be {output}; give them in "
-                f"separate runs, with another --out"
-            )
-    return outputs
-
-
-def _replace_alike(
-    names: list[str],
-    others: list[str],
-    change: Callable[[list[str]], list[str]] = lambda alike: alike,
-) -> None:
-    """Put the changed `others` in the place of all names that another name equals."""
-    positions: dict[str, list[int]] = {}
-    for index, name in enumerate(names):
-        positions.setdefault(_key(name), []).append(index)
-    for alike in positions.values():
-        if len(alike) > 1:
-            changed = change([others[index] for index in alike])
-            for index, name in zip(alike, changed, strict=True):
-                names[index] = name
-
-
-def _below_common_folder(paths: list[str]) -> list[str]:
-    common = os.path.commonpath([os.path.dirname(path) for path in paths])
-    return [os.path.relpath(path, common) for path in paths]
-
-
-def _key(path: str) -> str:
-    return os.path.normcase(os.path.normpath(path))
+_FLOAT32 = np.dtype(np.float32)
 
 
 def picture_of(output: str) -> str:
@@ -82,28 +32,53 @@ def picture_of(output: str) -> str:
 
 
 @contextmanager
-def atomic_file(path: str) -> Iterator[BinaryIO]:
-    """Open a file that takes the place of `path` when it is complete, and is removed otherwise."""
-    # A name of its own: the longest name allowed for a file has no room for anything added.
-    name = f".kapre_ref-{secrets.token_hex(8)}.part"
-    temporary = os.path.join(os.path.dirname(path), name)
+def atomic_file(path: str, part: str = "") -> Iterator[BinaryIO]:
+    """Open a file that takes the place of `path` when it is complete, and is removed otherwise.
+
+    Until then it has the name `part`, or one beside `path` by which the next call finds what a dead
+    process left.
+    """
+    folder, name = os.path.split(path)
+    # No part of the name itself: the longest name allowed has no room for anything added.
+    own = f".kapre_ref-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}-"
+    is_beside = not part
+    part = part or os.path.join(folder, f"{own}{secrets.token_hex(8)}.part")
     try:
-        with open(temporary, "xb") as file:
+        with open(part, "xb") as file:
             yield file
-        os.replace(temporary, path)
-    except BaseException:
+        _move(part, path)
+        if is_beside:
+            for other in os.listdir(folder or os.curdir):
+                if other.startswith(own) and other.endswith(".part"):
+                    os.unlink(os.path.join(folder, other))
+    except BaseException as error:
         with suppress(FileNotFoundError):
-            os.unlink(temporary)
+            os.unlink(part)
+        if isinstance(error, OSError) and error.filename == part:
+            error.filename = path  # the name that the reader of the message knows
         raise
 
 
-def write_npy(file: BinaryIO, features: RecordingFeatures) -> None:
+def _move(part: str, path: str) -> None:
+    try:
+        os.replace(part, path)
+    except FileNotFoundError:
+        # Another run that made the same file meanwhile has cleared its parts away.
+        if not os.path.isfile(path):
+            raise
+
+
+def write_npy(file: BinaryIO, features: RecordingFeatures, dtype: Dtype = _FLOAT32) -> None:
     """Write the features alone, as `numpy.load` reads them."""
-    _write_features(file, features)
+    _write_features(file, features, dtype)
 
 
 def write_npz(
-    file: BinaryIO, features: RecordingFeatures, parameters: dict[str, Any], front_end: str
+    file: BinaryIO,
+    features: RecordingFeatures,
+    parameters: dict[str, Any],
+    front_end: str,
+    dtype: Dtype = _FLOAT32,
 ) -> None:
     """Write the features with what their axes mean and how they were made."""
     arrays: dict[str, Any] = {
@@ -118,7 +93,7 @@ def write_npz(
         arrays["frequencies"] = frequencies_of(features.front_end)
     with zipfile.ZipFile(file, "w") as archive:
         with archive.open("features.npy", "w", force_zip64=True) as member:
-            _write_features(member, features)
+            _write_features(member, features, dtype)
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w") as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
@@ -133,10 +108,34 @@ def frequencies_of(front_end: FrontEnd) -> NDArray[np.float64]:
     return front_end.frequencies()
 
 
-def _write_features(file: IO[bytes], features: RecordingFeatures) -> None:
-    descr = np.lib.format.dtype_to_descr(np.dtype(np.float32))
+def features_array(features: RecordingFeatures, dtype: Dtype) -> NDArray[Any]:
+    """Return the features as one array."""
+    result = np.empty(features.shape, dtype)
+    flat = result.ravel()
+    position = 0
+    for stretch in _stretches(features, dtype):
+        flat[position : position + stretch.size] = stretch.ravel()
+        position += stretch.size
+    return result
+
+
+def _write_features(file: IO[bytes], features: RecordingFeatures, dtype: Dtype) -> None:
+    descr = np.lib.format.dtype_to_descr(dtype)
     header = {"descr": descr, "fortran_order": False, "shape": features.shape}
     np.lib.format.write_array_header_1_0(file, header)
+    for stretch in _stretches(features, dtype):
+        file.write(np.ascontiguousarray(stretch).data)
+
+
+def _stretches(features: RecordingFeatures, dtype: Dtype) -> Iterator[NDArray[Any]]:
+    """Yield the numbers of all channels in the order of the result; refuse what does not fit."""
     for channel in range(features.n_channels):
         for stretch in features.stretches(channel):
-            file.write(np.ascontiguousarray(stretch).data)
+            with np.errstate(over="ignore"):
+                numbers = stretch.astype(dtype, copy=False)
+            if dtype != stretch.dtype and np.any(np.isinf(numbers) & np.isfinite(stretch)):
+                raise ValueError(
+                    f"dtype must have room for the features: {dtype} ends at "
+                    f"{np.finfo(dtype).max:g}, and there are values up to {np.abs(stretch).max():g}"
+                )
+            yield numbers

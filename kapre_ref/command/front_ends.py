@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from kapre_ref._front_end import FrontEnd
 from kapre_ref._kapre_front_end import KapreBands
 from kapre_ref.command.options import (
     TITLES,
+    KapreFeature,
     UsageError,
     kapre_feature,
     kapre_options_given,
@@ -27,7 +29,7 @@ from kapre_ref.command.terminal import say
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from kapre_ref._named_front_ends import Recipe
     from kapre_ref.command.search import Found
@@ -37,18 +39,48 @@ if TYPE_CHECKING:
 class Asked:
     """What the command line asks for.
 
-    `front_end_at` knows the front end when it is told the rate of the samples, which are brought to
-    `sample_rate` unless that is None.
+    A feature of Kapre becomes a front end when it is told the rate of the samples, which are
+    brought to `sample_rate` unless that is None.
     """
 
     title: str
-    front_end_at: Callable[[float], FrontEnd]
+    feature: FrontEnd | KapreFeature
     sample_rate: float | None
     parameters: dict[str, Any]  # an .npz has them as `parameters`
     n_mfccs: int = 0  # of Kapre, made of what the front end gives; 0 for none
     is_kapre: bool = False  # whether Kapre's options make it, so that messages may name them
     decibel: dict[str, float] | None = None  # of Kapre, for pictures of plain magnitudes
     notes: tuple[str, ...] = ()  # what the tool does besides
+
+    def front_end_at(self, sample_rate: float) -> FrontEnd:
+        """Return the front end for samples of a rate; warn of bands that are empty."""
+        feature = self.feature
+        return feature if isinstance(feature, FrontEnd) else feature.front_end_at(sample_rate)
+
+    def made_by(self, front_end: FrontEnd) -> tuple[dict[str, Any], str]:
+        """Return what an .npz says of how its features were made, and the front end as JSON."""
+        own = self.parameters | {"kapre_ref": kapre_ref.__version__}
+        return own, portable(front_end).to_json()
+
+    def to_record(self) -> dict[str, Any]:
+        """Return all fields as JSON can have them, which `from_record` reads back."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        if isinstance(self.feature, FrontEnd):
+            fields["feature"] = {"front_end": json.loads(portable(self.feature).to_json())}
+        else:
+            fields["feature"] = self.feature._asdict()
+        return fields
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Asked:
+        """Return what `to_record` wrote down."""
+        feature = record["feature"]
+        value: FrontEnd | KapreFeature
+        if "front_end" in feature:
+            value = FrontEnd.from_json(json.dumps(feature["front_end"]))
+        else:
+            value = KapreFeature(**feature)
+        return cls(**record | {"feature": value, "notes": tuple(record["notes"])})
 
 
 def asked_for(arguments: argparse.Namespace) -> Asked:
@@ -59,7 +91,7 @@ def asked_for(arguments: argparse.Namespace) -> Asked:
         own = {"feature": feature.kind, "mono": arguments.mono} | feature.own_parameters()
         return Asked(
             TITLES[feature.kind],
-            feature.front_end_at,
+            feature,
             arguments.sample_rate,
             own,
             feature.n_mfccs,
@@ -83,7 +115,7 @@ def asked_for(arguments: argparse.Namespace) -> Asked:
     made_by = {"front_end": name} if path is None else {"front_end_file": path}
     return Asked(
         f"front end {name if path is None else os.path.basename(path)}",
-        lambda _: front_end,
+        front_end,
         int(rate) if rate.is_integer() else rate,
         made_by | {"mono": arguments.mono, "normalise": bool(arguments.normalise)},
         notes=_notes(name) if path is None else (),

@@ -15,32 +15,55 @@ from kapre_ref.command.decoders import load_extra
 from kapre_ref.kernels.cpu.runtime.jit import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from types import FrameType
 
+MINUTE = 60.0  # s
 _STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not there on Windows
 
 
-@contextmanager
-def progress(n_recordings: int, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Yield what reports a recording's line; on a terminal, a bar shows how far the work is."""
-    if quiet or n_recordings < 2 or not sys.stderr.isatty():
+class Progress:
+    """How far the work is: a bar on a terminal, else a line a minute on stderr."""
 
-        def report(line: str) -> None:
-            if line and not quiet:
-                say(line)
+    def __init__(self, n_recordings: int, quiet: bool) -> None:
+        self._n_recordings, self._n_done, self._seconds = n_recordings, 0, 0.0
+        self._is_shown = n_recordings > 1 and not quiet
+        self._bar: Any = None
+        self._started = self._told = time.monotonic()
 
-        yield report
-        return
-    with load_extra("tqdm").tqdm(total=n_recordings, unit="recording", file=sys.stderr) as bar:
+    def __enter__(self) -> Progress:
+        if self._is_shown and sys.stderr.isatty():
+            tqdm = load_extra("tqdm").tqdm
+            self._bar = tqdm(total=self._n_recordings, unit="recording", file=sys.stderr)
+        return self
 
-        def report_above_bar(line: str) -> None:
-            if line:
-                bar.clear()
-                say(line)
-            bar.update()
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
 
-        yield report_above_bar
+    def add(self, n_recordings: int, seconds: float) -> None:
+        """Count recordings that are done, and the seconds of sound in them."""
+        self._n_done += n_recordings
+        self._seconds += seconds
+        now = time.monotonic()
+        speed = self._seconds / 3600 / max(now - self._started, 1e-3)
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{speed:.2g} h of sound/s", refresh=False)
+            self._bar.update(n_recordings)
+        elif self._is_shown and now - self._told >= MINUTE:
+            self._told = now
+            say(
+                f"kapre-ref: {self._n_done} of {self._n_recordings} recordings, "
+                f"{self._n_done / (now - self._started):.3g} recordings/s, "
+                f"{speed:.2g} h of sound/s",
+                sys.stderr,
+            )
+
+    def say(self, line: str, stream: IO[str] | None = None) -> None:
+        """Print a line above the bar."""
+        if self._bar is not None:
+            self._bar.clear()
+        say(line, stream)
 
 
 @contextmanager

@@ -1,0 +1,99 @@
+"""The index of results: a piece of JSON lines for each shard, a row for each recording."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kapre_ref.job._store import PLAN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from kapre_ref.job._store import Folder
+
+    Row = dict[str, Any]
+
+INDEX = "_index.jsonl"
+
+
+class ShardReport(NamedTuple):
+    """What became of a shard: counts of its recordings, and the seconds of sound in them."""
+
+    shard: int
+    n_written: int
+    n_kept: int
+    n_failed: int
+    seconds: float
+
+
+class Summary(NamedTuple):
+    """What became of a job, as its index says: counts, seconds of sound, and each failure.
+
+    `n_recordings` counts all that were planned, `n_done` those that have a row in the index. A
+    failure is the path of a recording and the reason.
+    """
+
+    n_recordings: int
+    n_done: int
+    n_failed: int
+    seconds: float
+    failures: list[tuple[str, str]]
+
+
+class Piece(NamedTuple):
+    """The rows of a finished shard, and its last line, which counts them."""
+
+    rows: list[Row]
+    end: dict[str, Any]
+
+
+def piece_name(shard: int) -> str:
+    """Return the name of a shard's piece of the index."""
+    return f"{PLAN}/index/{shard:06d}.jsonl"
+
+
+def write_piece(store: Folder, shard: int, rows: Sequence[Row], n_bytes: int | None) -> None:
+    """Write the rows of a shard, and after them the line by which a finished shard is known."""
+    end = {"shard": shard, "recordings": len(rows)}
+    end["failed"] = sum(row["error"] is not None for row in rows)
+    lines = [*rows, {**end, "seconds": sum(row["seconds"] for row in rows), "bytes": n_bytes}]
+    with store.create(piece_name(shard), f"{shard:06d}") as file:
+        file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
+
+
+def read_piece(store: Folder, shard: int) -> Piece | None:
+    """Return the rows of a shard; None if it is not finished."""
+    try:
+        lines = store.read(piece_name(shard)).splitlines()
+        *rows, end = map(json.loads, lines)
+    except (FileNotFoundError, ValueError):
+        return None
+    if end.get("recordings") != len(rows):
+        return None
+    return Piece(rows, end)
+
+
+def write_index(store: Folder, n_shards: int) -> None:
+    """Put the pieces together, in the order of the plan."""
+    with store.create(INDEX, "index") as file:
+        for piece in pieces(store, n_shards):
+            file.write("".join(json.dumps(row) + "\n" for row in piece.rows).encode())
+
+
+def pieces(store: Folder, n_shards: int) -> Iterator[Piece]:
+    """Yield the finished pieces of the index in order."""
+    for shard in range(n_shards):
+        piece = read_piece(store, shard)
+        if piece:
+            yield piece
+
+
+def summarised(found: Iterable[Piece], n_recordings: int) -> Summary:
+    """Return the counts of pieces, and their failures."""
+    n_done, seconds, failures = 0, 0.0, []
+    for piece in found:
+        n_done += piece.end["recordings"]
+        seconds += piece.end["seconds"]
+        failures += [(row["recording"], row["error"]) for row in piece.rows if row["error"]]
+    return Summary(n_recordings, n_done, len(failures), seconds, failures)

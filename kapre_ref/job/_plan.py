@@ -1,0 +1,195 @@
+"""The plan of a job: which recordings, in which shards, frozen beside the results."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import stat
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kapre_ref.command.search import Found
+from kapre_ref.job._store import PLAN, whole_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from kapre_ref.job._remote import RemoteFound
+    from kapre_ref.job._store import Folder
+
+JOB = f"{PLAN}/job.json"
+SHARD_BYTES = 4 << 20, 64 << 20  # of recordings, in a small and in a large collection
+N_SHARDS = 256  # in a collection between the two
+_EDGE = "{:15d} {:20d}\n"  # lines of one length, so that a worker finds its own without the others
+_AT_ONCE = 1 << 20  # bytes of the list
+_EDGE_LENGTH = len(_EDGE.format(0, 0))
+
+
+class JobError(ValueError):
+    """What is asked for does not agree with what was planned before, or with itself."""
+
+
+class Planned(NamedTuple):
+    """A recording of a plan: its path, its path below the input, and its state when planned."""
+
+    path: str
+    key: str
+    n_bytes: int  # -1 if there was no such file
+    mtime_ns: int
+
+    def to_line(self) -> bytes:
+        """Return a line of the list, which `from_line` reads back, whatever the file is called."""
+        return json.dumps(list(self)).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Planned:
+        """Return the recording of a line of the list."""
+        return cls(*json.loads(line))
+
+
+def planned(found: Sequence[Found | RemoteFound]) -> list[Planned]:
+    """Return what was found, with its state; refuse recordings whose outputs would be one."""
+    result: list[Planned] = []
+    paths: dict[str, str] = {}
+    for each in found:
+        path = whole_path(each.path)
+        key = each.relative
+        other = paths.setdefault(os.path.normcase(os.path.normpath(key)), each.path)
+        if other != each.path:
+            raise JobError(
+                f"RECORDING must be such that each has an output of its own, got {other} and "
+                f"{each.path}, which are both {key} below what was given; give a folder that "
+                f"holds both, or another --out"
+            )
+        state = _state(path) if isinstance(each, Found) else (each.n_bytes, each.mtime_ns)
+        result.append(Planned(path, key, *state))
+    return result
+
+
+def _state(path: str) -> tuple[int, int]:
+    """Return the bytes and the time of modification of a file, -1 and 0 if there is none."""
+    try:
+        state = os.stat(path)
+    except (OSError, ValueError):  # whoever reads it will say why
+        return (-1, 0) if path != "-" else (-1, time.time_ns())
+    if not stat.S_ISREG(state.st_mode):  # what comes through a pipe is new each time
+        return -1, time.time_ns()
+    return state.st_size, state.st_mtime_ns
+
+
+def shard_ends(recordings: Sequence[Planned], shard_bytes: int | None) -> list[int]:
+    """Return where each shard ends; a shard has recordings of `shard_bytes`, or a single one.
+
+    The list alone decides, not the machine: so the shards are the same wherever they are made.
+    """
+    if shard_bytes is None:
+        total = sum(max(each.n_bytes, 0) for each in recordings)
+        smallest, largest = SHARD_BYTES
+        shard_bytes = min(max(total // N_SHARDS, smallest), largest)
+    ends, n_bytes = [], 0
+    for index, each in enumerate(recordings):
+        # An empty file takes time too.
+        n_bytes += max(each.n_bytes, 0) + 4096
+        if n_bytes >= shard_bytes:
+            ends.append(index + 1)
+            n_bytes = 0
+    if recordings and (not ends or ends[-1] < len(recordings)):
+        ends.append(len(recordings))
+    return ends
+
+
+def write_lists(store: Folder, recordings: Iterable[Planned], ends: Sequence[int]) -> str:
+    """Write the list of recordings and the edges of its shards; return the name of both."""
+    name = secrets.token_hex(8)
+    offset, next_end = 0, iter((*ends, -1))
+    with (
+        store.create(f"{PLAN}/{name}.jsonl", "plan") as lines,
+        store.create(f"{PLAN}/{name}.edges", "plan") as edges,
+    ):
+        edges.write(_EDGE.format(0, 0).encode())
+        end = next(next_end)
+        for index, each in enumerate(recordings):
+            line = each.to_line()
+            lines.write(line)
+            offset += len(line)
+            if index + 1 == end:
+                edges.write(_EDGE.format(end, offset).encode())
+                end = next(next_end)
+    return name
+
+
+def remove_lists(store: Folder, name: str) -> None:
+    """Remove the lists of a plan that another one has replaced."""
+    for suffix in ("jsonl", "edges"):
+        store.remove(f"{PLAN}/{name}.{suffix}")
+
+
+def read_edges(store: Folder, name: str, first: int = 0, last: int | None = None) -> list[int]:
+    """Return where shards begin, as counts of recordings; the last number is their end."""
+    end = None if last is None else (last + 1) * _EDGE_LENGTH
+    lines = store.read(f"{PLAN}/{name}.edges", first * _EDGE_LENGTH, end).splitlines()
+    return [int(line.split()[0]) for line in lines]
+
+
+def read_shard(store: Folder, name: str, shard: int) -> tuple[int, list[Planned]]:
+    """Return the number of a shard's first recording, and the recordings of the shard alone."""
+    start, end = shard * _EDGE_LENGTH, (shard + 2) * _EDGE_LENGTH
+    lines = store.read(f"{PLAN}/{name}.edges", start, end).splitlines()
+    (first, begin), (_, finish) = (map(int, line.split()) for line in lines)
+    data = store.read(f"{PLAN}/{name}.jsonl", begin, finish)
+    return first, [Planned.from_line(line) for line in data.splitlines()]
+
+
+def read_list(store: Folder, name: str) -> Iterator[Planned]:
+    """Yield all recordings of a plan, which is not held in memory as a whole."""
+    list_name = f"{PLAN}/{name}.jsonl"
+    n_bytes, begun = store.size(list_name) or 0, b""
+    for start in range(0, n_bytes, _AT_ONCE):
+        *lines, begun = (begun + store.read(list_name, start, start + _AT_ONCE)).split(b"\n")
+        for line in lines:
+            yield Planned.from_line(line)
+
+
+def merged(
+    earlier: Sequence[Planned], now: Sequence[Planned], extend: bool
+) -> tuple[list[Planned], list[Planned], bool]:
+    """Return the recordings planned earlier, in the state that they have now, and the new ones.
+
+    The third value tells whether any of the first has changed.
+    """
+    states = {each.path: each for each in now}
+    known = {each.path for each in earlier}
+    new = [each for each in now if each.path not in known]
+    gone = [each for each in earlier if each.path not in states]
+    if not extend:
+        for what, which in (("new", new), ("planned but not given now", gone)):
+            if which:
+                some = f"{len(which)} of {len(known | states.keys())} recordings are {what}"
+                raise JobError(f"{some}, the first of them {which[0].path}")
+    keys = {os.path.normcase(each.key): each.path for each in earlier}
+    for each in new:
+        if os.path.normcase(each.key) in keys:
+            raise JobError(
+                f"{each.path} would have the output of {keys[os.path.normcase(each.key)]}"
+            )
+    current = [states.get(each.path, each)._replace(key=each.key) for each in earlier]
+    return current, new, current != list(earlier)
+
+
+def difference(earlier: Any, now: Any, name: str = "") -> str | None:
+    """Return how two values of JSON differ in the first place, in words; None if they do not."""
+    if isinstance(earlier, dict) and isinstance(now, dict):
+        for key in {**earlier, **now}:
+            found = difference(earlier.get(key), now.get(key), key)
+            if found:
+                return found
+        return None
+    if earlier == now:
+        return None
+    shown = [text if len(text) < 60 else f"{text[:57]}..." for text in map(_shown, (earlier, now))]
+    return f"made with {name}={shown[0]}, asked for {shown[1]}"
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

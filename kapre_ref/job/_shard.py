@@ -1,0 +1,196 @@
+"""The work on one shard: a function of the plan and a number, and of nothing else."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import warnings
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from kapre_ref.job._formats import SHARD_WRITERS, is_whole
+from kapre_ref.job._index import ShardReport, read_piece, write_piece
+from kapre_ref.job._plan import read_shard
+from kapre_ref.job._recording import compute, empty_row, output_name, picture_name
+from kapre_ref.job._store import is_url, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Never
+
+    from kapre_ref.job import Job
+    from kapre_ref.job._plan import Planned
+    from kapre_ref.job._recording import Features, Row
+    from kapre_ref.job._remote import Fetcher
+
+    Report = Callable[[Row, str], None]  # of a recording's row, and "written", "kept" or "failed"
+
+LOST = "the process that read it died"
+
+
+class ShardRun:
+    """The work on a shard of a job."""
+
+    def __init__(self, job: Job, shard: int) -> None:
+        self.job, self.shard = job, shard
+        self.store = open_store(job.out)
+        self.tag = f"{shard:06d}"
+        self.n_before, self.planned = read_shard(self.store, job.plan_name, shard)
+        self.shard_file = job.shard_file(shard)
+        self.fetcher: Fetcher | None = None  # of remote recordings
+
+    def run(self, report: Report, compute_one: Callable[[int], tuple[Row, Features | None]]) -> Any:
+        """Do what is not done yet; return the report of the shard."""
+        kept = self._kept()
+        for row in kept:
+            if row:
+                report(row, "kept")
+        if all(kept):
+            return _report_of(self.shard, kept, kept)
+        if self.shard_file:
+            kept = [None] * len(kept)  # the file is made as a whole
+        rows: list[Row] = []
+        to_do = [p.path for p, row in zip(self.planned, kept, strict=True) if not row]
+        urls = [path for path in to_do if is_url(path)]
+        if urls:
+            from kapre_ref.job._remote import Fetcher
+
+            self.fetcher = Fetcher(urls)
+        shard_file = self.store.create(self.shard_file, self.tag) if self.shard_file else None
+        with self.fetcher or nullcontext(), shard_file or nullcontext() as file:
+            writer = SHARD_WRITERS[self.job.format](file, self.job) if file else None
+            for index in range(len(self.planned)):
+                row, features = kept[index], None
+                if row is None:
+                    row, features = compute_one(index)
+                    report(row, "failed" if row["error"] else "written")
+                rows.append(row)
+                if writer:
+                    writer.add(row, features)
+            if writer:
+                writer.close()
+        n_bytes = self.store.size(self.shard_file) if self.shard_file else None
+        write_piece(self.store, self.shard, rows, n_bytes)
+        self.store.clear_parts(self.tag)
+        return _report_of(self.shard, rows, kept)
+
+    def _kept(self) -> list[Row | None]:
+        """Return the row of each recording that is done already and has not changed since."""
+        nothing: list[Row | None] = [None] * len(self.planned)
+        piece = read_piece(self.store, self.shard)
+        if piece is None or len(piece.rows) != len(self.planned):
+            return nothing
+        if self.shard_file and not is_whole(
+            self.store, self.shard_file, self.job.format, piece.end["bytes"]
+        ):
+            return nothing
+        return [
+            row if self._is_done(row, planned) else None
+            for row, planned in zip(piece.rows, self.planned, strict=True)
+        ]
+
+    def _is_done(self, row: Row, planned: Planned) -> bool:
+        if (row["recording"], row["bytes"], row["mtime_ns"]) != (
+            planned.path,
+            planned.n_bytes,
+            planned.mtime_ns,
+        ):
+            return False
+        if row["error"]:
+            return not self.job.retry_failed
+        if not self.shard_file and not is_whole(
+            self.store, row["output"], self.job.format, row["output_bytes"]
+        ):
+            return False
+        return not self.job.plot or bool(self.store.size(self._picture(planned)))
+
+    def _picture(self, planned: Planned) -> str:
+        return picture_name(self.job, planned, self._output(planned))
+
+    def _output(self, planned: Planned) -> str:
+        return self.shard_file or output_name(planned.key, f".{self.job.format}")
+
+    def compute(self, index: int) -> tuple[Row, Features | None]:
+        """Compute the features of a recording."""
+        planned = self.planned[index]
+        output = self._output(planned)
+        row, features = compute(
+            self.job, planned, self.store, output, self.tag, self._fetcher_of(planned)
+        )
+        if not self.shard_file and not row["error"]:
+            row["output_bytes"] = self.store.size(output)
+        return row, features
+
+    def _fetcher_of(self, planned: Planned) -> Fetcher | None:
+        return self.fetcher if is_url(planned.path) else None
+
+    def compute_alone(self, index: int) -> tuple[Row, Features | None]:
+        """Compute them in a process of their own, whose death costs this one recording."""
+        if not hasattr(os, "fork"):
+            return self.compute(index)
+        result = _in_child(lambda: self.compute(index))
+        return result or self.lose(index)
+
+    def lose(self, index: int) -> tuple[Row, Features | None]:
+        """Return the row of a recording that is given up, since whatever reads it dies."""
+        return empty_row(self.planned[index], LOST), None
+
+
+def run_shard(job: Job, shard: int, mode: str, report: Report) -> ShardReport:
+    """Do a shard in this process, recording by recording in their own, or give it up.
+
+    `mode` is "together", "alone" or "lost".
+    """
+    run = ShardRun(job, shard)
+    ways = {"together": run.compute, "alone": run.compute_alone, "lost": run.lose}
+    result: ShardReport = run.run(report, ways[mode])
+    return result
+
+
+def _report_of(shard: int, rows: list[Any], kept: list[Any]) -> ShardReport:
+    n_failed = sum(row["error"] is not None for row in rows)
+    n_kept = sum(row is not None and row["error"] is None for row in kept)
+    seconds = sum(row["seconds"] for row in rows)
+    return ShardReport(shard, len(rows) - n_failed - n_kept, n_kept, n_failed, seconds)
+
+
+def _in_child(function: Callable[[], Any]) -> Any:
+    """Return what a function gives in a forked process, None if that process dies."""
+    reader, writer = os.pipe()
+    with warnings.catch_warnings():
+        # Python warns of locks that other threads may hold; the child takes none of theirs.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if not pid:
+        _child(function, reader, writer)
+    os.close(writer)
+    try:
+        with open(reader, "rb") as pipe:
+            data = pipe.read()
+    except BaseException:  # this process is asked to stop
+        os.kill(pid, signal.SIGKILL)
+        raise
+    finally:
+        _, status = os.waitpid(pid, 0)
+    result = pickle.loads(data) if status == 0 and data else None
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+def _child(function: Callable[[], Any], reader: int, writer: int) -> Never:
+    status = 1
+    try:
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+        os.close(reader)
+        try:
+            result = function()
+        except Exception as error:  # that of a full disk, which ends the run
+            result = error
+        with open(writer, "wb") as pipe:
+            pickle.dump(result, pipe, protocol=pickle.HIGHEST_PROTOCOL)
+        status = 0
+    finally:
+        os._exit(status)

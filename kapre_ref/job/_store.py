@@ -1,0 +1,152 @@
+"""The folder that a job writes to: files appear in it when they are complete, never before."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Protocol
+
+from kapre_ref.command.feature_files import atomic_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from typing import BinaryIO
+
+PLAN = "_job"  # readers of Arrow, Spark and Hive pass over what begins with an underscore
+_PARTS = f"{PLAN}/parts"
+_DEAD = 3600  # s; no list of recordings takes that long to write
+
+
+class Output(Protocol):
+    """What results are written to."""
+
+    scratch: str | None
+
+    def create(self, name: str, tag: str) -> AbstractContextManager[BinaryIO]:
+        """Open a file that takes the place of `name` when it is complete, else is removed."""
+
+    def size(self, name: str) -> int | None:
+        """Return the bytes of a file, None if there is none."""
+
+
+class Folder:
+    """A folder of this machine, or of one that it shares with others."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.scratch: str | None = root  # folder of scratch files, as large as results
+
+    def path(self, name: str) -> str:
+        """Return where a file lies."""
+        return os.path.join(self.root, name)
+
+    def size(self, name: str) -> int | None:
+        """Return the bytes of a file, None if there is none."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if os.path.isfile(self.path(name)):
+                return os.path.getsize(self.path(name))
+        return None
+
+    def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
+        """Return the bytes of a file from `start` to `end`."""
+        with open(self.path(name), "rb") as file:
+            file.seek(start)
+            return file.read(-1 if end is None else end - start)
+
+    @contextmanager
+    def create(self, name: str, tag: str) -> Iterator[BinaryIO]:
+        """Open a file that takes the place of `name` when it is complete, else is removed.
+
+        Until then it lies among the parts under a name that begins with the tag, by which
+        `clear_parts` finds what dead processes left.
+        """
+        path = self.path(name)
+        part = self.path(f"{_PARTS}/{tag}-{secrets.token_hex(8)}.part")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.makedirs(os.path.dirname(part), exist_ok=True)
+        with atomic_file(path, part) as file:
+            yield file
+
+    def create_first(self, name: str, data: bytes) -> bool:
+        """Write a small file unless another process has; return whether it is this one's."""
+        if self.size(name) is not None:
+            return False
+        own = f"{PLAN}/{secrets.token_hex(8)}"
+        with self.create(own, "first") as file:
+            file.write(data)
+        try:
+            os.link(self.path(own), self.path(name))
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without links
+            with self.create(name, "first") as file:
+                file.write(data)
+        finally:
+            self.remove(own)
+        return True
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the files in a folder, sorted."""
+        with suppress(FileNotFoundError):
+            return sorted(os.listdir(self.path(folder)))
+        return []
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it is there."""
+        with suppress(FileNotFoundError):
+            os.unlink(self.path(name))
+
+    def remove_plan(self) -> None:
+        """Remove all that is known of earlier runs, though not their results."""
+        self.remove(f"{PLAN}/job.json")  # the first to go, since all else means nothing without
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.path(PLAN))
+
+    def clear_parts(self, tag: str) -> None:
+        """Remove the parts of a tag that dead processes left."""
+        for name in self.names(_PARTS):
+            if name.startswith(f"{tag}-"):
+                self.remove(f"{_PARTS}/{name}")
+
+    def _written_at(self, name: str) -> float:
+        try:
+            return os.path.getmtime(self.path(name))
+        except FileNotFoundError:
+            return time.time()
+
+    def clear_all_parts(self, n_shards: int) -> None:
+        """Remove all parts of shards, and those of plans that must be of dead processes."""
+        for name in self.names(_PARTS):
+            tag = name.partition("-")[0]
+            if tag.isdecimal():
+                is_dead = int(tag) < n_shards
+            else:
+                is_dead = time.time() - self._written_at(f"{_PARTS}/{name}") > _DEAD
+            if is_dead:
+                self.remove(f"{_PARTS}/{name}")
+        with suppress(OSError):
+            os.rmdir(self.path(_PARTS))
+
+
+def is_url(path: str) -> bool:
+    """Tell whether a path is that of another file system, such as s3://bucket/folder."""
+    return "://" in path
+
+
+def whole_path(path: str | os.PathLike[str]) -> str:
+    """Return a path that means the same in every process."""
+    path = os.fspath(path)
+    return path if is_url(path) or path == "-" else os.path.abspath(path)
+
+
+def open_store(out: str) -> Folder:
+    """Return what a job writes to."""
+    if is_url(out):
+        from kapre_ref.job._remote import Bucket
+
+        return Bucket(out)
+    return Folder(out)

@@ -1,0 +1,219 @@
+"""Worker processes on this machine, one shard each at a time; any of them may die at any time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import warnings
+from collections import deque
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kapre_ref._threads import set_num_threads
+from kapre_ref.command.decoders import MissingExtraError
+from kapre_ref.job._index import ShardReport
+from kapre_ref.job._recording import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import BaseContext
+
+    from kapre_ref.job._job import Job
+    from kapre_ref.job._shard import Report
+
+MODES = ("together", "alone", "lost")  # how a shard is done after so many deaths
+_SIGNALS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
+_PATIENCE = 0.6  # s that a worker has to remove what it has half written
+
+
+def n_usable_cpus() -> int:
+    """Return the number of CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Slot:
+    """A worker process, the connection to it, and the shard that it does."""
+
+    def __init__(self, job: Job, context: BaseContext) -> None:
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(  # type: ignore[attr-defined]
+            target=_work, args=(job, theirs, os.getpid()), name="kapre_ref worker"
+        )
+        # A signal that comes before the process is set up waits until it is.
+        with _blocked_signals(), warnings.catch_warnings():
+            # Python warns of locks that other threads may hold; the worker takes none of theirs.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.process.start()
+        theirs.close()
+        self.shard = -1
+
+    def give(self, shard: int, mode: str) -> None:
+        """Let the worker do a shard."""
+        self.shard = shard
+        with suppress(OSError):  # it has died, as will be seen
+            self.connection.send((shard, mode))
+
+    def messages(self) -> Iterator[tuple[str, Any]]:
+        """Yield what the worker has said."""
+        with suppress(EOFError, OSError):
+            while self.connection.poll():
+                yield self.connection.recv()
+
+
+def run_here(job: Job, shards: Iterable[int], report: Report) -> Iterator[ShardReport]:
+    """Do shards in this process; yield their reports."""
+    for shard in shards:
+        yield job.run(shard, report=report)
+
+
+def run_locally(
+    job: Job,
+    shards: Iterable[int],
+    n_workers: int,
+    report: Report,
+    context: BaseContext | None = None,
+) -> Iterator[ShardReport]:
+    """Do shards in worker processes; yield their reports as they come.
+
+    A shard whose worker died is done again with each recording in a process of its own.
+    """
+    context = context or multiprocessing.get_context()
+    waiting = deque((shard, 0) for shard in shards)
+    n_deaths: dict[int, int] = {}
+    if context.get_start_method() == "fork":
+        _load_kernels(job)  # once, and not in each worker
+    slots: list[_Slot] = []
+    try:
+        while waiting or any(slot.shard >= 0 for slot in slots):
+            _occupy(slots, waiting, n_workers, job, context)
+            wait(
+                [slot.connection for slot in slots] + [slot.process.sentinel for slot in slots],
+                timeout=1,
+            )
+            for slot in list(slots):
+                is_dead = not slot.process.is_alive()
+                for kind, value in slot.messages():
+                    if kind == "row":
+                        report(*value)
+                    elif kind == "done":
+                        slot.shard = -1
+                        yield value
+                    elif kind == "warning":
+                        warnings.warn(value, stacklevel=2)
+                    else:
+                        raise value
+                if is_dead:
+                    slots.remove(slot)
+                    slot.connection.close()
+                    if slot.shard >= 0:
+                        n_deaths[slot.shard] = n_deaths.get(slot.shard, 0) + 1
+                        n = min(n_deaths[slot.shard], len(MODES) - 1)
+                        waiting.appendleft((slot.shard, n))
+    finally:
+        _stop(slots)
+
+
+def _occupy(
+    slots: list[_Slot],
+    waiting: deque[tuple[int, int]],
+    n_workers: int,
+    job: Job,
+    context: BaseContext,
+) -> None:
+    """Give each idle worker a shard, and start workers as long as shards wait."""
+    for slot in slots:
+        if waiting and slot.shard < 0:
+            shard, n_deaths = waiting.popleft()
+            slot.give(shard, MODES[n_deaths])
+    while waiting and len(slots) < n_workers:
+        slots.append(_Slot(job, context))
+        shard, n_deaths = waiting.popleft()
+        slots[-1].give(shard, MODES[n_deaths])
+
+
+def _stop(slots: list[_Slot]) -> None:
+    """End all workers: idle ones at once, the others when they have removed what is half done."""
+    for slot in slots:
+        slot.process.terminate()
+    until = time.monotonic() + _PATIENCE
+    for slot in slots:
+        slot.process.join(max(0.0, until - time.monotonic()))
+        if slot.process.is_alive():
+            slot.process.kill()
+            slot.process.join()
+        slot.connection.close()
+
+
+@contextmanager
+def _blocked_signals() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+
+
+def _load_kernels(job: Job) -> None:
+    """Compute the features of a little noise, so that what computes them is in memory."""
+    with suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        front_end = job.asked.front_end_at(job.sample_rate or 16000)
+        n_samples = 4 * (front_end.win_length + front_end.hop_length)
+        front_end(np.random.default_rng(0).uniform(-0.1, 0.1, n_samples).astype(np.float32))
+
+
+def _sent_once(connection: Connection) -> Any:
+    """Return what shows a warning by sending its text to the driver, each text once."""
+    sent = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        if str(message) not in sent:
+            sent.add(str(message))
+            connection.send(("warning", str(message)))
+
+    return show
+
+
+def _work(job: Job, connection: Connection, driver: int) -> None:
+    """Do the shards that come, until the driver is gone."""
+    for each in _SIGNALS:  # the driver hears them too, and decides
+        signal.signal(each, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    set_num_threads(1)
+
+    def report(row: dict[str, Any], outcome: str) -> None:
+        if os.getppid() != driver:
+            sys.exit(1)
+        if outcome != "kept" or row["error"]:
+            connection.send(("row", (row, outcome)))
+
+    warnings.simplefilter("always", UserWarning)
+    warnings.showwarning = _sent_once(connection)
+    while True:
+        # The processes that were forked after this one hold the pipe open when the driver dies.
+        while not connection.poll(1):
+            if os.getppid() != driver:
+                return
+        try:
+            shard, mode = connection.recv()
+            options = {} if mode == "together" else {mode: True}
+            connection.send(("done", job.run(shard, report=report, **options)))
+        except (OutputError, MissingExtraError, OSError) as error:
+            with suppress(OSError):
+                connection.send(("error", error))
+        except EOFError:
+            return
