@@ -149,7 +149,7 @@ def test_small_folders_start_few_processes(tmp_path, recordings, monkeypatch):
 
     def reports(job, *, workers, **_):
         asked.append(workers)
-        return [ShardReport(0, 3, 0, 0, 0.9)]
+        yield ShardReport(0, 3, 0, 0, 0.9)
 
     monkeypatch.setattr(collection, "reports", reports)
     monkeypatch.setattr(collection, "n_usable_cpus", lambda: 64)

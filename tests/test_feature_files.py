@@ -2,11 +2,12 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 from command import features, files_below, write_sound
 
-from kapre_ref.command import search
+from kapre_ref.command import feature_files, search
 from kapre_ref.job import _recording
 
 soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra cli")
@@ -114,6 +115,24 @@ class TestOutputs:
         assert features(tmp_path / "a.wav", "--out", tmp_path / "a.npy", "--plot") == 2
         assert "a.png exists without" in capsys.readouterr().err
         assert (tmp_path / "a.png").read_bytes() == b"cover"
+
+    def test_what_a_dead_process_left_goes(self, tmp_path):
+        write_sound(tmp_path / "a.wav")
+        with feature_files.atomic_file(str(tmp_path / "o.npy")) as file:
+            part = Path(file.name)
+        for path in (part, tmp_path / ".kapre_ref-00000000-ab.part"):
+            path.write_bytes(b"half")
+        assert features(tmp_path / "a.wav", "--out", tmp_path / "o.npy") == 0
+        assert files_below(tmp_path) == [".kapre_ref-00000000-ab.part", "a.wav", "o.npy"]
+
+    def test_what_dead_workers_left_goes(self, tmp_path):
+        write_sound(tmp_path / "a.wav")
+        parts = tmp_path / "out" / "_job" / "parts"
+        parts.mkdir(parents=True)
+        (parts / "000000-ab.part").write_bytes(b"half")
+        (parts / "000007-ab.part").write_bytes(b"of another run that is at work")
+        assert features(tmp_path / "a.wav", "--out", tmp_path / "out") == 0
+        assert [path.name for path in parts.iterdir()] == ["000007-ab.part"]
 
     def test_says_what_it_wrote(self, tmp_path, capsys):
         write_sound(tmp_path / "a.wav", n_channels=2)

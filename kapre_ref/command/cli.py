@@ -78,8 +78,8 @@ named front ends:
   bands that are normalised over time.
 
 exit status:
-  0 all is done, 1 some recordings failed (they are named at the end), 2 the command line is wrong
-  and nothing was done, 130 interrupted.
+  0 all is done, 1 some recordings failed (they are named at the end) or the disk is full, 2 the
+  command line is wrong and nothing was done, 130 interrupted.
 """
 
 

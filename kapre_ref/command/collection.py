@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from kapre_ref.command.feature_files import atomic_file, picture_of
@@ -23,7 +24,7 @@ from kapre_ref.job._workers import n_usable_cpus, run_locally
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Generator, Sequence
     from contextlib import AbstractContextManager
     from typing import BinaryIO
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from kapre_ref.job._remote import RemoteFound
 
     AnyFound = Found | RemoteFound
+
+    Reports = Generator[ShardReport, None, None]
 
 _OF_A_RECORDING = ("npy", "npz")  # formats with a file for each recording
 _WORKER_SHARDS = 4  # shards that are worth one worker more, unless --workers is given
@@ -120,7 +123,7 @@ _DECIDING = (
 )  # fmt: skip
 
 
-def _reports_of(arguments: argparse.Namespace, job: Job, told: _Told) -> Iterable[ShardReport]:
+def _reports_of(arguments: argparse.Namespace, job: Job, told: _Told) -> Reports:
     """Start the work on a job where the command line wants it."""
     if arguments.ray is not None:
         return ray_reports(job, arguments.ray or None, report=told.row)
@@ -144,8 +147,11 @@ def _done(arguments: argparse.Namespace, job: Job, told: _Told) -> bool:
     n_recordings = job.edges[-1]
     told.job = job
     try:
-        with Progress(n_recordings, arguments.quiet) as told.progress:
-            for each in _reports_of(arguments, job, told):
+        with (
+            Progress(n_recordings, arguments.quiet) as told.progress,
+            closing(_reports_of(arguments, job, told)) as work,  # which ends its processes
+        ):
+            for each in work:
                 told.shard(each)
         if arguments.shard is None:
             job.finish()

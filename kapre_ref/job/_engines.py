@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from kapre_ref._checks import check_integer
@@ -14,13 +15,15 @@ from kapre_ref.job._recording import OutputError
 from kapre_ref.job._workers import MODES, n_usable_cpus, run_here, run_locally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
     from concurrent.futures import Executor, Future
     from multiprocessing.context import BaseContext
 
     from kapre_ref.job._index import ShardReport, Summary
     from kapre_ref.job._job import Job
     from kapre_ref.job._shard import Report
+
+    Reports = Generator[ShardReport, None, None]
 
 _WINDOW = 256  # shards that an engine holds at a time, so that it need not queue 100,000
 
@@ -65,8 +68,10 @@ def run_job(
         If a worker of the executor died and took the executor with it, as it does that of
         `concurrent.futures`. What is written is whole: run again.
     """
-    for _ in reports(job, executor, workers=workers, report=report, context=context):
-        pass
+    work = reports(job, executor, workers=workers, report=report, context=context)
+    with closing(work):  # which ends the processes, whatever happens
+        for _ in work:
+            pass
     return job.finish()
 
 
@@ -77,7 +82,7 @@ def reports(
     workers: int | None = None,
     report: Report | None = None,
     context: BaseContext | None = None,
-) -> Iterator[ShardReport]:
+) -> Reports:
     """Do all shards, and yield the report of each when it is done."""
     report = report or (lambda row, outcome: None)
     shards = range(job.n_shards)
@@ -89,7 +94,7 @@ def reports(
     return run_locally(job, shards, min(workers, job.n_shards), report, context)
 
 
-def _run_on_executor(job: Job, executor: Executor, report: Report) -> Iterator[ShardReport]:
+def _run_on_executor(job: Job, executor: Executor, report: Report) -> Reports:
     waiting = iter(range(job.n_shards))
     running: dict[Future[ShardReport], tuple[int, int]] = {}
 
@@ -176,8 +181,10 @@ def run_on_ray(
     OutputError
         If the output folder takes nothing more.
     """
-    for _ in ray_reports(job, address, num_cpus=num_cpus, num_gpus=num_gpus, report=report):
-        pass
+    work = ray_reports(job, address, num_cpus=num_cpus, num_gpus=num_gpus, report=report)
+    with closing(work):
+        for _ in work:
+            pass
     return job.finish()
 
 
@@ -188,7 +195,7 @@ def ray_reports(
     num_cpus: float = 1,
     num_gpus: float = 0,
     report: Report | None = None,
-) -> Iterator[ShardReport]:
+) -> Reports:
     """Do all shards as tasks of Ray, and yield the report of each when it is done."""
     try:
         import ray
@@ -208,9 +215,7 @@ def ray_reports(
             ray.shutdown()
 
 
-def _run_on_ray(
-    ray: Any, task: Any, job: Job, report: Callable[..., None]
-) -> Iterator[ShardReport]:
+def _run_on_ray(ray: Any, task: Any, job: Job, report: Callable[..., None]) -> Reports:
     whole = ray.put(job)
     waiting = iter(range(job.n_shards))
     running = {}

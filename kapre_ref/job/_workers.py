@@ -21,12 +21,14 @@ from kapre_ref.job._index import ShardReport
 from kapre_ref.job._recording import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
     from multiprocessing.connection import Connection
     from multiprocessing.context import BaseContext
 
     from kapre_ref.job._job import Job
     from kapre_ref.job._shard import Report
+
+    Reports = Generator[ShardReport, None, None]
 
 MODES = ("together", "alone", "lost")  # how a shard is done after so many deaths
 _SIGNALS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
@@ -69,7 +71,7 @@ class _Slot:
                 yield self.connection.recv()
 
 
-def run_here(job: Job, shards: Iterable[int], report: Report) -> Iterator[ShardReport]:
+def run_here(job: Job, shards: Iterable[int], report: Report) -> Reports:
     """Do shards in this process; yield their reports."""
     for shard in shards:
         yield job.run(shard, report=report)
@@ -81,7 +83,7 @@ def run_locally(
     n_workers: int,
     report: Report,
     context: BaseContext | None = None,
-) -> Iterator[ShardReport]:
+) -> Reports:
     """Do shards in worker processes; yield their reports as they come.
 
     A shard whose worker died is done again with each recording in a process of its own.
