@@ -28,6 +28,7 @@ from operation import FIRST, case
 from test_general_transform import front_end  # noqa: F401
 
 import kapre_ref as kr
+from kapre_ref._synthesis import Synthesis
 
 pytestmark = pytest.mark.skipif(
     shutil.which("g++") is None, reason="needs g++, which compiles the CUDA sources for the CPU"
@@ -212,6 +213,88 @@ class TestOverlapAddKernel(test_inverse_stft.TestInverseStft):
         case(2, 40, 9, n_fft=16, hop_length=3),  # and here many hops
         case(1, 60, 33, 2, n_fft=64, hop_length=16),  # more samples than threads, of two channels
     )
+
+
+@on_harness
+class TestInverseKernel(test_inverse_stft.TestInverseStft):
+    dtypes = ("complex64", "complex128")
+    cases = (
+        case(2, 40, 257, n_fft=512),  # blocks begin within the signal
+        case(2, 50, 201, 2, n_fft=400, hop_length=160, output_data_format=FIRST),
+        case(1, 30, 201, n_fft=400, win_length=390, hop_length=49),  # eight overlap
+        case(1, 9, 201, n_fft=400, win_length=500, hop_length=100),  # the window is longer
+        case(2, 5, 129, n_fft=256, hop_length=300, forward_window_name="hamming_window"),  # gaps
+        case(2, 17, 129, n_fft=256, hop_length=256, forward_window_name="hamming_window"),
+        case(1, 8, 442, n_fft=882, hop_length=441),  # half of n_fft is odd
+        case(1, 12, 601, n_fft=1200, hop_length=300),
+        case(1, 12, 1025, n_fft=2048, hop_length=512),
+        case(1, 9, 2049, n_fft=4096, hop_length=1024),
+    )
+    usual = case(2, 20, 201, 2, n_fft=400, hop_length=100)
+    test_every_size = test_oracle_against_long_double = None
+    test_window_is_kapres_where_frames_do_not_overlap = None
+
+
+class TestInverseKernelAlone:
+    """What a sample is made of does not depend on its block, its batch or its neighbours."""
+
+    N_FFTS = (400, 512, 1200, 2048)
+
+    def spectra(self, rng, n_fft, n_frames, dtype="c8"):
+        shape = 3, n_frames, n_fft // 2 + 1
+        return (rng.uniform(-1, 1, shape) + 1j * rng.uniform(-1, 1, shape)).astype(dtype)
+
+    @pytest.mark.parametrize("dtype", ["c8", "c16"])
+    @pytest.mark.parametrize("n_fft", N_FFTS)
+    def test_same_bits_in_any_block(self, backend, monkeypatch, n_fft, dtype, rng):
+        from kapre_ref.kernels.gpu import inverse
+
+        x = self.spectra(rng, n_fft, 23, dtype)
+        results = []
+        for hops in (1, 3, 64):
+            monkeypatch.setattr(inverse, "_FEW_HOPS", hops)
+            inverse._launch.cache_clear()
+            results.append(backend.numpy(kr.inverse_stft(backend.array(x), n_fft)))
+            alone = backend.numpy(kr.inverse_stft(backend.array(x[1]), n_fft))
+            np.testing.assert_array_equal(alone, results[0][1])
+        inverse._launch.cache_clear()
+        for result in results[1:]:
+            np.testing.assert_array_equal(result, results[0])
+
+    @pytest.mark.parametrize("n_fft", N_FFTS)
+    def test_nan_stays_in_its_frame(self, backend, n_fft, rng):
+        x = self.spectra(rng, n_fft, 23)
+        clean = backend.numpy(kr.inverse_stft(backend.array(x), n_fft))
+        x[1, 9] = np.nan
+        got = backend.numpy(kr.inverse_stft(backend.array(x), n_fft))
+        hop = n_fft // 4
+        expected = np.zeros(got.shape, bool)
+        expected[1, 9 * hop : 9 * hop + n_fft] = True
+        np.testing.assert_array_equal(np.isnan(got), expected)
+        np.testing.assert_array_equal(got[~expected], clean[~expected])
+
+    @pytest.mark.parametrize("n_fft", N_FFTS)
+    def test_edges_of_spectra_are_real(self, backend, n_fft, rng):
+        x = self.spectra(rng, n_fft, 9)
+        got = backend.numpy(kr.inverse_stft(backend.array(x), n_fft))
+        x[..., 0], x[..., -1] = x[..., 0].real, x[..., -1].real
+        np.testing.assert_array_equal(backend.numpy(kr.inverse_stft(backend.array(x), n_fft)), got)
+
+    def test_serves(self, shuffled):
+        from kapre_ref.kernels.gpu.inverse import can_fuse
+
+        single, double = np.dtype("f4"), np.dtype("f8")
+
+        def serves(n_fft, hop_length, dtype):
+            return can_fuse(Synthesis(n_fft, hop_length, np.ones(n_fft)), dtype)
+
+        assert all(serves(n, n // 4, single) for n in (200, 400, 512, 882, 2048, 4096))
+        assert all(serves(n, n // 4, double) for n in (200, 400, 512, 882, 2048))
+        assert serves(400, 50, single)
+        # Sums of many frames, sizes of large primes, more memory than a block has.
+        assert not serves(400, 49, single)
+        assert not serves(441, 100, single)
+        assert not serves(4096, 1024, double)
 
 
 def fused_cases(n_fft, **others):

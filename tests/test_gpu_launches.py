@@ -108,7 +108,7 @@ class TestBeyond32Bits:
 
     @last_blocks(2)
     def test_overlap_add(self, device, monkeypatch, rng):
-        n_frames, n_fft = 2 * BEYOND // 2048 + 1, 2048
+        n_frames, n_fft = 2 * BEYOND // 2050 + 1, 2050  # too large a prime to be fused
         frames = device.sparse(np.float32, 1, 1, n_frames, n_fft)
         frames._host[0, 0, -1] = rng.uniform(-1, 1, n_fft)
         monkeypatch.setattr(device.cupy.fft, "irfft", lambda spectra, n, norm: frames)
@@ -118,6 +118,17 @@ class TestBeyond32Bits:
         device.kernels.inverse_stft(spectra, Synthesis(n_fft, n_fft, window), out)
         expected = frames._host[0, 0, -1] * (window / n_fft)
         np.testing.assert_allclose(out._host[0, 0, -512:], expected[-512:], atol=1e-6)
+
+    @last_blocks(1)
+    def test_inverse(self, device, rng):
+        n_frames, n_fft = BEYOND // 1024 + 8, 2048
+        x = device.sparse(np.complex64, 1, 1, n_frames, n_fft // 2 + 1)
+        x._host[..., -1, :] = rng.uniform(-1, 1, n_fft // 2 + 1)
+        out = device.sparse(np.float32, 1, 1, n_frames * n_fft)
+        window = np.hanning(n_fft)
+        device.kernels.inverse_stft(x, Synthesis(n_fft, n_fft, window), out)
+        expected = np.fft.irfft(x._host[0, 0, -1].astype(complex)) * window
+        np.testing.assert_allclose(out._host[0, 0, -n_fft:], expected, atol=1e-6)
 
     @pytest.mark.parametrize("n_fft", [4096, 4000])
     @pytest.mark.parametrize("name", ["stft", "features"])

@@ -16,7 +16,7 @@ import kapre_ref
 
 FOLDER = Path(kapre_ref.__file__).parent / "kernels" / "gpu" / "cuda"
 # The files that have a `Task`.
-STEMS = ("stft", "mixed", "decibel", "framing", "overlap_add", "normalisation")
+STEMS = ("stft", "mixed", "decibel", "framing", "inverse", "overlap_add", "normalisation")
 # In the first three `Task` is a template of the type of its numbers.
 TASKS = [(stem, "") for stem in STEMS[3:]]
 TASKS += [(stem, real) for stem in STEMS[:3] for real in ("float", "double")]

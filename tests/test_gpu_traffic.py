@@ -300,7 +300,38 @@ class TestFrames:
         assert stores.cost == stores.requests == 16
 
     @pytest.mark.parametrize(
-        ("n_fft", "hop_length", "factor"), [(512, 128, 1), (512, 131, 4 / 3), (60, 16, 3 / 2)]
+        ("n_fft", "hop_length", "n_lanes"), [(512, 128, 16), (2048, 512, 32), (400, 100, 10)]
+    )
+    def test_inverse(self, n_fft, hop_length, n_lanes):
+        spectra = kr.stft(np.random.default_rng(0).uniform(-1, 1, 60 * hop_length), n_fft, None,
+                          hop_length).astype(np.complex64)  # fmt: skip
+        n_frames = len(spectra)
+        traffic = traffic_of(
+            "inverse_stft",
+            lambda x: kr.inverse_stft(x, n_fft, None, hop_length),
+            spectra,
+            counted_blocks=ALL,
+        )
+        bins = [v for k, v in traffic.items() if "bins[" in k.text]
+        (samples,) = (v for k, v in of_kind(traffic, "global", "store").items())
+        # Each sample is written once, in whole sectors if hops begin at such.
+        n_samples = (n_frames - 1) * hop_length + n_fft
+        assert samples.cost * SECTOR <= (1.2 if hop_length % 8 else 1.01) * 4 * n_samples
+        # Each bin is read twice, once from memory. Blocks of 16 hops and more share three frames.
+        n_shared = 3 * (-(-n_samples // hop_length) // 16)
+        n_read = sum(v.cost for v in bins) * SECTOR / 8 / (n_fft // 2 + 1) / 2
+        # Runs of as many bins as lanes share a frame may begin and end within a sector of four.
+        assert n_frames <= n_read <= (1 + 4 / n_lanes) * (n_frames + n_shared)
+        added = {
+            k: v
+            for k, v in of_kind(traffic, "shared").items()
+            if "carry[" in k.text or "slots[" in k.text
+        }
+        assert len(added) >= 3
+        assert total(added) <= 1.05 * total(added, "ideal")
+
+    @pytest.mark.parametrize(
+        ("n_fft", "hop_length", "factor"), [(352, 96, 1), (352, 91, 5 / 3), (60, 16, 3 / 2)]
     )
     def test_overlap_add(self, n_fft, hop_length, factor):
         def inverse(x):

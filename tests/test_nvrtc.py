@@ -63,6 +63,17 @@ OTHERS = {
     ],
     "overlap_add": ["overlap_add<float>", "overlap_add<double>"],
 }
+# What inverse.py makes of n_fft: the type of a point, frames of a block, radices.
+INVERSES = (
+    "float2, 256, 32, 32, 4, 1",
+    "float2, 400, 12, 20, 10, 1",
+    "float2, 512, 8, 16, 16, 1",
+    "float2, 1024, 8, 32, 16, 1",
+    "float2, 2048, 3, 32, 32, 1",
+    "float2, 4096, 1, 32, 4, 16",
+    "double2, 400, 9, 20, 10, 1",
+    "double2, 2048, 1, 16, 4, 16",
+)
 
 
 def compiled(architecture, stem, names):
@@ -118,6 +129,16 @@ class TestCompiles:
             assert needs.registers <= 64, name  # two blocks of 512 threads, one on Turing
             assert needs.shared <= 4 * 1024 + 1024, name
             assert needs.stack == 0, name
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("architecture", ARCHITECTURES)
+    def test_inverse(self, architecture):
+        names = [f"inverse_stft<kapre::Mixed<{shape}>>" for shape in INVERSES]
+        for name, needs in compiled(architecture, "inverse", names).items():
+            # Of 32 points in registers, a few addresses are spilled, outside of all loops.
+            assert needs.registers <= (255 if "double" in name else 168), name
+            assert needs.shared <= 48 * 1024, name
+            assert needs.stack <= 96, name
 
     @pytest.mark.parametrize("architecture", ARCHITECTURES)
     @pytest.mark.parametrize("stem", OTHERS)

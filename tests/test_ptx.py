@@ -220,6 +220,10 @@ class TestInverseStft(OnPtx, test_inverse_stft.TestInverseStft):
         case(2, 140, 9, n_fft=16, hop_length=15, output_data_format=FIRST),  # more than one block
         case(1, 60, 33, 2, n_fft=64, hop_length=16),
         case(2, 1, 33, n_fft=64),
+        case(2, 20, 201, 2, n_fft=400, win_length=390, hop_length=70),
+        case(1, 40, 257, n_fft=512),
+        case(1, 9, 601, n_fft=1200, hop_length=300),
+        case(1, 9, 1025, n_fft=2048, hop_length=512, output_data_format=FIRST),
     )
 
 
@@ -414,6 +418,8 @@ class TestCoverage:
         assert self.matching("energy<(.*)>", launched) == both | {("float, Half",)}
         for name in ("overlap_add", "normalise"):
             assert self.matching(f"{name}<(.*)>", launched) == both
+        pairs = self.matching(r"inverse_stft<Mixed<(\w+), .*>>", launched)
+        assert pairs == {("float2",), ("double2",)}
 
     @pytest.mark.parametrize("shape", ["Shape<", "Mixed<float2"])
     def test_halves(self, launched, shape):

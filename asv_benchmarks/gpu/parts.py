@@ -285,7 +285,7 @@ def measure_elementwise(report):
 
 
 def measure_inverse(report):
-    """Measure the inverse transform, and cuFFT's share of it, which is not our code."""
+    """Measure the inverse transform, which is one pass over the spectra."""
     x = noise(report, (8, N_SAMPLES))
     spectra = kr.stft(x)
     n_bytes = spectra.nbytes + x.nbytes

@@ -198,15 +198,26 @@ WORK = (
         (N - 2205) // 1102 + 1,
         4 * (1102 + 1),
     ),
+    # A warp has one frame of three in a round, and a sixth of 512 positions in six hops.
     Work(
-        "overlap-add 2048/512",
+        "inverse_stft 2048/512",
+        "frame",
+        "inverse_stft<",
+        lambda x: kr.inverse_stft(kr.stft(x)),
+        [3, 16, 0, 0, 96, 192],
+        3,
+        (N - 2048) // 512 + 1,
+        8 * 1025 + 4 * 512,
+    ),
+    Work(
+        "overlap-add 2112/512",
         "frame",
         "overlap_add<",
-        lambda x: kr.inverse_stft(kr.stft(x)),
+        lambda x: kr.inverse_stft(kr.stft(x, 2112, None, 512), 2112, None, 512),
         [8, 8, 8, 0, 0, 0],
         8 * 32 / 512,
-        (N - 2048) // 512 + 4,
-        4 * (2048 + 512),
+        (N - 2112) // 512 + 4,
+        4 * (2112 + 512),
     ),
 )
 

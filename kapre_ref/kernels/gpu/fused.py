@@ -185,14 +185,23 @@ def _tables(n_fft, dtype, device_id):
         n_points, n_roots = _SHAPES[n_fft][0], m // 2
         passes = ((m // n_points, n_points),)  # lanes and columns
     else:
-        first, second, third, *_ = radices_for(n_fft, dtype.itemsize)
-        passes = ((second, first), (third, first * second))[: 1 + (third > 1)]
-        n_roots = m // 2 + 1
+        passes, n_roots = mixed_passes(radices_for(n_fft, dtype.itemsize)), m // 2 + 1
+    return resident(table_of(passes, n_roots, n_fft, dtype))
+
+
+def mixed_passes(radices):
+    """Return the rows and columns of the tables of passes of passes.cuh."""
+    first, second, third, *_ = radices
+    return ((second, first), (third, first * second))[: 1 + (third > 1)]
+
+
+def table_of(passes, n_roots, n_fft, dtype):
+    """Return twiddle factors of passes, and roots in a new line behind them."""
     pair = np.result_type(dtype, np.complex64)
     twiddles = np.concatenate([_products(*one).ravel() for one in passes])
     unused = np.zeros(-twiddles.size % (_LINE // pair.itemsize))
     roots = _roots(np.arange(n_roots), n_fft)
-    return resident(np.concatenate([twiddles, unused, roots]).astype(pair))
+    return np.concatenate([twiddles, unused, roots]).astype(pair)
 
 
 def _products(n_rows, n_columns):

@@ -1,4 +1,4 @@
-"""How the kernel of mixed.cu splits a transform into radices, and how many frames a block has."""
+"""How passes.cuh splits a transform into radices, and how many frames a block has."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -13,7 +13,7 @@ _PADDING = 1.26  # a frame in shared memory takes at most so many times its size
 
 
 class Radices(NamedTuple):
-    """The parameters of `Mixed` in mixed.cu: three radices, and a block's frames and threads."""
+    """The parameters of `Mixed` in passes.cuh: three radices, and a block's frames and threads."""
 
     first: int  # also the number of points that a thread has in the first pass
     second: int
@@ -23,22 +23,25 @@ class Radices(NamedTuple):
 
 
 @lru_cache(maxsize=512)
-def radices_for(n_fft, itemsize):
-    """Return the split that takes the fewest instructions, or None if the kernel has none."""
+def radices_for(n_fft, itemsize, n_carried=0):
+    """Return the split that takes the fewest instructions, or None if the kernel has none.
+
+    A block has room for `n_carried` numbers in its shared memory besides the frames.
+    """
     if n_fft % 2 or not MIN_N_FFT <= n_fft <= MAX_N_FFT:
         return None
-    splits = list(_splits(n_fft // 2, itemsize))
+    splits = list(_splits(n_fft // 2, itemsize, _MAX_SHARED - n_carried * itemsize))
     return min(splits)[1] if splits else None
 
 
-def _splits(m, itemsize):
+def _splits(m, itemsize, max_shared):
     """Yield (instructions of a warp for a frame, split) for each split that fits."""
     largest = _MAX_RADIX[itemsize]
     for first in range(2, largest + 1):
         n_threads = m // first  # the threads that compute one frame
         if m % first or _greatest_prime(m) > 7 or n_threads > _MAX_THREADS:
             continue
-        block = _block(m, n_threads, itemsize)
+        block = _block(m, n_threads, itemsize, max_shared)
         for second in range(2, first + 1):
             third = n_threads // second
             if n_threads % second or third > first:
@@ -50,16 +53,16 @@ def _splits(m, itemsize):
                 yield work * n_warps, Radices(first, second, third, *block)
 
 
-def _block(m, n_threads, itemsize):
+def _block(m, n_threads, itemsize, max_shared):
     """Return how many frames and threads a block has; None if a frame is too large."""
     if n_threads <= 32:  # each of up to four warps computes whole frames
         a_warp = 32 // n_threads
         for n_warps in (4, 3, 2, 1):
-            if _shared(n_warps * a_warp, m, itemsize) <= _MAX_SHARED:
+            if _shared(n_warps * a_warp, m, itemsize) <= max_shared:
                 return n_warps * a_warp, 32 * n_warps
         return None
     fitting = [
-        n for n in range(1, _MAX_THREADS // n_threads + 1) if _shared(n, m, itemsize) <= _MAX_SHARED
+        n for n in range(1, _MAX_THREADS // n_threads + 1) if _shared(n, m, itemsize) <= max_shared
     ]
     # The best block has as few idle lanes as possible, and then as few threads as possible.
     best = min(fitting, key=lambda n: (-(-n * n_threads // 32) / n, n), default=None)

@@ -1,4 +1,4 @@
-"""Transforms of windowed frames: fused for even n_fft of small primes, else through cuFFT."""
+"""Transforms of windowed frames and back: fused for even n_fft of small primes, else by cuFFT."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cupy
 import numpy as np
 
-from kapre_ref.kernels.gpu import fused, unfused
+from kapre_ref.kernels.gpu import fused, inverse, unfused
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of
 from kapre_ref.kernels.gpu.memory import kept_on_device, on_device, resident, working_dtype
 
@@ -44,27 +44,34 @@ def stft(signals: cupy.ndarray, front_end: FrontEnd, out: cupy.ndarray) -> None:
 
 @on_device
 def inverse_stft(spectra: cupy.ndarray, synthesis: Synthesis, out: cupy.ndarray) -> None:
-    """Transform back through cuFFT, then gather each sample from the frames that cover it."""
+    """Transform back and add up, in one pass if a kernel serves the size; correct both ends."""
     n_before = max(0, -synthesis.n_skipped)
     if not spectra.size or out.shape[2] <= n_before:
         out[...] = 0
         return
     out[:, :, :n_before] = 0
+    if inverse.can_fuse(synthesis, out.dtype):
+        inverse.inverse_stft(spectra, synthesis, out)
+    else:
+        _inverse_by_cufft(spectra, synthesis, out)
+    for part, gains in synthesis.gains_within(spectra.shape[2], out.shape[2]):
+        samples = out[:, :, part]
+        samples[...] = samples * _constant(gains.tobytes(), gains.dtype, out.device.id)
+
+
+def _inverse_by_cufft(spectra: cupy.ndarray, synthesis: Synthesis, out: cupy.ndarray) -> None:
+    """Make all frames, then gather each sample from those that cover it."""
     n_fft = synthesis.n_fft
     # The window is divided by n_fft, which else were a pass over all frames.
     frames = cupy.fft.irfft(spectra, n_fft, norm="forward")
     frames = cupy.ascontiguousarray(frames)  # (batch, channel, n_frames, n_fft)
-    n_frames = frames.shape[2]
     window = synthesis.window[:n_fft]
-    sizes = n_frames, n_fft, synthesis.hop_length, window.size, synthesis.n_skipped
+    sizes = frames.shape[2], n_fft, synthesis.hop_length, window.size, synthesis.n_skipped
     grid, task = _overlap_add(out.shape, out.strides, out.itemsize, *sizes)
     real = "double" if out.dtype == np.float64 else "float"
     function = kernel("overlap_add", f"kapre::overlap_add<{real}>", out.device.id)
     window = _constant((window / n_fft).astype(out.dtype).tobytes(), out.dtype, out.device.id)
     function(grid, (_OVERLAP_ADD_THREADS,), (frames, window, out, task))
-    for part, gains in synthesis.gains_within(n_frames, out.shape[2]):
-        samples = out[:, :, part]
-        samples[...] = samples * _constant(gains.tobytes(), gains.dtype, out.device.id)
 
 
 @lru_cache(maxsize=512)

@@ -30,6 +30,7 @@ LOG_MEL = kr.FrontEnd(
     log="ln",
     floor=1e-6,
 )
+CENTRED = LOG_MEL.replace(hop_length=128, pad_left=256, pad_right=256)
 REFLECT = {"pad_left": 200, "pad_right": 300, "pad_mode": "reflect"}
 KALDI = {"remove_mean": True, "preemphasis": 0.97, "preemphasis_first": "frame", "power": 1}
 KALDI["window"] = "hamming_symmetric"
@@ -91,6 +92,8 @@ OPERATIONS = {
         abs(x[:1, :2848]).astype("f2") + np.float16(1), dynamic_range=1.4
     ),
     "energy of halves": lambda x: kr.energy(x.astype("f2"), 8000, 0.1, 300, 77),
+    "inverse": lambda x: kr.inverse_stft(kr.stft(x, 400, 390, 70) + np.complex64(1j), 400, 390, 70),
+    "centred inverse": lambda x: CENTRED.inverse_stft(CENTRED.stft(x), 2851),
     "overlap-add": lambda x: kr.inverse_stft(kr.stft(x, 60, hop_length=23), 60, hop_length=23),
 }
 
@@ -107,7 +110,7 @@ BUGS = (
     ),
     Bug("magnitude", "n >= begin &&", "", "out of bounds read of 4"),
     Bug("odd window", "min(s.task.n_samples - start, length)", "s.task.n_samples - start", ""),
-    Bug("even window", "n < length / 2 ? pairs[n]", "true ? pairs[n]", "out of bounds"),
+    Bug("even window", "n < length / 2 ? pair_at", "true ? pair_at", "out of bounds"),
     Bug(
         "faint, staged",
         "  __syncwarp();  // the last use of this memory is over",
@@ -220,8 +223,9 @@ BUGS = (
     Bug(
         "smooth reflect",
         "load_shaped<S>(v, s, start, live, staged, t);\n            return;\n        }\n"
-        "    const i64 stride = s.task.x_time_stride;\n    const Real<C>* first",
-        "}\n    const i64 stride = s.task.x_time_stride;\n    const Real<C>* first",
+        "    const i64 stride = s.task.x_time_stride;\n    const Sample* first = s.samples + start",
+        "}\n"
+        "    const i64 stride = s.task.x_time_stride;\n    const Sample* first = s.samples + start",
         "",
     ),
     # Values and their last form.
@@ -253,7 +257,12 @@ BUGS = (
     Bug("normalised", "i < n_counted ? (value", "true ? (value", ""),
     Bug("normalised", "+ task.eps_beside", "", ""),
     # Transforms of mixed radix.
-    Bug("smooth", "part.has(n + 1) ? from[", "part.has(n) ? from[", "out of bounds read of 4"),
+    Bug(
+        "smooth",
+        "part.has(n + 1) ? (Real<C>)from[",
+        "part.has(n) ? (Real<C>)from[",
+        "out of bounds read of 4",
+    ),
     Bug("smooth channels", "2 * S::T * stride", "2 * S::T", ""),
     Bug(
         "smooth faint",
@@ -344,7 +353,39 @@ BUGS = (
     Bug("turned", "if (frame < output.n_left)", "", "race|out of"),
     Bug("turned", "to[frame - s.group] =", "to[frame] =", "race|out of"),
     Bug("turned", "output.kept(frame)[band]", "output.kept(s.group)[band]", ""),
-    Bug("turned", "threadIdx.x / 32 * LANES + threadIdx.x % 32", "threadIdx.x", "", "Mixed"),
+    Bug(
+        "turned",
+        "threadIdx.x / 32 * LANES + threadIdx.x % 32",
+        "threadIdx.x",
+        "race: write",
+        "Mixed",
+    ),
+    # The inverse.
+    Bug("inverse", "if (k == 0) low.y = high.y = 0;", "", ""),
+    Bug("inverse", "high.y = -high.y;", "", ""),
+    Bug("inverse", "first_half ? k : mirrored", "k", "out of bounds read of 8"),
+    Bug("inverse", "first_half ? root.x : -root.x", "root.x", ""),
+    Bug(
+        "inverse",
+        "begin + group < min(task.n_frames, overlap.end)",
+        "true",
+        "out of bounds read of 8",
+        "inverse_stft",
+    ),
+    Bug("inverse", "__syncthreads();  // the frames are there", "", "race|uninit", "inverse_stft"),
+    Bug("inverse", "__syncthreads();  // the slots are free", "", "race", "inverse_stft"),
+    Bug("inverse", "!S::IN_WARP || lane < S::LANES", "true", "overrun|race|mask"),
+    Bug("inverse", "place >= task.length", "false", "out of bounds read of 4"),
+    Bug("inverse", "if (carried && hop < before)", "if (hop < before)", "uninitialised"),
+    Bug("inverse", "if (carried && hop < before)", "if (false)", ""),
+    Bug("inverse", "if (++at >= before) at = 0;", "++at;", "race: write"),
+    Bug("inverse", "(carry_row + S::FRAMES) %", "0 * S::FRAMES %", ""),
+    Bug("inverse", " && begin + hop < end", "", "race: write/write between blocks"),
+    Bug("inverse", "begin + hop >= first &&", "", "race: write/write between blocks"),
+    Bug("inverse", "&& sample < task.n_samples", "", "out of bounds|race"),
+    Bug("inverse", "first - (task.overlap - 1)", "first", ""),
+    Bug("centred inverse", "sample >= 0 &&", "", "out of bounds"),
+    Bug("centred inverse", "+ p - task.n_skipped", "+ p", ""),
     # Halves.
     Bug("pairs of halves", "return {pair.x, pair.y};", "return {pair.y, pair.x};", ""),
     Bug("halves", "bits(__nv_float2half_rn(value))", "bits((unsigned short)value)", ""),
@@ -356,7 +397,7 @@ BUGS = (
         "",
     ),
     # Overlap-add.
-    Bug("overlap-add", "min(task.n_samples - first_sample, (i64)end)", "end", "out of bounds|race"),
+    Bug("overlap-add", "min(task.n_samples + n_before_out, (i64)end)", "end", "out of bounds|race"),
     Bug("overlap-add", "min(hop, last)", "hop", "out of bounds"),
     Bug("overlap-add", "(position > task.rest)", "(position > task.rest + 1)", "out of bounds"),
     Bug("overlap-add", "hops == 1 ? 0 : i / hop_length", "0", "out of bounds"),

@@ -1,0 +1,154 @@
+// Transforms of any even N whose half is a product of two or three small radices: how threads share
+// them, and how their points go through shared memory. mixed.cu says more.
+
+#pragma once
+#include "dft.cuh"
+
+namespace kapre {
+
+__device__ constexpr int larger(int a, int b) {
+    return a > b ? a : b;
+}
+// The least number from `size` on that is `bank` modulo `banks`.
+__device__ constexpr int padded(int size, int bank, int banks) {
+    return size + ((bank - size) % banks + banks) % banks;
+}
+
+// N real samples of a frame, FRAMES frames of a block at a time, M = N / 2 = R1 R2 R3; R3 is 1 if
+// there are two passes. How radices.py chooses them is a matter of speed alone, but R1 is largest.
+template <class C, int N_, int FRAMES_, int R1_, int R2_, int R3_>
+struct Mixed {
+    typedef C Complex;
+    static constexpr int N = N_, FRAMES = FRAMES_, R1 = R1_, R2 = R2_, R3 = R3_;
+    static constexpr int M = N / 2;           // complex points of a frame
+    static constexpr int E = R1;              // points in a thread's registers, at first
+    static constexpr int T = M / E;           // threads of a frame
+    static constexpr bool IN_WARP = T <= 32;  // else the threads of a block wait for each other
+    static constexpr int GROUPS = 32 / T;     // frames of a warp
+    static constexpr int LANES = IN_WARP ? GROUPS * T : 32;  // of a warp that have work
+    static constexpr unsigned MASK = 0xffffffffu >> (32 - LANES);
+    static constexpr int THREADS = IN_WARP ? FRAMES / GROUPS * 32 : FRAMES * T;
+
+    // Columns of a thread in a pass, and the points that it has in registers at most.
+    template <int R>
+    static constexpr int ROUNDS = (M / R + T - 1) / T;
+    static constexpr int POINTS = larger(E, larger(ROUNDS<R2>* R2, ROUNDS<R3>* R3));
+    // Whether there is the last of them; of those before, the compiler knows.
+    template <int COLUMNS>
+    static __device__ __forceinline__ bool has(int round, int column) {
+        return (round + 1) * T <= COLUMNS || column < COLUMNS;
+    }
+
+    // Shared memory, in points: a row of the first exchange, a block of the second, a frame.
+    static constexpr int BANKS = 128 / sizeof(C);
+    static __device__ constexpr int row() {
+        const int odd = R1 | 1;
+        int row = odd;
+        while (T * (row - 1) % BANKS) row += 2;
+        return 4 * row <= 5 * R1 ? row : odd;
+    }
+    static constexpr int ROW = row();
+    static constexpr int BLOCK = padded(R1 * R2, R1, BANKS);
+    static constexpr int SLOT = padded(larger(larger(T * ROW, R3* BLOCK), M + 1), T, BANKS);
+    static constexpr int SHARED = FRAMES * SLOT;
+    // Twiddle factors of a table, filled up to whole lines of 128 bytes; behind them lie the roots.
+    static constexpr int TWIDDLES = padded(R1 * R2 + (R3 > 1) * M, 0, BANKS);
+    // Slots of neighbouring frames begin 2T real numbers apart; so many more, and it is T.
+    static __device__ __forceinline__ constexpr int first_bank(int group) {
+        return padded(0, -group * T, 2 * BANKS);
+    }
+
+    // Warps of a scheduler, which has 512 registers a lane for them; a multiprocessor has four.
+    static __device__ constexpr int warps() {
+        if (sizeof(C) == 8) return POINTS > 20 ? 4 : 5;
+        return POINTS > 16 ? 2 : POINTS > 12 ? 3 : 4;
+    }
+    static constexpr int WARPS = warps();
+    // Blocks of a multiprocessor. Addresses of bins in shared memory take registers, so do three
+    // passes of many points: a block fewer for each, and nothing is spilled.
+    static __device__ constexpr int blocks(bool bins_in_shared) {
+        const int fewer = bins_in_shared + (R3 > 1 && POINTS > 24);
+        return larger(4 * WARPS / ((THREADS + 31) / 32) - fewer, 1);
+    }
+
+    static constexpr int RANKS = IN_WARP ? THREADS / 32 * LANES : THREADS;
+    static __device__ __forceinline__ int rank() {
+        return IN_WARP ? threadIdx.x / 32 * LANES + threadIdx.x % 32 : threadIdx.x;
+    }
+    static __device__ __forceinline__ void sync() { IN_WARP ? __syncwarp(MASK) : __syncthreads(); }
+    // Whether it is so for any of the threads that sync() waits for.
+    static __device__ __forceinline__ bool any(bool predicate) {
+        return IN_WARP ? __any_sync(MASK, predicate) : __syncthreads_or(predicate);
+    }
+    template <class Bits>
+    static __device__ __forceinline__ Bits largest_in_warp(Bits value) {
+        const int lane = threadIdx.x % 32;
+        const int lanes = IN_WARP ? LANES : min(32, THREADS - (int)threadIdx.x + lane);
+        const unsigned mask = 0xffffffffu >> (32 - lanes);
+#pragma unroll
+        for (int d = 16; d; d >>= 1)
+            value = max(value, __shfl_sync(mask, value, (lane + d) % lanes));
+        return value;
+    }
+    // The sum over the threads of a frame, the same in each: all add up the same in one order.
+    static __device__ __forceinline__ Real<C> sum_of_frame(Real<C> value) {
+        Real<C> sum = 0;
+        if constexpr (IN_WARP) {
+            const int first = threadIdx.x % 32 / T * T;
+#pragma unroll 1
+            for (int i = 0; i < T; ++i) sum += __shfl_sync(MASK, value, first + i);
+        } else {
+            __shared__ Real<C> values[THREADS];
+            values[threadIdx.x] = value;
+            sync();
+#pragma unroll 1
+            for (int i = 0; i < T; ++i) sum += values[threadIdx.x / T * T + i];
+        }
+        return sum;
+    }
+};
+
+// A pass over columns of R points, when transforms of DONE points are done. Point i is read at
+// i / DONE * PITCH + i % DONE; NEXT is the pitch of what is written, (R DONE) points to a row.
+template <class S, int R, int DONE, int PITCH, int NEXT, class C>
+__device__ __forceinline__ void pass(C* v, C* slot, const C* twiddles, int t) {
+    constexpr int COLUMNS = S::M / R, ROUNDS = S::template ROUNDS<R>;
+#pragma unroll
+    for (int c = 0; c < ROUNDS; ++c) {
+        const int column = t + c * S::T;
+        if (!S::template has<COLUMNS>(c, column)) continue;
+        C* u = v + c * R;
+        const C* from = slot + column / DONE * PITCH + column % DONE;
+        const C* factors = twiddles + column % DONE;
+#pragma unroll
+        for (int r = 0; r < R; ++r) u[r] = from[r * (COLUMNS / DONE * PITCH)];
+#pragma unroll
+        for (int r = 1; r < R; ++r) u[r] = u[r] * factors[r * DONE];
+        Dft<R>::run(u);
+    }
+    S::sync();  // all have read
+#pragma unroll
+    for (int c = 0; c < ROUNDS; ++c) {
+        const int column = t + c * S::T;
+        if (!S::template has<COLUMNS>(c, column)) continue;
+        C* to = slot + column / DONE * NEXT + column % DONE;
+#pragma unroll
+        for (int r = 0; r < R; ++r) to[r * DONE] = v[c * R + r];
+    }
+    S::sync();  // all have written
+}
+
+// Transform the points v[q] = z[t + qT] to slot[k] = Z[k].
+template <class S, class C>
+__device__ __forceinline__ void transform(C* v, C* slot, const C* twiddles, int t) {
+    Dft<S::R1>::run(v);
+    S::sync();  // the slot's last use is over
+#pragma unroll
+    for (int q = 0; q < S::R1; ++q) slot[t * S::ROW + q] = v[q];
+    S::sync();  // the first exchange is written
+    pass<S, S::R2, S::R1, S::ROW, S::BLOCK>(v, slot, twiddles, t);
+    if constexpr (S::R3 > 1)
+        pass<S, S::R3, S::R1 * S::R2, S::BLOCK, 0>(v, slot, twiddles + S::R1 * S::R2, t);
+}
+
+}  // namespace kapre

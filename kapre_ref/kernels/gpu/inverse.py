@@ -1,0 +1,87 @@
+"""The inverse STFT in one pass over the spectra, for the n_fft that passes.cuh serves."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from kapre_ref.kernels.gpu.fused import mixed_passes, table_of
+from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of
+from kapre_ref.kernels.gpu.memory import kept_on_device, resident
+from kapre_ref.kernels.gpu.radices import radices_for
+
+# Sums of so many frames lose no more than a few bits. overlap_add.cu keeps the error of more down.
+_MAX_OVERLAP = 8
+_FEW_HOPS, _MANY_HOPS = 16, 64  # of a block, at least and at most
+_MANY_BLOCKS = 4 * 2 * 132  # about four times as many as an H100 holds at a time
+
+
+def can_fuse(synthesis, dtype):
+    """Tell whether the kernel serves a size of transform, and so many frames that overlap."""
+    n_fft = synthesis.n_fft
+    few = _overlap(min(n_fft, synthesis.window.size), synthesis.hop_length) <= _MAX_OVERLAP
+    return few and radices_for(n_fft, dtype.itemsize, n_fft) is not None
+
+
+def inverse_stft(spectra, synthesis, out):
+    """Write the samples that frames reach, without gains; there are spectra, and such samples."""
+    n_fft, window = synthesis.n_fft, synthesis.window[: synthesis.n_fft]
+    arrays = spectra.shape, spectra.strides, out.shape, out.strides
+    device_id = out.device.id
+    sizes = n_fft, synthesis.hop_length, window.size, synthesis.n_skipped
+    name, grid, block, task = _launch(*sizes, out.dtype, *arrays)
+    window = _window(window.tobytes(), n_fft, out.dtype, device_id)
+    tables = _tables(n_fft, out.dtype, device_id)
+    kernel("inverse", name, device_id)(grid, block, (spectra, window, tables, out, task))
+
+
+def _overlap(length, hop_length):
+    return -(-length // hop_length)
+
+
+@lru_cache(maxsize=512)
+def _launch(n_fft, hop_length, length, n_skipped, dtype, shape, strides, out_shape, out_strides):
+    """Return the kernel's name, its grid and block, and all that it is told of arrays."""
+    batch, n_channels, n_frames, _ = shape
+    n_samples = out_shape[2]
+    first, second, third, n_frames_at_once, n_threads = radices_for(n_fft, dtype.itemsize, n_fft)
+    pair = "float2" if dtype == np.float32 else "double2"
+    shape = f"{pair}, {n_fft}, {n_frames_at_once}, {first}, {second}, {third}"
+    n_hops = -(-(n_skipped + n_samples) // hop_length)
+    hops = batch * n_channels * n_hops // _MANY_BLOCKS
+    hops = min(max(hops, _FEW_HOPS), _MANY_HOPS)
+    # A block takes its frames, and those before that reach into its first hop, in full rounds.
+    before = _overlap(length, hop_length) - 1
+    hops = -(-(hops + before) // n_frames_at_once) * n_frames_at_once - before
+    n_tiles = -(-n_hops // hops)
+    n_blocks = batch * n_channels * n_tiles
+    assert n_blocks <= MAX_BLOCKS, "a terabyte at least"
+    x_axes, out_axes = ("batch", "channel", "frame", "bin"), ("batch", "channel", "time")
+    task = make_task(
+        "inverse",
+        **strides_of("x", x_axes, strides, 2 * dtype.itemsize),
+        n_frames=n_frames,
+        **strides_of("out", out_axes, out_strides, dtype.itemsize),
+        n_samples=n_samples,
+        n_skipped=n_skipped,
+        n_channels=n_channels,
+        hop_length=hop_length,
+        length=length,
+        overlap=_overlap(length, hop_length),
+        hops=hops,
+        tiles=n_tiles,
+    )
+    return f"kapre::inverse_stft<kapre::Mixed<{shape}>>", (n_blocks,), (n_threads,), task
+
+
+@kept_on_device
+def _window(float64_bytes, n_fft, dtype, device_id):
+    """Return the window divided by n_fft. Odd samples come out of the kernel negative."""
+    window = np.frombuffer(float64_bytes) / n_fft
+    window[1::2] *= -1
+    return resident(window.astype(dtype))
+
+
+@kept_on_device
+def _tables(n_fft, dtype, device_id):
+    passes = mixed_passes(radices_for(n_fft, dtype.itemsize, n_fft))
+    return resident(table_of(passes, n_fft // 4 + 1, n_fft, dtype))
