@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kapre_ref import __version__
 from kapre_ref._threads import get_num_threads
@@ -153,6 +153,22 @@ def _parser() -> Parser:
     text = "list those only that have this word in their name, tool or source"
     front_ends.add_argument("word", nargs="?", metavar="WORD", help=text)
     front_ends.set_defaults(run=lambda arguments: list_front_ends(arguments.word))
+    _add_statistics_command(commands)
+    check = commands.add_parser(
+        "check",
+        help="verify this installation",
+        description="Compare every operation and every named front end of this installation, on "
+        "the CPU and on a GPU if there is one, with its readable reference on fresh random input. "
+        "Exit status 1 if any is out of its tolerance. The first run takes half a minute or more.",
+        allow_abbrev=False,
+    )
+    check.add_argument("--json", metavar="FILE", help="also write the results to FILE, as JSON")
+    check.add_argument("--seed", type=int, metavar="N", help="seed of the input (default: fresh)")
+    check.set_defaults(run=run_check)
+    return parser
+
+
+def _add_statistics_command(commands: Any) -> None:
     statistics = commands.add_parser(
         "statistics",
         help="mean and deviation of each band over many results",
@@ -166,18 +182,6 @@ def _parser() -> Parser:
     text = "the axes of .npy files are bands, frames; an .npz says itself what it has"
     statistics.add_argument("--bands-first", action="store_true", help=text)
     statistics.set_defaults(run=lambda a: run_statistics(a.results, a.out, a.bands_first))
-    check = commands.add_parser(
-        "check",
-        help="verify this installation",
-        description="Compare every operation and every named front end of this installation, on "
-        "the CPU and on a GPU if there is one, with its readable reference on fresh random input. "
-        "Exit status 1 if any is out of its tolerance. The first run takes half a minute or more.",
-        allow_abbrev=False,
-    )
-    check.add_argument("--json", metavar="FILE", help="also write the results to FILE, as JSON")
-    check.add_argument("--seed", type=int, metavar="N", help="seed of the input (default: fresh)")
-    check.set_defaults(run=run_check)
-    return parser
 
 
 def _at_least_1(text: str) -> int:
