@@ -139,8 +139,8 @@ def stft(
     ``X[t, k] = sum_n w[n] x[t hop_length + n] exp(-2 pi i k n / n_fft)``. Matches the layer
     `kapre.STFT` of Kapre 0.4.1; float64 stays float64, with no further argument.
 
-    On the CPU, the fastest sizes are those up to 32768 whose prime factors are 2, 3, 5 and 7, and
-    at most one 11 or 13. All others are computed by `scipy.fft`.
+    On the CPU, the fastest sizes are those whose prime factors are 2, 3, 5 and 7, and at most one
+    11 or 13. Sizes above 65536 are computed by `scipy.fft`.
 
     References
     ----------

@@ -21,7 +21,8 @@ SPECTRA = kr.stft(LONG[:2_000_000], n_fft=512, hop_length=32)
 CALLS = {
     "melspectrogram": lambda: kr.melspectrogram(LONG, n_fft=4096, hop_length=128, n_mels=64),
     "short hops": lambda: kr.melspectrogram(LONG, n_fft=512, hop_length=12, n_mels=8),
-    "scipy": lambda: kr.stft_magnitude(LONG, n_fft=1009, hop_length=128),
+    "primes": lambda: kr.stft_magnitude(LONG, n_fft=1009, hop_length=128),
+    "scipy": lambda: kr.stft_magnitude(LONG, n_fft=70_001, hop_length=8192),
     "inverse": lambda: kr.inverse_stft(SPECTRA, n_fft=512, hop_length=32),
     "strided": lambda: kr.mu_law_encoding(np.broadcast_to(LONG, (30, LONG.size)).T, 256),
     "energy": lambda: kr.energy(LONG.astype(np.float64), frame_length=4000, hop_length=1),

@@ -358,7 +358,7 @@ class TestKernel:
 
 
 class TestFallback:
-    @pytest.mark.parametrize("n_fft", [1009, 4093, 65_539])
+    @pytest.mark.parametrize("n_fft", [65_539, 70_000])
     @pytest.mark.parametrize("n_frames", [1, 2, 3, 5, 66])
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
     def test_scipy_is_given_whole_vectors_of_frames(self, dtype, n_frames, n_fft, monkeypatch):

@@ -1,9 +1,11 @@
 """Arrays as the vector code has them: one frame a lane."""
 
+import platform
 from math import prod
 
 import double_double
 import numpy as np
+from numba.core.registry import cpu_target
 
 from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes
 
@@ -65,3 +67,14 @@ def as_complex(rows):
 def direct_dft(x):
     """Sum over the first axis, in more than double precision."""
     return double_double.direct_sum(x.T, len(x), len(x)).T
+
+
+def allowed():
+    """Return how many times SciPy's error is allowed: once on x86, if it rounds a * b + c once."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        # ARM always has fused multiply-adds, and SciPy is compiled to use them there. Its error is
+        # smaller than ours in 135 of the 612 cases (SciPy 1.17.1 on Linux). The largest ratio is
+        # 1.066, of the inverse of size 3 in float32; beside it, the special sizes have 1.104.
+        return 1.07
+    features = cpu_target.target_context.codegen().magic_tuple()[2].split(",")
+    return 1 if "+fma" in features else 1.25

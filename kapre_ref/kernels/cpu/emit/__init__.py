@@ -112,7 +112,7 @@ To add a radix
    `idft_half_a_bin_up` serve every odd radix already. Another even radix needs its own formulas.
 2. Add it to `passes.RADICES` for all passes, or to `passes.FIRST_RADICES` for the first pass alone,
    whose samples are real and need fewer registers.
-3. `transform.plan.factorize` chooses when to use it. `packed` has five bits for it.
+3. `transform.radices.factorize` chooses when to use it.
 4. `tests/test_vector_fft.py` tests all radices of these lists, compiled and on lanes. The README of
    `kernels/cpu` counts what each pass does.
 """

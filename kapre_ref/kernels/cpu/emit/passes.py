@@ -66,11 +66,18 @@ def first_pass(emitter, radix, samples: Samples, target, n, ahead: Strided):
         for j in range(radix):
             index = i * radix + j
             emitter.prefetch(ahead.place(index))
-            offset = emitter.load_index(samples.offsets + index * 4)
-            values.append(emitter.load(samples.rows + offset))
-            weights.append(emitter.broadcast(samples.window + index * emitter.itemsize))
+            value, weight = sample_at(emitter, samples, index)
+            values.append(value)
+            weights.append(weight)
         bins = list(enumerate(dft_of_weighted(values, weights)))
         store_bins(emitter, bins, target + i * (radix * emitter.bytes), emitter.integer(radix))
+
+
+def sample_at(emitter, samples, index):
+    """Load a sample and its weight."""
+    offset = emitter.load_index(samples.offsets + index * 4)
+    weight = emitter.broadcast(samples.window + index * emitter.itemsize)
+    return emitter.load(samples.rows + offset), weight
 
 
 @vector_functions(RADICES)

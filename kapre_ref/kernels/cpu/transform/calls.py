@@ -35,6 +35,7 @@ class Call(NamedTuple):
     n_blocks: int
     n_peaks: int  # numbers that peaks of all blocks take, if there is a limit below a peak
     seconds: float  # about how long all blocks take
+    odd: int | None  # see `forward.write_spectra`
     scratch_bytes: int
     addresses: Addresses
 
@@ -132,6 +133,7 @@ def _call_for(
         n_blocks=n_blocks,
         n_peaks=n_blocks * lanes if tables.has_limit and result != SPECTRUM else 0,
         seconds=n_blocks * lanes * tables.frame_seconds,
+        odd=tables.odd,
         scratch_bytes=tables.scratch_bytes,
         addresses=addresses,
     )
@@ -145,7 +147,7 @@ def _run(call: Call, signals: NDArray[Any], out: NDArray[Any]) -> NDArray[Any] |
 
     def run(start: int, stop: int) -> None:
         scratch = scratch_address(call.scratch_bytes)
-        write_spectra(addresses, peaks, call.job, signal, target, scratch, start, stop)
+        write_spectra(addresses, peaks, call.odd, call.job, signal, target, scratch, start, stop)
 
     run_slices(run, call.n_blocks, call.seconds)
     if not call.n_peaks:

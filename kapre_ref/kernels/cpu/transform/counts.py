@@ -11,7 +11,7 @@ from kapre_ref.kernels.cpu.emit.bins import last_pass_to_magnitudes
 from kapre_ref.kernels.cpu.emit.lanes import LaneEmitter
 from kapre_ref.kernels.cpu.emit.language import Strided
 from kapre_ref.kernels.cpu.emit.passes import Parts, Samples, first_pass, inner_pass
-from kapre_ref.kernels.cpu.transform.plan import factorize, pass_twiddles, samples_of_rows
+from kapre_ref.kernels.cpu.transform.radices import factorize, pass_twiddles, samples_of_rows
 
 SIZES = (400, 512, 2048)
 COLUMNS = ("additions", "products", "roots", "loads", "broadcasts", "stores")

@@ -1,4 +1,4 @@
-"""Spectra of sizes that no butterfly serves: SciPy's transform, a cacheful of frames at a time.
+"""Spectra of sizes too large for lanes: SciPy's transform, a cacheful of frames at a time.
 
 Threads share blocks of frames, which are the same for any number of threads. SciPy transforms rows
 side by side, a vector of them at a time: so blocks are filled up to whole vectors.

@@ -39,11 +39,18 @@ from kapre_ref.kernels.cpu.emit.output import (
     store_pair_columns,
     turn_strip,
 )
-from kapre_ref.kernels.cpu.emit.passes import Parts, Samples, first_pass, inner_pass
+from kapre_ref.kernels.cpu.emit.passes import Parts, Samples
 from kapre_ref.kernels.cpu.emit.records import reader_of
 from kapre_ref.kernels.cpu.filterbanks import sum_bands_in_lanes
 from kapre_ref.kernels.cpu.runtime.jit import address_kernel, inlined, kernel
+from kapre_ref.kernels.cpu.transform.convolution import convolve, read_convolution
 from kapre_ref.kernels.cpu.transform.edges import Source, stage
+from kapre_ref.kernels.cpu.transform.passes import (
+    PASS_BYTES,
+    inner_passes,
+    transform_rows,
+    transform_rows_oddly,
+)
 from kapre_ref.kernels.cpu.transform.plan import PLAIN, ROOTS, FftPlan, Regions
 
 FEATURES, SPECTRUM, POLAR = range(3)
@@ -106,11 +113,12 @@ _read_plan, _read_job = reader_of(FftPlan), reader_of(Job)
 
 
 @address_kernel
-def write_spectra(peaks, job_address, signal, out, scratch, first_block, last_block):
+def write_spectra(peaks, odd, job_address, signal, out, scratch, first_block, last_block):
     """Serve some of the blocks, each of as many frames of one channel as a vector has lanes.
 
     A plan and a job lie in memory, see `emit.records`. `peaks` has room for a vector of each block,
-    or is empty; its dtype is that of all numbers.
+    or is empty; its dtype is that of all numbers. `odd` is None if all radices have code of their
+    own: numba then compiles nothing else, and a kernel of its own for any other `odd`.
     """
     unit = peaks.dtype.type(1)
     job = _read_job(job_address)
@@ -130,7 +138,16 @@ def write_spectra(peaks, job_address, signal, out, scratch, first_block, last_bl
     for index in range(first_block, last_block):
         block = block_of(unit, job, places, index)
         gather(unit, plan, job, block, room)
-        transform(unit, plan, job, block, room)
+        start_peaks(unit, room.peak, block.n_frames)
+        is_done, is_first = False, True
+        while not is_done:
+            # Here numba drops the branch that is never taken; in an inlined function it would not.
+            if odd is None:
+                parts = transform_parts(unit, plan, job, block, room)
+            else:
+                parts = transform_parts_oddly(unit, plan, job, block, room)
+            is_done = do_last_pass(unit, plan, job, block, room, parts, is_first)
+            is_first = False
         values = finish(unit, plan, job, block, room, are_long)
         write_block(unit, job, block, room, values)
 
@@ -149,6 +166,8 @@ def addresses_in(scratch, offsets):
         before=scratch + offsets.before,
         peak=scratch + offsets.peak,
         plain=scratch + offsets.plain,
+        turned=scratch + offsets.turned,
+        sums=scratch + offsets.sums,
     )
 
 
@@ -213,65 +232,81 @@ def gather(unit, plan, job, block, room):
 
 
 @inlined
-def transform(unit, plan, job, block, room):
-    """Make spectra in `room.values`, or magnitudes or powers in `room.rows`, of a block."""
-    start_peaks(unit, room.peak, block.n_frames)
-    is_first = True
-    while True:
-        parts = transform_parts(unit, plan, job, block, room)
-        # Meanwhile what the last pass is given as well, where the result goes, comes into cache.
-        if job.result != FEATURES or not is_first:
-            last_pass_to_spectrum(unit, plan.last_radix, parts, room.values, block.target)
-            if job.result == FEATURES:
-                to_scaled_magnitudes(
-                    unit, room.values, plan.n_freq, room.peak, room.plain, room.rows
-                )
-            return
-        last_pass_to_magnitudes(
-            unit, plan.last_radix, parts, room.rows, block.target, room.peak, plan.power
-        )
-        if plan.sizes == ROOTS:
-            take_roots(unit, room.rows, plan.n_freq, plan.power_offset)
-        if plan.sizes != PLAIN or not is_extreme(unit, room.peak):
-            return
-        # Once more, since magnitudes were written over what they were made of.
-        item, n = item_of(unit), plan.n_freq * lanes_of(unit)
-        copy_numbers(unit, room.rows, item, room.plain, item, n)
-        is_first = False
-
-
-@inlined
 def transform_parts(unit, plan, job, block, room):
     """Do all passes but the last: of one part after the other, while its rows are in the L1 cache.
 
     The samples of the next block come into cache meanwhile.
     """
-    lanes, item, sample_stride = lanes_of(unit), item_of(unit), job.signal_strides[2]
-    pieces = plan.pieces
-    n_gathered = (block.first_frame + pieces.n - 1) * plan.hop_length + pieces.n_tiles * lanes
-    next_samples = block.signal + (n_gathered - job.n_padded) * sample_stride
-    step = lanes * plan.hop_length * sample_stride // plan.n_fft
-    radix, n, twiddles = plan.radices & 31, plan.n_fft // plan.last_radix, plan.twiddles
+    vector, item = lanes_of(unit) * item_of(unit), item_of(unit)
+    following = samples_after(unit, plan, job, block)
+    n = plan.n_fft // plan.last.radix
     rows = room.prepared if plan.frame_steps.n else room.samples
-    for j in range(plan.last_radix):
-        part, first = room.rows + j * n * lanes * item, j * n
+    for first in range(0, plan.n_fft, n):
         samples = Samples(rows, plan.offsets + first * 4, plan.window + first * item)
-        ahead = Strided(next_samples + first * step, step)
-        first_pass(unit, radix, samples, part, n // radix, ahead)
-        twiddles = inner_passes(unit, plan.radices >> 5, part, radix, n, plan.twiddles)
-    return Parts(room.rows, n, twiddles)
+        ahead = Strided(following.at + first * following.stride, following.stride)
+        part = room.rows + first * vector
+        transform_rows(unit, plan.passes, samples, part, n, ahead)
+    return Parts(room.rows, n, plan.last.twiddles)
 
 
 @inlined
-def inner_passes(unit, radices, rows, n, n_rows, twiddles):
-    """Merge transforms of `n` rows in place until there is one of `n_rows`."""
-    while n < n_rows:
-        radix = radices & 31
-        inner_pass(unit, radix, Parts(rows, n, twiddles), n_rows // (n * radix))
-        twiddles += (n - 1) // 2 * (radix // 2) * 2 * item_of(unit)
-        n *= radix
-        radices >>= 5
-    return twiddles
+def transform_parts_oddly(unit, plan, job, block, room):
+    """Do what `transform_parts` does with radices that have no code of their own among others."""
+    vector, item = lanes_of(unit) * item_of(unit), item_of(unit)
+    following = samples_after(unit, plan, job, block)
+    n = plan.n_fft // plan.last.radix
+    rows = room.prepared if plan.frame_steps.n else room.samples
+    convolution = read_convolution(plan.convolution)
+    n_at_once = convolution.prime if convolution.prime else n
+    for first in range(0, plan.n_fft, n_at_once):
+        pick = first // n_at_once * plan.n_picks
+        samples = Samples(rows, plan.offsets + pick * 4, plan.window + pick * item)
+        ahead = Strided(following.at + first * following.stride, following.stride)
+        part = room.rows + first * vector
+        if convolution.prime:
+            convolve(unit, convolution, samples, part, ahead, room)
+        else:
+            transform_rows_oddly(unit, plan.passes, samples, part, n, ahead, room.sums)
+    if convolution.prime:
+        for first in range(0, plan.n_fft, n):
+            part = room.rows + first * vector
+            inner_passes(unit, plan.passes + PASS_BYTES, part, convolution.prime, n, room.sums)
+    return Parts(room.rows, n, plan.last.twiddles)
+
+
+@inlined
+def samples_after(unit, plan, job, block):
+    """Return what is to be prefetched with each row: so much of the next block's samples."""
+    pieces, lanes, sample_stride = plan.pieces, lanes_of(unit), job.signal_strides[2]
+    n_gathered = (block.first_frame + pieces.n - 1) * plan.hop_length + pieces.n_tiles * lanes
+    return Strided(
+        block.signal + (n_gathered - job.n_padded) * sample_stride,
+        lanes * plan.hop_length * sample_stride // plan.n_fft,
+    )
+
+
+@inlined
+def do_last_pass(unit, plan, job, block, room, parts, is_first):
+    """Make spectra in `room.values`, or magnitudes or powers in `room.rows`; return if all is done.
+
+    If not, the parts must be made once more, since magnitudes were written over them.
+    """
+    # Meanwhile what the last pass is given as well, where the result goes, comes into cache.
+    if job.result != FEATURES or not is_first:
+        last_pass_to_spectrum(unit, plan.last.radix, parts, room.values, block.target)
+        if job.result == FEATURES:
+            to_scaled_magnitudes(unit, room.values, plan.n_freq, room.peak, room.plain, room.rows)
+        return True
+    last_pass_to_magnitudes(
+        unit, plan.last.radix, parts, room.rows, block.target, room.peak, plan.power
+    )
+    if plan.sizes == ROOTS:
+        take_roots(unit, room.rows, plan.n_freq, plan.power_offset)
+    if plan.sizes != PLAIN or not is_extreme(unit, room.peak):
+        return True
+    item, n = item_of(unit), plan.n_freq * lanes_of(unit)
+    copy_numbers(unit, room.rows, item, room.plain, item, n)
+    return False
 
 
 @inlined

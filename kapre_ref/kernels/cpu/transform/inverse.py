@@ -20,8 +20,6 @@ from kapre_ref.kernels.cpu.emit.inverse_passes import (
     add_four_overlapping,
     add_many_overlapping,
     add_overlapping,
-    undo_first_pass,
-    undo_inner_pass,
     undo_last_pass,
 )
 from kapre_ref.kernels.cpu.emit.output import STRIP_TILES
@@ -30,12 +28,19 @@ from kapre_ref.kernels.cpu.emit.records import reader_of, record_array
 from kapre_ref.kernels.cpu.runtime.jit import Addresses, address_kernel, inlined
 from kapre_ref.kernels.cpu.runtime.pool import run_slices
 from kapre_ref.kernels.cpu.runtime.scratch import scratch_address
+from kapre_ref.kernels.cpu.transform.convolution import (
+    inverse_convolution_of,
+    read_inverse_convolution,
+    undo_convolution,
+)
 from kapre_ref.kernels.cpu.transform.forward import Target, Values, write_rows
-from kapre_ref.kernels.cpu.transform.plan import (
+from kapre_ref.kernels.cpu.transform.passes import undo_inner_passes, undo_rows, undo_rows_oddly
+from kapre_ref.kernels.cpu.transform.plan import offsets_of, rows_beside
+from kapre_ref.kernels.cpu.transform.radices import (
+    Pass,
     factorize,
-    offsets_of,
-    packed,
-    pass_twiddles,
+    odd_of,
+    passes_of,
     samples_of_rows,
 )
 
@@ -57,6 +62,8 @@ class InverseRegions(NamedTuple):
     pieces: int
     strip: int
     lost: int  # what the sums of pieces lose; see `add_many_overlapping`
+    turned: int  # rows of the second transform of a convolution
+    sums: int  # what butterflies of odd radices add up
 
 
 class InversePlan(NamedTuple):
@@ -64,8 +71,10 @@ class InversePlan(NamedTuple):
 
     n_fft: int
     n_freq: int
-    radices: int  # five bits a pass; the last one forward is the first one back, and lowest
-    twiddles: int
+    first: Pass  # forward, so it is undone last
+    passes: int  # the address of a `Pass` for each pass between, in reverse order
+    last: Pass
+    convolution: int  # the address of an `InverseConvolution`; its prime is 0 if there is none
     order: int  # in which row, in bytes, each sample comes out
     regions: InverseRegions
 
@@ -102,11 +111,14 @@ _read_plan, _read_job = reader_of(InversePlan), reader_of(InverseJob)
 
 
 @address_kernel
-def write_signals(unit, plan_address, job_address, scratch, first_block, last_block):
-    """Serve the pieces of the signals from the first frame of some blocks to that of the next."""
+def write_signals(unit, odd, plan_address, job_address, scratch, first_block, last_block):
+    """Serve the pieces of the signals from the first frame of some blocks to that of the next.
+
+    `odd` is as in `forward.write_spectra`.
+    """
     plan, job = _read_plan(plan_address), _read_job(job_address)
-    room = addresses_in(scratch, plan.regions)
-    blocks_of_channel = -(-job.n_frames // lanes_of(unit))
+    room, lanes = addresses_in(scratch, plan.regions), lanes_of(unit)
+    blocks_of_channel = -(-job.n_frames // lanes)
     block = first_block
     while block < last_block:
         number = block // blocks_of_channel
@@ -114,8 +126,27 @@ def write_signals(unit, plan_address, job_address, scratch, first_block, last_bl
         block = min(last_block, (number + 1) * blocks_of_channel)
         stop = block - number * blocks_of_channel
         if stop == blocks_of_channel:  # the last frames may reach into a block without any
-            stop = -(-job.n_pieces // lanes_of(unit))
-        write_stretch(unit, plan, job, channel_of(job, number), room, start, stop)
+            stop = -(-job.n_pieces // lanes)
+        channel = channel_of(job, number)
+        clear_planes(unit, job, room)
+        # Blocks before the first one reach into its pieces; their own are another share's.
+        for i in range(max(start - -(-job.n_overlaps // lanes), 0), stop):
+            n_frames = min(max(job.n_frames - i * lanes, 0), lanes)
+            spectra = channel.spectra + i * lanes * job.spectra_strides[2]
+            ahead = spectra + lanes * job.spectra_strides[2]
+            if n_frames:
+                gather_spectra(unit, plan, job, spectra, n_frames, room)
+                if odd is None:
+                    transform_back(unit, plan, room, ahead)
+                else:
+                    transform_back_oddly(unit, plan, room, ahead)
+            else:
+                fill_zeros(unit, room.rows, plan.n_fft * lanes)
+            first_sample = i * lanes * job.hop_length - job.n_skipped
+            target = channel.signal + first_sample * job.out_strides[2]
+            add_frames(unit, plan, job, room, target)
+            if i >= start:
+                write_pieces(unit, job, room, target, i * lanes)
 
 
 @inlined
@@ -128,6 +159,8 @@ def addresses_in(scratch, offsets):
         pieces=scratch + offsets.pieces,
         strip=scratch + offsets.strip,
         lost=scratch + offsets.lost,
+        turned=scratch + offsets.turned,
+        sums=scratch + offsets.sums,
     )
 
 
@@ -140,29 +173,6 @@ def channel_of(job, number):
         spectra=job.spectra + batch * job.spectra_strides[0] + channel * job.spectra_strides[1],
         signal=job.out + batch * job.out_strides[0] + channel * job.out_strides[1],
     )
-
-
-@inlined
-def write_stretch(unit, plan, job, channel, room, start, stop):
-    """Write the pieces of a channel's blocks from `start` to the one before `stop`."""
-    lanes = lanes_of(unit)
-    clear_planes(unit, job, room)
-    # Blocks before the first one reach into its pieces; their own are another share's.
-    first = max(start - -(-job.n_overlaps // lanes), 0)
-    for i in range(first, stop):
-        n_frames = min(max(job.n_frames - i * lanes, 0), lanes)
-        spectra = channel.spectra + i * lanes * job.spectra_strides[2]
-        if n_frames:
-            gather_spectra(unit, plan, job, spectra, n_frames, room)
-            ahead = spectra + lanes * job.spectra_strides[2]
-            transform_back(unit, plan, room, ahead)
-        else:
-            fill_zeros(unit, room.rows, plan.n_fft * lanes)
-        first_sample = i * lanes * job.hop_length - job.n_skipped
-        target = channel.signal + first_sample * job.out_strides[2]
-        add_frames(unit, plan, job, room, target)
-        if i >= start:
-            write_pieces(unit, job, room, target, i * lanes)
 
 
 @inlined
@@ -215,22 +225,31 @@ def transform_back(unit, plan, room, ahead):
     The imaginary parts of the first bin, and of the one that is its own mirror image, do not count.
     Meanwhile `ahead`, the next block's spectra, comes into cache.
     """
-    item, vector = item_of(unit), lanes_of(unit) * item_of(unit)
-    radix = plan.radices & 31
-    n_part = plan.n_fft // radix
-    undo_last_pass(unit, radix, room.values, Parts(room.rows, n_part, plan.twiddles))
-    first_twiddles = plan.twiddles + (n_part - 1) // 2 * (radix // 2) * 2 * item
-    for j in range(radix):
-        part, n = room.rows + j * n_part * vector, n_part
-        radices, twiddles = plan.radices >> 5, first_twiddles
-        while n > radices & 31:
-            inner_radix = radices & 31
-            n //= inner_radix
-            parts = Parts(part, n, twiddles)
-            undo_inner_pass(unit, inner_radix, parts, n_part // (n * inner_radix))
-            twiddles += (n - 1) // 2 * (inner_radix // 2) * 2 * item
-            radices >>= 5
-        undo_first_pass(unit, n, part, n_part // n, ahead + j * n_part * vector)
+    vector, n = lanes_of(unit) * item_of(unit), plan.n_fft // plan.last.radix
+    parts = Parts(room.rows, n, plan.last.twiddles)
+    undo_last_pass(unit, plan.last.radix, room.values, parts)
+    for first in range(0, plan.n_fft, n):
+        place = first * vector
+        undo_rows(unit, plan.passes, plan.first, room.rows + place, n, ahead + place)
+
+
+@inlined
+def transform_back_oddly(unit, plan, room, ahead):
+    """Do what `transform_back` does with radices that have no code of their own among others."""
+    vector, n = lanes_of(unit) * item_of(unit), plan.n_fft // plan.last.radix
+    parts = Parts(room.rows, n, plan.last.twiddles)
+    undo_last_pass(unit, plan.last.radix, room.values, parts)
+    convolution = read_inverse_convolution(plan.convolution)
+    for first in range(0, plan.n_fft, n):
+        part, place = room.rows + first * vector, ahead + first * vector
+        if convolution.prime:
+            undo_inner_passes(unit, plan.passes, part, n, convolution.prime, room.sums)
+        else:
+            undo_rows_oddly(unit, plan.passes, plan.first, part, n, place, room.sums)
+    n_convolved = plan.n_fft if convolution.prime else 0
+    for first in range(0, n_convolved, max(1, convolution.prime)):
+        part, place = room.rows + first * vector, ahead + first * vector
+        undo_convolution(unit, convolution, part, place, room)
 
 
 @inlined
@@ -286,34 +305,42 @@ def write_pieces(unit, job, room, target, first_piece):
 
 
 @kept
-def _tables_of(n_fft: int, dtype: np.dtype[Any]) -> tuple[int, int, Addresses]:
-    """Return the address of an inverse's plan, the bytes of scratch memory, and all owners."""
+def _tables_of(n_fft: int, dtype: np.dtype[Any]) -> tuple[int, int | None, int, Addresses]:
+    """Return the address of an inverse's plan, `odd`, the bytes of scratch memory, and all owners.
+
+    `odd` is as in `Tables`.
+    """
     lanes, vector = n_lanes(dtype), vector_bytes()
     n_freq = n_fft // 2 + 1
     radices = factorize(n_fft)
-    assert radices is not None, "`is_served` tells before"
+    n_convolved, n_turned, n_sums = rows_beside(radices)
     addresses = Addresses()
     order = np.argsort(samples_of_rows(radices)) * vector
     n_numbers = (2 * n_freq // lanes + 2) * lanes
     sizes = InverseRegions(
-        values=n_numbers * vector,
+        values=max(n_numbers, n_convolved) * vector,
         rows=n_fft * vector,
         stage=n_numbers * vector,
         # Two planes are of at most n_fft vectors, all others together of n_fft / lanes.
         pieces=(2 * n_fft + n_fft // lanes + lanes) * vector,
         strip=(STRIP_TILES * lanes + 1) * vector,
         lost=2 * n_fft // lanes * vector,  # for planes of a sixteenth of a frame at most
+        turned=n_turned * vector,
+        sums=n_sums * vector,
     )
     offsets, n_bytes = offsets_of(sizes)
+    first, *passes, last = passes_of(radices, dtype, addresses)
     plan = InversePlan(
         n_fft=n_fft,
         n_freq=n_freq,
-        radices=packed(radices[::-1]),
-        twiddles=addresses.of(np.concatenate(pass_twiddles(radices, dtype)[::-1])),
+        first=first,
+        passes=addresses.of(record_array(tuple(passes[::-1]))),
+        last=last,
+        convolution=inverse_convolution_of(radices, dtype, addresses),
         order=addresses.of(order.astype(np.int32)),
         regions=InverseRegions(*offsets),
     )
-    return addresses.of(record_array(plan)), n_bytes, addresses
+    return addresses.of(record_array(plan)), odd_of(radices), n_bytes, addresses
 
 
 def fill_signals(spectra: NDArray[Any], synthesis: Synthesis, out: NDArray[Any]) -> None:
@@ -331,7 +358,7 @@ def fill_signals(spectra: NDArray[Any], synthesis: Synthesis, out: NDArray[Any])
         return
     dtype = out.dtype
     lanes = n_lanes(dtype)
-    plan, n_bytes, of_tables = _tables_of(n_fft, dtype)
+    plan, odd, n_bytes, of_tables = _tables_of(n_fft, dtype)
     addresses = Addresses(of_tables)
     weights = np.zeros(n_fft + 1, dtype)
     weights[:n_used] = window[:n_used] * (2 / n_fft)  # see `inverse_passes`
@@ -360,7 +387,7 @@ def fill_signals(spectra: NDArray[Any], synthesis: Synthesis, out: NDArray[Any])
 
     def run(start: int, stop: int) -> None:
         scratch = scratch_address(n_bytes)
-        write_signals(addresses, unit, plan, job_address, scratch, start, stop)
+        write_signals(addresses, unit, odd, plan, job_address, scratch, start, stop)
 
     n_blocks = batch * n_channels * -(-n_frames // lanes)
     run_slices(run, n_blocks, n_blocks * lanes * _STEP_SECONDS * n_fft * np.log2(n_fft))

@@ -10,13 +10,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from kapre_ref._kept import Recent, kept
-from kapre_ref._roots import cos_sin_of_turns
 from kapre_ref.kernels.cpu.emit.bands import BandTable
 from kapre_ref.kernels.cpu.emit.gather import FrameSteps
 from kapre_ref.kernels.cpu.emit.intrinsics import n_lanes, vector_bytes
 from kapre_ref.kernels.cpu.emit.output import STRIP_TILES
 from kapre_ref.kernels.cpu.emit.records import record_array
 from kapre_ref.kernels.cpu.runtime.jit import Addresses
+from kapre_ref.kernels.cpu.transform.convolution import (
+    convolution_length,
+    convolution_of,
+    picks_of_group,
+)
+from kapre_ref.kernels.cpu.transform.radices import (
+    Pass,
+    factorize,
+    odd_of,
+    passes_of,
+    samples_of_rows,
+)
 from kapre_ref.kernels.cpu.transform.scales import Scale, scale_of
 
 if TYPE_CHECKING:
@@ -36,8 +47,8 @@ def _scipy_is_asked_for() -> bool:
 
 _SCIPY_SERVES_ALL = _scipy_is_asked_for()
 _STEP_SECONDS = 4e-11  # for each sample of a frame and halving of the transform
-# Beyond, a block's scratch memory would exceed 16 MB.
-MAX_N_FFT = 32768
+# Beyond, a block's scratch memory would exceed 32 MB.
+MAX_N_FFT = 65536
 
 
 class Regions(NamedTuple):
@@ -53,6 +64,8 @@ class Regions(NamedTuple):
     before: int  # samples that stand before those of the stage
     peak: int
     plain: int  # magnitudes, while those of some frames are made once more
+    turned: int  # rows of the second transform of a convolution
+    sums: int  # what butterflies of odd radices add up
 
 
 class Pieces(NamedTuple):
@@ -73,15 +86,16 @@ class FftPlan(NamedTuple):
 
     n_fft: int
     n_freq: int
-    radices: int  # five bits a pass, the first lowest
-    last_radix: int
+    passes: int  # the address of a `Pass` for each pass but the last
+    last: Pass
+    convolution: int  # the address of a `Convolution`, whose prime is 0 if the first pass is none
     hop_length: int
     pieces: Pieces
     frame_steps: FrameSteps
     regions: Regions
     offsets: int
     window: int
-    twiddles: int
+    n_picks: int  # how many of the offsets one part takes, or one convolution
     sizes: int  # PLAIN, POWERS or ROOTS
     power: int  # the address of 1 or 2: of what the last pass writes
     power_offset: int
@@ -92,6 +106,7 @@ class Tables(NamedTuple):
     """What calls of one front end have in common, and the owners of all addresses in it."""
 
     plan: int  # the address of an `FftPlan`, see `emit.records`
+    odd: int | None  # 1 if some radix has no code of its own
     scratch_bytes: int
     scale: Scale
     has_limit: bool  # whether the peaks of frames are needed
@@ -101,52 +116,13 @@ class Tables(NamedTuple):
     calls: Recent  # by the layout of arrays
 
 
-def factorize(n: int) -> tuple[int, ...] | None:
-    """Return the radices of a transform of n rows in the order of the passes; None if it has none.
-
-    There are two at least: the last one is 1 if the first one is n. The order was the fastest, or
-    within 3 % of it, of all orders with as few passes, at sizes from 256 to 4096.
-    """
-    order = [radix for radix in (13, 11) if n % radix == 0][:1]  # the first pass alone has them
-    n //= order[0] if order else 1
-    counts: dict[int, int] = {}
-    for radix in (2, 7, 5, 3):
-        counts[radix] = 0
-        while n % radix == 0:
-            counts[radix] += 1
-            n //= radix
-    twos = counts.pop(2)
-    if not order and twos >= 4 and twos != 5:
-        order, twos = [16], twos - 4
-    # As many eights as leave no single two.
-    fours = min(-twos % 3, twos // 2)
-    eights, lonely = divmod(twos - 2 * fours, 3)
-    order += [8] * eights + [4] * fours + [2] * lonely
-    for radix, count in counts.items():
-        order += [radix] * count
-    if n > 1 or not order:
-        return None
-    return tuple(order) if len(order) > 1 else (*order, 1)
-
-
 @lru_cache(maxsize=128)
 def is_served(n_fft: int) -> bool:
     """Tell whether the vector transform serves a size; SciPy serves the others.
 
     With KAPRE_REF_FFT=scipy, SciPy serves all: to compare, and for those who distrust ours.
     """
-    return not _SCIPY_SERVES_ALL and n_fft <= MAX_N_FFT and factorize(n_fft) is not None
-
-
-def unit_roots(numerators: NDArray[Any], denominator: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return exp(-2 pi i a / b) as pairs of numbers, good to float64 and rounded from there."""
-    cosines, sines = cos_sin_of_turns(numerators, denominator)
-    return np.stack([cosines, -sines], axis=-1).astype(dtype)
-
-
-def packed(radices: tuple[int, ...]) -> int:
-    """Return the radices in one integer, five bits each, the first lowest."""
-    return sum(radix << 5 * i for i, radix in enumerate(radices))
+    return not _SCIPY_SERVES_ALL and n_fft <= MAX_N_FFT
 
 
 def offsets_of(sizes: Iterable[int]) -> tuple[list[int], int]:
@@ -159,58 +135,43 @@ def offsets_of(sizes: Iterable[int]) -> tuple[list[int], int]:
     return [sum(sizes[:i]) for i in range(len(sizes))], sum(sizes)
 
 
-def pass_twiddles(radices: tuple[int, ...], dtype: np.dtype[Any]) -> list[NDArray[Any]]:
-    """Return an array of twiddle factors for each pass but the first, in the order of use."""
-    n, tables = radices[0], []
-    for radix in radices[1:]:
-        k, j = np.ogrid[1 : (n + 1) // 2, 1 : radix // 2 + 1]
-        tables.append(unit_roots(k * j, n * radix, dtype).ravel())
-        n *= radix
-    return tables
-
-
-def samples_of_rows(radices: tuple[int, ...]) -> NDArray[np.intp]:
-    """Return which sample of a frame the first pass takes into each row, in the order of the rows.
-
-    The last pass merges the transforms of R parts, and so do those before it, see `passes`.
-    """
-    samples = np.zeros(1, int)
-    for radix in radices:
-        j = np.arange(radix)[:, None]
-        samples = (samples * radix + np.where(2 * j > radix, j - radix, j)).ravel()
-        samples %= len(samples)
-    return samples
+def rows_beside(radices: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return how many rows a convolution needs for its two transforms, and odd radices for sums."""
+    n = convolution_length(radices)
+    each = [*radices[n > 0 :], *(factorize(n) if n else ())]
+    return n, n and max(n, radices[0]) + 1, 2 * max(each)
 
 
 @kept
 def tables_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Tables:
     """Return the tables of a front end for one floating-point dtype."""
     radices = factorize(front_end.n_fft)
-    assert radices is not None, "`is_served` tells before"
     pieces = _pieces_of(front_end, dtype)
     regions, scratch_bytes = scratch_layout(front_end, pieces, dtype)
     addresses = Addresses()
     frame_steps = _frame_steps(front_end, dtype, addresses)
-    samples = samples_of_rows(radices)
-    window = np.zeros(front_end.n_fft, dtype)
+    samples = _picks(radices)
+    window, convolved = np.zeros(front_end.n_fft + 1, dtype), convolution_length(radices)
     window[: front_end.frame_length] = front_end.make_window() * front_end.input_scale
     if frame_steps.n:
         offsets = np.minimum(samples, front_end.frame_length) * vector_bytes()
     else:
         offsets = _offsets_in_pieces(samples, front_end, pieces, dtype)
     sizes = POWERS if front_end.power == 2 else ROOTS if front_end.power_offset else PLAIN
+    *passes, last = passes_of(radices, dtype, addresses)
     numbers = FftPlan(
         n_fft=front_end.n_fft,
         n_freq=front_end.n_freq,
-        radices=packed(radices),
-        last_radix=radices[-1],
+        passes=addresses.of(record_array(tuple(passes))),
+        last=last,
+        convolution=convolution_of(radices, dtype, addresses),
         hop_length=front_end.hop_length,
         pieces=pieces,
         frame_steps=frame_steps,
         regions=regions,
         offsets=addresses.of(offsets.astype(np.int32)),
         window=addresses.of(window[samples]),
-        twiddles=addresses.of(np.concatenate(pass_twiddles(radices, dtype))),
+        n_picks=1 + convolved if convolved else front_end.n_fft // radices[-1],
         sizes=sizes,
         power=addresses.of(np.array([2 if sizes != PLAIN else 1], dtype)),
         power_offset=addresses.of(np.array([front_end.power_offset], dtype)),
@@ -220,6 +181,7 @@ def tables_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Tables:
     signal_factor = front_end.signal_factor
     return Tables(
         plan=addresses.of(record_array(numbers)),
+        odd=odd_of(radices),
         scratch_bytes=scratch_bytes,
         scale=scale,
         factor=addresses.of(np.array([signal_factor], dtype)) if signal_factor else 0,
@@ -228,6 +190,17 @@ def tables_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Tables:
         addresses=addresses,
         calls=Recent(),
     )
+
+
+def _picks(radices: tuple[int, ...]) -> NDArray[np.intp]:
+    """Return which samples the first pass takes, in its order; n_fft stands for a zero."""
+    samples = samples_of_rows(radices)
+    if not convolution_length(radices):
+        return samples
+    n = len(samples)
+    silent = np.full((n // radices[0], 1), n)
+    of_groups = np.hstack([samples.reshape(-1, radices[0]), silent])
+    return of_groups[:, picks_of_group(radices, radices[0])].ravel()
 
 
 def _pieces_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Pieces:
@@ -274,17 +247,20 @@ def scratch_layout(
     n_staged = pieces.n * (pieces.length if overlap else n_read) + n_read
     prepares = _prepares_frames(front_end)
     n_freq, n_bands = front_end.n_freq, front_end.n_bands
+    n_convolved, n_turned, n_sums = rows_beside(factorize(front_end.n_fft))
     sizes = Regions(
         samples=(n_read + 1) * pieces.row_bytes + vector,
         prepared=(front_end.frame_length + 1) * vector if prepares else 0,
         rows=2 * n_freq * vector,  # magnitudes and phases take more than n_fft
-        values=(2 * n_freq + 2 * lanes) * vector,
+        values=max(2 * n_freq + 2 * lanes, n_convolved) * vector,
         bands=((n_bands if front_end.bands is not None else 0) + lanes) * vector,
         strip=(STRIP_TILES * lanes + 1) * vector,
         stage=n_staged * item,
         before=n_staged * item if front_end.signal_factor else 0,
         peak=vector,
         plain=n_freq * vector,
+        turned=n_turned * vector,
+        sums=n_sums * vector,
     )
     offsets, n_bytes = offsets_of(sizes)
     return Regions(*offsets), n_bytes

@@ -1,0 +1,344 @@
+"""Passes of any odd radix R, in loops: a table has the cosines and sines that others have in code.
+
+Straight-line code of a large butterfly needs more registers than there are. With h = (R - 1) / 2:
+
+    even[k] = x[0] + sum_m (x[m] + x[R - m]) cos(2 pi k m / R)    for k and m from 1 to h
+    odd[k]  =        sum_m (x[m] - x[R - m]) sin(2 pi k m / R)
+
+    X[k] = even[k] - i odd[k]        X[R - k] = even[k] + i odd[k]
+
+Sums and differences wait in memory. Sums of `OUTPUTS` values of k stay in registers, each for two
+transforms side by side, which share the factors: two butterflies of the first pass, whose samples
+are real, or the real and the imaginary parts of one butterfly of a later pass.
+
+Rows hold what they hold in `passes` and `inverse_passes`.
+"""
+
+from typing import Any, NamedTuple
+
+from kapre_ref.kernels.cpu.emit.butterflies import Complex
+from kapre_ref.kernels.cpu.emit.intrinsics import vector_function
+from kapre_ref.kernels.cpu.emit.language import Strided, Value
+from kapre_ref.kernels.cpu.emit.passes import Parts, Samples, sample_at
+
+OUTPUTS = 4
+_CHAIN = 8  # terms that are added one after the other
+
+
+class OddRadix(NamedTuple):
+    """A radix, which is 1 or at least 2 OUTPUTS + 1, and two addresses.
+
+    The factors are those of one group of outputs after the other: cosines for each m, as many as a
+    group has outputs, and then sines. The last group ends with the last output, so it may begin
+    within the group before. There is room for `n` vectors of two transforms.
+    """
+
+    n: Value
+    factors: Value
+    room: Value
+
+
+@vector_function
+def first_odd_pass(emitter, radix: OddRadix, samples: Samples, target, n, ahead: Strided):
+    """Transform `n` times R windowed samples, and prefetch, as `passes.first_pass` does."""
+
+    def transform(first, n_sides):
+        starts = [(first + side) * radix.n for side in range(n_sides)]
+
+        def terms(m):
+            both = []
+            for start in starts:
+                x = []
+                for index in (start + m, start + (radix.n - m)):
+                    emitter.prefetch(ahead.place(index))
+                    x.append(sample_at(emitter, samples, index))
+                (a, weight_a), (b, weight_b) = x
+                a = a * weight_a
+                both.append([emitter.multiply_add(c, weight_b, a) for c in (b, -b)])
+            return zip(*both, strict=True)
+
+        def use(k, evens, odds):
+            for start, even, odd in zip(starts, evens, odds, strict=True):
+                emitter.store(even, target + (start + k) * emitter.bytes)
+                emitter.store(-odd, target + (start + (radix.n - k)) * emitter.bytes)
+
+        firsts = [x * weight for x, weight in (sample_at(emitter, samples, s) for s in starts)]
+        totals = _odd_dft(emitter, radix, firsts, terms, use)
+        for start, total in zip(starts, totals, strict=True):
+            emitter.store(total, target + start * emitter.bytes)
+
+    _in_pairs(emitter, n, transform)
+
+
+@vector_function
+def inner_odd_pass(emitter, radix: OddRadix, parts: Parts, n_blocks):
+    """Merge R transforms into one, `n_blocks` times, as `passes.inner_pass` does."""
+    for i in emitter.loop(n_blocks):
+        block = _block_of(emitter, radix, parts, i)
+        _merge_first(emitter, radix, block)
+        for j in emitter.loop((parts.n - 1) // 2):
+            _merge_bins(emitter, radix, block, parts.twiddles, j)
+        for middle in middle_of(emitter, parts.n):
+            _merge_middle(emitter, radix, block, middle)
+
+
+def _merge_first(emitter, radix, block):
+    """Merge the first bins of all parts, which are real."""
+    n = block.n
+
+    def terms(m):
+        a, b = block.load(n * m), block.load(n * (radix.n - m))
+        return [a + b], [a - b]
+
+    def use(k, even, odd):
+        block.store_bin(Complex(even[0], -odd[0]), n * k)
+
+    first = emitter.integer(0)
+    (total,) = _odd_dft(emitter, radix, [block.load(first)], terms, use)
+    block.store(total, first)
+
+
+def _merge_bins(emitter, radix, block, twiddles, i):
+    """Merge bins i + 1 of all parts."""
+    n, k = block.n, i + 1
+
+    def terms(m):
+        a, b = (block.load_of_part(n * j, k) for j in (m, radix.n - m))
+        w = _load_factor(emitter, twiddles, i * (radix.n // 2) + (m - 1))
+        a, b = a * w, b * w.conjugate()
+        return a + b, a - b
+
+    def use(q, even, odd):
+        turned, even = Complex(*odd).over_i(), Complex(*even)
+        block.store_bin(even + turned, n * q + k)
+        block.store_bin((even - turned).conjugate(), n * q - k)
+
+    first = block.load_of_part(emitter.integer(0), k)
+    block.store_bin(Complex(*_odd_dft(emitter, radix, first, terms, use)), k)
+
+
+def _merge_middle(emitter, radix, block, middle):
+    """Merge the middle bins of all parts, which are real."""
+    n, half = block.n, radix.n // 2
+    sign = emitter.variable(emitter.constant(1))
+
+    def terms(m):
+        # See `butterflies.dft_half_a_bin_up`: every other sample changes its sign.
+        sign.set(-sign.get())
+        a, b = block.load(n * m + middle), block.load(n * (radix.n - m) + middle)
+        return [(a + b) * sign.get()], [(a - b) * sign.get()]
+
+    def use(k, even, odd):
+        block.store_bin(Complex(even[0], odd[0]), n * (half - k) + middle)
+
+    (total,) = _odd_dft(emitter, radix, [block.load(middle)], terms, use)
+    block.store(total, n * half + middle)
+
+
+@vector_function
+def undo_first_odd_pass(emitter, radix: OddRadix, rows, n, ahead):
+    """Turn `n` transforms of R rows into samples, as `inverse_passes.undo_first_pass` does."""
+
+    def transform(first, n_sides):
+        starts = [rows + (first + side) * radix.n * emitter.bytes for side in range(n_sides)]
+        leads = [ahead + (start - rows) for start in starts]
+
+        def terms(m):
+            places = [m * emitter.bytes, (radix.n - m) * emitter.bytes]
+            for lead in leads:
+                for place in places:
+                    emitter.prefetch(lead + place)
+            return ([emitter.load(start + place) for start in starts] for place in places)
+
+        def use(i, evens, odds):
+            for start, even, odd in zip(starts, evens, odds, strict=True):
+                emitter.store(even - odd, start + i * emitter.bytes)
+                emitter.store(even + odd, start + (radix.n - i) * emitter.bytes)
+
+        totals = _odd_dft(emitter, radix, [emitter.load(s) for s in starts], terms, use)
+        for start, total in zip(starts, totals, strict=True):
+            emitter.store(total, start)
+
+    _in_pairs(emitter, n, transform)
+
+
+@vector_function
+def undo_inner_odd_pass(emitter, radix: OddRadix, parts: Parts, n_blocks):
+    """Split each of `n_blocks` transforms into R, as `inverse_passes.undo_inner_pass` does."""
+    for i in emitter.loop(n_blocks):
+        block = _block_of(emitter, radix, parts, i)
+        _split_first(emitter, radix, block)
+        for j in emitter.loop((parts.n - 1) // 2):
+            _split_bins(emitter, radix, block, parts.twiddles, j)
+        for middle in middle_of(emitter, parts.n):
+            _split_middle(emitter, radix, block, middle)
+
+
+def _split_first(emitter, radix, block):
+    """Undo `_merge_first`."""
+    n = block.n
+
+    def terms(q):
+        return ([x] for x in block.load_bin(n * q))
+
+    def use(j, even, odd):
+        block.store(even[0] - odd[0], n * j)
+        block.store(even[0] + odd[0], n * (radix.n - j))
+
+    first = emitter.integer(0)
+    (total,) = _odd_dft(emitter, radix, [block.load(first)], terms, use)
+    block.store(total, first)
+
+
+def _split_bins(emitter, radix, block, twiddles, i):
+    """Undo `_merge_bins`."""
+    n, k = block.n, i + 1
+
+    def terms(q):
+        a, b = block.load_bin(n * q + k), block.load_bin(n * q - k).conjugate()
+        return a + b, a - b
+
+    def use(j, even, odd):
+        # The inverse turns by opposite angles: the transform's part R - j is part j.
+        turned, even = Complex(*odd).over_i(), Complex(*even)
+        w = _load_factor(emitter, twiddles, i * (radix.n // 2) + (j - 1))
+        block.store_of_part((even - turned) * w.conjugate(), n * j, k)
+        block.store_of_part((even + turned) * w, n * (radix.n - j), k)
+
+    totals = _odd_dft(emitter, radix, block.load_bin(k), terms, use)
+    block.store_of_part(Complex(*totals), emitter.integer(0), k)
+
+
+def _split_middle(emitter, radix, block, middle):
+    """Undo `_merge_middle`."""
+    n, half = block.n, radix.n // 2
+
+    def terms(q):
+        z = block.load_bin(n * (half - q) + middle)
+        return [z.re], [-z.im]
+
+    def use(j, even, odd):
+        block.store(even[0] - odd[0], n * j + middle)
+        block.store(even[0] + odd[0], n * (radix.n - j) + middle)
+
+    first = block.load(n * half + middle)
+    (total,) = _odd_dft(emitter, radix, [first], terms, use)
+    block.store(total, middle)
+    for i in emitter.loop((half + 1) // 2):  # every other sample changes its sign
+        for j in (i * 2 + 1, radix.n - (i * 2 + 1)):
+            place = n * j + middle
+            block.store(-block.load(place), place)
+
+
+class _Block(NamedTuple):
+    """A transform of `size` rows, or the parts of `n` rows each that it is made of."""
+
+    emitter: Any
+    rows: Value
+    n: Value
+    size: Value
+
+    def load(self, number):
+        """Load a row."""
+        return self.emitter.load(self.rows + number * self.emitter.bytes)
+
+    def store(self, x, number):
+        """Store a row."""
+        self.emitter.store(x, self.rows + number * self.emitter.bytes)
+
+    def load_bin(self, number):
+        """Load a bin of the transform."""
+        return Complex(self.load(number), self.load(self.size - number))
+
+    def store_bin(self, z, number):
+        """Store a bin of the transform."""
+        self.store(z.re, number)
+        self.store(z.im, self.size - number)
+
+    def load_of_part(self, first, k):
+        """Load bin k of the part that begins with row `first`."""
+        return Complex(self.load(first + k), self.load(first + (self.n - k)))
+
+    def store_of_part(self, z, first, k):
+        """Store bin k of the part that begins with row `first`."""
+        self.store(z.re, first + k)
+        self.store(z.im, first + (self.n - k))
+
+
+def _block_of(emitter, radix, parts, i):
+    size = parts.n * radix.n
+    return _Block(emitter, parts.rows + i * size * emitter.bytes, parts.n, size)
+
+
+def middle_of(emitter, n):
+    """Loop once over the number of the middle one of `n` rows, if their number is even."""
+    middle = n // 2
+    for _ in emitter.loop(middle * 2 - n + 1):
+        yield middle
+
+
+def _in_pairs(emitter, n, transform):
+    """Call `transform(first, n_sides)` for `n` butterflies, two at a time, and for the last one."""
+    n_pairs = n // 2
+    for pair in emitter.loop(n_pairs):
+        transform(pair * 2, 2)
+    for _ in emitter.loop(n - n_pairs * 2):
+        transform(n - 1, 1)
+
+
+def _load_factor(emitter, twiddles, number):
+    place = twiddles + number * (2 * emitter.itemsize)
+    return Complex(emitter.broadcast(place), emitter.broadcast(place + emitter.itemsize))
+
+
+def _odd_dft(emitter, radix, firsts, terms, use):
+    """Compute even[k] and odd[k] of one transform or two, see above; return the sums of all x.
+
+    `firsts` are x[0] of each transform. `terms(m)` returns x[m] + x[R - m] of each, and then their
+    differences. `use(k, evens, odds)` is called when all terms are in `room`, for some k twice.
+    """
+    half, n_sides = radix.n // 2, len(firsts)
+    row_bytes = n_sides * emitter.bytes
+    totals = [emitter.variable(x) for x in firsts]
+    for side, x in enumerate(firsts):
+        emitter.store(x, radix.room + side * emitter.bytes)
+    sums = radix.room + row_bytes
+    differences = sums + half * row_bytes
+    for i in emitter.loop(half):
+        for first, vectors in zip((sums, differences), terms(i + 1), strict=True):
+            for side, x in enumerate(vectors):
+                emitter.store(x, first + i * row_bytes + side * emitter.bytes)
+                if first is sums:
+                    totals[side].set(totals[side].get() + x)
+
+    table_bytes = half * (OUTPUTS * emitter.itemsize)
+    for group in emitter.loop((half + (OUTPUTS - 1)) // OUTPUTS):
+        first = emitter.minimum(group * OUTPUTS, half - OUTPUTS)
+        cosines = radix.factors + group * table_bytes * 2
+        starts = [emitter.load(radix.room + side * emitter.bytes) for side in range(n_sides)]
+        evens = _products(emitter, half, sums, cosines, starts)
+        zeros = [emitter.constant(0)] * n_sides
+        odds = _products(emitter, half, differences, cosines + table_bytes, zeros)
+        for i in range(OUTPUTS):
+            use(first + (i + 1), evens[i], odds[i])
+    return [total.get() for total in totals]
+
+
+def _products(emitter, half, rows, factors, starts):
+    """Return sums of rows times factors, and of starts: of each output a list of each side's."""
+    n_sides = len(starts)
+    each = [(output, side) for output in range(OUTPUTS) for side in range(n_sides)]
+    totals = {one: emitter.variable(starts[one[1]]) for one in each}
+    for chain in emitter.loop((half + (_CHAIN - 1)) // _CHAIN):
+        done = chain * _CHAIN
+        sums = {one: emitter.variable(emitter.constant(0)) for one in each}
+        for i in emitter.loop(emitter.minimum(half - done, _CHAIN)):
+            row, factor = (done + i) * n_sides, factors + (done + i) * (OUTPUTS * emitter.itemsize)
+            x = [emitter.load(rows + (row + side) * emitter.bytes) for side in range(n_sides)]
+            weights = [emitter.broadcast(factor + j * emitter.itemsize) for j in range(OUTPUTS)]
+            for output, side in each:
+                total = sums[output, side]
+                total.set(emitter.multiply_add(x[side], weights[output], total.get()))
+        for one in each:
+            totals[one].set(totals[one].get() + sums[one].get())
+    return [[totals[output, side].get() for side in range(n_sides)] for output in range(OUTPUTS)]
