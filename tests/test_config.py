@@ -212,3 +212,18 @@ class TestStatistics:
         with np.load(tmp_path / "s.npz") as got:
             exact = json.loads(str(got["exact"]))
         assert int(exact["sums"][0], 16) == 1 << 1074
+
+
+class TestJson:
+    def test_stands_alone_on_standard_output(self, tmp_path, capsys):
+        write_sound(tmp_path / "in" / "a.wav", n_channels=2)
+        (tmp_path / "in" / "b.wav").write_text("no sound")
+        options = ("--n-mels", "40", "--json")
+        assert features(tmp_path / "in", "--out", tmp_path / "out", *options) == 1
+        rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        good, bad = sorted(rows, key=lambda row: row["outcome"], reverse=True)
+        assert good["outcome"] == "written"
+        assert (good["shape"], good["sample_rate"], good["seconds"]) == ([2, 9, 40], 22050, 0.3)
+        assert np.load(tmp_path / "out" / good["output"]).shape == (2, 9, 40)
+        assert bad["outcome"] == "failed"
+        assert bad["error"].startswith("no sound file that can be read")

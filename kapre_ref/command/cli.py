@@ -204,6 +204,7 @@ def _add_features_arguments(parser: argparse.ArgumentParser) -> None:
     add("--retry-failed", action="store_true", help="do again what failed in an earlier run")
     add("--overwrite", action="store_true", help="forget earlier runs and do everything")
     add("--quiet", action="store_true", help="print problems only")
+    add("--json", action="store_true", help="print a JSON object a line for each recording")
     text = "also the recordings that FILE lists, one a line; - is standard input"
     add("--files-from", metavar="FILE", help=text)
     text = "say what there is to do, and write nothing; --out is not needed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import sys
@@ -178,7 +179,8 @@ class _Told:
         failures: list[tuple[str, str]],
         passed_over: PassedOver,
     ) -> None:
-        self._out, self._quiet, self._plot = arguments.out, arguments.quiet, arguments.plot
+        self._out, self._plot, self._json = arguments.out, arguments.plot, arguments.json
+        self._quiet = arguments.quiet or arguments.json  # else lines would stand among the objects
         self._started = time.monotonic()
         self._failures: list[tuple[str, str]] = []
         self._outcomes: Counter[str] = Counter()
@@ -192,6 +194,8 @@ class _Told:
 
     def row(self, row: dict[str, Any], outcome: str) -> None:
         """Say what became of a recording."""
+        if self._json and not row["error"]:
+            self._say_object(row, "kept" if outcome == "kept" else "written")
         if row["error"]:
             self._fail(_shown(row["recording"]), row["error"])
         elif outcome == "written":
@@ -232,8 +236,14 @@ class _Told:
                 f"{report.seconds:.2f} s"
             )
 
+    def _say_object(self, row: dict[str, Any], outcome: str) -> None:
+        names = ("recording", "output", "shape", "sample_rate", "seconds", "warning", "error")
+        self._say(json.dumps({name: row.get(name) for name in names} | {"outcome": outcome}))
+
     def _fail(self, path: str, reason: str) -> None:
         self._failures.append((path, reason))
+        if self._json:
+            self._say_object({"recording": path, "error": reason}, "failed")
         self._say(f"kapre-ref: failed: {path}: {reason}", sys.stderr)
 
     def _say(self, line: str, stream: Any = None) -> None:
