@@ -66,8 +66,8 @@ def _inverse_by_cufft(spectra: cupy.ndarray, synthesis: Synthesis, out: cupy.nda
     frames = cupy.fft.irfft(spectra, n_fft, norm="forward")
     frames = cupy.ascontiguousarray(frames)  # (batch, channel, n_frames, n_fft)
     window = synthesis.window[:n_fft]
-    sizes = frames.shape[2], n_fft, synthesis.hop_length, window.size, synthesis.n_skipped
-    grid, task = _overlap_add(out.shape, out.strides, out.itemsize, *sizes)
+    sizes = n_fft, synthesis.hop_length, window.size, synthesis.n_skipped
+    grid, task = _overlap_add(out.shape, out.strides, out.itemsize, frames.shape[2], sizes)
     real = "double" if out.dtype == np.float64 else "float"
     function = kernel("overlap_add", f"kapre::overlap_add<{real}>", out.device.id)
     window = _constant((window / n_fft).astype(out.dtype).tobytes(), out.dtype, out.device.id)
@@ -75,8 +75,9 @@ def _inverse_by_cufft(spectra: cupy.ndarray, synthesis: Synthesis, out: cupy.nda
 
 
 @lru_cache(maxsize=512)
-def _overlap_add(shape, strides, itemsize, n_frames, n_fft, hop_length, frame_length, n_skipped):
+def _overlap_add(shape, strides, itemsize, n_frames, sizes):
     """Return a grid, and all that a launch is told of shapes and strides."""
+    n_fft, hop_length, frame_length, n_skipped = sizes
     batch, n_channels, n_samples = shape
     hops = max(1, _OVERLAP_ADD_SAMPLES // hop_length)
     parts = -(-hop_length // _OVERLAP_ADD_SAMPLES)
