@@ -156,7 +156,7 @@ def check_size(n_fft, rng):
     error, of_scipy = (
         np.linalg.norm(x - expected) for x in (spectra_of(single), scipy.fft.rfft(single))
     )
-    assert error <= allowed() * of_scipy + 1e-7
+    assert error <= 1.5 * of_scipy + 1e-6  # of few frames
     spectra = spectra_of(frames)
     np.testing.assert_allclose(spectra, scipy.fft.rfft(frames), rtol=0, atol=1e-13 * n_fft)
     back = np.empty((1, 1, frames.size))
