@@ -148,7 +148,8 @@ class TestKernels:
 COMPILED = {"kernel", "summing_kernel", "address_kernel", "inlined", "overload"}
 # Counts run the emitted code; launches on a GPU fill in arguments of CUDA C++.
 WITHOUT_TYPES = {"cpu/transform/counts"} | {
-    f"gpu/{stem}" for stem in ("decibel", "framing", "fused", "launch", "radices", "stft")
+    f"gpu/{stem}"
+    for stem in ("decibel", "framing", "fused", "inverse", "launch", "radices", "stft")
 }
 PATHS = [path.relative_to(PACKAGE / "kernels").with_suffix("") for path in modules_in("kernels")]
 NAMES = {path.as_posix() for path in PATHS if path.parent.name != "emit"}

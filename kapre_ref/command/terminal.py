@@ -11,8 +11,8 @@ import warnings
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
+from kapre_ref._first_use import Watch
 from kapre_ref.command.decoders import load_extra
-from kapre_ref.kernels.cpu.runtime.jit import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -25,10 +25,10 @@ def can_fuse(synthesis, dtype):
 def inverse_stft(spectra, synthesis, out):
     """Write the samples that frames reach, without gains; there are spectra, and such samples."""
     n_fft, window = synthesis.n_fft, synthesis.window[: synthesis.n_fft]
-    arrays = spectra.shape, spectra.strides, out.shape, out.strides
+    arrays = (spectra.shape, spectra.strides), (out.shape, out.strides)
     device_id = out.device.id
     sizes = n_fft, synthesis.hop_length, window.size, synthesis.n_skipped
-    name, grid, block, task = _launch(*sizes, out.dtype, *arrays)
+    name, grid, block, task = _launch(sizes, out.dtype, *arrays)
     window = _window(window.tobytes(), n_fft, out.dtype, device_id)
     tables = _tables(n_fft, out.dtype, device_id)
     kernel("inverse", name, device_id)(grid, block, (spectra, window, tables, out, task))
@@ -39,8 +39,10 @@ def _overlap(length, hop_length):
 
 
 @lru_cache(maxsize=512)
-def _launch(n_fft, hop_length, length, n_skipped, dtype, shape, strides, out_shape, out_strides):
+def _launch(sizes, dtype, given, asked):
     """Return the kernel's name, its grid and block, and all that it is told of arrays."""
+    n_fft, hop_length, length, n_skipped = sizes
+    (shape, strides), (out_shape, out_strides) = given, asked
     batch, n_channels, n_frames, _ = shape
     n_samples = out_shape[2]
     first, second, third, n_frames_at_once, n_threads = radices_for(n_fft, dtype.itemsize, n_fft)

@@ -25,6 +25,7 @@ import llvmlite
 import numba
 import numpy as np
 
+from kapre_ref._first_use import Watch
 from kapre_ref.kernels.cpu.numba_private import (
     KernelCache,
     cache_folder,
@@ -128,13 +129,6 @@ def as_input(x: NDArray[Scalar]) -> NDArray[Scalar]:
     view = x.view()
     view.flags.writeable = False
     return view
-
-
-class Watch:
-    """Who wants to know that kernels are compiled, or cannot be kept; nobody by default."""
-
-    compiling: Callable[[], None] | None = None
-    not_kept: Callable[[list[Path]], None] | None = None
 
 
 class _DiskCache(KernelCache):

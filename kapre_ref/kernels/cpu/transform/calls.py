@@ -147,7 +147,7 @@ def _run(call: Call, signals: NDArray[Any], out: NDArray[Any]) -> NDArray[Any] |
 
     def run(start: int, stop: int) -> None:
         scratch = scratch_address(call.scratch_bytes)
-        write_spectra(addresses, peaks, call.odd, call.job, signal, target, scratch, start, stop)
+        write_spectra(addresses, peaks, call.odd, call.job, signal, target, scratch, (start, stop))
 
     run_slices(run, call.n_blocks, call.seconds)
     if not call.n_peaks:

@@ -113,12 +113,13 @@ _read_plan, _read_job = reader_of(FftPlan), reader_of(Job)
 
 
 @address_kernel
-def write_spectra(peaks, odd, job_address, signal, out, scratch, first_block, last_block):
+def write_spectra(peaks, odd, job_address, signal, out, scratch, blocks):
     """Serve some of the blocks, each of as many frames of one channel as a vector has lanes.
 
-    A plan and a job lie in memory, see `emit.records`. `peaks` has room for a vector of each block,
-    or is empty; its dtype is that of all numbers. `odd` is None if all radices have code of their
-    own: numba then compiles nothing else, and a kernel of its own for any other `odd`.
+    `blocks` are the number of the first one, and that of the one behind the last. A plan and a job
+    lie in memory, see `emit.records`. `peaks` has room for a vector of each block, or is empty; its
+    dtype is that of all numbers. `odd` is None if all radices have code of their own: numba then
+    compiles nothing else, and a kernel of its own for any other `odd`.
     """
     unit = peaks.dtype.type(1)
     job = _read_job(job_address)
@@ -135,6 +136,7 @@ def write_spectra(peaks, odd, job_address, signal, out, scratch, first_block, la
         silence = room.prepared + plan.frame_steps.n * lanes_of(unit) * item_of(unit)
         fill_zeros(unit, silence, lanes_of(unit))
     are_long = any_is_long(unit, plan.bands)
+    first_block, last_block = blocks
     for index in range(first_block, last_block):
         block = block_of(unit, job, places, index)
         gather(unit, plan, job, block, room)
