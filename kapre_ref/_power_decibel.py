@@ -273,7 +273,8 @@ def _check_scale(ref: Any, amin: Any, top_db: Any, decade: float) -> DecibelScal
             raise ValueError(f"ref must be a positive number or 'peak', got {ref!r}")
     elif callable(ref):
         raise TypeError(
-            f"ref must be a number or 'peak', got {type(ref).__name__}; 'peak' is librosa's np.max"
+            f"ref must be a number or 'peak', got {type(ref).__name__}; 'peak' is librosa's "
+            f"numpy.max"
         )
     else:
         ref = check_positive("ref", ref)

@@ -128,8 +128,6 @@ class Folder:
                 is_dead = time.time() - self._written_at(f"{_PARTS}/{name}") > _DEAD
             if is_dead:
                 self.remove(f"{_PARTS}/{name}")
-        with suppress(OSError):
-            os.rmdir(self.path(_PARTS))
 
 
 def is_url(path: str) -> bool:

@@ -29,6 +29,7 @@ from kapre_ref.kernels.cpu.runtime.jit import Addresses, address_kernel, inlined
 from kapre_ref.kernels.cpu.runtime.pool import run_slices
 from kapre_ref.kernels.cpu.runtime.scratch import scratch_address
 from kapre_ref.kernels.cpu.transform.convolution import (
+    convolution_length,
     inverse_convolution_of,
     read_inverse_convolution,
     undo_convolution,
@@ -329,7 +330,8 @@ def _tables_of(n_fft: int, dtype: np.dtype[Any]) -> tuple[int, int | None, int, 
         sums=n_sums * vector,
     )
     offsets, n_bytes = offsets_of(sizes)
-    first, *passes, last = passes_of(radices, dtype, addresses)
+    convolved = convolution_length(radices) > 0
+    first, *passes, last = passes_of(radices, dtype, addresses, convolved)
     plan = InversePlan(
         n_fft=n_fft,
         n_freq=n_freq,

@@ -158,7 +158,7 @@ def tables_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Tables:
     else:
         offsets = _offsets_in_pieces(samples, front_end, pieces, dtype)
     sizes = POWERS if front_end.power == 2 else ROOTS if front_end.power_offset else PLAIN
-    *passes, last = passes_of(radices, dtype, addresses)
+    *passes, last = passes_of(radices, dtype, addresses, convolved > 0)
     numbers = FftPlan(
         n_fft=front_end.n_fft,
         n_freq=front_end.n_freq,

@@ -101,14 +101,19 @@ def samples_of_rows(radices: tuple[int, ...]) -> NDArray[np.intp]:
 
 
 def passes_of(
-    radices: tuple[int, ...], dtype: np.dtype[Any], addresses: Addresses
+    radices: tuple[int, ...], dtype: np.dtype[Any], addresses: Addresses, is_convolved: bool = False
 ) -> tuple[Pass, ...]:
-    """Return the passes of a transform, with their tables."""
+    """Return the passes of a transform, with their tables.
+
+    A first pass that is a convolution has no factors: of a prime p they are p^2 / 4 pairs.
+    """
     twiddles = [0, *(addresses.of(table) for table in pass_twiddles(radices, dtype))]
     passes = []
     for i, radix in enumerate(radices):
-        is_odd = radix not in (LAST_RADICES if i else FIRST_RADICES)
-        passes.append(Pass(radix, twiddles[i], addresses.of(odd_factors(radix, dtype)) * is_odd))
+        has_code = radix in (LAST_RADICES if i else FIRST_RADICES)
+        needs_none = has_code or (is_convolved and i == 0)
+        factors = 0 if needs_none else addresses.of(odd_factors(radix, dtype))
+        passes.append(Pass(radix, twiddles[i], factors))
     return tuple(passes)
 
 
