@@ -82,9 +82,10 @@ def check_floating(name: str, x: Any) -> None:
 
 def check_signal(name: str, x: Any) -> None:
     """Require a floating array; for integers, as read from a file, the error says how to scale."""
-    if type(x) is np.ndarray and x.dtype.char in _FLOATS:
+    if type(x) is not np.ndarray:
+        check_array(name, x)
+    if x.dtype.char in _FLOATS:
         return
-    check_array(name, x)
     if x.dtype.kind in "iu":
         # Integers of 64 bits are samples of fewer bits in NumPy's default integer type.
         is_wide = x.dtype.itemsize == 8

@@ -31,7 +31,12 @@ def library_of(x: Any) -> str | None:
 
 def of_another_library(x: Any) -> bool:
     """Tell whether `x` is a tensor: an array of torch, JAX or another library with DLPack."""
-    return type(x) is not np.ndarray and module_of_tensor(x) is not None
+    if type(x) is np.ndarray:
+        return False
+    cupy = sys.modules.get("cupy")
+    if cupy is not None and type(x) is cupy.ndarray:  # as often as not, and soon told
+        return False
+    return module_of_tensor(x) is not None
 
 
 def module_of_tensor(x: Any) -> Any:

@@ -235,6 +235,12 @@ def transforms(rng, dtype):
         parameters = {"n_fft": n_fft, "hop_length": hop_length, "n_mels": 3}
         mel = kr.melspectrogram_reference(signal, return_decibel=True, **parameters)
         close(kr.melspectrogram(signal, return_decibel=True, **parameters), mel)
+    for n_fft in (277, 323):  # a convolution, and looped radices
+        signal = rng.uniform(-1, 1, 4 * n_fft).astype(dtype)
+        spectra = kr.stft(signal, n_fft, None, 100)
+        close(spectra, kr.stft_reference(signal, n_fft, None, 100))
+        back = kr.inverse_stft_reference(spectra, n_fft, None, 100)
+        close(kr.inverse_stft(spectra, n_fft, None, 100), back)
     spectra = kr.stft_reference(rng.uniform(-1, 1, (1, 300)).astype(dtype), 256, None, 1)
     close(kr.inverse_stft(spectra, 256, None, 1), kr.inverse_stft_reference(spectra, 256, None, 1))
 
@@ -257,6 +263,10 @@ def front_ends(rng, dtype):
     ):
         front_end = mel.replace(**changes)
         close(front_end(signal), front_end.reference(signal))
+    columns = mel.replace(preemphasis=0.0, time_first=False)
+    spectra = columns.stft(signal)
+    close(spectra, columns.stft_reference(signal))
+    close(columns.inverse_stft(spectra), columns.inverse_stft_reference(spectra))
 
 
 def close(got, expected):
