@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,6 @@ import numpy as np
 from kapre_ref._arrays import working_dtype
 from kapre_ref._bands import Bands, LogBands, MatrixBands
 from kapre_ref._checks import check_in_range, check_integer
-from kapre_ref._dispatch import of_another_library
 from kapre_ref._front_end_calls import features_of, signals_of, signals_reference, spectra_of
 from kapre_ref._front_end_checks import NUMBERS, check_front_end, is_wide
 from kapre_ref._front_end_reference import (
@@ -25,7 +24,6 @@ from kapre_ref._front_end_text import from_json, json_of, repr_of
 from kapre_ref._kept import Recent
 from kapre_ref._lengths import lengths_reference
 from kapre_ref._normalisation import Normalisation
-from kapre_ref._other_libraries import by_views, on_host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,9 +42,6 @@ if TYPE_CHECKING:
         Logarithm,
         RangeOver,
     )
-
-
-_BYTES_OF_A_FLOAT = 32  # with its place in a tuple
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -197,7 +192,7 @@ class FrontEnd:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let a front end be pickled by its fields: hashes of strings differ between processes."""
-        return _of_fields, (self._fields(),)
+        return partial(FrontEnd, **self._fields()), ()
 
     def __repr__(self) -> str:
         """Name the fields that are not what they are by default."""
@@ -241,14 +236,10 @@ class FrontEnd:
         UserWarning
             If `x` has samples but no frame.
         """
-        if of_another_library(x):
-            return by_views(FrontEnd.__call__, locals())
         return features_of(self, x, out, lengths)
 
     def reference(self, x: NDArray[Float], lengths: Sequence[int] | None = None) -> NDArray[Float]:
         """Compute the features of (..., time), on the CPU, by the formulas alone: the oracle."""
-        if of_another_library(x):
-            return by_views(FrontEnd.reference, locals(), on_host)
         if lengths is not None:
             return lengths_reference(self, x, lengths)
         return features_reference(self, x)
@@ -275,14 +266,10 @@ class FrontEnd:
         >>> centred.stft(np.ones(22050, np.float32)).shape
         (1025, 44)
         """
-        if of_another_library(x):
-            return by_views(FrontEnd.stft, locals())
         return spectra_of(self, x, out)
 
     def stft_reference(self, x: NDArray[Float]) -> NDArray[Any]:
         """Compute spectra by the formulas alone, in float64: the oracle of `stft`."""
-        if of_another_library(x):
-            return by_views(FrontEnd.stft_reference, locals(), on_host)
         return spectra_reference(self, x)
 
     def inverse_stft(
@@ -327,16 +314,12 @@ class FrontEnd:
         >>> bool(np.allclose(front_end.inverse_stft(front_end.stft(x), length=1000), x))
         True
         """
-        if of_another_library(spectra):
-            return by_views(FrontEnd.inverse_stft, locals())
         return signals_of(self, spectra, length, out)
 
     def inverse_stft_reference(
         self, spectra: NDArray[Any], length: int | None = None
     ) -> NDArray[Any]:
         """Turn spectra back into signals in float64: the oracle of `inverse_stft`."""
-        if of_another_library(spectra):
-            return by_views(FrontEnd.inverse_stft_reference, locals(), on_host)
         return signals_reference(self, spectra, length)
 
     def stream(self, n_channels: int | None = None, dtype: DTypeLike = np.float32) -> Stream:
@@ -405,13 +388,7 @@ class FrontEnd:
         return np.asarray((starts + self.frame_length / 2) / self.sample_rate, np.float64)
 
     def frequencies(self) -> NDArray[np.float64]:
-        """Return the centre of each band, or the frequency of each bin, in Hz: (n_values,).
-
-        Raises
-        ------
-        ValueError
-            If the values are cepstral coefficients.
-        """
+        """Return the centre of each band or bin in Hz, (n_values,); ValueError for cepstra."""
         if self.n_cepstra:
             raise ValueError(
                 f"n_cepstra must be 0 for values with frequencies, got {self.n_cepstra}"
@@ -433,10 +410,7 @@ class FrontEnd:
 
     @cached_property
     def has_one_gain(self) -> bool:
-        """Whether gain and offset are numbers, of which the gain is positive.
-
-        Then a range below a peak can as well be taken of the values that they make.
-        """
+        """Whether they are numbers after which the same value is the peak: a gain above 0."""
         gain, offset = self.gain, self.offset
         return isinstance(gain, float) and isinstance(offset, float) and gain > 0
 
@@ -488,10 +462,7 @@ class FrontEnd:
     def from_json(cls, text: str) -> FrontEnd:
         """Return the front end that `to_json` wrote.
 
-        Raises
-        ------
-        TypeError, ValueError
-            If the text is not JSON, a field is unknown or missing, or its value is not allowed.
+        TypeError or ValueError if it is no JSON, or a field is unknown, missing or not allowed.
         """
         return from_json(cls, text)
 
@@ -521,11 +492,7 @@ class FrontEnd:
         """About how much memory the numbers take that the fields hold."""
         matrix = self.bands.matrix if isinstance(self.bands, MatrixBands) else ()
         rows = (*matrix, self.window, self.gain, self.offset)
-        return sum(_BYTES_OF_A_FLOAT * len(row) for row in rows if isinstance(row, tuple))
+        return sum(32 * len(row) for row in rows if isinstance(row, tuple))  # 32 for each float
 
     def _fields(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-
-
-def _of_fields(fields: dict[str, Any]) -> FrontEnd:
-    return FrontEnd(**fields)

@@ -8,10 +8,11 @@ import numpy as np
 
 from kapre_ref._arrays import complex_dtype, native, real_dtype, result_array, silent
 from kapre_ref._checks import check_complex, check_integer, check_signal, warn_caller
-from kapre_ref._dispatch import kernels_for
+from kapre_ref._dispatch import kernels_for, of_another_library
 from kapre_ref._kept import kept
 from kapre_ref._layout import layout_of
 from kapre_ref._lengths import check_lengths, fill_by_lengths
+from kapre_ref._other_libraries import by_views
 from kapre_ref._synthesis import (
     Synthesis,
     end_gains,
@@ -35,6 +36,8 @@ def features_of(
     lengths: Sequence[int] | NDArray[np.integer[Any]] | None,
 ) -> NDArray[Any]:
     """Compute the features of signals, see `FrontEnd.__call__`."""
+    if of_another_library(x):
+        return by_views(features_of, locals())
     f = front_end
     check_signal("x", x)
     layout = f.layouts.get((x.shape, x.dtype))
@@ -55,6 +58,8 @@ def features_of(
 
 def spectra_of(front_end: FrontEnd, x: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
     """Compute the spectra of frames, see `FrontEnd.stft`."""
+    if of_another_library(x):
+        return by_views(spectra_of, locals())
     f = front_end
     _check_signals(f, x)
     n_frames = f.count_frames(x.shape[-1])
@@ -72,6 +77,8 @@ def signals_of(
     front_end: FrontEnd, spectra: NDArray[Any], length: int | None, out: NDArray[Any] | None
 ) -> NDArray[Any]:
     """Turn spectra back into signals, see `FrontEnd.inverse_stft`."""
+    if of_another_library(spectra):
+        return by_views(signals_of, locals())
     f = front_end
     _check_invertible(f)
     check_complex("spectra", spectra)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kapre_ref._checks import check_integer
-from kapre_ref._dispatch import kernels_for
-from kapre_ref._other_libraries import on_host
+from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._other_libraries import by_views, on_host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +68,8 @@ def fill_by_lengths(
 
 def lengths_reference(front_end: FrontEnd, x: NDArray[Any], lengths: Sequence[int]) -> NDArray[Any]:
     """Compute each item alone, and fill it up with zeros."""
+    if of_another_library(x):
+        return by_views(lengths_reference, locals(), on_host)
     n_frames = front_end.count_frames(x.shape[-1])
     axis = -2 if front_end.time_first else -1
     items = []

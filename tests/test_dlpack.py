@@ -9,7 +9,7 @@ from types import FunctionType
 import numpy as np
 import other_library
 import pytest
-from bad_calls import GOOD
+from good_calls import GOOD
 from harness import fake_cupy
 from other_library import Tensor
 from test_dispatch import CONSTRUCTORS

@@ -6,7 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from bad_calls import BATCH, GOOD, OUT, ROWS, S, X
+from bad_calls import OUT, ROWS
+from good_calls import BATCH, GOOD, S, X
 
 import kapre_ref as kr
 

@@ -236,6 +236,16 @@ WARM = {
 }
 
 
+def test_a_misaligned_input_is_told():
+    memory = np.frombuffer(bytearray(4 * 600 + 1), np.float32, 600, offset=1)
+    assert memory.ctypes.data % 4
+    with fake_cupy.installed() as cupy:
+        array = cupy.asarray(np.zeros(600, np.float32))
+        array._host = memory
+        with pytest.raises(ValueError, match="x must begin at a multiple of 4 bytes"):
+            kr.stft_magnitude(array, 256)
+
+
 class TestHostWork:
     """Launching a warm kernel costs little: at 0.2 to 0.4 us a call of Python, 10 to 20 us."""
 

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from bad_calls import GOOD
+from good_calls import GOOD
 from test_dispatch import CONSTRUCTORS
 from test_dlpack import FLOATS, MEL, ORACLES, result_of
 
