@@ -79,10 +79,11 @@ class FrontEnd:
         samples off. ``n_fft // 2`` on both sides is librosa's and torch's ``center=True``; 40 on
         the right in place of 200 is Whisper without its last frame; 120 and 200, with 'mirror', are
         Kaldi's ``snip_edges=False``.
-    pad_mode : 'zeros', 'reflect' or 'mirror'
+    pad_mode : 'zeros', 'reflect', 'mirror', 'edge' or 'odd'
         With what: zeros (librosa since 0.10, NeMo), the signal reflected without its edge sample
-        (torch, Whisper), or with it (Kaldi): 1 to 3 in the frames at the ends. A signal shorter
-        than what is reflected goes back and forth, as in NumPy; torch refuses it.
+        (torch, Whisper; 'even' in SciPy) or with it (Kaldi), the edge sample again and again
+        ('constant' in SciPy), or twice that less the reflected one. The first three: 1 to 3 in the
+        frames at the ends. A signal that is too short for it is reflected again and again.
     input_scale : float
         Factor of the samples: 32768 where a tool reads them as 16-bit integers (Kaldi's family):
         20.8.
@@ -95,10 +96,11 @@ class FrontEnd:
         first sample (NeMo); 'drop' leaves that sample out (PaSST); 'frame' emphasises each frame,
         whose first sample stands for the one before it (Kaldi). The two ways: 0.4 with NeMo's
         window, 5 with a Hamming window.
-    power : 1 or 2
-        Magnitudes of the spectrum (vocoders, YAMNet) or powers.
+    power : float
+        Of the spectrum: 1 for magnitudes (vocoders, YAMNet), 2 for powers. Any other positive
+        number works too, more slowly.
     power_offset : float
-        Added to the power below the root of a magnitude: 1e-9 in HiFi-GAN. Left out: 0.02 on
+        Added to the square below the root of a magnitude: 1e-9 in HiFi-GAN. Left out: 0.02 on
         speech, 0.06 on quiet signals.
     bands : Bands, LogBands or array (n_freq, n), optional
         The filterbank; None keeps the bins. HTK's or Slaney's scale: 11; triangles straight in Hz
@@ -154,7 +156,7 @@ class FrontEnd:
     remove_mean: bool = False
     preemphasis: float = 0.0
     preemphasis_first: FirstSample = "signal"
-    power: int = 2
+    power: float = 2
     power_offset: float = 0.0
     bands: Bands | LogBands | MatrixBands | NDArray[Any] | None = None
     log: Logarithm = "none"
@@ -363,7 +365,7 @@ class FrontEnd:
         n_cut, n_added = self._n_changed
         n_samples -= n_cut
         if n_samples <= 0:
-            if self.pad_mode != "zeros":  # there is nothing to reflect
+            if self.pad_mode != "zeros":  # there is nothing to extend
                 return 0
             n_samples = 0
         n_frames: int = 1 + (n_samples + n_added - self.frame_length) // self.hop_length

@@ -26,7 +26,7 @@ WINDOWS = (
     "hann", "hamming", "blackman", "ones", "hann_symmetric", "hamming_symmetric", "povey",
 )  # fmt: skip
 _CHOICES = {
-    "pad_mode": ("zeros", "reflect", "mirror"),
+    "pad_mode": ("zeros", "reflect", "mirror", "edge", "odd"),
     "preemphasis_first": ("signal", "drop", "frame"),
     "log": ("none", "ln", "log10", "10log10"),
     "floor_by": ("max", "add"),
@@ -34,7 +34,7 @@ _CHOICES = {
 }
 _ARRAYS = ("window", "bands", "gain", "offset")  # what an array may be given for
 _PLAIN_NUMBERS = ("input_scale", "preemphasis", "power_offset", "floor", "lifter")
-NUMBERS = (*_PLAIN_NUMBERS, "dynamic_range", "gain", "offset")
+NUMBERS = (*_PLAIN_NUMBERS, "power", "dynamic_range", "gain", "offset")
 _MOST = 2**31 - 1
 
 
@@ -83,8 +83,8 @@ def _check_sizes(checked: dict[str, Any]) -> None:
     checked["hop_length"] = check_integer("hop_length", checked["hop_length"], 1)
     for name in ("pad_left", "pad_right"):
         checked[name] = check_integer(name, checked[name], -_MOST, _MOST)
-    power = check_integer("power", checked["power"], 1, 2)
-    checked["power"] = power
+    power = check_positive("power", checked["power"])
+    checked["power"] = int(power) if power in (1, 2) else power
 
 
 def _window(window: Any, win_length: int) -> str | LongWindow | tuple[float, ...]:

@@ -22,8 +22,8 @@ def features_reference(front_end: FrontEnd, x: NDArray[Any]) -> NDArray[Any]:
     f, dtype = front_end, real_dtype(x.dtype)
     spectra = spectra_of_frames(f, x)
     y = spectra.real**2 + spectra.imag**2
-    if f.power == 1:
-        y = np.sqrt(y + f.power_offset)
+    if f.power != 2:
+        y = (y + f.power_offset) ** (f.power / 2)
     if f.bands is not None:
         y = y @ f.bands.matrix_reference(f.sample_rate, f.n_fft)  # type: ignore[union-attr]
     if f.log != "none":
@@ -102,8 +102,12 @@ def padded(x: NDArray[np.float64], left: int, right: int, mode: str) -> NDArray[
     widths = [(0, 0)] * (x.ndim - 1) + [(max(0, left), max(0, right))]
     if mode == "zeros":
         return np.pad(x, widths)
-    if not x.shape[-1]:  # there is nothing to reflect
+    if not x.shape[-1]:  # there is nothing to extend
         return x
+    if mode == "edge":
+        return np.pad(x, widths, mode="edge")
+    if mode == "odd":
+        return np.pad(x, widths, mode="reflect", reflect_type="odd")
     return np.pad(x, widths, mode="reflect" if mode == "reflect" else "symmetric")
 
 

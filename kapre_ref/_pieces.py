@@ -164,10 +164,10 @@ class _Cuts:
         self.last = _replaced(inside, pad_left=0)
         # The first frame that begins behind the first sample: pieces before it begin at the start.
         self.n_first = n_padded // f.hop_length + 1
-        reflects = f.pad_mode != "zeros"
-        # Samples that the start reflects, those that the end reflects, and those it cuts off.
-        self._n_start = first_sample + n_padded + 1 if reflects else 0
-        self._n_end = max(0, f.pad_right + 1) + self._n_before if reflects else 0
+        extends = f.pad_mode != "zeros"
+        # Samples that the start extends, those that the end extends, and those it cuts off.
+        self._n_start = first_sample + n_padded + 1 if extends else 0
+        self._n_end = max(0, f.pad_right + 1) + self._n_before if extends else 0
         self._n_cut = max(0, -f.pad_right)
 
     def n_ready(self, n_samples: int) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 
 DataFormat: TypeAlias = Literal["channels_first", "channels_last", "default"]
 DeltaMode: TypeAlias = Literal["symmetric", "reflect", "constant"]
-EdgeMode: TypeAlias = Literal["zeros", "reflect", "mirror"]
+EdgeMode: TypeAlias = Literal["zeros", "reflect", "mirror", "edge", "odd"]
 FirstSample: TypeAlias = Literal["signal", "drop", "frame"]
 FloorBy: TypeAlias = Literal["max", "add"]
 LengthMode: TypeAlias = Literal["constant", "repeat", "repeatpad"]

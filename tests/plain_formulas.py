@@ -115,7 +115,8 @@ def features_in(front_end, x, dtype):
         frames = frames - factor * before
     spectra = fft.rfft(frames * f.make_window().astype(dtype), f.n_fft)
     y = spectra.real**2 + spectra.imag**2
-    y = np.sqrt(y + dtype.type(f.power_offset)) if f.power == 1 else y
+    if f.power != 2:
+        y = np.sqrt(y + dtype.type(f.power_offset)) ** dtype.type(f.power)
     if f.bands is not None:
         y = y @ f.bands.matrix_reference(f.sample_rate, f.n_fft).astype(dtype)
     if f.log != "none":

@@ -164,7 +164,7 @@ def front_ends(draw, linear=False):
     n_fft = draw(st.integers(1, 80) | st.sampled_from([16, 64]))
     win_length = draw(st.integers(1, n_fft))
     n_freq = n_fft // 2 + 1
-    power = draw(st.sampled_from([1, 2]))
+    power = draw(st.sampled_from([1, 2] if linear else [1, 2, 1.5]))
     kinds = ["none", "matrix"] + ["mel", "log"] * (n_fft >= 8)
     kind = draw(st.sampled_from(kinds))
     n = draw(st.integers(1, 6))
@@ -203,7 +203,7 @@ def front_ends(draw, linear=False):
         "center_window": draw(st.booleans()),
         "pad_left": draw(st.integers(-10, 100)),
         "pad_right": draw(st.integers(-10, 100)),
-        "pad_mode": draw(st.sampled_from(["zeros", "reflect", "mirror"])),
+        "pad_mode": draw(st.sampled_from(["zeros", "reflect", "mirror", "edge", "odd"])),
         "input_scale": draw(st.sampled_from([1, 32768])),
         "remove_mean": draw(st.booleans()),
         "preemphasis": draw(st.sampled_from([0, 0.97])),
@@ -212,7 +212,7 @@ def front_ends(draw, linear=False):
         "bands": bands,
         "time_first": draw(st.booleans()),
     }
-    if power == 1:
+    if power != 2:
         fields["power_offset"] = draw(st.sampled_from([0, 1e-3]))
     if not linear:
         fields |= {

@@ -206,7 +206,7 @@ class TestOut:
 
 class TestEmpty:
     @pytest.mark.parametrize("time_first", [True, False])
-    @pytest.mark.parametrize("pad_mode", ["zeros", "reflect", "mirror"])
+    @pytest.mark.parametrize("pad_mode", ["zeros", "reflect", "mirror", "edge", "odd"])
     @pytest.mark.parametrize("shape", [(0,), (0, 100), (3, 0), (2, 0, 100), (0, 2, 0), (2, 1, 0)])
     @pytest.mark.parametrize("normalisation", [None, Normalisation(ddof=1, drop_last=True)])
     def test_as_the_oracle(self, backend, shape, pad_mode, time_first, normalisation):

@@ -204,7 +204,7 @@ def front_ends(draw):
     win_length = draw(st.integers(1, n_fft))
     has_bands = draw(st.booleans()) and n_fft > 2
     log = draw(st.sampled_from(["none", "ln", "log10", "10log10"]))
-    power = draw(st.sampled_from([1, 2]))
+    power = draw(st.sampled_from([1, 2, 1, 2, 0.5, 3]))
     n_bands = draw(st.integers(1, 40)) if has_bands else n_fft // 2 + 1
     bands = None
     if has_bands:
@@ -216,12 +216,12 @@ def front_ends(draw):
         "hop_length": draw(st.integers(1, 2 * n_fft)),
         "pad_left": draw(st.integers(-40, 2 * n_fft)),
         "pad_right": draw(st.integers(-40, 2 * n_fft)),
-        "pad_mode": draw(st.sampled_from(["zeros", "reflect", "mirror"])),
+        "pad_mode": draw(st.sampled_from(["zeros", "reflect", "mirror", "edge", "odd"])),
         "input_scale": draw(st.sampled_from([1.0, 32.0, 0.03])),
         "remove_mean": draw(st.booleans()),
         "preemphasis": draw(st.sampled_from([0.0, 0.97, -0.5])),
         "preemphasis_first": draw(st.sampled_from(["signal", "drop", "frame"])),
-        "power_offset": draw(st.sampled_from([0.0, 1e-3])) if power == 1 else 0.0,
+        "power_offset": draw(st.sampled_from([0.0, 1e-3])) if power != 2 else 0.0,
         "gain": draw(st.sampled_from([1.0, -0.5, 3.0, tuple(np.linspace(0.5, 1, n_bands))])),
         "offset": draw(st.sampled_from([0.0, 2.0, tuple(np.linspace(0.5, 1, n_bands))])),
         "time_first": draw(st.booleans()),

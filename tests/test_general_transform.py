@@ -175,7 +175,7 @@ def as_librosa(n_fft, hop_length=None, win_length=None, window="hann", **fields)
 
 class TestLibrosa:
     @pytest.mark.parametrize("options", ISTFT, ids=str)
-    @pytest.mark.parametrize("pad_mode", ["zeros", "reflect"])
+    @pytest.mark.parametrize("pad_mode", ["zeros", "reflect", "edge"])
     def test_stft(self, librosa, backend, options, pad_mode, rng):
         y = rng.standard_normal((2, 4000))
         mode = {"zeros": "constant"}.get(pad_mode, pad_mode)
@@ -192,6 +192,16 @@ class TestLibrosa:
         got = as_librosa(**options).inverse_stft(backend.array(spectra), length)
         assert_close(backend.numpy(got), expected, 1e-11)
 
+    @pytest.mark.parametrize("power", [0.5, 1, 1.7, 2, 3])
+    def test_powers(self, librosa, backend, power, rng):
+        y = rng.standard_normal((2, 4000))
+        mel = as_librosa(512, power=power, bands=kr.Bands(40, scale="slaney", norm="slaney"))
+        expected = librosa.feature.melspectrogram(
+            y=y, n_fft=512, n_mels=40, power=power, hop_length=128
+        )
+        got = backend.numpy(mel(backend.array(y)))
+        assert_close(got, expected, 2e-7 * peak_of(expected))  # librosa's bands are of float32
+
     def test_what_is_not_a_transform_of_a_signal(self, librosa, backend, rng):
         spectra = rng.standard_normal((257, 30)) + 1j * rng.standard_normal((257, 30))
         got = as_librosa(n_fft=512).inverse_stft(backend.array(spectra))
@@ -200,6 +210,24 @@ class TestLibrosa:
 
 
 class TestScipy:
+    @pytest.mark.parametrize(
+        ("boundary", "pad_mode"),
+        [("zeros", "zeros"), ("even", "reflect"), ("constant", "edge"), ("odd", "odd")],
+    )
+    def test_edges(self, backend, boundary, pad_mode, rng):
+        x = rng.standard_normal((2, 3, 1000))
+        _, _, expected = scipy.signal.stft(
+            x, window="hamming", nperseg=100, noverlap=75, boundary=boundary, padded=False
+        )
+        frames = FrontEnd(
+            sample_rate=1, n_fft=100, hop_length=25, window="hamming", input_scale=1 / 54,
+            pad_left=50, pad_right=50, pad_mode=pad_mode, time_first=False,
+        )  # fmt: skip
+        got = backend.numpy(frames.stft(backend.array(x)))
+        assert_close(got, expected, 16 * eps_of(np.float64) * peak_of(expected))
+        back = backend.numpy(frames.inverse_stft(backend.array(expected), 1000))
+        assert_close(back, x, 1e-13)
+
     @pytest.mark.parametrize(("nperseg", "noverlap"), [(64, 32), (64, 48), (63, 40), (100, 1)])
     @pytest.mark.parametrize("window", ["hann", "boxcar", ("tukey", 0.25)])
     def test_stft_and_back(self, backend, nperseg, noverlap, window, rng):

@@ -101,7 +101,7 @@ class TestMatchesOracle:
 
     @pytest.mark.parametrize("n_fft", [400, 512])
     @pytest.mark.parametrize("n_samples", [1, 2, 3, 50, 319, 320, 411])
-    @pytest.mark.parametrize("pad_mode", ["zeros", "reflect", "mirror"])
+    @pytest.mark.parametrize("pad_mode", ["zeros", "reflect", "mirror", "edge", "odd"])
     def test_short_signals(self, shuffled, pad_mode, n_samples, n_fft, rng):  # noqa: F811
         fields = {"pad_mode": pad_mode, "pad_left": 300, "pad_right": 230, "preemphasis": 0.97}
         front_end = of_size(LOG_MEL, n_fft).replace(**fields, window="hamming")

@@ -197,7 +197,7 @@ def random_front_end(rng):
         hop_length=int(rng.integers(1, 60)),
         pad_left=int(rng.integers(-40, 40)),
         pad_right=int(rng.integers(-40, 40)),
-        pad_mode=str(rng.choice(["zeros", "reflect", "mirror"])),
+        pad_mode=str(rng.choice(["zeros", "reflect", "mirror", "edge", "odd"])),
         remove_mean=bool(rng.integers(2)),
         preemphasis=float(rng.choice([0, 0.97])),
         preemphasis_first=str(rng.choice(["signal", "drop", "frame"])),
@@ -386,7 +386,7 @@ class TestFrontEnds:
         self.assert_right(self.of_file(tmp_path, x, front_end), x, front_end)
 
     @pytest.mark.parametrize("n_samples", [1, 3, 199, 200, 201, 399, 400, 601])
-    @pytest.mark.parametrize("pad_mode", ["reflect", "mirror", "zeros"])
+    @pytest.mark.parametrize("pad_mode", ["reflect", "mirror", "zeros", "edge", "odd"])
     def test_signals_shorter_than_what_is_padded(self, tmp_path, monkeypatch, n_samples, pad_mode):
         front_end = FrontEnd(**MEL, **LN, pad_left=200, pad_right=250, pad_mode=pad_mode)
         x = self.noise(front_end)[:n_samples]

@@ -65,7 +65,7 @@ class TestChunks:
     @PROFILE
     @given(st.lists(st.integers(0, 90), max_size=12), st.integers(-9, 70), st.integers(-9, 70))
     def test_any_edges(self, sizes, left, right):
-        for mode in ("zeros", "reflect", "mirror"):
+        for mode in ("zeros", "reflect", "mirror", "edge", "odd"):
             front_end = self.FRONT_END.replace(pad_left=left, pad_right=right, pad_mode=mode)
             x = np.random.default_rng(len(sizes)).uniform(-1, 1, sum(sizes) + 40)
             got = streamed(front_end, x, sizes)
@@ -73,7 +73,7 @@ class TestChunks:
 
     @pytest.mark.parametrize("left", [-3, 0, 5, 16, 45])
     @pytest.mark.parametrize("right", [-3, 0, 5, 16, 45])
-    @pytest.mark.parametrize("mode", ["zeros", "reflect", "mirror"])
+    @pytest.mark.parametrize("mode", ["zeros", "reflect", "mirror", "edge", "odd"])
     def test_frames_come_when_their_last_sample_does(self, left, right, mode):
         front_end = self.FRONT_END.replace(pad_left=left, pad_right=right, pad_mode=mode)
         stream, n_frames = front_end.stream(), 0

@@ -177,8 +177,9 @@ def _finite_range(images: Sequence[Image]) -> tuple[float, float]:
 
 def _unit(front_end: FrontEnd) -> str:
     unit = _UNITS.get(front_end.log, "dB")  # what has no logarithm gets one in the picture
-    if unit == "dB" and front_end.power == 1:  # as in Kapre: half of the decibels of a power
-        unit = "10 log10 of the magnitude"
+    power = front_end.power
+    if unit == "dB" and power != 2:  # as in Kapre with 1: half of the decibels of a power
+        unit = "10 log10 of the magnitude" + (f" to the power {power:g}" if power != 1 else "")
     if front_end.normalisation is not None:
         return f"{unit}, normalised"
     return unit if front_end.gain == 1 else f"{unit}, scaled"
@@ -207,7 +208,7 @@ def pooled(
     if features.front_end.log != "none":
         return image
     if decibel is None:
-        image = image if features.front_end.power == 2 else image**2
+        image = image ** (2 / features.front_end.power)
         decibel = _POWER_DECIBEL
     names = ("ref_value", "amin", "dynamic_range")
     image = magnitude_to_decibel(image[None], *(decibel[name] for name in names))[0]

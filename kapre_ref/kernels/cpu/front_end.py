@@ -53,7 +53,7 @@ def steps_of(front_end: FrontEnd, dtype: np.dtype[Any]) -> Steps:
         least=least,
         axes={"channel": (2,), "item": (1, 2), "call": (0, 1, 2)}[front_end.range_over],
         has_late_scale=is_scaled,
-        is_served=is_served(front_end.n_fft),
+        is_served=is_served(front_end.n_fft) and front_end.power in (1, 2),
         needs_values=front_end.n_cepstra > 0 or (is_late and dtype != working_dtype(dtype)),
         may_warn=is_late or front_end.n_cepstra > 0 or dtype != working_dtype(dtype),
     )

@@ -36,7 +36,7 @@ def _plan(front_end: FrontEnd, dtype: np.dtype[np.generic]) -> _Plan:
     f, working, is_late = front_end, working_dtype(dtype), front_end.has_late_scale
     goes_on = is_late or f.normalisation is not None or f.n_cepstra > 0
     limit = 0.0 if f.dynamic_range is None else limit_of(f)
-    is_fused = fused.can_fuse(f.n_fft, working)
+    is_fused = fused.can_fuse(f.n_fft, working) and f.power in (1, 2)
     return _Plan(working, is_fused, scale_of(f), is_late, limit, working if goes_on else dtype)
 
 

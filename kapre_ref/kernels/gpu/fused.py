@@ -22,7 +22,7 @@ _SHAPES = {256: (16, 128), 512: (16, 128), 1024: (32, 128), 2048: (32, 128), 409
 _MANY_BLOCKS = 4 * 4 * 132
 _MAX_ROUNDS = 8
 _LINE = 128  # bytes of a line of the L1
-_EDGES = {"zeros": 0, "reflect": 1, "mirror": 2}  # as `Edge` in frames.cuh
+_EDGES = {"zeros": 0, "reflect": 1, "mirror": 2, "edge": 3, "odd": 4}  # as `Edge` in frames.cuh
 
 
 def can_fuse(n_fft, dtype):

@@ -26,12 +26,14 @@ def features(
     """
     f = front_end
     spectra = spectra_of(signals, f, n_frames)
-    if f.power == 1 and not f.power_offset:
-        values = cupy.abs(spectra)
-    else:
+    if f.power == 2 or f.power_offset:
         values = spectra.real**2 + spectra.imag**2
-        if f.power == 1:
+        if f.power_offset:
             values = cupy.sqrt(values + f.power_offset)
+    else:
+        values = cupy.abs(spectra)
+    if f.power not in (1, 2):
+        values **= f.power
     if f.bands is not None:
         values = values @ _filterbank(f, values.dtype, values.device.id)
     return in_last_form(cupy.ascontiguousarray(values), f, dtype)
@@ -74,7 +76,7 @@ def spectra_of(signals: cupy.ndarray, front_end: FrontEnd, n_frames: int) -> cup
 
 
 def _extended(x: cupy.ndarray, f: FrontEnd, n_frames: int) -> cupy.ndarray:
-    """Return signals pre-emphasised, cut and reflected at their ends; zeros are not put there."""
+    """Return signals pre-emphasised, cut and extended at their ends; zeros are not put there."""
     if f.signal_factor:
         emphasised = x.copy()
         emphasised[:, :, 1:] -= f.signal_factor * x[:, :, :-1]
@@ -85,11 +87,27 @@ def _extended(x: cupy.ndarray, f: FrontEnd, n_frames: int) -> cupy.ndarray:
     length = (n_frames - 1) * f.hop_length + f.frame_length
     if f.pad_mode == "zeros" or (left == 0 and length <= n):
         return x
+    place = cupy.arange(-left, length - left)
+    if f.pad_mode == "edge":
+        return cupy.take(x, cupy.clip(place, 0, n - 1), axis=2)
     seam = int(f.pad_mode == "mirror")
     period = max(1, 2 * (n - 1 + seam))
-    place = cupy.arange(-left, length - left)
-    place = cupy.where(place < 0, -place - seam, place) % period
-    return cupy.take(x, cupy.where(place < n, place, period - seam - place), axis=2)
+    folded = cupy.where(place < 0, -place - seam, place) % period
+    extended = cupy.take(x, cupy.where(folded < n, folded, period - seam - folded), axis=2)
+    return _turned(extended, x, place) if f.pad_mode == "odd" else extended
+
+
+def _turned(extended: cupy.ndarray, x: cupy.ndarray, place: cupy.ndarray) -> cupy.ndarray:
+    """Turn reflected samples about the edges that they were folded at: twice an edge less each."""
+    span = max(1, x.shape[2] - 1)
+    beyond = cupy.where(place < 0, -place, place - (x.shape[2] - 1))
+    folds = cupy.maximum(0, -(-beyond // span))
+    odd = folds % 2
+    first, last = x[:, :, :1], x[:, :, -1:]
+    near, far = cupy.where(place < 0, first, last), cupy.where(place < 0, last, first)
+    edges = (2 * odd).astype(x.dtype) * near
+    edges += cupy.where(folds > 1, (folds - odd).astype(x.dtype) * (near - far), 0)
+    return cupy.where(folds > 0, edges + cupy.where(odd, -extended, extended), extended)
 
 
 def n_cut_off(front_end: FrontEnd) -> int:

@@ -71,6 +71,9 @@ OPERATIONS = {
     "reflect": lambda x: LOG_MEL.replace(**REFLECT)(x),
     "mirror": lambda x: LOG_MEL.replace(**{**REFLECT, "pad_mode": "mirror"}, time_first=False)(x),
     "back and forth": lambda x: LOG_MEL.replace(**REFLECT)(x[:, :40]),
+    "edge": lambda x: LOG_MEL.replace(**{**REFLECT, "pad_mode": "edge"})(x),
+    "odd": lambda x: LOG_MEL.replace(**{**REFLECT, "pad_mode": "odd"})(x),
+    "odd, back and forth": lambda x: LOG_MEL.replace(**{**REFLECT, "pad_mode": "odd"})(x[:, :40]),
     "emphasis": lambda x: LOG_MEL.replace(preemphasis=0.97, pad_left=300, pad_right=300)(x),
     "emphasis, cut": lambda x: LOG_MEL.replace(preemphasis=0.97, pad_left=-9, window="hamming")(x),
     "frames": lambda x: LOG_MEL.replace(**KALDI)(x + 4),
@@ -197,6 +200,12 @@ BUGS = (
     Bug("reflect", "i < n ? i : period - seam - i", "i < n ? i : period - i - 1", ""),
     Bug("reflect", "if (task.edge == ZEROS) return 0;", "return 0;", ""),
     Bug("mirror", "task.edge == MIRROR", "0", ""),
+    Bug("edge", "return i < 0 ? 0 : task.n_samples - 1;", "return 0;", ""),
+    Bug("odd", "task.edge == ODD ?", "false ?", ""),
+    Bug("odd", "inside(i < 0 ? 0 : last)", "inside(0)", ""),
+    Bug("odd", "odd ? edges - sample", "odd ? edges + sample", ""),
+    Bug("odd, back and forth", "(beyond + span - 1) / span", "1", ""),
+    Bug("odd, back and forth", "(Real)(folds - odd) *", "(Real)folds *", ""),
     Bug(
         "back and forth", "(unsigned)i % (unsigned)period", "i - period", "out of bounds read of 4"
     ),

@@ -1,6 +1,12 @@
-"""Numbers copied as they are: between strides, between channels side by side, past the caches."""
+"""Numbers copied as they are: between strides, between channels side by side, past the caches.
+
+One of these functions changes them: beyond an edge, `fold_oddly` turns what was copied.
+"""
+
+from typing import NamedTuple
 
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_function
+from kapre_ref.kernels.cpu.emit.language import Value
 from kapre_ref.kernels.cpu.emit.transpose import joined
 
 
@@ -44,6 +50,33 @@ def fill_zeros(emitter, target, n):
     zero = emitter.value(0.0, emitter.load_number(target))
     for i in emitter.loop(n):
         emitter.store(zero, target + i * emitter.itemsize)
+
+
+class Folds(NamedTuple):
+    """How often a signal is folded at its edges, by turns at the near and at the far one."""
+
+    n: Value
+    near: Value  # the address of the sample at that edge
+    has_near: Value  # 0 if zero stands for that sample
+    far: Value
+    has_far: Value
+
+
+@vector_function
+def fold_oddly(emitter, target, n, folds: Folds):
+    """Replace samples by what folds make of them: twice the sample at the edge less the sample.
+
+    Two folds add twice the difference of the edges.
+    """
+    is_odd = emitter.mask(folds.n, 1)
+    sign = emitter.to_real(emitter.integer(1) - is_odd * 2)
+    near = emitter.to_real(folds.has_near) * emitter.broadcast(folds.near)
+    far = emitter.to_real(folds.has_far) * emitter.broadcast(folds.far)
+    edges = emitter.to_real(is_odd * 2) * near + emitter.to_real(folds.n - is_odd) * (near - far)
+    for i in emitter.loop(n):
+        place = target + i * emitter.itemsize
+        x = emitter.spread(emitter.load_number(place))
+        emitter.store(emitter.first_lane(sign * x + edges), place)
 
 
 @vector_function

@@ -136,8 +136,8 @@ class LaneEmitter(Emitter):
         return Value(self, x.raw >> n_bits)
 
     def to_real(self, x):
-        """Convert integers to floating-point numbers."""
-        return Value(self, x.raw.astype(self.dtype))
+        """Convert integers to floating-point numbers, or one integer to all lanes."""
+        return Value(self, np.broadcast_to(x.raw, self.lanes).astype(self.dtype))
 
     # Memory. An address is an integer, in bytes.
 

@@ -125,8 +125,9 @@ class LlvmEmitter(Emitter):
         return Value(self, self.builder.ashr(x.raw, self.value(n_bits, x).raw))
 
     def to_real(self, x):
-        """Convert integers to floating-point numbers."""
-        return Value(self, self.builder.sitofp(x.raw, self.vector))
+        """Convert integers to floating-point numbers, or one integer to all lanes."""
+        integers = self._spread(x.raw) if isinstance(x.raw.type, ir.IntType) else x.raw
+        return Value(self, self.builder.sitofp(integers, self.vector))
 
     # Memory. An address is an integer, in bytes. Arrays need only be aligned to their items.
 

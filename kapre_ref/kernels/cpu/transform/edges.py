@@ -1,7 +1,8 @@
 """Samples of a signal as a front end takes it: with what stands outside its ends.
 
-The first sample that counts has number 0. Samples of other numbers are zeros, or mirror images: to
-`reflect` is to fold at the edge sample, to `mirror` to fold beside it, so that it comes twice.
+The first sample that counts has number 0. Samples of other numbers are zeros, the sample at the
+edge, or mirror images: to `reflect` is to fold at the edge sample, to `mirror` to fold beside it,
+so that it comes twice. An `odd` image is twice the sample at the edge less the reflected sample.
 """
 
 from __future__ import annotations
@@ -10,7 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kapre_ref.kernels.cpu.emit.copies import copy_numbers, fill_zeros, join_channel
+from kapre_ref.kernels.cpu.emit.copies import (
+    Folds,
+    copy_numbers,
+    fill_zeros,
+    fold_oddly,
+    join_channel,
+)
 from kapre_ref.kernels.cpu.emit.gather import emphasise
 from kapre_ref.kernels.cpu.emit.intrinsics import item_of, lanes_of
 from kapre_ref.kernels.cpu.runtime.jit import inlined, kernel
@@ -20,8 +27,8 @@ if TYPE_CHECKING:
 
     from kapre_ref._front_end import FrontEnd
 
-ZEROS, REFLECT, MIRROR = range(3)
-EDGES = {"zeros": ZEROS, "reflect": REFLECT, "mirror": MIRROR}
+ZEROS, REFLECT, MIRROR, EDGE, ODD = range(5)
+EDGES = {"zeros": ZEROS, "reflect": REFLECT, "mirror": MIRROR, "edge": EDGE, "odd": ODD}
 
 
 class Ends(NamedTuple):
@@ -58,25 +65,43 @@ def samples_between(
     This is for the paths that are not in a hurry; `gather` does the same in compiled code.
     """
     n = ends.n_samples
-    inside = start >= 0 and stop <= n
     number = np.arange(start, stop)
-    if ends.edge == ZEROS or inside or n == 0:
-        exists = (number >= 0) & (number < n)
-        number = np.where(exists, number, 0)
-    else:
-        exists = np.ones(len(number), bool)
-        gap = ends.edge == REFLECT
-        number = number % max(1, 2 * (n - gap))
-        number = np.where(number < n, number, 2 * n - 1 - gap - number)
+    exists = np.full(len(number), n > 0)
+    inside = np.clip(number, 0, n - 1)
+    if ends.edge == ZEROS:
+        exists &= inside == number
+    elif ends.edge != EDGE and n:
+        gap = ends.edge != MIRROR
+        folded = number % max(1, 2 * (n - gap))
+        inside = np.where(folded < n, folded, 2 * n - 1 - gap - folded)
     if not exists.any():
         return np.zeros(len(number), dtype)
-    counted = signal[ends.first :]
-    samples = np.where(exists, counted[number], 0).astype(dtype)
-    if ends.factor:
-        there = exists & (ends.has_previous | (number > 0))
-        before = np.where(there, signal[np.maximum(ends.first + number - 1, 0)], 0).astype(dtype)
-        samples -= dtype.type(ends.factor) * before
-    return samples
+
+    def emphasised(inside: NDArray[Any]) -> NDArray[Any]:
+        samples = signal[ends.first + inside].astype(dtype)
+        if ends.factor:
+            there = ends.has_previous | (inside > 0)
+            before = signal[np.maximum(ends.first + inside - 1, 0)].astype(dtype)
+            samples -= dtype.type(ends.factor) * np.where(there, before, 0)
+        return np.asarray(samples)
+
+    samples = emphasised(np.where(exists, inside, 0))
+    if ends.edge == ODD:
+        n_folds = _count_folds(number, n)
+        first, last = emphasised(np.array([0, n - 1]))
+        near, far = np.where(number < 0, first, last), np.where(number < 0, last, first)
+        is_odd = n_folds % 2
+        edges = (2 * is_odd).astype(dtype) * near
+        edges += np.where(n_folds > 1, (n_folds - is_odd).astype(dtype) * (near - far), 0)
+        samples = np.where(n_folds > 0, edges + np.where(is_odd, -samples, samples), samples)
+    return np.where(exists, samples, dtype.type(0))
+
+
+def _count_folds(number: NDArray[Any], n: int) -> NDArray[Any]:
+    """Return how many times a signal of `n` samples is folded between its edge and a number."""
+    span = max(1, n - 1)
+    beyond = np.maximum(0, np.where(number < 0, -number, number - (n - 1)))
+    return np.asarray(-(-beyond // span))
 
 
 class Source(NamedTuple):
@@ -118,26 +143,70 @@ def stage(unit, source, first, n, target, before):
 def copy_samples(unit, source, first, n, target, n_before):
     """Copy samples from number `first` on, or those `n_before` samples before them (0 or 1)."""
     item, length = item_of(unit), source.n_samples
-    gap = 1 if source.edge == REFLECT else 0
+    gap = 0 if source.edge == MIRROR else 1
     period = max(1, 2 * (length - gap))
     done = 0
     while done < n:
         number = first + done
         step, run = 1, length - number
-        if number < 0 or number >= length:
+        is_outside = number < 0 or number >= length
+        if is_outside:
             if source.edge == ZEROS or length == 0:
                 run = min(-number if number < 0 else n, n - done)
                 fill_zeros(unit, target + done * item, run)
                 done += run
                 continue
-            number = number % period
-            run = length - number
-            if number >= length:
-                number = 2 * length - 1 - gap - number
-                step, run = -1, number + 1 - gap
+            if source.edge == EDGE:
+                step, run = 0, -number if number < 0 else n
+                number = 0 if number < 0 else length - 1
+            else:
+                number = number % period
+                run = length - number
+                if number >= length:
+                    number = 2 * length - 1 - gap - number
+                    step, run = -1, number + 1 - gap
         run = min(run, n - done)
+        if is_outside and source.edge == ODD:
+            run = min(run, n_to_next_fold(length, first + done))
         copy_samples_of(unit, source, Run(number, step, run), target + done * item, n_before)
+        if is_outside and source.edge == ODD:
+            folds = folds_at(source, first + done, n_before)
+            fold_oddly(unit, target + done * item, run, folds)
         done += run
+
+
+@inlined
+def n_folds_at(length, number):
+    """Return how many times a signal is folded between its edge and a number beyond it."""
+    span = max(1, length - 1)
+    beyond = -number if number < 0 else number - (length - 1)
+    return (beyond + span - 1) // span
+
+
+@inlined
+def n_to_next_fold(length, number):
+    """Return how many samples from a number on are folded equally often."""
+    span = max(1, length - 1)
+    n_folds = n_folds_at(length, number)
+    return (1 - n_folds) * span - number if number < 0 else (n_folds + 1) * span + 1 - number
+
+
+@inlined
+def folds_at(source, number, n_before):
+    """Return what folds make of the sample that lies at a number, or of that `n_before` before."""
+    n_folds = n_folds_at(source.n_samples, number)
+    first = source.signal - n_before * source.stride
+    last = first + (source.n_samples - 1) * source.stride
+    near, far = first if number < 0 else last, last if number < 0 else first
+    if n_folds == 1:  # the far edge takes no part, not even if it is NaN
+        far = near
+    has_near = has_far = 1
+    if n_before and not source.has_previous:  # what comes before the first sample counts as zero
+        if near == first:
+            near, has_near = source.factor, 0
+        if far == first:
+            far, has_far = source.factor, 0
+    return Folds(n_folds, near, has_near, far, has_far)
 
 
 @inlined
@@ -149,6 +218,9 @@ def copy_samples_of(unit, source, run, target, n_before):
         if run.step > 0 and number == 0:
             fill_zeros(unit, target, 1)
             number, target, n = number + 1, target + item, n - 1
+        elif run.step == 0 and number == 0:
+            fill_zeros(unit, target, n)
+            n = 0
         elif run.step < 0 and number - n + 1 == 0:
             n -= 1
             fill_zeros(unit, target + n * item, 1)

@@ -1,7 +1,8 @@
-"""Spectra of sizes too large for lanes: SciPy's transform, a cacheful of frames at a time.
+"""What lanes do not serve, by SciPy and NumPy: large transforms, and powers other than 1 and 2.
 
-Threads share blocks of frames, which are the same for any number of threads. SciPy transforms rows
-side by side, a vector of them at a time: so blocks are filled up to whole vectors.
+A cacheful of frames is transformed at a time. Threads share blocks of frames, which are the same
+for any number of threads. SciPy transforms rows side by side, a vector of them at a time: so blocks
+are filled up to whole vectors.
 """
 
 from __future__ import annotations
@@ -87,14 +88,20 @@ def fill_polar(
 
 
 def _fill_sizes(spectra: NDArray[Any], front_end: FrontEnd, sizes: NDArray[Any]) -> None:
-    """Write magnitudes or powers."""
-    if front_end.power == 1 and not front_end.power_offset:
-        fill_magnitudes(spectra, sizes)
+    """Write magnitudes, or what their power is."""
+    power, offset = front_end.power, front_end.power_offset
+    if power == 2:
+        _fill_powers(as_input(spectra), sizes)
         return
-    _fill_powers(as_input(spectra), sizes)
-    if front_end.power == 1:
-        sizes += sizes.dtype.type(front_end.power_offset)
+    if not offset:
+        fill_magnitudes(spectra, sizes)
+    else:
+        _fill_powers(as_input(spectra), sizes)
+        sizes += sizes.dtype.type(offset)
         np.sqrt(sizes, out=sizes)
+    if power != 1:
+        with np.errstate(all="ignore"):  # compiled code gives no warnings either
+            np.power(sizes, sizes.dtype.type(power), out=sizes)
 
 
 @kernel

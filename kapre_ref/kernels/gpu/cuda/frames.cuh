@@ -13,6 +13,8 @@
 //     ZEROS      0 0 0 0 [a b c] 0 0 0 0
 //     REFLECT    a b c b [a b c] b a b c
 //     MIRROR     c c b a [a b c] c b a a
+//     EDGE       a a a a [a b c] c c c c
+//     ODD        reflected as REFLECT is, and about the value at the edge: 2a - c, 2a - b [a b c]
 
 #pragma once
 #include "dft.cuh"
@@ -23,7 +25,7 @@
 namespace kapre {
 
 // What lies outside a signal; fused.py has the numbers of the names that a front end knows.
-enum Edge { ZEROS, REFLECT, MIRROR };
+enum Edge { ZEROS, REFLECT, MIRROR, EDGE, ODD };
 
 // What a launch is told besides its arrays. The host fills in these fields by name: launch.py reads
 // the structure here. Strides are in elements; numbers are of the type of the samples.
@@ -139,6 +141,7 @@ struct Signal {
     }
     // Where the sample lies that stands for sample i of the signal as it is extended.
     __device__ __forceinline__ i64 folded(i64 i) const {
+        if (task.edge == EDGE) return i < 0 ? 0 : task.n_samples - 1;
         const i64 seam = task.edge == MIRROR;  // how often more the samples at the ends are there
         const i64 n = task.n_samples, period = 2 * (n - 1 + seam);
         if (i < 0) i = -i - seam;
@@ -148,10 +151,23 @@ struct Signal {
     }
     // Sample i of the signal as it is extended and pre-emphasised.
     __device__ __forceinline__ Real at(i64 i) const {
-        if (i < 0 || i >= task.n_samples) {
-            if (task.edge == ZEROS) return 0;
-            i = folded(i);
-        }
+        if (i >= 0 && i < task.n_samples) return inside(i);
+        if (task.edge == ZEROS) return 0;
+        const Real sample = inside(folded(i));
+        return task.edge == ODD ? folded_oddly(i, sample) : sample;
+    }
+    // What folds make of a sample that is reflected to i, each twice the edge less the sample.
+    __device__ __forceinline__ Real folded_oddly(i64 i, Real sample) const {
+        const i64 last = task.n_samples - 1, span = last ? last : 1;
+        const i64 beyond = i < 0 ? -i : i - last;
+        const unsigned folds = (unsigned)((beyond + span - 1) / span), odd = folds % 2;
+        const Real near = inside(i < 0 ? 0 : last);
+        Real edges = (Real)(2 * odd) * near;
+        if (folds > 1) edges += (Real)(folds - odd) * (near - inside(i < 0 ? last : 0));
+        return odd ? edges - sample : edges + sample;
+    }
+    // Sample i, which is there, pre-emphasised.
+    __device__ __forceinline__ Real inside(i64 i) const {
         const Sample* sample = samples + i * task.x_time_stride;
         if (task.emphasis == 0 || i + task.n_cut == 0) return *sample;
         return *sample - task.emphasis * *(sample - task.x_time_stride);
