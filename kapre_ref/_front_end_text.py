@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kapre_ref._bands import Bands, LogBands, MatrixBands
+from kapre_ref._front_end_reference import window_reference
 from kapre_ref._normalisation import Normalisation
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def json_of(front_end: FrontEnd) -> str:
     """Return all fields as JSON."""
     fields = {field.name: getattr(front_end, field.name) for field in dataclasses.fields(front_end)}
     if not isinstance(front_end.window, str):
-        fields["window"] = front_end.make_window().tolist()
+        # Without the zeros beside a window that stands in the middle of the transform.
+        fields["window"] = window_reference(front_end.window, front_end.win_length).tolist()
     for name in ("bands", "normalisation"):
         value = fields[name]
         if isinstance(value, MatrixBands):

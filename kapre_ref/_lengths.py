@@ -46,6 +46,8 @@ def fill_by_lengths(
     signals (batch, channel, time); out (batch, channel, n_frames, n_values), bands first or not.
     What lies behind the length of an item is not read.
     """
+    if not out.size:
+        return
     kernels, n_channels = kernels_for(signals), signals.shape[1]
     for item, n_samples in enumerate(lengths):
         n_frames = front_end.count_frames(n_samples)
@@ -70,6 +72,8 @@ def lengths_reference(front_end: FrontEnd, x: NDArray[Any], lengths: Sequence[in
     """Compute each item alone, and fill it up with zeros."""
     if of_another_library(x):
         return by_views(lengths_reference, locals(), on_host)
+    if not len(x):
+        return front_end.reference(x)
     n_frames = front_end.count_frames(x.shape[-1])
     axis = -2 if front_end.time_first else -1
     items = []

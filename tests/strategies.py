@@ -158,6 +158,16 @@ def bands(draw, n_freq):
     return name, {"sample_rate": sample_rate} | parameters, filterbank
 
 
+NAMED_WINDOWS = (
+    "hann", "hamming", "blackman", "ones", "hann_symmetric", "hamming_symmetric", "povey",
+)  # fmt: skip
+
+
+def windows_of_numbers(length):
+    """Draw numbers that are no window of a name."""
+    return SEEDS.map(lambda seed: tuple(np.random.default_rng(seed).uniform(0.2, 1, length)))
+
+
 @st.composite
 def front_ends(draw, linear=False):
     """Draw a front end of small sizes, whose values are linear in powers if asked."""
@@ -187,19 +197,7 @@ def front_ends(draw, linear=False):
         "n_fft": n_fft,
         "win_length": win_length,
         "hop_length": draw(st.integers(1, 100)),
-        "window": draw(
-            st.sampled_from(
-                [
-                    "hann",
-                    "hamming",
-                    "blackman",
-                    "ones",
-                    "hann_symmetric",
-                    "hamming_symmetric",
-                    "povey",
-                ]
-            )
-        ),
+        "window": draw(st.sampled_from(NAMED_WINDOWS) | windows_of_numbers(win_length)),
         "center_window": draw(st.booleans()),
         "pad_left": draw(st.integers(-10, 100)),
         "pad_right": draw(st.integers(-10, 100)),

@@ -131,6 +131,8 @@ class TestAnyFrontEnd:
         # Sizes are eight times as large as drawn, so that most of them have a kernel.
         n_fft = max(1, 8 * front_end.n_fft - data.draw(st.integers(0, 1)))
         sizes = {"n_fft": n_fft, "win_length": min(n_fft, 8 * front_end.win_length)}
+        if not isinstance(front_end.window, str):
+            sizes["window"] = np.resize(front_end.window, sizes["win_length"])
         bands = front_end.bands
         if isinstance(bands, kr._bands.MatrixBands):
             bands = np.random.default_rng(0).uniform(0, 1, (n_fft // 2 + 1, bands.n))

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 from closeness import eps_of
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import PROFILE, SEEDS, front_ends
 
 import kapre_ref as kr
 
@@ -50,6 +53,24 @@ class TestRecipes:
         np.testing.assert_allclose(got, expected, rtol=0, atol=limit)
 
 
+@pytest.mark.filterwarnings("ignore:x has no frame")
+class TestAnyBatch:
+    @PROFILE
+    @given(front_ends(), st.lists(st.integers(0, 3), min_size=1, max_size=3), SEEDS)
+    def test_items_are_what_they_are_alone(self, front_end, leading, seed):
+        rng = np.random.default_rng(seed)
+        x = rng.uniform(-1, 1, (*leading, 300)).astype(np.float32)
+        lengths = rng.integers(0, 301, leading[0])
+        got = front_end(x, lengths=lengths)
+        assert got.shape == front_end(x).shape
+        axis = -2 if front_end.time_first else -1
+        for item, length in enumerate(lengths):
+            alone = front_end(x[item : item + 1, ..., :length])[0]
+            counted, rest = np.split(got[item], [front_end.n_frames(int(length))], axis=axis)
+            np.testing.assert_array_equal(counted, alone)
+            assert not rest.any()
+
+
 class TestArguments:
     FRONT_END = kr.FrontEnd(sample_rate=8000, n_fft=16)
 
@@ -63,6 +84,15 @@ class TestArguments:
         assert front_end(x, out, lengths=[100, 31]) is out
         assert out.tobytes() == expected.tobytes()
         assert expected[1].tobytes() == front_end(x[1:], lengths=[31])[0].tobytes()
+
+    @pytest.mark.parametrize("leading", [(0,), (0, 2), (2, 0), (2, 3, 0)])
+    @pytest.mark.parametrize("n_samples", [0, 100])
+    @pytest.mark.parametrize("time_first", [True, False])
+    def test_no_signals(self, leading, n_samples, time_first):
+        front_end = self.FRONT_END.replace(pad_left=16, time_first=time_first)
+        x, lengths = np.zeros((*leading, n_samples)), [n_samples // 2] * leading[0]
+        got = front_end(x, lengths=lengths)
+        assert got.shape == front_end(x).shape == front_end.reference(x, lengths).shape
 
     @pytest.mark.parametrize(
         ("lengths", "message"),
