@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kapre_ref._dispatch import kernels_for
@@ -43,9 +44,16 @@ def pieces(
         last                                   |_____________________________|  frames 4 to 10
 
     The last piece begins with a frame that an earlier piece had, which does not count.
+
+    A signal of one block is not copied: a block must stay as it is until the next but one.
     """
+    blocks = iter(blocks)
+    begun = [*islice(blocks, 2)]
+    if len(begun) == 1 and 0 < (n_whole := front_end.n_frames(begun[0].shape[1])) <= n_frames:
+        yield Piece(front_end, begun[0], slice(0, n_whole), is_whole=True)
+        return
     signal = Signal(front_end)
-    for block in blocks:
+    for block in chain(begun, blocks):
         signal.append(block)
         if signal.n_held * len(block) >= n_numbers or signal.n_ready - signal.n_done >= n_frames:
             while signal.n_done < signal.n_ready:

@@ -125,6 +125,20 @@ class TestOutputs:
         assert features(tmp_path / "a.wav", "--out", tmp_path / "o.npy") == 0
         assert files_below(tmp_path) == [".kapre_ref-00000000-ab.part", "a.wav", "o.npy"]
 
+    def test_a_folder_that_another_run_removes_comes_back(self, tmp_path, monkeypatch):
+        part, makedirs, removed = tmp_path / "parts" / "a.part", os.makedirs, []
+
+        def removing_once(path, **options):
+            makedirs(path, **options)
+            if not removed:
+                removed.append(os.rmdir(path))
+
+        monkeypatch.setattr(os, "makedirs", removing_once)
+        with feature_files.atomic_file(str(tmp_path / "x" / "o.npy"), str(part)) as file:
+            file.write(b"whole")
+        assert (tmp_path / "x" / "o.npy").read_bytes() == b"whole"
+        assert removed
+
     def test_what_dead_workers_left_goes(self, tmp_path):
         write_sound(tmp_path / "a.wav")
         parts = tmp_path / "out" / "_job" / "parts"

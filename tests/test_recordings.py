@@ -299,6 +299,14 @@ class TestPieces:
             np.testing.assert_array_equal(np.concatenate(parts, axis=1), expected, str(front_end))
         assert n_with_frames > 3
 
+    def test_a_signal_of_one_block_is_not_copied(self):
+        front_end = FrontEnd(sample_rate=8000, n_fft=20, pad_left=10, pad_right=10)
+        x = np.zeros((1, 5000), np.float32)
+        (piece,) = pieces([x], front_end, 10**6, 10**6)
+        assert piece.signal is x
+        assert piece.is_whole
+        assert piece.frames == slice(0, front_end.n_frames(5000))
+
     @pytest.mark.parametrize(("sizes", "n_pieces"), [((1000, 50), 20), ((10**6, 10**6), 1)])
     def test_have_the_size_that_is_asked_for(self, sizes, n_pieces):
         front_end = FrontEnd(sample_rate=8000, n_fft=20, pad_left=10, pad_right=10)

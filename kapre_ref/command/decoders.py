@@ -111,17 +111,17 @@ def has_ffmpeg() -> bool:
 
 def open_sound(path: str) -> SoundFileDecoder | FfmpegDecoder:
     """Open a sound file, or what a pipe or standard input ("-") gives to its end."""
-    number = os.dup(0) if path == "-" else os.open(path, os.O_RDONLY)
-    with ExitStack() as stack:
-        stack.callback(os.close, number)
-        about = os.fstat(number)
-        if path == "-" or not stat.S_ISREG(about.st_mode):  # decoders want to go back and forth
-            if path == "-" and os.isatty(number):
-                raise ValueError("standard input is a terminal; pipe sound into it")
-            with open(number, "rb", closefd=False) as source:
-                return _open_copy(source)
-        if not about.st_size:
-            raise ValueError("the file is empty")
+    if path == "-":
+        if os.isatty(0):
+            raise ValueError("standard input is a terminal; pipe sound into it")
+        with open(0, "rb", closefd=False) as source:
+            return _open_copy(source)
+    about = os.stat(path)
+    if not stat.S_ISREG(about.st_mode):  # decoders want to go back and forth
+        with open(path, "rb") as source:
+            return _open_copy(source)
+    if not about.st_size:
+        raise ValueError("the file is empty")
     return _open_file(path)
 
 
@@ -159,6 +159,8 @@ def _open_file(path: str) -> SoundFileDecoder | FfmpegDecoder:
         # As bytes, for soundfile cannot encode names that are not in the system's encoding.
         sound = soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path)
     except soundfile.LibsndfileError as error:
+        with open(path, "rb"):  # which says more of a file that must not be read
+            pass
         if suffix not in soundfile_suffixes() and has_ffmpeg():
             return FfmpegDecoder(path, suffix)
         raise ValueError(f"no sound file that can be read: {_cause(error)}") from error

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import secrets
 import zipfile
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -38,13 +40,14 @@ def atomic_file(path: str, part: str = "") -> Iterator[BinaryIO]:
     Until then it has the name `part`, or one beside `path` by which the next call finds what a dead
     process left.
     """
-    folder, name = os.path.split(path)
-    # No part of the name itself: the longest name allowed has no room for anything added.
-    own = f".kapre_ref-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}-"
-    is_beside = not part
-    part = part or os.path.join(folder, f"{own}{secrets.token_hex(8)}.part")
+    own, is_beside = "", not part
+    if is_beside:
+        folder, name = os.path.split(path)
+        # No part of the name itself: the longest name allowed has no room for anything added.
+        own = f".kapre_ref-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}-"
+        part = os.path.join(folder, f"{own}{secrets.token_hex(8)}.part")
     try:
-        with open(part, "xb") as file:
+        with _created(part) as file:
             yield file
         _move(part, path)
         if is_beside:
@@ -52,11 +55,20 @@ def atomic_file(path: str, part: str = "") -> Iterator[BinaryIO]:
                 if other.startswith(own) and other.endswith(".part"):
                     os.unlink(os.path.join(folder, other))
     except BaseException as error:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(part)
         if isinstance(error, OSError) and error.filename == part:
             error.filename = path  # the name that the reader of the message knows
         raise
+
+
+def _created(path: str) -> BinaryIO:
+    """Create a file, and its folder if there is none: to ask first would take time each time."""
+    for _ in range(2):  # another run that ends may remove the folder once more
+        with suppress(FileNotFoundError):
+            return open(path, "xb")
+        os.makedirs(os.path.dirname(path) or os.curdir, exist_ok=True)
+    return open(path, "xb")
 
 
 def _move(part: str, path: str) -> None:
@@ -64,8 +76,10 @@ def _move(part: str, path: str) -> None:
         os.replace(part, path)
     except FileNotFoundError:
         # Another run that made the same file meanwhile has cleared its parts away.
-        if not os.path.isfile(path):
-            raise
+        if os.path.isfile(path) and not os.path.isfile(part):
+            return
+        os.makedirs(os.path.dirname(path) or os.curdir, exist_ok=True)
+        os.replace(part, path)
 
 
 def write_npy(file: BinaryIO, features: RecordingFeatures, dtype: Dtype = _FLOAT32) -> None:
@@ -120,20 +134,30 @@ def features_array(features: RecordingFeatures, dtype: Dtype) -> NDArray[Any]:
 
 
 def _write_features(file: IO[bytes], features: RecordingFeatures, dtype: Dtype) -> None:
-    descr = np.lib.format.dtype_to_descr(dtype)
-    header = {"descr": descr, "fortran_order": False, "shape": features.shape}
-    np.lib.format.write_array_header_1_0(file, header)
+    file.write(_npy_header(features.shape, dtype))
     for stretch in _stretches(features, dtype):
         file.write(np.ascontiguousarray(stretch).data)
+
+
+@lru_cache(maxsize=16)
+def _npy_header(shape: tuple[int, ...], dtype: Dtype) -> bytes:
+    header = io.BytesIO()
+    descr = np.lib.format.dtype_to_descr(dtype)
+    fields = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, fields)
+    return header.getvalue()
 
 
 def _stretches(features: RecordingFeatures, dtype: Dtype) -> Iterator[NDArray[Any]]:
     """Yield the numbers of all channels in the order of the result; refuse what does not fit."""
     for channel in range(features.n_channels):
         for stretch in features.stretches(channel):
+            if stretch.dtype == dtype:
+                yield stretch
+                continue
             with np.errstate(over="ignore"):
-                numbers = stretch.astype(dtype, copy=False)
-            if dtype != stretch.dtype and np.any(np.isinf(numbers) & np.isfinite(stretch)):
+                numbers = stretch.astype(dtype)
+            if np.any(np.isinf(numbers) & np.isfinite(stretch)):
                 raise ValueError(
                     f"dtype must have room for the features: {dtype} ends at "
                     f"{np.finfo(dtype).max:g}, and there are values up to {np.abs(stretch).max():g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from typing import IO, TYPE_CHECKING
 
@@ -76,6 +77,8 @@ class RecordingFeatures:
             self._scratch.close()
 
     def _new_scratch(self) -> IO[bytes]:
+        if self._folder is not None:
+            os.makedirs(self._folder, exist_ok=True)
         return tempfile.SpooledTemporaryFile(SCRATCH_BYTES, dir=self._folder)
 
     def _compute(self, recording: Recording) -> NDArray[np.float32] | None:

@@ -23,6 +23,8 @@ WHOLE_SIZE = 1 << 22  # samples of all channels, and values, up to which a recor
 TELL_SECONDS = 30.0  # from one line to the next on how far a long recording is
 tell: Callable[[str], None] | None = None  # what takes these lines, if anybody wants them
 
+_INT16, _FLOAT32 = np.dtype(np.int16), np.dtype(np.float32)
+_PCM16_UNIT = np.float32(2**-15)
 _local = threading.local()
 
 
@@ -80,14 +82,15 @@ class Recording:
         self.sample_rate: float = sample_rate or self._sound.samplerate
         self.n_read = 0  # samples of a channel, at the file's own sample rate
         self.missing: str | None = None  # what was announced and is not there, after all was read
-        self._buffers: list[NDArray[Any]] = []
+        self._buffers: dict[np.dtype[Any], NDArray[Any]] = {}
 
     def __enter__(self) -> Recording:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._sound.close()
-        _give_back(self._buffers)
+        _kept_buffers().update(self._buffers)
+        self._buffers = {}
 
     @property
     def seconds(self) -> float:
@@ -129,7 +132,7 @@ class Recording:
         if self.is_short:
             # One more sample than there should be: what is read counts, not the header.
             first_size = (self._sound.frames or 0) + 1
-            block = self._read(self._buffer(np.float32, first_size))
+            block = self._read(self._buffer(_FLOAT32, first_size))
             n_read = size if len(block) == first_size else 0
             if len(block):
                 yield self._mixed(block)
@@ -156,10 +159,11 @@ class Recording:
         """Fill a block of (time, channel) as far as the file goes; refuse what is not finite."""
         try:
             if self._sound.is_pcm16:
-                integers = self._buffer(np.int16, len(block))
+                integers = self._buffer(_INT16, len(block))
                 n_read = self._sound.read(integers)
                 block = block[:n_read]
-                np.multiply(integers[:n_read], np.float32(2**-15), out=block)
+                block[...] = integers[:n_read]  # sooner than to multiply integers
+                block *= _PCM16_UNIT
                 self.n_read += n_read
                 return block
             n_read = self._sound.read(block)
@@ -234,21 +238,18 @@ class Recording:
             yield stream.resample_chunk(np.ascontiguousarray(block))
         yield stream.resample_chunk(np.zeros((0, self.n_channels), np.float32), last=True)
 
-    def _buffer(self, dtype: Any, size: int) -> NDArray[Any]:
+    def _buffer(self, dtype: np.dtype[Any], size: int) -> NDArray[Any]:
         """Return (size, channel) of memory that is used again once this recording is closed."""
         n_channels = self._sound.channels
-        kept: dict[Any, NDArray[Any]] = _local.__dict__.setdefault("kept", {})
-        buffer = next((b for b in self._buffers if b.dtype == dtype), None)
+        buffer = self._buffers.get(dtype)
         if buffer is None or buffer.size < size * n_channels:
-            buffer = kept.pop(np.dtype(dtype), None)
+            buffer = _kept_buffers().pop(dtype, None)
             if buffer is None or buffer.size < size * n_channels:
                 buffer = np.empty(size * n_channels, dtype)
-            self._buffers = [b for b in self._buffers if b.dtype != dtype] + [buffer]
+            self._buffers[dtype] = buffer
         return buffer[: size * n_channels].reshape(size, n_channels)
 
 
-def _give_back(buffers: list[NDArray[Any]]) -> None:
-    kept: dict[Any, NDArray[Any]] = _local.__dict__.setdefault("kept", {})
-    for buffer in buffers:
-        kept[buffer.dtype] = buffer
-    buffers.clear()
+def _kept_buffers() -> dict[np.dtype[Any], NDArray[Any]]:
+    kept: dict[np.dtype[Any], NDArray[Any]] = _local.__dict__.setdefault("kept", {})
+    return kept

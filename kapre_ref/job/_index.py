@@ -9,6 +9,7 @@ from kapre_ref.job._store import PLAN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import BinaryIO
 
     from kapre_ref.job._store import Folder
 
@@ -42,10 +43,14 @@ class Summary(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """The rows of a finished shard, and its last line, which counts them."""
+    """The rows of a finished shard as they are written, and its last line, which counts them."""
 
-    rows: list[Row]
+    lines: list[bytes]
     end: dict[str, Any]
+
+    def rows(self) -> list[Row]:
+        """Return the rows."""
+        return [json.loads(line) for line in self.lines]
 
 
 def piece_name(shard: int) -> str:
@@ -65,20 +70,25 @@ def write_piece(store: Folder, shard: int, rows: Sequence[Row], n_bytes: int | N
 def read_piece(store: Folder, shard: int) -> Piece | None:
     """Return the rows of a shard; None if it is not finished."""
     try:
-        lines = store.read(piece_name(shard)).splitlines()
-        *rows, end = map(json.loads, lines)
+        *lines, last = store.read(piece_name(shard)).splitlines(keepends=True)
+        end = json.loads(last)
     except (FileNotFoundError, ValueError):
         return None
-    if end.get("recordings") != len(rows):
+    if end.get("recordings") != len(lines):
         return None
-    return Piece(rows, end)
+    return Piece(lines, end)
 
 
-def write_index(store: Folder, n_shards: int) -> None:
-    """Put the pieces together, in the order of the plan."""
+def write_index(store: Folder, n_shards: int, n_recordings: int) -> Summary:
+    """Put the pieces together, in the order of the plan; return the counts and the failures."""
     with store.create(INDEX, "index") as file:
-        for piece in pieces(store, n_shards):
-            file.write("".join(json.dumps(row) + "\n" for row in piece.rows).encode())
+        return summarised(_written(pieces(store, n_shards), file), n_recordings)
+
+
+def _written(found: Iterable[Piece], file: BinaryIO) -> Iterator[Piece]:
+    for piece in found:
+        file.writelines(piece.lines)
+        yield piece
 
 
 def pieces(store: Folder, n_shards: int) -> Iterator[Piece]:
@@ -95,5 +105,6 @@ def summarised(found: Iterable[Piece], n_recordings: int) -> Summary:
     for piece in found:
         n_done += piece.end["recordings"]
         seconds += piece.end["seconds"]
-        failures += [(row["recording"], row["error"]) for row in piece.rows if row["error"]]
+        if piece.end["failed"]:
+            failures += [(row["recording"], row["error"]) for row in piece.rows() if row["error"]]
     return Summary(n_recordings, n_done, len(failures), seconds, failures)

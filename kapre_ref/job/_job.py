@@ -310,21 +310,19 @@ class Job:
 
     def summary(self) -> Summary:
         """Return the counts and failures of all shards that are finished, from the index."""
-        store = open_store(self.out)
-        *_, n_recordings = self.edges
-        return summarised(pieces(store, self.n_shards), n_recordings)
+        return summarised(pieces(open_store(self.out), self.n_shards), self.edges[-1])
 
     def rows(self, shard: int) -> list[dict[str, Any]] | None:
         """Return the rows of the index that a shard has; None if it is not finished."""
         piece = read_piece(open_store(self.out), shard)
-        return piece and piece.rows
+        return piece and piece.rows()
 
     def finish(self) -> Summary:
         """Write the index of what is done, remove what dead processes left; return the summary."""
         store = open_store(self.out)
-        write_index(store, self.n_shards)
+        summary = write_index(store, self.n_shards, self.edges[-1])
         store.clear_all_parts(self.n_shards)
-        return self.summary()
+        return summary
 
 
 def _read(store: Folder) -> dict[str, Any] | None:

@@ -103,8 +103,6 @@ def compute(
 def _features_of(
     job: Job, recording: Recording, front_end: Any, scratch: str | None
 ) -> RecordingFeatures:
-    if scratch is not None:
-        os.makedirs(scratch, exist_ok=True)
     try:
         return RecordingFeatures(recording, front_end, job.asked.n_mfccs, scratch)
     except TooShortError as error:

@@ -79,7 +79,7 @@ class ShardRun:
         """Return the row of each recording that is done already and has not changed since."""
         nothing: list[Row | None] = [None] * len(self.planned)
         piece = read_piece(self.store, self.shard)
-        if piece is None or len(piece.rows) != len(self.planned):
+        if piece is None or len(piece.lines) != len(self.planned):
             return nothing
         if self.shard_file and not is_whole(
             self.store, self.shard_file, self.job.format, piece.end["bytes"]
@@ -87,7 +87,7 @@ class ShardRun:
             return nothing
         return [
             row if self._is_done(row, planned) else None
-            for row, planned in zip(piece.rows, self.planned, strict=True)
+            for row, planned in zip(piece.rows(), self.planned, strict=True)
         ]
 
     def _is_done(self, row: Row, planned: Planned) -> bool:

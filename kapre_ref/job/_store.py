@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from kapre_ref.command.feature_files import atomic_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from typing import BinaryIO
 
@@ -42,13 +42,14 @@ class Folder:
 
     def path(self, name: str) -> str:
         """Return where a file lies."""
-        return os.path.join(self.root, name)
+        return f"{self.root}{os.sep}{name}"
 
     def size(self, name: str) -> int | None:
         """Return the bytes of a file, None if there is none."""
         with suppress(FileNotFoundError, NotADirectoryError):
-            if os.path.isfile(self.path(name)):
-                return os.path.getsize(self.path(name))
+            about = os.stat(self.path(name))
+            if stat.S_ISREG(about.st_mode):
+                return about.st_size
         return None
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
@@ -57,19 +58,14 @@ class Folder:
             file.seek(start)
             return file.read(-1 if end is None else end - start)
 
-    @contextmanager
-    def create(self, name: str, tag: str) -> Iterator[BinaryIO]:
+    def create(self, name: str, tag: str) -> AbstractContextManager[BinaryIO]:
         """Open a file that takes the place of `name` when it is complete, else is removed.
 
         Until then it lies among the parts under a name that begins with the tag, by which
         `clear_parts` finds what dead processes left.
         """
-        path = self.path(name)
         part = self.path(f"{_PARTS}/{tag}-{secrets.token_hex(8)}.part")
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        os.makedirs(os.path.dirname(part), exist_ok=True)
-        with atomic_file(path, part) as file:
-            yield file
+        return atomic_file(self.path(name), part)
 
     def create_first(self, name: str, data: bytes) -> bool:
         """Write a small file unless another process has; return whether it is this one's."""
@@ -119,7 +115,7 @@ class Folder:
             return time.time()
 
     def clear_all_parts(self, n_shards: int) -> None:
-        """Remove all parts of shards, and those of plans that must be of dead processes."""
+        """Remove parts of shards, and of plans whose processes must be dead, and their folder."""
         for name in self.names(_PARTS):
             tag = name.partition("-")[0]
             if tag.isdecimal():
@@ -128,6 +124,8 @@ class Folder:
                 is_dead = time.time() - self._written_at(f"{_PARTS}/{name}") > _DEAD
             if is_dead:
                 self.remove(f"{_PARTS}/{name}")
+        with suppress(OSError):  # another run has parts there
+            os.rmdir(self.path(_PARTS))
 
 
 def is_url(path: str) -> bool:
