@@ -266,11 +266,13 @@ class TestInterrupt:
             write_sound(tmp_path / "in" / name)
         original = recording_features.pieces
         monkeypatch.setattr(recording_features, "pieces", lambda *a: Freed() and original(*a))
-        monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+        dropped = []
+        monkeypatch.setattr(sys, "unraisablehook", dropped.append)
         status = features(tmp_path / "in", "--out", tmp_path / "out", "--workers", "1")
         assert status == 128 + signal.SIGTERM
         assert files_below(tmp_path / "out") == ["a.wav.npy"]
         assert "interrupted" in capsys.readouterr().err
+        assert dropped == []
 
     @pytest.mark.usefixtures("heeded")
     def test_handlers_are_put_back(self, tmp_path):

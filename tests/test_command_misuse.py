@@ -78,6 +78,11 @@ class Finder:
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.meta_path.insert(0, Finder)
 """
+INTERRUPTED_LATE = """
+import atexit, os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+"""
 
 
 def start(*arguments, before="", **options):
@@ -104,8 +109,9 @@ class TestStreams:
         assert process.returncode == 1
         assert error == "kapre-ref: error: the output cannot be written: No space left on device\n"
 
-    def test_an_interrupt_while_libraries_load(self, tmp_path):
-        process = start("features", tmp_path, "--out", tmp_path / "out", before=INTERRUPTING)
+    @pytest.mark.parametrize("when", [INTERRUPTING, INTERRUPTED_LATE], ids=["loading", "done"])
+    def test_an_interrupt_before_and_after_the_work(self, when):
+        process = start("--version", before=when, stdout=subprocess.DEVNULL)
         error = process.communicate()[1]
         assert process.returncode == -signal.SIGINT
         assert error == ""

@@ -1,15 +1,14 @@
-"""Where the `kapre-ref` command begins."""
+"""Where the `kapre-ref` command begins and ends."""
 
 import signal
 
 
 def main() -> int:
-    """Run the command; Ctrl-C ends it without a traceback even while its libraries load."""
+    """Run the command; Ctrl-C gives no traceback while its libraries load, or when all is done."""
     heeds_interrupts = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if heeds_interrupts:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from kapre_ref.command.cli import main as run_command
 
-    if heeds_interrupts:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # While `run_command` works, it answers signals itself. Before and after, SIGINT ends Python.
     return run_command()

@@ -135,6 +135,7 @@ class Interrupts:
     def __init__(self) -> None:
         self._earlier: dict[int, Any] = {}
         self._last: tuple[int, float] | None = None  # signal, time
+        self._hook = sys.unraisablehook
 
     def __enter__(self) -> None:
         if threading.current_thread() is not threading.main_thread():
@@ -144,8 +145,11 @@ class Interrupts:
             if handler not in (signal.SIG_IGN, None):  # ignored: started in the background, say
                 self._earlier[each] = handler
                 signal.signal(each, self._interrupt)
+        self._hook, sys.unraisablehook = sys.unraisablehook, self._unraisable
 
     def __exit__(self, *_: object) -> None:
+        if sys.unraisablehook == self._unraisable:
+            sys.unraisablehook = self._hook
         for each, handler in self._earlier.items():
             signal.signal(each, handler)
         self._earlier.clear()
@@ -158,8 +162,16 @@ class Interrupts:
             self._last = (number, now)
             raise Interrupted(number)
 
+    def _unraisable(self, what: sys.UnraisableHookArgs) -> None:
+        """Say what Python drops, but for interruptions, which `check` raises, and what follows.
+
+        Objects that one left half made may fail in their `__del__`.
+        """
+        if self._last is None:
+            self._hook(what)
+
     def check(self) -> None:
-        """Raise what got lost, for Python drops exceptions that are raised in a `__del__`."""
+        """Raise what got lost: Python drops what is raised in a `__del__` or a callback of C."""
         if self._last is not None:
             raise Interrupted(self._last[0])
 
