@@ -27,26 +27,44 @@ def transpose_pieces(emitter, source, piece_bytes, n_pieces, n_tiles, target, ro
     """Write sample m of piece l to lane l of row m, for `n_tiles` vectors of samples of each piece.
 
     The first pieces, as many as a vector has lanes, are transposed together. The others follow in
-    groups of as many as 16 bytes hold.
+    groups of as many as 16 bytes hold. Where no others follow, because frames do not overlap, all
+    samples of the next block are new: they are prefetched here, and not only in the first pass.
     """
     size = group_size(emitter)
+    are_apart = emitter.integer(1) - emitter.minimum(n_pieces - emitter.lanes, 1)
     for tile in emitter.loop(n_tiles):
         pieces = source + tile * emitter.bytes
         rows = target + tile * row_bytes * emitter.lanes
-        for i in range(emitter.lanes):  # prefetch the same samples of the next block's pieces
-            emitter.prefetch(pieces + piece_bytes * (emitter.lanes + i))
+        for _ in emitter.loop(are_apart):
+            for i in range(emitter.lanes):
+                emitter.prefetch(pieces + piece_bytes * (emitter.lanes + i))
+        sources = _apart(emitter, pieces, piece_bytes, emitter.lanes)
+        targets = _apart(emitter, rows, row_bytes, emitter.lanes)
         for first in range(0, emitter.lanes, size):
-            at = pieces + first * emitter.itemsize
-            for i, vector in enumerate(load_transposed(emitter, at, piece_bytes)):
-                emitter.store(vector, rows + row_bytes * (first + i))
+            at = [place + first * emitter.itemsize for place in sources]
+            for i, vector in enumerate(load_transposed(emitter, at)):
+                emitter.store(vector, targets[first + i])
         for group in emitter.loop(n_pieces // size - emitter.lanes // size):
             number = group * size + emitter.lanes
-            loads = [emitter.load(pieces + (number + i) * piece_bytes) for i in range(size)]
-            place = rows + number * emitter.itemsize
+            sources = _apart(emitter, pieces + number * piece_bytes, piece_bytes, size)
+            loads = [emitter.load(place) for place in sources]
+            targets = _apart(emitter, rows + number * emitter.itemsize, row_bytes, emitter.lanes)
             for i, vector in enumerate(transposed(emitter, loads)):
                 for first in range(0, emitter.lanes, size):
                     part = emitter.shuffle(vector, vector, range(first, first + size))
-                    emitter.store(part, place + row_bytes * (first + i))
+                    emitter.store(part, targets[first + i])
+
+
+def _apart(emitter, place, stride, n):
+    """Return `n` addresses, each made from the one before in every round of a loop.
+
+    Else the compiler would multiply the stride by 1, 2, 3 ... before the loop. That gives more
+    numbers than there are registers, and each round would load them from memory.
+    """
+    stride, places = emitter.hidden(stride), [place]
+    for _ in range(n - 1):
+        places.append(places[-1] + stride)
+    return places
 
 
 @vector_function

@@ -17,7 +17,8 @@ def turn_strip(emitter, values, n_tiles, target, row_bytes):
         for tile in emitter.loop(n_tiles):
             square = values + tile * (emitter.lanes * emitter.bytes) + first * emitter.itemsize
             row = target + tile * emitter.bytes + row_bytes * first
-            for i, vector in enumerate(load_transposed(emitter, square, emitter.bytes)):
+            rows = [square + emitter.bytes * i for i in range(emitter.lanes)]
+            for i, vector in enumerate(load_transposed(emitter, rows)):
                 emitter.store(vector, row + row_bytes * i)
 
 

@@ -10,17 +10,14 @@ def group_size(emitter):
     return 16 // emitter.itemsize
 
 
-def load_transposed(emitter, row, row_bytes):
-    """Transpose 16 bytes of as many rows as a vector has lanes.
+def load_transposed(emitter, rows):
+    """Transpose the 16 bytes at each of as many addresses as a vector has lanes.
 
     Return one vector for each number that 16 bytes hold; its lane l comes from row l.
     """
     size = group_size(emitter)
-    firsts = range(0, emitter.lanes, size)
     vectors = [
-        joined(
-            emitter, [emitter.load_part(row + row_bytes * (first + i), size) for first in firsts]
-        )
+        joined(emitter, [emitter.load_part(row, size) for row in rows[i::size]])
         for i in range(size)
     ]
     return transposed(emitter, vectors)
