@@ -362,10 +362,13 @@ def write_rows(unit, values, strip, n_frames, target):
         return
     is_contiguous = target.value_stride == values.n_numbers * item
     n, done = values.n * values.n_numbers, 0
+    is_whole = is_contiguous and n_frames == lanes and n >= lanes
     while done < n:
+        if is_whole:  # the last tile may begin within the one before
+            done = min(done, n - lanes)
         count = min(STRIP_TILES * lanes, n - done)
         source, place = values.at + done * lanes * item, target.at + done * item
-        if is_contiguous and n_frames == lanes and count >= lanes:
+        if is_whole:
             count -= count % lanes
             turn_strip(unit, source, count // lanes, place, target.stride)
         else:
