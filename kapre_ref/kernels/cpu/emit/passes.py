@@ -33,6 +33,7 @@ from kapre_ref.kernels.cpu.emit.language import Strided, Value
 
 RADICES = (8, 7, 5, 4, 3, 2)  # 16 complex vectors would need more registers than there are
 FIRST_RADICES = (16, 13, 11, *RADICES)  # the samples of the first pass are real: half the registers
+_CACHE_LINE = 64  # bytes
 
 
 class Samples(NamedTuple):
@@ -58,14 +59,16 @@ class Parts(NamedTuple):
 def first_pass(emitter, radix, samples: Samples, target, n, ahead: Strided):
     """Transform `n` times `radix` windowed samples into rows that lie one after the other.
 
-    Each row also prefetches one cache line of the next block's samples, from `ahead` on: memory
-    delivers them while this block is computed.
+    Meanwhile the next block's samples come into cache. If frames overlap by half, each row brings
+    half a vector of them, from its place in `ahead` on, so only some rows prefetch a cache line.
     """
+    rows_a_line = 2 * _CACHE_LINE // emitter.bytes
     for i in emitter.loop(n):
         values, weights = [], []
         for j in range(radix):
             index = i * radix + j
-            emitter.prefetch(ahead.place(index))
+            if j % rows_a_line == 0:
+                emitter.prefetch(ahead.place(index))
             value, weight = sample_at(emitter, samples, index)
             values.append(value)
             weights.append(weight)
