@@ -231,11 +231,29 @@ class TestPlan:
             (1012, (23, 11, 4)),
             (1013, (1013, 1)),
             (1023, (31, 11, 3)),
-            (2048, (16, 8, 4, 4)),
+            (1408, (11, 8, 4, 4)),
         ],
     )
     def test_large_primes_come_first(self, n, radices):
         assert factorize(n) == radices
+
+    @pytest.mark.parametrize(
+        ("n", "of_32_bytes", "of_64_bytes"),
+        [
+            (2, (2, 1), (2, 1)),
+            (8, (8, 1), (8, 1)),
+            (32, (8, 4), (8, 4)),
+            (400, (16, 5, 5), (16, 5, 5)),
+            (512, (8, 4, 4, 4), (16, 8, 4)),
+            (768, (16, 4, 4, 3), (16, 4, 4, 3)),
+            (1024, (16, 4, 4, 4), (16, 8, 8)),
+            (2048, (8, 4, 4, 4, 4), (16, 8, 4, 4)),
+            (704, (11, 4, 4, 4), (11, 8, 8)),
+        ],
+    )
+    def test_few_registers_take_fours_for_eights(self, n, of_32_bytes, of_64_bytes):
+        assert factorize(n, 32) == of_32_bytes
+        assert factorize(n, 16) == factorize(n, 64) == of_64_bytes
 
     @pytest.mark.parametrize("n", [1, 32768, 65521, 65536])
     def test_all_sizes_are_served(self, n):

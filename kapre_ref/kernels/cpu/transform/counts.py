@@ -3,7 +3,8 @@
 `python -m kapre_ref.kernels.cpu.transform.counts` prints the table of this folder's README.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
+from math import prod
 
 import numpy as np
 
@@ -14,9 +15,10 @@ from kapre_ref.kernels.cpu.emit.passes import Parts, Samples, first_pass, inner_
 from kapre_ref.kernels.cpu.transform.radices import factorize, pass_twiddles, samples_of_rows
 
 SIZES = (400, 512, 2048)
+WIDTHS = (16, 32, 64)  # of vectors, in bytes
 COLUMNS = ("additions", "products", "roots", "loads", "broadcasts", "stores")
 _KINDS = {"add": "additions", "sub": "additions", "mul": "products", "sqrt": "roots"}
-_DTYPE, _WIDTH = np.dtype(np.float32), 32
+_DTYPE = np.dtype(np.float32)
 
 
 class CountingEmitter(LaneEmitter):
@@ -56,11 +58,11 @@ class CountingEmitter(LaneEmitter):
         super().store(x, address)
 
 
-def counts_of(n_fft):
+def counts_of(radices):
     """Return a list of (pass, counts of a block of frames), in the order of the passes."""
-    radices = factorize(n_fft)
-    rows = np.zeros((n_fft, _WIDTH // _DTYPE.itemsize), _DTYPE)
-    offsets = (samples_of_rows(radices) * _WIDTH).astype(np.int32)
+    n_fft, width = prod(radices), WIDTHS[-1]  # what is counted are vectors, however wide
+    rows = np.zeros((n_fft, width // _DTYPE.itemsize), _DTYPE)
+    offsets = (samples_of_rows(radices) * width).astype(np.int32)
     window, peak = np.ones(n_fft, _DTYPE), np.ones_like(rows[0])
     samples = Samples(rows.ctypes.data, offsets.ctypes.data, window.ctypes.data)
     twiddles = pass_twiddles(radices, _DTYPE)
@@ -81,7 +83,7 @@ def counts_of(n_fft):
 
 
 def _count(function, *arguments):
-    emitter = CountingEmitter(_DTYPE, _WIDTH)
+    emitter = CountingEmitter(_DTYPE, WIDTHS[-1])
     function.on_lanes(_DTYPE.type(1), *arguments, emitter=emitter)
     return emitter.counts
 
@@ -89,13 +91,17 @@ def _count(function, *arguments):
 def table():
     """Return the counts of all passes as a table in Markdown."""
     lines = [
-        f"| `n_fft` | pass, radix | {' | '.join(COLUMNS)} |",
-        "| --- | --- |" + " --- |" * len(COLUMNS),
+        f"| `n_fft` | bytes | pass, radix | {' | '.join(COLUMNS)} |",
+        "| --- | --- | --- |" + " --- |" * len(COLUMNS),
     ]
     for n_fft in SIZES:
-        for name, counts in counts_of(n_fft):
-            cells = " | ".join(str(counts[column]) for column in COLUMNS)
-            lines.append(f"| {n_fft} | {name} | {cells} |")
+        widths = defaultdict(list)  # of vectors, by the radices that serve them
+        for width in WIDTHS:
+            widths[factorize(n_fft, width)].append(str(width))
+        for radices, served in widths.items():
+            for name, counts in counts_of(radices):
+                cells = " | ".join(str(counts[column]) for column in COLUMNS)
+                lines.append(f"| {n_fft} | {', '.join(served)} | {name} | {cells} |")
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from kapre_ref._roots import cos_sin_of_turns
 from kapre_ref.kernels.cpu.emit.bins import LAST_RADICES
+from kapre_ref.kernels.cpu.emit.intrinsics import vector_bytes
 from kapre_ref.kernels.cpu.emit.odd_passes import OUTPUTS
 from kapre_ref.kernels.cpu.emit.passes import FIRST_RADICES
 
@@ -27,20 +28,24 @@ class Pass(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def factorize(n: int) -> tuple[int, ...]:
+def factorize(n: int, width: int | None = None) -> tuple[int, ...]:
     """Return the radices of a transform of n rows in the order of the passes.
 
     There are two at least: the last one is 1 if the others do all. The order was the fastest, or
-    within 3 % of it, of all orders with as few passes, at sizes from 256 to 4096. Primes from 11 on
-    come first, since the first pass has real samples; no last pass has code for them.
+    within 3 % of it, at sizes from 256 to 4096. Primes from 11 on come first, since the first pass
+    has real samples; no last pass has code for them.
+
+    A butterfly of radix 8 needs more than the 16 registers of CPUs with vectors of 32 bytes. So
+    passes of radix 4 do its work there. `width` is that of vectors, in bytes, None this machine's.
     """
+    has_few_registers = (width or vector_bytes()) == 32
     primes = prime_factors(n)
     order = [p for p in reversed(primes) if p > 7]
     twos = primes.count(2)
-    if not order and twos >= 4 and twos != 5:
+    if not order and twos >= 4 and (twos % 2 == 0 if has_few_registers else twos != 5):
         order, twos = [16], twos - 4
-    # As many eights as leave no single two.
-    fours = min(-twos % 3, twos // 2)
+    # As many fours, or as many eights, as leave no single two.
+    fours = max(twos // 2 - twos % 2, 0) if has_few_registers else min(-twos % 3, twos // 2)
     eights, lonely = divmod(twos - 2 * fours, 3)
     n_large = sum(p > 7 for p in primes)
     order += [8] * eights + [4] * fours + [2] * lonely
