@@ -141,6 +141,8 @@ class FrontEnd:
     (2, 98, 40)
     >>> mel.replace(bands=None, floor=1e-5)
     FrontEnd(sample_rate=16000.0, n_fft=400, hop_length=160, log='ln', floor=1e-05)
+    >>> FrontEnd.from_json(mel.to_json()) == mel
+    True
     """
 
     sample_rate: float
