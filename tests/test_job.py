@@ -285,8 +285,12 @@ class TestDeaths:
 
     @pytest.mark.parametrize("format_name", ["npy", "tar"])
     def test_a_recording_that_kills_costs_itself(self, folder, tmp_path, deadly, format_name):
-        context = multiprocessing.get_context("fork")
-        summary = run_job(plan(folder, tmp_path, format=format_name), workers=2, context=context)
+        context, said = multiprocessing.get_context("fork"), []
+        job = plan(folder, tmp_path, format=format_name, shard_bytes=10 * SHARD_BYTES)
+        summary = run_job(
+            job, workers=2, context=context, report=lambda row, _: said.append(row["recording"])
+        )
+        assert len(said) == len(set(said)) == N_RECORDINGS
         assert summary.failures == [(str(folder / "y" / "05.wav"), "the process that read it died")]
         assert len(index_of(tmp_path)) == N_RECORDINGS
         assert parts(tmp_path) == []

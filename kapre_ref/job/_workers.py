@@ -91,6 +91,7 @@ def run_locally(
     context = context or multiprocessing.get_context()
     waiting = deque((shard, 0) for shard in shards)
     n_deaths: dict[int, int] = {}
+    said: dict[int, set[tuple[str, str | None]]] = {}  # what was reported of shards in work
     if context.get_start_method() == "fork":
         _load_kernels(job)  # once, and not in each worker
     slots: list[_Slot] = []
@@ -105,8 +106,14 @@ def run_locally(
                 is_dead = not slot.process.is_alive()
                 for kind, value in slot.messages():
                     if kind == "row":
-                        report(*value)
+                        row, outcome = value
+                        known = said.setdefault(slot.shard, set())
+                        what = row["recording"], row["error"]
+                        if what not in known:  # else by a worker that died
+                            known.add(what)
+                            report(row, outcome)
                     elif kind == "done":
+                        said.pop(slot.shard, None)
                         slot.shard = -1
                         yield value
                     elif kind == "warning":
