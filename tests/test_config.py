@@ -90,10 +90,46 @@ class TestConfigFrom:
         got = made_by(tmp_path, *options, recording=tmp_path / "a.wav")
         assert got["sample_rate"] == 22050
 
+    @pytest.mark.parametrize(
+        ("options", "kind", "result"),
+        [
+            ("--n-mels 30 --mono", "npy", "x.wav.npy"),
+            ("--n-mels 30", "tar", "part-000000.tar"),
+            ("--feature mfcc --n-mfccs 13 --sample-rate 16000", "npz", ""),
+            ("--front-end whisper-80", "npy", ""),
+        ],
+    )
+    def test_takes_what_lies_beside_a_plan(self, tmp_path, options, kind, result):
+        made_of = tmp_path / "in" / "x.wav"
+        write_sound(made_of, n_channels=2)
+        options = options.split()
+        how = (*options, "--format", kind, "--quiet")
+        assert features(tmp_path / "in", "--out", tmp_path / "out", *how) == 0
+        expected = made_by(tmp_path, *options, recording=made_of)
+        (tmp_path / "x.npz").unlink()
+        again = ("--config-from", tmp_path / "out" / result)
+        assert_same(made_by(tmp_path, *again, recording=made_of), expected)
+
+    def test_leaves_several_rates_as_they_are(self, tmp_path, capsys):
+        for rate in (8000, 16000):
+            write_sound(tmp_path / "in" / f"{rate}.wav", sample_rate=rate)
+        assert features(tmp_path / "in", "--out", tmp_path / "out", "--n-mels", "20") == 0
+        for name, rates in (("", [8000, 16000]), ("8000.wav.npy", [8000, 8000])):
+            again = ("--config-from", tmp_path / "out" / name, "--json", "--overwrite")
+            capsys.readouterr()
+            assert features(tmp_path / "in", "--out", tmp_path / "again", *again) == 0
+            rows = map(json.loads, capsys.readouterr().out.splitlines()[:2])
+            assert sorted(row["sample_rate"] for row in rows) == rates
+
     def test_refuses_other_files(self, tmp_path, capsys):
         np.savez(tmp_path / "a.npz", x=1)
-        assert features(RECORDING, "--out", "x", "--config-from", tmp_path / "a.npz") == 2
-        assert "must name an .npz that `kapre-ref features` wrote" in capsys.readouterr().err
+        np.save(tmp_path / "a.npy", 1)
+        write_sound(tmp_path / "in" / "x.wav")
+        assert features(tmp_path / "in", "--out", tmp_path / "out") == 0
+        (tmp_path / "a.npy").rename(tmp_path / "out" / "a.npy")
+        for name in ("a.npz", "in", "in/x.wav", "out/a.npy"):
+            assert features(RECORDING, "--out", "x", "--config-from", tmp_path / name) == 2
+            assert "must name what `kapre-ref features` wrote" in capsys.readouterr().err
 
 
 class TestFilesFrom:
@@ -155,6 +191,20 @@ class TestStatistics:
             for name in whole:
                 np.testing.assert_array_equal(merged[name], whole[name], name)
 
+    @pytest.mark.parametrize("options", ["--n-mels 20", "--front-end whisper-80"])
+    def test_are_equal_for_all_formats(self, tmp_path, options):
+        write_sound(tmp_path / "in" / "a.wav", seconds=1, n_channels=2)
+        write_sound(tmp_path / "in" / "b.wav", seconds=2, n_channels=2, seed=1)
+        for name in ("npy", "npz", "tar"):
+            how = (*options.split(), "--format", name, "--quiet")
+            assert features(tmp_path / "in", "--out", tmp_path / name, *how) == 0
+            assert run("statistics", tmp_path / name, "--out", tmp_path / f"{name}.npz") == 0
+        with np.load(tmp_path / "npz.npz") as expected:
+            assert len(expected["mean"]) == (20 if "20" in options else 80)
+            for name in ("npy", "tar"):
+                with np.load(tmp_path / f"{name}.npz") as got:
+                    assert got["exact"] == expected["exact"]
+
     @pytest.mark.parametrize("options", ["", "--front-end whisper-80", "--n-fft 600 --mono"])
     def test_normalised_bands_have_mean_0_and_deviation_1(self, tmp_path, options):
         write_sound(tmp_path / "in" / "a.wav", seconds=1, n_channels=2)
@@ -194,9 +244,9 @@ class TestStatistics:
         ("options", "message"),
         [
             ("", "must name statistics of 128 bands, got 5"),
-            ("--feature mfcc", "no meaning with --feature mfcc"),
+            ("--feature mfcc", "must not be given with --feature mfcc: a front end ends with"),
             ("--front-end nemo-80", "no meaning with bands that are normalised over time"),
-            ("--front-end kaldi-mfcc-13", "no meaning with cepstra"),
+            ("--front-end kaldi-mfcc-13", "must not be given with cepstra: a front end ends"),
         ],
     )
     def test_refuses_what_does_not_fit(self, tmp_path, capsys, options, message):

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from command import features, files_below, write_sound
+from command import features, files_below, run, write_sound
 
 import kapre_ref
 from kapre_ref.job import Job, JobError, run_job
@@ -89,6 +89,18 @@ class TestReadBack:
         run_job(job, workers=1)
         for row in pyarrow.parquet.read_table(tmp_path).to_pylist():
             assert np.array(row["features"]).shape == tuple(row["shape"]) == (80, 100)
+
+    def test_statistics_and_options(self, folder, tmp_path):
+        for kind in ("npy", "parquet"):
+            how = ("--format", kind, "--n-mels", "20", "--quiet")
+            assert features(folder, "--out", tmp_path / kind, *how) == 1
+            assert run("statistics", tmp_path / kind, "--out", tmp_path / f"{kind}.npz") == 0
+        with np.load(tmp_path / "npy.npz") as of_npy, np.load(tmp_path / "parquet.npz") as got:
+            assert got["exact"] == of_npy["exact"]
+        again = ("--config-from", tmp_path / "parquet" / "part-000000.parquet")
+        one, other = folder / "x" / "00.wav", tmp_path / "npy" / "x" / "00.wav.npy"
+        assert features(one, "--out", tmp_path / "a.npy", *again) == 0
+        np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), np.load(other))
 
     @pytest.mark.filterwarnings("ignore")  # of files that it leaves open
     @pytest.mark.parametrize("dtype", ["float32", "float16"])

@@ -8,6 +8,7 @@
 - `parsing`: command lines that cannot be understood
 - `config`: options from files
 - `dry_run`: what there is to do
+- `results`: what the command wrote, and how that was made
 - `statistics`: mean and deviation of each band over many results
 - `search`: recordings in folders
 - `decoders`: sound files opened by soundfile and by ffmpeg

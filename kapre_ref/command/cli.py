@@ -173,13 +173,13 @@ def _add_statistics_command(commands: Any) -> None:
         "statistics",
         help="mean and deviation of each band over many results",
         description="Write the mean and the deviation of each band over all frames of results "
-        "(.npy, .npz, or folders of them) for --normalise. Statistics of parts, given as RESULT, "
-        "give those of the whole to the bit.",
+        "(files of any format, or folders of them) for --normalise. Statistics of parts, given as "
+        "RESULT, give those of the whole to the bit.",
         allow_abbrev=False,
     )
     statistics.add_argument("results", nargs="+", metavar="RESULT", help="result or folder")
     statistics.add_argument("--out", metavar="FILE", required=True, help="an .npz to write")
-    text = "the axes of .npy files are bands, frames; an .npz says itself what it has"
+    text = "the axes of .npy files without a plan are bands, frames; all others say what they have"
     statistics.add_argument("--bands-first", action="store_true", help=text)
     statistics.set_defaults(run=lambda a: run_statistics(a.results, a.out, a.bands_first))
 

@@ -161,7 +161,9 @@ def _done(arguments: argparse.Namespace, job: Job, told: _Told) -> bool:
         raise
     except (OutputError, OSError) as error:
         told.end(interrupted=True)
-        text = error if isinstance(error, OutputError) else error.strerror or error
+        text = str(error)
+        if isinstance(error, OSError) and error.strerror:
+            text = f"{job.out}: {error.strerror}"
         say(
             f"kapre-ref: error: --out takes no more: {text}; what is written is complete",
             sys.stderr,

@@ -6,12 +6,10 @@ import argparse
 import json
 import sys
 import tomllib
-import zipfile
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from kapre_ref import __version__
+from kapre_ref.command import results
 from kapre_ref.command.parsing import UsageError
 from kapre_ref.command.terminal import say
 
@@ -30,7 +28,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         'TOML with the names of these options: n-mels = 80, mono = true, front-end = "whisper-80"'
     )
     group.add_argument("--config", metavar="FILE", help=text)
-    text = "an .npz that this command wrote: the same features, at the same sample rate"
+    text = "what this command wrote, a file or the folder: the same features, at the same rate"
     group.add_argument("--config-from", metavar="RESULT", help=text)
 
 
@@ -86,14 +84,13 @@ def _written(path: str, key: str, flag: str, value: Any, takes_value: bool) -> l
 def _of_result(path: str) -> list[str]:
     """Return the options that make the same features as a result has."""
     try:
-        with np.load(path) as made:
-            parameters = json.loads(str(made["parameters"]))
-            rate = made["sample_rate"].item()
+        parameters, rate, _ = results.made_by(path)
     except OSError as error:
         raise UsageError(f"--config-from: {path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, IndexError, AttributeError, zipfile.BadZipFile) as error:
+    except (AttributeError, *results.WRONG) as error:
         raise UsageError(
-            f"--config-from must name an .npz that `kapre-ref features` wrote, got {path}"
+            f"--config-from must name what `kapre-ref features` wrote, an .npz, or the folder of "
+            f"results or a file in it, got {path}"
         ) from error
     version = parameters.pop("kapre_ref", None)
     if version != __version__:
@@ -102,7 +99,7 @@ def _of_result(path: str) -> list[str]:
     written = ["--mono"] if parameters.pop("mono", False) else []
     if "feature" not in parameters or parameters.get("normalise"):
         return [*written, f"--front-end-file={path}"]
-    written.append(f"--sample-rate={rate}")
+    written += [] if rate is None else [f"--sample-rate={rate}"]
     if parameters["feature"] == "mfcc":  # always of decibels
         del parameters["decibel"]
     for name, value in parameters.items():

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import sys
-import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from kapre_ref.command.options import (
     kapre_options_given,
 )
 from kapre_ref.command.recordings import Recording
+from kapre_ref.command.results import SUFFIXES, made_by
 from kapre_ref.command.statistics import normalised, scale_of
 from kapre_ref.command.terminal import say
 
@@ -138,11 +138,12 @@ def named(name: str) -> FrontEnd:
 
 
 def read_front_end(path: str) -> FrontEnd:
-    """Read a front end from a file that --show or `FrontEnd.to_json` wrote."""
+    """Read a front end from a file that --show or `FrontEnd.to_json` wrote, or from a result."""
     try:
-        if zipfile.is_zipfile(path):  # an .npz of the command
-            with np.load(path) as made:
-                text = str(made["front_end"])
+        if os.path.isdir(path) or path.endswith(SUFFIXES):  # a result of the command
+            text = made_by(path).front_end
+            if text is None:
+                raise KeyError(path)
         else:
             with open(path, encoding="utf-8") as file:
                 text = file.read()

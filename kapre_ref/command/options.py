@@ -23,7 +23,7 @@ from kapre_ref._kapre_front_end import check_stft_parameters, stft_front_end, wi
 from kapre_ref._mfcc import logmel_to_mfcc
 from kapre_ref._spectrograms import stft_magnitude
 from kapre_ref.command.parsing import UsageError as UsageError
-from kapre_ref.command.statistics import normalised, scale_of
+from kapre_ref.command.statistics import OF_CEPSTRA, normalised, scale_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -246,7 +246,7 @@ def kapre_feature(arguments: argparse.Namespace) -> KapreFeature:
             check_positive("sample_rate", arguments.sample_rate)
         scale = arguments.normalise and scale_of(arguments.normalise)
         if scale and n_mfccs:
-            raise UsageError("--normalise has no meaning with --feature mfcc")
+            raise UsageError(f"--normalise must not be given with --feature mfcc: {OF_CEPSTRA}")
         feature = KapreFeature(kind, _filled(kind, given), decibel, n_mfccs, scale)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they show with each recording

@@ -10,21 +10,23 @@ import json
 import math
 import os
 import zipfile
-from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._front_end import FrontEnd
+from kapre_ref.command import results
 from kapre_ref.command.feature_files import atomic_file
 from kapre_ref.command.parsing import UsageError
+from kapre_ref.command.results import features_in
 from kapre_ref.command.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
+
+    from kapre_ref._front_end import FrontEnd
 
 _SHIFT = 1074  # 2**-1074 is the smallest float64, so that all are whole multiples of it
 
@@ -106,19 +108,19 @@ def read_statistics(path: str) -> Statistics | None:
     return read
 
 
-def run_statistics(results: Iterable[str], out: str, bands_first: bool) -> int:
+def run_statistics(given: Iterable[str], out: str, bands_first: bool) -> int:
     """Write the statistics of results, and of statistics; return the exit status."""
     if os.path.splitext(out)[1].lower() != ".npz":
         raise UsageError(f"--out must end in .npz, got {out}")
     total, n_results = Statistics(), 0
-    for path in _files(results, out):
+    for path in _files(given, out):
         try:
             read = read_statistics(path)
-            if read is None:
-                total.add(_rows(path, bands_first))
-            else:
+            if read is not None:
                 total.merge(read)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            for values in features_in(path, bands_first) if read is None else ():
+                total.add(values)
+        except (OSError, *results.WRONG) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise UsageError(f"{path}: {reason}") from error
         n_results += 1
@@ -132,34 +134,25 @@ def run_statistics(results: Iterable[str], out: str, bands_first: bool) -> int:
     return 0
 
 
-def _files(results: Iterable[str], out: str) -> Iterator[str]:
+def _files(given: Iterable[str], out: str) -> Iterator[str]:
     """Yield the files, and those of folders that are results."""
-    for given in results:
-        if not os.path.isdir(given):
-            yield given
+    for each in given:
+        if not os.path.isdir(each):
+            yield each
             continue
-        for parent, folders, names in os.walk(given, followlinks=True):
+        for parent, folders, names in os.walk(each, followlinks=True):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):
                 path = os.path.join(parent, name)
-                is_result = name.endswith((".npy", ".npz")) and not name.startswith(".")
+                is_result = name.endswith(results.SUFFIXES) and not name.startswith(".")
                 if is_result and not (os.path.exists(out) and os.path.samefile(path, out)):
                     yield path
 
 
-def _rows(path: str, bands_first: bool) -> NDArray[Any]:
-    """Return (..., n_frames, n_bands) of a result; an .npz knows which axis is which."""
-    values: Any = np.load(path)
-    if not isinstance(values, np.ndarray):
-        with values as made:
-            values = made["features"]
-            with suppress(KeyError):
-                bands_first = not FrontEnd.from_json(str(made["front_end"])).time_first
-    if values.ndim not in (2, 3):
-        raise ValueError(f"it must have two axes, or three with channels, got {values.ndim}")
-    return np.asarray(values.swapaxes(-1, -2) if bands_first else values)
-
-
+OF_CEPSTRA = (
+    "a front end ends with them, so that no step after it could be written down; take mean and "
+    "deviation of `kapre-ref statistics` off where they are used"
+)
 Scale = tuple[tuple[float, ...], tuple[float, ...]]
 
 
@@ -183,7 +176,7 @@ def normalised(front_end: FrontEnd, scale: Scale) -> FrontEnd:
     if front_end.normalisation is not None:
         raise UsageError("--normalise has no meaning with bands that are normalised over time")
     if front_end.n_cepstra:
-        raise UsageError("--normalise has no meaning with cepstra, which come after the bands")
+        raise UsageError(f"--normalise must not be given with cepstra: {OF_CEPSTRA}")
     mean, deviation = (np.asarray(values) for values in scale)
     if len(mean) != front_end.n_bands:
         raise UsageError(

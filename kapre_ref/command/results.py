@@ -1,0 +1,144 @@
+"""What the command wrote: the features in it, and how they were made."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+import zipfile
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    Features = NDArray[Any]
+
+SUFFIXES = (".npy", ".npz", ".parquet", ".tar")
+# What can be wrong with a file that is no result.
+WRONG = (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, tarfile.TarError)
+
+
+class Made(NamedTuple):
+    """How a result was made."""
+
+    parameters: dict[str, Any]  # all options, and `kapre_ref`, the version
+    sample_rate: float | None  # Hz; None if recordings of several rates were left as they are
+    front_end: str | None  # as JSON; None if the options make one for each sample rate
+
+
+def made_by(path: str) -> Made:
+    """Return how a result was made, as an .npz says, or the plan of the folder that has it.
+
+    The folder itself stands for all of its results. ValueError or KeyError if neither says it.
+    """
+    if not os.path.isdir(path) and zipfile.is_zipfile(path):
+        with np.load(path) as made:
+            parameters = json.loads(str(made["parameters"]))
+            return Made(parameters, made["sample_rate"].item(), str(made["front_end"]))
+    from kapre_ref.command.front_ends import Asked
+    from kapre_ref.job._store import is_url, whole_path
+
+    path = whole_path(path)
+    if not is_url(path):
+        os.stat(path)
+    folder, record = _plan_around(path)
+    if record is None:
+        raise ValueError("it lies in no folder that has a plan")
+    asked = Asked.from_record(record["asked"])
+    parameters = asked.parameters | {"kapre_ref": record["kapre_ref"]}
+    rate = asked.sample_rate
+    if rate is None:
+        rates = _sample_rates(folder, record["shards"], path.removeprefix(folder).lstrip("/\\"))
+        rate = next(iter(rates)) if len(rates) == 1 else None
+    if rate is None and asked.is_kapre:
+        return Made(parameters, None, None)
+    return Made(parameters, rate, asked.made_by(asked.front_end_at(rate or 0))[1])
+
+
+@lru_cache(maxsize=16)
+def _plan_around(path: str) -> tuple[str, dict[str, Any] | None]:
+    """Return the folder that has a plan, of those around a path, and what the plan says."""
+    from kapre_ref.job._plan import JOB
+    from kapre_ref.job._store import open_store
+
+    while path:
+        store = open_store(path)
+        if store.size(JOB) is not None:
+            return path, json.loads(store.read(JOB))
+        path, before = os.path.dirname(path), path
+        if path == before:
+            break
+    return "", None
+
+
+def _sample_rates(folder: str, n_shards: int, output: str) -> set[float]:
+    """Return the sample rates of an output, or of all of them if it is ""."""
+    from kapre_ref.job._index import pieces
+    from kapre_ref.job._store import open_store
+
+    rates: set[float] = set()
+    for piece in pieces(open_store(folder), n_shards):
+        rows = [row for row in piece.rows() if row["output"]]
+        rates |= {row["sample_rate"] for row in rows if output in ("", row["output"])}
+        if rates and output:
+            break
+    if not rates:
+        raise ValueError(f"{folder} has no such result")
+    return rates
+
+
+def features_in(path: str, bands_first: bool) -> Iterator[Features]:
+    """Yield (..., n_frames, n_bands) of each recording in a file.
+
+    An .npz and a plan say which axis is which. For others, `bands_first` does.
+    """
+    readers = {".parquet": _of_parquet, ".tar": _of_tar, ".npz": _of_npz}
+    suffix = os.path.splitext(path)[1].lower()
+    _, record = _plan_around(os.path.dirname(os.path.abspath(path)))
+    if record is not None:
+        front_end = record["asked"]["feature"].get("front_end", {})
+        bands_first = not front_end.get("time_first", True)
+    for values, has_bands_first in readers.get(suffix, _of_npy)(path):
+        if values.ndim not in (2, 3):
+            raise ValueError(f"it must have two axes, or three with channels, got {values.ndim}")
+        is_turned = bands_first if has_bands_first is None else has_bands_first
+        yield values.swapaxes(-1, -2) if is_turned else values
+
+
+def _of_npy(path: str) -> Iterator[tuple[Features, bool | None]]:
+    values = np.load(path)
+    if not isinstance(values, np.ndarray):
+        raise ValueError("it must be what `kapre-ref features` writes")
+    yield values, None
+
+
+def _of_npz(path: str) -> Iterator[tuple[Features, bool | None]]:
+    with np.load(path) as made:
+        has_bands_first = None
+        if "front_end" in made:
+            has_bands_first = not json.loads(str(made["front_end"])).get("time_first", True)
+        yield made["features"], has_bands_first
+
+
+def _of_parquet(path: str) -> Iterator[tuple[Features, None]]:
+    from kapre_ref.job._formats import load_pyarrow
+
+    file = load_pyarrow().parquet.ParquetFile(path)
+    for batch in file.iter_batches(1, columns=["features", "shape"]):
+        (features,), (shape,) = batch.columns
+        if features.is_valid:
+            yield np.reshape(features.values.flatten(), shape.as_py()), None
+
+
+def _of_tar(path: str) -> Iterator[tuple[Features, None]]:
+    with tarfile.open(path, "r:") as members:
+        for member in members:
+            file = members.extractfile(member) if member.name.endswith(".npy") else None
+            if file is not None:
+                yield np.load(io.BytesIO(file.read())), None
