@@ -295,6 +295,15 @@ class TestDeaths:
         assert len(index_of(tmp_path)) == N_RECORDINGS
         assert parts(tmp_path) == []
 
+    def test_kernels_are_loaded_before_processes_of_their_own(self, folder, tmp_path, monkeypatch):
+        from kapre_ref.job import _shard
+
+        called, in_child = [], _shard._in_child
+        monkeypatch.setattr(_shard, "load_kernels", lambda _: called.append("load"))
+        monkeypatch.setattr(_shard, "_in_child", lambda f: called.append("child") or in_child(f))
+        plan(folder, tmp_path).run(0, alone=True)
+        assert called == ["load", "child", "child"]
+
     def test_a_shard_is_given_up_in_the_end(self, folder, tmp_path, monkeypatch):
         from kapre_ref.job import _shard
 

@@ -6,8 +6,10 @@ import os
 import pickle
 import signal
 import warnings
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from kapre_ref.job._formats import SHARD_WRITERS, is_whole
 from kapre_ref.job._index import ShardReport, read_piece, write_piece
@@ -143,9 +145,20 @@ def run_shard(job: Job, shard: int, mode: str, report: Report) -> ShardReport:
     `mode` is "together", "alone" or "lost".
     """
     run = ShardRun(job, shard)
+    if mode == "alone":
+        load_kernels(job)  # here, and not in the process of each recording
     ways = {"together": run.compute, "alone": run.compute_alone, "lost": run.lose}
     result: ShardReport = run.run(report, ways[mode])
     return result
+
+
+def load_kernels(job: Job) -> None:
+    """Compute the features of a little noise, so that what computes them is in memory."""
+    with suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        front_end = job.asked.front_end_at(job.sample_rate or 16000)
+        n_samples = 4 * (front_end.win_length + front_end.hop_length)
+        front_end(np.random.default_rng(0).uniform(-0.1, 0.1, n_samples).astype(np.float32))
 
 
 def _report_of(shard: int, rows: list[Any], kept: list[Any]) -> ShardReport:

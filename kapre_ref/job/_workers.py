@@ -13,12 +13,11 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from kapre_ref._threads import set_num_threads
 from kapre_ref.command.decoders import MissingExtraError
 from kapre_ref.job._index import ShardReport
 from kapre_ref.job._recording import OutputError
+from kapre_ref.job._shard import load_kernels
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -93,7 +92,7 @@ def run_locally(
     n_deaths: dict[int, int] = {}
     said: dict[int, set[tuple[str, str | None]]] = {}  # what was reported of shards in work
     if context.get_start_method() == "fork":
-        _load_kernels(job)  # once, and not in each worker
+        load_kernels(job)  # once, and not in each worker
     slots: list[_Slot] = []
     try:
         while waiting or any(slot.shard >= 0 for slot in slots):
@@ -172,15 +171,6 @@ def _blocked_signals() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
-
-
-def _load_kernels(job: Job) -> None:
-    """Compute the features of a little noise, so that what computes them is in memory."""
-    with suppress(Exception), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        front_end = job.asked.front_end_at(job.sample_rate or 16000)
-        n_samples = 4 * (front_end.win_length + front_end.hop_length)
-        front_end(np.random.default_rng(0).uniform(-0.1, 0.1, n_samples).astype(np.float32))
 
 
 def _sent_once(connection: Connection) -> Any:
