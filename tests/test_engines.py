@@ -102,6 +102,18 @@ class TestReadBack:
         assert features(one, "--out", tmp_path / "a.npy", *again) == 0
         np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), np.load(other))
 
+    def test_a_full_disk_ends_parquet_in_silence(self, folder, tmp_path, monkeypatch, capfd):
+        from kapre_ref.job import _formats
+
+        def fail(self, row, features):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(_formats.ParquetShard, "add", fail)
+        with pytest.raises(OSError, match="No space left on device"):
+            run_job(plan(folder, tmp_path), workers=1)
+        assert capfd.readouterr().err == ""
+        assert files_below(tmp_path) == []
+
     @pytest.mark.filterwarnings("ignore")  # of files that it leaves open
     @pytest.mark.parametrize("dtype", ["float32", "float16"])
     def test_webdataset(self, folder, tmp_path, dtype):

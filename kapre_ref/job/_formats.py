@@ -111,11 +111,18 @@ class ParquetShard:
         is_null = arrow.array([each is None for each in arrays])
         return arrow.ListArray.from_arrays(outer, inner, mask=is_null)
 
-    def close(self) -> None:
-        """Write what waits, and the end of the file."""
-        if self._waiting:
-            self._flush()
-        self._writer.close()
+    def __enter__(self) -> ParquetShard:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Write what waits and the end of the file, unless an error ends it."""
+        try:
+            if kind is None and self._waiting:
+                self._flush()
+            if kind is None:
+                self._writer.close()
+        finally:
+            self._writer.is_open = False  # else its `__del__` writes to a file that is closed
 
 
 def _offsets(lengths: Any) -> Any:
@@ -137,9 +144,17 @@ class TarShard:
     """
 
     def __init__(self, file: BinaryIO, job: Job) -> None:
-        self._tar = tarfile.open(  # noqa: SIM115 - closed by `close`
+        self._tar = tarfile.open(  # noqa: SIM115 - closed by `__exit__`
             fileobj=file, mode="w", format=tarfile.PAX_FORMAT, errors="backslashreplace"
         )
+
+    def __enter__(self) -> TarShard:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Write the end of the file, unless an error ends it."""
+        if kind is None:
+            self._tar.close()
 
     def add(self, row: Row, features: Features | None) -> None:
         """Add a recording, unless it has no features; the index has the reason."""
@@ -158,10 +173,6 @@ class TarShard:
         member = tarfile.TarInfo(name)
         member.size = len(data)
         self._tar.addfile(member, io.BytesIO(data))
-
-    def close(self) -> None:
-        """Write the end of the file."""
-        self._tar.close()
 
 
 SHARD_WRITERS: dict[str, Any] = {"parquet": ParquetShard, "tar": TarShard}

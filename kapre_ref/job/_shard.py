@@ -6,7 +6,7 @@ import os
 import pickle
 import signal
 import warnings
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,15 +53,12 @@ class ShardRun:
         if self.shard_file:
             kept = [None] * len(kept)  # the file is made as a whole
         rows: list[Row] = []
-        to_do = [p.path for p, row in zip(self.planned, kept, strict=True) if not row]
-        urls = [path for path in to_do if is_url(path)]
-        if urls:
-            from kapre_ref.job._remote import Fetcher
-
-            self.fetcher = Fetcher(urls)
-        shard_file = self.store.create(self.shard_file, self.tag) if self.shard_file else None
-        with self.fetcher or nullcontext(), shard_file or nullcontext() as file:
-            writer = SHARD_WRITERS[self.job.format](file, self.job) if file else None
+        with ExitStack() as stack:
+            self._open_fetcher(stack, kept)
+            writer = None
+            if self.shard_file:
+                file = stack.enter_context(self.store.create(self.shard_file, self.tag))
+                writer = stack.enter_context(SHARD_WRITERS[self.job.format](file, self.job))
             for index in range(len(self.planned)):
                 row, features = kept[index], None
                 if row is None:
@@ -70,12 +67,18 @@ class ShardRun:
                 rows.append(row)
                 if writer:
                     writer.add(row, features)
-            if writer:
-                writer.close()
         n_bytes = self.store.size(self.shard_file) if self.shard_file else None
         write_piece(self.store, self.shard, rows, n_bytes)
         self.store.clear_parts(self.tag)
         return _report_of(self.shard, rows, kept)
+
+    def _open_fetcher(self, stack: ExitStack, kept: list[Row | None]) -> None:
+        to_do = [p.path for p, row in zip(self.planned, kept, strict=True) if not row]
+        urls = [path for path in to_do if is_url(path)]
+        if urls:
+            from kapre_ref.job._remote import Fetcher
+
+            self.fetcher = stack.enter_context(Fetcher(urls))
 
     def _kept(self) -> list[Row | None]:
         """Return the row of each recording that is done already and has not changed since."""
