@@ -11,10 +11,24 @@ import numpy as np
 from kapre_ref.kernels.cpu.emit.bins import last_pass_to_magnitudes
 from kapre_ref.kernels.cpu.emit.lanes import LaneEmitter
 from kapre_ref.kernels.cpu.emit.language import Strided
-from kapre_ref.kernels.cpu.emit.passes import Parts, Samples, first_pass, inner_pass
-from kapre_ref.kernels.cpu.transform.radices import factorize, pass_twiddles, samples_of_rows
+from kapre_ref.kernels.cpu.emit.odd_passes import OddRadix, first_odd_pass, inner_odd_pass
+from kapre_ref.kernels.cpu.emit.passes import (
+    FIRST_RADICES,
+    RADICES,
+    Parts,
+    Samples,
+    first_pass,
+    inner_pass,
+)
+from kapre_ref.kernels.cpu.runtime.jit import Addresses
+from kapre_ref.kernels.cpu.transform.radices import (
+    factorize,
+    odd_factors,
+    pass_twiddles,
+    samples_of_rows,
+)
 
-SIZES = (400, 512, 2048)
+SIZES = (400, 512, 1023, 2048)
 WIDTHS = (16, 32, 64)  # of vectors, in bytes
 COLUMNS = ("additions", "products", "roots", "loads", "broadcasts", "stores")
 _KINDS = {"add": "additions", "sub": "additions", "mul": "products", "sqrt": "roots"}
@@ -66,20 +80,29 @@ def counts_of(radices):
     window, peak = np.ones(n_fft, _DTYPE), np.ones_like(rows[0])
     samples = Samples(rows.ctypes.data, offsets.ctypes.data, window.ctypes.data)
     twiddles = pass_twiddles(radices, _DTYPE)
-    n = radices[0]
-    place = rows.ctypes.data
-    first = _count(first_pass, n, samples, place, n_fft // n, Strided(place, 0))
-    passes = [(f"first, {n}", first)]
+    n, place, addresses = radices[0], rows.ctypes.data, Addresses()
+    first, key = _pass_of(n, FIRST_RADICES, first_pass, first_odd_pass, addresses)
+    counts = _count(first, key, samples, place, n_fft // n, Strided(place, 0))
+    passes = [(f"first, {n}", counts)]
     for radix, table in zip(radices[1:-1], twiddles, strict=False):
-        n_blocks = n_fft // (n * radix)
-        one = _count(inner_pass, radix, Parts(place, n, table.ctypes.data), n_blocks)
-        passes.append((f"inner, {radix}", one))
+        inner, key = _pass_of(radix, RADICES, inner_pass, inner_odd_pass, addresses)
+        parts = Parts(place, n, table.ctypes.data)
         n *= radix
+        passes.append((f"inner, {radix}", _count(inner, key, parts, n_fft // n)))
     parts = Parts(place, n, twiddles[-1].ctypes.data)
     power = np.ones(1, _DTYPE)
     last = radices[-1], parts, place, place, peak.ctypes.data, power.ctypes.data
     passes.append((f"last, {radices[-1]}", _count(last_pass_to_magnitudes, *last)))
     return passes
+
+
+def _pass_of(radix, with_code, plain_pass, odd_pass, addresses):
+    """Return a pass, and what it takes for its radix: for an odd one without code, a table."""
+    if radix in with_code:
+        return plain_pass, radix
+    room = np.empty((2 * radix, WIDTHS[-1]), np.uint8)
+    tables = odd_factors(radix, _DTYPE), room
+    return odd_pass, OddRadix(radix, *map(addresses.of, tables))
 
 
 def _count(function, *arguments):
