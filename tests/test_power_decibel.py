@@ -96,6 +96,25 @@ class TestDbToPower(TakesOut):
 
     precise = plain
 
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_rounded_as_the_formula_in_long_double(self, dtype):
+        limits = np.finfo(dtype)
+        least, most = (self.decade * np.log10(float(end)) for end in (limits.tiny, limits.max))
+        x = np.linspace(least + 5, most - 5, 50_001).astype(dtype)
+        expected = np.longdouble(0.7) * np.longdouble(10) ** (x.astype(np.longdouble) / self.decade)
+        error = np.abs(self.public(x, 0.7) / expected - 1).max()
+        assert error < (0.501 if dtype == "float32" else 1.3) * limits.eps
+
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    @pytest.mark.parametrize("ref", [1e-30, 1.0, 1e30])
+    def test_beyond_the_range(self, backend, dtype, ref):
+        wide = [10.0**n for n in range(2, 30)]
+        x = np.array([np.nan, np.inf, -np.inf, *wide, *(-n for n in wide)], dtype)
+        got = backend.numpy(self.public(backend.array(x), ref))
+        np.testing.assert_allclose(
+            got, self.oracle(x, ref), rtol=1e-6 if dtype == "float32" else 1e-12
+        )
+
 
 class TestDbToAmplitude(TestDbToPower):
     public = staticmethod(kr.db_to_amplitude)

@@ -94,7 +94,7 @@ class Kernels(Protocol):
         """
 
     def decibel_to_magnitude(self, x: Real, ref_value: float, decade: float, out: Real) -> None:
-        """Write ``ref_value * 10 ** (x / decade)``, computed in the working precision.
+        """Write ``ref_value * 10 ** (x / decade)``, rounded once to the working precision.
 
         x of any shape; out of its shape and dtype, C-contiguous.
         """

@@ -1,4 +1,4 @@
-"""Decibels: each item's peak first, then one pass that converts and clips, with its own log10."""
+"""Decibels: each item's peak first, then one pass with its own log10 that clips too; and back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from kapre_ref._threads import get_num_threads
+from kapre_ref.kernels.cpu.emit.polynomials import EXPONENTIAL_32, EXPONENTIAL_64
 from kapre_ref.kernels.cpu.logarithm import split_log
 from kapre_ref.kernels.cpu.runtime.blocks import for_blocks
 from kapre_ref.kernels.cpu.runtime.jit import as_input, inlined, kernel
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _PEAK_SECONDS = 1e-10  # for each number
 _CONVERSION_SECONDS = 4e-10
-_EXPONENTIAL_SECONDS = 2e-9
+_EXPONENTIAL_SECONDS = 4e-10
 _ROW = 1 << 16  # shorter items go through together, so many numbers at a time
 _COPIED_ITEM = 1 << 20  # numbers of a strided item that is copied as a whole
 _ITEMS_PER_THREAD = 4  # or a long item is shared among threads
@@ -38,6 +39,12 @@ _OCTAVE = {
     4: (3.01031494140625, -1.4984766438047862e-05),
     8: (3.0102999566397557, 5.626027006721758e-14),
 }
+
+_TO_INTEGER = 1.5 * 2.0**52  # a float64 that this is added to is rounded to an integer
+# Powers of ten, up and down, that are out of range of a size of numbers whatever the reference is.
+_MOST_TENS = {4: 100, 8: 350}
+_C0, _C1, _C2, _C3, _C4, _C5, _C6 = EXPONENTIAL_32
+_D0, _D1, _D2, _D3, _D4, _D5, _D6, _D7, _D8, _D9 = EXPONENTIAL_64
 
 
 @operation
@@ -105,20 +112,76 @@ def _convert_blocks(
 def decibel_to_magnitude(
     x: NDArray[Any], ref_value: float, decade: float, out: NDArray[Any]
 ) -> None:
-    """Take exponentials of blocks with NumPy's vectors, in float64.
+    """Take exponentials in float64, a vector at a time, and round each result once."""
+    dtype = working_dtype(out.dtype)
+    numbers = _numbers_of(ref_value, decade, dtype)
 
-    The rounding of an exponent grows with it, and float32 would show it.
-    """
-    nepers = math.log(10) / decade
-
-    @np.errstate(all="ignore")  # compiled code gives no warnings either
     def convert(decibels: NDArray[Any], magnitudes: NDArray[Any]) -> None:
-        np.multiply(decibels, nepers, out=magnitudes)
-        np.exp(magnitudes, out=magnitudes)
-        np.multiply(magnitudes, ref_value, out=magnitudes)
+        _take_exponentials(decibels, magnitudes, numbers)
 
-    double = np.dtype(np.float64)
-    for_blocks(convert, [x], out, [double, double], _EXPONENTIAL_SECONDS)
+    for_blocks(convert, [x], out, [dtype, dtype], _EXPONENTIAL_SECONDS)
+
+
+@lru_cache(maxsize=64)
+def _numbers_of(ref_value: float, decade: float, dtype: np.dtype[Any]) -> NDArray[np.float64]:
+    """Return what `_take_exponentials` must know, in the order in which it takes it."""
+    gain = decade / 10
+    assert gain in (1, 2), "the first part of an octave keeps its few digits"
+    most = decade * _MOST_TENS[dtype.itemsize]
+    octave, rest = (gain * part for part in _OCTAVE[8])
+    return as_input(np.array([ref_value, most, 1 / octave, octave, rest, math.log(10) / decade]))
+
+
+@kernel
+def _take_exponentials(decibels, magnitudes, numbers):
+    ref_value, most, inverse, octave, octave_rest, neper = numbers
+    for i in range(magnitudes.size):
+        x = np.float64(decibels[i])
+        x = most if x > most else x  # NaN stays NaN
+        x = -most if x < -most else x
+        shifted = x * inverse + _TO_INTEGER
+        n = shifted - _TO_INTEGER
+        z = ((x - n * octave) - n * octave_rest) * neper  # x dB are a factor of 2**n exp(z)
+        if magnitudes.itemsize == 4:
+            result = _exponential_32(z) * _power_of_2(shifted)
+        else:  # in two steps, for 2**n may be out of range where the result is not
+            half = n * 0.5 + _TO_INTEGER
+            rest = n - (half - _TO_INTEGER) + _TO_INTEGER
+            result = _exponential_64(z) * _power_of_2(half) * _power_of_2(rest)
+        magnitudes[i] = result * ref_value
+
+
+@inlined
+def _power_of_2(shifted):
+    """Return 2 to an exponent that `_TO_INTEGER` was added to."""
+    return np.int64((np.float64(shifted).view(np.int64) + 1023) << 52).view(np.float64)
+
+
+@inlined
+def _exponential_32(z):
+    p = _C6
+    p = p * z + _C5
+    p = p * z + _C4
+    p = p * z + _C3
+    p = p * z + _C2
+    p = p * z + _C1
+    p = p * z + _C0
+    return 1.0 + (z + z * z * p)
+
+
+@inlined
+def _exponential_64(z):
+    p = _D9
+    p = p * z + _D8
+    p = p * z + _D7
+    p = p * z + _D6
+    p = p * z + _D5
+    p = p * z + _D4
+    p = p * z + _D3
+    p = p * z + _D2
+    p = p * z + _D1
+    p = p * z + _D0
+    return 1.0 + (z + z * z * p)
 
 
 def take_logarithms(x: NDArray[Any], numbers: Logarithm) -> NDArray[Any]:

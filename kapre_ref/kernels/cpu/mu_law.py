@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kapre_ref._kept import kept
+from kapre_ref.kernels.cpu.emit.polynomials import EXPONENTIAL_32
 from kapre_ref.kernels.cpu.logarithm import split_log
 from kapre_ref.kernels.cpu.runtime.blocks import for_blocks
 from kapre_ref.kernels.cpu.runtime.jit import as_input, inlined, kernel
@@ -26,17 +27,7 @@ _CODES_AT_ONCE = 1 << 10
 
 _LOG2 = math.log(2)
 _TO_INTEGER = 1.5 * 2.0**52  # a float64 that this is added to is rounded to an integer
-# (expm1(r) / r - 1) / r for |r| <= 0.35, a least-squares fit at Chebyshev nodes; the relative error
-# of expm1 is 6e-12, far below float32's rounding.
-_E0, _E1, _E2, _E3, _E4, _E5, _E6 = (
-    0.4999999999978134,
-    0.16666666761868215,
-    0.04166666690463005,
-    0.008333286715896698,
-    0.0013888818973309077,
-    0.00019906473792980362,
-    2.487764994770432e-05,
-)
+_E0, _E1, _E2, _E3, _E4, _E5, _E6 = EXPONENTIAL_32
 
 
 @operation

@@ -1,4 +1,4 @@
-"""Coefficients of the logarithm and of the arc tangent, for emitted and for compiled code."""
+"""Coefficients of logarithms, exponentials and arc tangents, for emitted and for compiled code."""
 
 # (log(1 + f) - f + f**2 / 2) / f**3 for f from sqrt(1/2) - 1 to sqrt(2) - 1, a least-squares fit
 # at Chebyshev nodes; the logarithm's relative error is 7e-9, a ninth of float32's rounding.
@@ -24,6 +24,34 @@ LOGARITHM_64 = (
     0.18183571408141674,
     0.15313887403871063,
     0.14797441743849363,
+)
+
+
+# (exp(z) - 1 - z) / z**2 for |z| <= 0.35, a least-squares fit at Chebyshev nodes, where a result is
+# rounded to float32; the relative error of exp(z) - 1 is 6e-12, far below float32's rounding.
+EXPONENTIAL_32 = (
+    0.4999999999978134,
+    0.16666666761868215,
+    0.04166666690463005,
+    0.008333286715896698,
+    0.0013888818973309077,
+    0.00019906473792980362,
+    2.487764994770432e-05,
+)
+
+
+# The same function for |z| <= log(2) / 2, fitted for float64; the error of exp(z) is 2e-17.
+EXPONENTIAL_64 = (
+    0.5,
+    0.1666666666666667,
+    0.04166666666662412,
+    0.008333333333326151,
+    0.001388888891721573,
+    0.00019841269874734113,
+    2.480152129270408e-05,
+    2.755725552520606e-06,
+    2.7620090009488906e-07,
+    2.510516279929956e-08,
 )
 
 
