@@ -19,7 +19,7 @@ import pytest
 from command import files_below, write_sound
 
 import kapre_ref
-from kapre_ref.job import Job, JobError, OutputError, _recording, run_job
+from kapre_ref.job import Job, JobError, OutputError, _recording, _workers, run_job
 
 soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra cli")
 
@@ -196,8 +196,9 @@ class TestSameBytes:
 
     @pytest.mark.thorough
     @pytest.mark.parametrize("local", [True, False], ids=["workers", "executor"])
-    def test_spawned(self, folder, tmp_path, expected, local):
-        context = multiprocessing.get_context("spawn")
+    @pytest.mark.parametrize("method", ["spawn", "forkserver"])
+    def test_spawned(self, folder, tmp_path, expected, local, method):
+        context = multiprocessing.get_context(method)
         job = plan(folder, tmp_path)
         if local:
             run_job(job, workers=2, context=context)
@@ -318,6 +319,12 @@ class TestDeaths:
         context = multiprocessing.get_context("fork")
         summary = run_job(plan(folder, tmp_path), workers=2, context=context)
         assert [Path(path).name for path, _ in summary.failures] == ["04.wav", "06.wav"]
+
+    def test_workers_that_cannot_begin_end_the_run(self, folder, tmp_path, monkeypatch):
+        monkeypatch.setattr(_workers, "_work", lambda *_: sys.exit(3))
+        context = multiprocessing.get_context("fork")
+        with pytest.raises(ChildProcessError, match=r"the last with exit code 3; a script"):
+            run_job(plan(folder, tmp_path), workers=2, context=context)
 
     def test_a_killed_worker_costs_nothing(self, folder, tmp_path, expected, monkeypatch):
         original, driver = _recording.Recording, os.getpid()

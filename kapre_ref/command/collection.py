@@ -159,6 +159,10 @@ def _done(arguments: argparse.Namespace, job: Job, told: _Told) -> bool:
     except Interrupted:
         told.end(interrupted=True)
         raise
+    except ChildProcessError as error:
+        told.end(interrupted=True)
+        say(f"kapre-ref: error: {error}", sys.stderr)
+        return False
     except (OutputError, OSError) as error:
         told.end(interrupted=True)
         text = str(error)

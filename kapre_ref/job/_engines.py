@@ -64,6 +64,8 @@ def run_job(
     ------
     OutputError
         If the output folder takes nothing more, e.g. since the disk is full.
+    ChildProcessError
+        If processes of this machine end before they do anything.
     concurrent.futures.BrokenExecutor
         If a worker of the executor died and took the executor with it, as it does that of
         `concurrent.futures`. What is written is whole: run again.

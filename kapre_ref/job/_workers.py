@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MODES = ("together", "alone", "lost")  # how a shard is done after so many deaths
 _SIGNALS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
+_ENOUGH_DEATHS = 5  # of workers with one shard, of which the last ones read nothing
 _PATIENCE = 0.6  # s that a worker has to remove what it has half written
 
 
@@ -47,7 +48,7 @@ class _Slot:
     def __init__(self, job: Job, context: BaseContext) -> None:
         self.connection, theirs = context.Pipe()
         self.process = context.Process(  # type: ignore[attr-defined]
-            target=_work, args=(job, theirs, os.getpid()), name="kapre_ref worker"
+            target=_work, args=(job, theirs), name="kapre_ref worker"
         )
         # A signal that comes before the process is set up waits until it is.
         with _blocked_signals(), warnings.catch_warnings():
@@ -123,9 +124,14 @@ def run_locally(
                     slots.remove(slot)
                     slot.connection.close()
                     if slot.shard >= 0:
-                        n_deaths[slot.shard] = n_deaths.get(slot.shard, 0) + 1
-                        n = min(n_deaths[slot.shard], len(MODES) - 1)
-                        waiting.appendleft((slot.shard, n))
+                        n_deaths[slot.shard] = n = n_deaths.get(slot.shard, 0) + 1
+                        if n > _ENOUGH_DEATHS:
+                            raise ChildProcessError(
+                                f"worker processes end before they do anything, the last with exit "
+                                f"code {slot.process.exitcode}; a script that starts some must do "
+                                f'so below `if __name__ == "__main__":`'
+                            )
+                        waiting.appendleft((slot.shard, min(n, len(MODES) - 1)))
     finally:
         _stop(slots)
 
@@ -185,8 +191,9 @@ def _sent_once(connection: Connection) -> Any:
     return show
 
 
-def _work(job: Job, connection: Connection, driver: int) -> None:
+def _work(job: Job, connection: Connection) -> None:
     """Do the shards that come, until the driver is gone."""
+    driver, parent = multiprocessing.parent_process(), os.getppid()  # a fork server may be between
     for each in _SIGNALS:  # the driver hears them too, and decides
         signal.signal(each, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -195,7 +202,7 @@ def _work(job: Job, connection: Connection, driver: int) -> None:
     set_num_threads(1)
 
     def report(row: dict[str, Any], outcome: str) -> None:
-        if os.getppid() != driver:
+        if os.getppid() != parent:
             sys.exit(1)
         if outcome != "kept" or row["error"]:
             connection.send(("row", (row, outcome)))
@@ -205,7 +212,7 @@ def _work(job: Job, connection: Connection, driver: int) -> None:
     while True:
         # The processes that were forked after this one hold the pipe open when the driver dies.
         while not connection.poll(1):
-            if os.getppid() != driver:
+            if os.getppid() != parent or (driver and not driver.is_alive()):
                 return
         try:
             shard, mode = connection.recv()
