@@ -134,13 +134,14 @@ def features_array(features: RecordingFeatures, dtype: Dtype) -> NDArray[Any]:
 
 
 def _write_features(file: IO[bytes], features: RecordingFeatures, dtype: Dtype) -> None:
-    file.write(_npy_header(features.shape, dtype))
+    file.write(npy_header(features.shape, dtype))
     for stretch in _stretches(features, dtype):
         file.write(np.ascontiguousarray(stretch).data)
 
 
 @lru_cache(maxsize=16)
-def _npy_header(shape: tuple[int, ...], dtype: Dtype) -> bytes:
+def npy_header(shape: tuple[int, ...], dtype: Dtype) -> bytes:
+    """Return how an .npy of C order begins."""
     header = io.BytesIO()
     descr = np.lib.format.dtype_to_descr(dtype)
     fields = {"descr": descr, "fortran_order": False, "shape": shape}

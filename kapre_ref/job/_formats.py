@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import tarfile
@@ -11,8 +10,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from kapre_ref.command.decoders import MissingExtraError
+from kapre_ref.command.feature_files import npy_header
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import ModuleType
 
     from kapre_ref.job import Job
@@ -136,6 +137,24 @@ def _text(value: Any) -> Any:
     return value
 
 
+class _Parts:
+    """Parts of a file that are read in order, and not copied before."""
+
+    def __init__(self, parts: Sequence[bytes | memoryview]) -> None:
+        self._parts = [memoryview(part) for part in parts]
+
+    def read(self, n_bytes: int) -> bytes:
+        """Return the next bytes."""
+        some = b""
+        while len(some) < n_bytes and self._parts:
+            missing = n_bytes - len(some)
+            some += self._parts[0][:missing]
+            self._parts[0] = self._parts[0][missing:]
+            if not self._parts[0]:
+                del self._parts[0]
+        return some
+
+
 class TarShard:
     """A tar file with two members for each recording that has features: `.npy` and `.json`.
 
@@ -162,17 +181,16 @@ class TarShard:
             return
         folder, name = os.path.split(row["key"])
         name = os.path.join(folder, name.replace("%", "%25").replace(".", "%2E"))
-        array = io.BytesIO()
-        np.save(array, features)
         about = {field: row[field] for field in ("key", "shape", "sample_rate", "seconds")}
         about["warning"] = row["warning"]
-        self._add(f"{name}.npy", array.getvalue())
+        header = npy_header(features.shape, features.dtype)
+        self._add(f"{name}.npy", header, np.ascontiguousarray(features).data.cast("B"))
         self._add(f"{name}.json", json.dumps(about).encode())
 
-    def _add(self, name: str, data: bytes) -> None:
+    def _add(self, name: str, *parts: bytes | memoryview) -> None:
         member = tarfile.TarInfo(name)
-        member.size = len(data)
-        self._tar.addfile(member, io.BytesIO(data))
+        member.size = sum(len(part) for part in parts)
+        self._tar.addfile(member, _Parts(parts))  # type: ignore[arg-type]  # of which it reads
 
 
 SHARD_WRITERS: dict[str, Any] = {"parquet": ParquetShard, "tar": TarShard}
