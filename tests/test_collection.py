@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -23,6 +24,19 @@ def recordings(tmp_path):
 
 
 class TestGoingOn:
+    @pytest.mark.parametrize("n_workers", [1, 2])
+    def test_json_has_all_recordings(self, tmp_path, recordings, capsys, n_workers):
+        out = tmp_path / "out"
+        how = ("--out", out, "--json", "--workers", n_workers)
+        (recordings / "z.wav").write_text("text")
+        for outcome in ("written", "kept"):
+            assert features(recordings, *how) == 1
+            rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+            index = [*map(json.loads, (out / "_index.jsonl").read_text().splitlines())]
+            assert {r["recording"] for r in rows} == {r["recording"] for r in index}
+            assert len(rows) == len(index)
+            assert Counter(r["outcome"] for r in rows) == {outcome: len(index) - 1, "failed": 1}
+
     def test_in_parts(self, tmp_path, recordings, capsys):
         out = tmp_path / "out"
         assert features(recordings, "--out", out, "--plan", "--n-mels", 20) == 0
@@ -166,6 +180,7 @@ def test_small_folders_start_few_processes(tmp_path, recordings, monkeypatch):
 def test_npy_loads_no_engine(tmp_path, recordings):
     code = f"""
 import sys
+from collections import Counter
 from kapre_ref.command.cli import main
 assert main(["features", {str(recordings)!r}, "--out", {str(tmp_path / "out")!r}]) == 0
 assert not {{"pyarrow", "ray", "fsspec", "pandas"}} & set(sys.modules)

@@ -35,7 +35,7 @@ class TestMessages:
         first_screen = capsys.readouterr().out.splitlines()[:24]
         assert sum("  kapre-ref features " in line for line in first_screen) >= 5
 
-    @pytest.mark.parametrize("out", ["x.csv", "x.H5", "x.wav", "-", ""])
+    @pytest.mark.parametrize("out", ["x.csv", "x.H5", "x.wav", "x.parquet", "-", ""])
     def test_outputs_that_look_like_other_files(self, tmp_path, capsys, monkeypatch, out):
         monkeypatch.chdir(tmp_path)
         assert features(RECORDING, "--out", out) == 2

@@ -256,6 +256,11 @@ class TestStatistics:
         assert features(RECORDING, "--out", tmp_path / "x.npy", *options) == 2
         assert message in capsys.readouterr().err
 
+    def test_refuses_sound(self, tmp_path, capsys):
+        write_sound(tmp_path / "a.wav")
+        assert run("statistics", tmp_path / "a.wav", "--out", tmp_path / "s.npz") == 2
+        assert "a.wav: it must be a result, which ends in .npy, .npz" in capsys.readouterr().err
+
     def test_what_is_exact_is_written_as_text(self, tmp_path):
         np.save(tmp_path / "a.npy", np.full((2, 1), 0.5, np.float32))
         run("statistics", tmp_path / "a.npy", "--out", tmp_path / "s.npz")

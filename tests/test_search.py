@@ -33,6 +33,18 @@ def found_in(folder):
     return [each.relative for each in found], failures, passed_over
 
 
+def test_names_that_nothing_is_meant_by():
+    found, failures = find_recordings(["", "none/*.wav", "none.wav"])
+    assert found == [("none.wav", "none.wav")]
+    assert failures == [
+        ("''", "an empty name"),
+        (
+            "none/*.wav",
+            "No such file or directory; the shell alone knows patterns, outside of quotes",
+        ),
+    ]
+
+
 @pytest.mark.usefixtures("no_ffmpeg")
 class TestSearch:
     def test_takes_every_format_of_soundfile(self, tmp_path):

@@ -190,6 +190,7 @@ class _Told:
         self._started = time.monotonic()
         self._failures: list[tuple[str, str]] = []
         self._outcomes: Counter[str] = Counter()
+        self._said: set[str] = set()  # recordings that JSON has of shards in work
         self._n_lines = 0  # lines after the first failure
         self._passed_over, self._mixture = passed_over, Mixture()
         self.job: Job | None = None
@@ -200,10 +201,11 @@ class _Told:
 
     def row(self, row: dict[str, Any], outcome: str) -> None:
         """Say what became of a recording."""
-        if self._json and not row["error"]:
-            self._say_object(row, "kept" if outcome == "kept" else "written")
+        if self._json and not row["error"] and outcome != "kept":
+            self._say_object(row, "written")
+            self._said.add(row["recording"])
         if row["error"]:
-            self._fail(_shown(row["recording"]), row["error"])
+            self._fail(row["recording"], row["error"])
         elif outcome == "written":
             self._mixture.add(row["sample_rate"], 1 if len(row["shape"]) < 3 else row["shape"][0])
             if row["warning"]:
@@ -235,6 +237,8 @@ class _Told:
         if self.progress:
             n_recordings = report.n_written + report.n_kept + report.n_failed
             self.progress.add(n_recordings - self._outcomes.pop("told", 0), 0.0)
+        if self._json and self.job:
+            self._say_rest(self.job.rows(report.shard) or [], report)
         name = self.job.shard_file(report.shard) if self.job else ""
         if name and report.n_written and not self._quiet:
             self._say(
@@ -242,14 +246,24 @@ class _Told:
                 f"{report.seconds:.2f} s"
             )
 
+    def _say_rest(self, rows: list[dict[str, Any]], report: ShardReport) -> None:
+        """Say what is in a shard that was not reported: what is kept, or what others wrote."""
+        rest = [r for r in rows if not r["error"] and r["recording"] not in self._said]
+        is_kept = len(rest) == report.n_kept
+        outcome = "kept" if is_kept else "written" if not report.n_kept else "written or kept"
+        for row in rest:
+            self._say_object(row, outcome)
+        self._said.difference_update(row["recording"] for row in rows)
+
     def _say_object(self, row: dict[str, Any], outcome: str) -> None:
         names = ("recording", "output", "shape", "sample_rate", "seconds", "warning", "error")
         self._say(json.dumps({name: row.get(name) for name in names} | {"outcome": outcome}))
 
     def _fail(self, path: str, reason: str) -> None:
-        self._failures.append((path, reason))
         if self._json:
             self._say_object({"recording": path, "error": reason}, "failed")
+        path = _shown(path)
+        self._failures.append((path, reason))
         self._say(f"kapre-ref: failed: {path}: {reason}", sys.stderr)
 
     def _say(self, line: str, stream: Any = None) -> None:

@@ -66,6 +66,8 @@ _ARRAYS = (
     ".safetensors",
     ".zarr",
     ".zip",
+    ".parquet",
+    ".tar",
 )
 _SOUND_AND_PICTURES = (".wav", ".flac", ".ogg", ".mp3", ".png", ".jpg")
 _FILE_SUFFIXES = frozenset((*_TABLES, *_ARRAYS, *_SOUND_AND_PICTURES))
@@ -76,7 +78,8 @@ def refuse_out(out: str) -> None:
     suffix = os.path.splitext(out)[1].lower()
     if out in ("", "-") or (suffix in _FILE_SUFFIXES and not os.path.isdir(out)):
         raise UsageError(
-            f"--out must be a folder, or end in .npy or .npz for one recording, got {out!r}"
+            f"--out must be a folder, or end in .npy or .npz for one recording, got {out!r}; "
+            f"--format says what lies in the folder"
         )
 
 

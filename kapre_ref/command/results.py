@@ -112,10 +112,10 @@ def features_in(path: str, bands_first: bool) -> Iterator[Features]:
 
 
 def _of_npy(path: str) -> Iterator[tuple[Features, bool | None]]:
-    values = np.load(path)
-    if not isinstance(values, np.ndarray):
-        raise ValueError("it must be what `kapre-ref features` writes")
-    yield values, None
+    with open(path, "rb") as file:
+        if file.read(6) != b"\x93NUMPY":
+            raise ValueError(f"it must be a result, which ends in {', '.join(SUFFIXES)}")
+    yield np.load(path), None
 
 
 def _of_npz(path: str) -> Iterator[tuple[Features, bool | None]]:

@@ -51,6 +51,10 @@ def find_recordings(
     failures: Failures = []
     passed_over = PassedOver() if passed_over is None else passed_over
     for given in inputs:
+        why = _why_nothing(given)
+        if why:
+            failures.append((given or "''", why))
+            continue
         if not os.path.isdir(given):
             name = "stdin" if given == "-" else os.path.basename(given)
             found.setdefault(os.path.abspath(given), Found(given, name))
@@ -62,6 +66,15 @@ def find_recordings(
         if not any_there and len(failures) == n_failures:
             failures.append((given, "no recording in this folder"))
     return list(found.values()), failures
+
+
+def _why_nothing(given: str) -> str | None:
+    """Say what is wrong with a name that no file can be meant by."""
+    if not given:
+        return "an empty name"
+    if any(mark in given for mark in "*?[") and not os.path.lexists(given):
+        return "No such file or directory; the shell alone knows patterns, outside of quotes"
+    return None
 
 
 def _recordings_below(folder: str, passed_over: PassedOver, failures: Failures) -> Iterator[str]:
