@@ -156,8 +156,10 @@ def check_integer(name: str, value: Any, minimum: int, maximum: int | None = Non
     return integer
 
 
-def check_number(name: str, value: Any) -> float:
-    """Require a finite real number and return it as a float."""
+def check_number(name: str, value: Any, infinite: bool = False) -> float:
+    """Require a real number, finite or inf if `infinite`, and return it as a float."""
+    if infinite and isinstance(value, Real) and value == math.inf:
+        return math.inf
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {_shown(value)}")
     try:
@@ -171,9 +173,7 @@ def check_number(name: str, value: Any) -> float:
 
 def check_positive(name: str, value: Any, infinite: bool = False) -> float:
     """Require a positive number, finite unless `infinite`, and return it as a float."""
-    if infinite and isinstance(value, Real) and value == math.inf:
-        return math.inf
-    number = check_number(name, value)
+    number = check_number(name, value, infinite)
     if number <= 0:
         raise ValueError(f"{name} must be positive, got {_shown(value)}")
     return number

@@ -47,7 +47,12 @@ def from_json(kind: type[FrontEnd], text: str) -> FrontEnd:
     """Return the front end of a text that `json_of` wrote."""
     import json
 
-    fields = json.loads(text)
+    if not isinstance(text, str | bytes | bytearray):
+        raise TypeError(f"text must be JSON, got {type(text).__name__}")
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"text must be JSON: {error}") from None
     if not isinstance(fields, dict):
         raise TypeError(f"text must be a JSON object, got {type(fields).__name__}")
     bands, normalisation = fields.get("bands"), fields.get("normalisation")
@@ -66,6 +71,14 @@ def _from_dict(kind: type[T], name: str, values: dict[str, Any]) -> T:
         raise ValueError(
             f"{name or 'text'} must have no fields but {', '.join(known)}, got {unknown[0]!r}"
         )
+    needed = [
+        field.name
+        for field in dataclasses.fields(kind)  # type: ignore[arg-type]
+        if field.default is dataclasses.MISSING and field.name not in values
+    ]
+    if needed:
+        there = ", ".join(values) or "nothing"
+        raise TypeError(f"{name or 'text'} must have {' and '.join(needed)}, got {there}")
     return kind(**values)
 
 

@@ -13,7 +13,7 @@ from kapre_ref._decibel import DecibelScale, check_decibel_scale
 from kapre_ref._filterbanks import frequencies_reference
 from kapre_ref._framing import warn_of_no_frames
 from kapre_ref._front_end import FrontEnd
-from kapre_ref._windows import LongWindow, get_window_fn
+from kapre_ref._windows import LongWindow, check_window_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,14 +40,15 @@ def check_stft_parameters(
     window_name: WindowName | None,
     pad_begin: bool,
     pad_end: bool,
+    prefix: str = "",
 ) -> tuple[int, int, int, str, bool, bool]:
-    """Check the parameters of an STFT and fill in what is None."""
+    """Check the parameters of an STFT and fill in what is None; `prefix` is of the window's."""
     n_fft = check_integer("n_fft", n_fft, 1)
     win_length = n_fft if win_length is None else check_integer("win_length", win_length, 1)
     if hop_length is None:
         hop_length = max(1, win_length // 4)
     hop_length = check_integer("hop_length", hop_length, 1)
-    name = get_window_fn(window_name).__name__
+    name = check_window_name(prefix + "window_name", window_name)
     if name == "kaiser_bessel_derived_window" and win_length % 2:
         raise ValueError(
             f"win_length must be even with {name}, which has no odd lengths, got "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -279,8 +278,8 @@ def _check_scale(ref: Any, amin: Any, top_db: Any, decade: float) -> DecibelScal
     else:
         ref = check_positive("ref", ref)
     amin = check_positive("amin", amin)
-    if top_db is not None and top_db != math.inf:
-        top_db = check_number("top_db", top_db)
+    if top_db is not None:
+        top_db = check_number("top_db", top_db, infinite=True)
         check_at_least("top_db", top_db, 0, "0")
     return _scale(ref, amin, top_db, decade)
 

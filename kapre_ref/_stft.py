@@ -293,7 +293,7 @@ def inverse_stft(
     """
     if of_another_library(stfts):
         return by_views(inverse_stft, locals())
-    parameters = (n_fft, win_length, hop_length, forward_window_name, False, False)
+    parameters = (n_fft, win_length, hop_length, forward_window_name, False, False, "forward_")
     n_fft, win_length, hop_length, window_name, *_ = check_stft_parameters(*parameters)
     check_complex("stfts", stfts)
     check_data_format("input_data_format", input_data_format)

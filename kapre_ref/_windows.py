@@ -406,20 +406,24 @@ def get_window_fn(window_name: WindowName | None = None) -> Callable[..., NDArra
     >>> get_window_fn('vorbis_window')(2)
     array([0.70710677, 0.70710677], dtype=float32)
     """
+    return _WINDOWS[check_window_name("window_name", window_name)][0]
+
+
+def check_window_name(name: str, window_name: Any) -> str:
+    """Require the name of a window or None, and return Kapre's name of that window."""
     if window_name is None:
-        return hann_window
+        return "hann_window"
     if not isinstance(window_name, str):
         raise TypeError(
-            f"window_name must be a string or None, got {type(window_name).__name__}: "
-            f"{window_name!r}"
+            f"{name} must be a string or None, got {type(window_name).__name__}: {window_name!r}"
         )
-    name = _full_name(window_name) if window_name else ""
-    if name not in _WINDOWS:
-        short = ", ".join(name.removesuffix("_window") for name in _WINDOWS)
+    full_name = _full_name(window_name) if window_name else ""
+    if full_name not in _WINDOWS:
+        short = ", ".join(known.removesuffix("_window") for known in _WINDOWS)
         raise NotImplementedError(
-            f"window_name must be one of {', '.join(_WINDOWS)}, or of {short}, got {window_name!r}"
+            f"{name} must be one of {', '.join(_WINDOWS)}, or of {short}, got {window_name!r}"
         )
-    return _WINDOWS[name][0]
+    return full_name
 
 
 def _full_name(window_name: str | None) -> str:

@@ -472,7 +472,7 @@ OTHERS = [
     (
         call("inverse_stft", C, 32, forward_window_name="boxcar"),
         NotImplementedError,
-        f"window_name must be one of {NAMES}.*, got 'boxcar'",
+        f"forward_window_name must be one of {NAMES}.*, got 'boxcar'",
     ),
     (call("get_window_fn", "Hann_window"), NotImplementedError, f"{NAMES}.*, got 'Hann_window'"),
     (call("spec_augment", S, 0, 1, rng=RNG), RuntimeError, "freq_mask_param must be .* 1, got 0"),

@@ -59,12 +59,12 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            (b"{", "my.json must be JSON: Expecting property name .*: line 1 column 2"),
+            (b"{", "my.json: the file must be JSON: Expecting property name .*: line 1 column 2"),
             (b"\xff", "my.json must be JSON: .* can't decode byte 0xff"),
-            (b"[" * 100_000, "my.json must be JSON: maximum recursion depth"),
+            (b"[" * 100_000, "my.json: the file must be JSON: maximum recursion depth"),
             (b"[]", "my.json: the file must be a JSON object, got list"),
-            (b"{}", "my.json: sample_rate and n_fft must be there"),
-            (b'{"n_fft": 16}', "my.json: sample_rate must be there"),
+            (b"{}", "my.json: the file must have sample_rate and n_fft, got nothing"),
+            (b'{"n_fft": 16}', "my.json: the file must have sample_rate, got n_fft"),
             (
                 b'{"sample_rate": 1, "n_fft": 0}',
                 "my.json: n_fft must be an integer at least 1, got 0",
@@ -73,7 +73,10 @@ class TestRefusals:
                 b'{"sample_rate": 1, "n_fft": 4, "hop": 1}',
                 "my.json: the file must have no .* got 'hop'",
             ),
-            (b'{"sample_rate": 1, "n_fft": 4, "bands": {}}', "my.json: bands: n must be there"),
+            (
+                b'{"sample_rate": 1, "n_fft": 4, "bands": {}}',
+                "my.json: bands must have n, got nothing",
+            ),
             (
                 b'{"sample_rate": 1, "n_fft": 4, "gain": 1e39}',
                 "my.json: gain must be in the range of",

@@ -55,6 +55,22 @@ class TestBadCalls:
         with pytest.raises(ValueError, match=_pattern(message)):
             kr.get_num_threads()
 
+    # What Python compares, unpacks or counts in ways of its own, each of no use for any argument.
+    @pytest.mark.parametrize("value", [np.ones((2, 2), "U1"), np.datetime64("NaT"), object(), 1j])
+    def test_every_argument_of_a_wrong_kind_is_named(self, value):
+        needs = {"db_": "return_decibel", "pad_value": "pad_end"}  # without which they do not count
+        for name, (args, kwargs) in GOOD.items():
+            function = getattr(kr, name)
+            signature = inspect.signature(function)
+            for argument in signature.parameters:
+                given = signature.bind(*args, **kwargs).arguments | {argument: value}
+                for start, other in needs.items():
+                    if argument.startswith(start) and other in signature.parameters:
+                        given[other] = True
+                kinds = (TypeError, ValueError, NotImplementedError)
+                with pytest.raises(kinds, match=rf"^{argument} must "):
+                    function(**given)
+
     @pytest.mark.parametrize("index", [index for index in range(len(ROWS)) if takes_out(index)])
     def test_nothing_is_written_before_the_checks(self, index):
         (name, args, kwargs), kind, message = ROWS[index]

@@ -153,20 +153,12 @@ def read_front_end(path: str) -> FrontEnd:
         raise UsageError(f"--front-end-file: {path}: {error.strerror or error}") from error
     except KeyError as error:
         raise UsageError(f"--front-end-file: {path}: it holds no front end") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
         raise UsageError(f"--front-end-file: {path} must be JSON: {error}") from error
     except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
-        raise UsageError(f"--front-end-file: {path}: {_of_file(str(error))}") from error
+        message = re.sub(r"^text must", "the file must", str(error))
+        raise UsageError(f"--front-end-file: {path}: {message}") from error
     return front_end
-
-
-def _of_file(message: str) -> str:
-    """Word an error of the fields as one of the file that they stand in."""
-    missing = re.search(r"(\w+)\.__init__\(\) missing .*?: (.*)", message)
-    if missing:
-        where = "" if missing[1] == "FrontEnd" else f"{missing[1].lower()}: "
-        return f"{where}{missing[2].replace(chr(39), '')} must be there"
-    return re.sub(r"^text must", "the file must", message)
 
 
 def _notes(name: str) -> tuple[str, ...]:
