@@ -31,13 +31,12 @@ def transpose_pieces(emitter, source, piece_bytes, n_pieces, n_tiles, target, ro
     samples of the next block are new: they are prefetched here, and not only in the first pass.
     """
     size = group_size(emitter)
-    are_apart = emitter.integer(1) - emitter.minimum(n_pieces - emitter.lanes, 1)
+    n_ahead = (emitter.integer(1) - emitter.minimum(n_pieces - emitter.lanes, 1)) * emitter.lanes
     for tile in emitter.loop(n_tiles):
         pieces = source + tile * emitter.bytes
         rows = target + tile * row_bytes * emitter.lanes
-        for _ in emitter.loop(are_apart):
-            for i in range(emitter.lanes):
-                emitter.prefetch(pieces + piece_bytes * (emitter.lanes + i))
+        for i in emitter.loop(n_ahead):
+            emitter.prefetch(pieces + piece_bytes * (i + emitter.lanes))
         sources = _apart(emitter, pieces, piece_bytes, emitter.lanes)
         targets = _apart(emitter, rows, row_bytes, emitter.lanes)
         for first in range(0, emitter.lanes, size):
