@@ -13,19 +13,20 @@ the result is of that library too. A tensor's memory is shared, not copied:
 - Under ``jax.jit``, pass a function to ``jax.pure_callback``; leave it out of ``torch.compile``
   with ``torch.compiler.disable``.
 
-What holds for every operation:
+Every operation keeps these promises:
 
-- The result has the precision of the input: float16, which is computed in float32, or float32 or
-  float64. Integers are refused with a TypeError that says how to scale them.
+- The result has the precision of the input: float32, float64 or float16, which is computed in
+  float32. Integers are refused with a TypeError that says how to scale them.
 - The error of a kernel is at most twice that of the plain NumPy formula in the same dtype, plus 4
-  eps of the largest value (1 eps in float16). The references equal recorded output of Kapre 0.4.1:
+  eps of the largest value (1 eps in float16). The oracles equal recorded output of Kapre 0.4.1:
   windows and filterbanks to 1e-6, spectra to 2e-6 of the peak, decibels to 2e-4 dB, mu-law codes
   exactly. librosa and SciPy are further witnesses.
-- NaN stays NaN. In decibels with a dynamic range, it makes its whole item NaN.
-- A signal that is shorter than a frame gives no frames, and a warning.
-- `set_num_threads` bounds the threads; their number changes no bit of a result. The memory of
-  results that are gone is kept for the next ones: `set_keep_bytes` bounds it.
-- A kernel compiles within seconds at its first use, and stays on disk for later processes.
+- NaN stays NaN; as a code it is -2147483648. In decibels with a dynamic range, one NaN makes its
+  whole item NaN.
+- A signal shorter than a frame gives no frames, and a warning.
+- `set_num_threads` bounds the threads. Their number changes no bit of a result.
+- The memory of results that are gone is kept for the next ones; `set_keep_bytes` bounds it.
+- A kernel is compiled within seconds at its first use, and stays on disk for later processes.
 """
 
 from kapre_ref._assembly import (

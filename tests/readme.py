@@ -15,8 +15,18 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```$", text(), re.DOTALL | re.MULTILINE)
 
 
+def _equal_calls():
+    """Return the section that sets calls of other libraries beside ours."""
+    return text().split("\n## Coming from ")[1].split("\n## ")[0]
+
+
+def equal_front_ends():
+    """Return the code that makes the front ends of that section."""
+    (code,) = re.findall(r"^```python\n(.*?)^```$", _equal_calls(), re.DOTALL | re.MULTILINE)
+    return code
+
+
 def equivalences():
     """Return (call of another library, ours, stated difference) for each row that names both."""
-    section = text().split("\n## Coming from ")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| `(.+?)` \| `(.+?)`.* \| (\S+?)( dB)? \|$", section, re.MULTILINE)
+    rows = re.findall(r"^\| `(.+?)` \| `(.+?)` \| (\S+?)( dB)? \|$", _equal_calls(), re.MULTILINE)
     return [(theirs, ours, float(size), bool(decibel)) for theirs, ours, size, decibel in rows]

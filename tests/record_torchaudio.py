@@ -1,7 +1,8 @@
-"""Record the results of torchaudio's calls in README.md: python tests/record_torchaudio.py.
+"""Record what the calls of torch and torchaudio in README.md return.
 
-Needs torch, torchaudio and soundfile. The file holds every eighth frame, under the name of the
-transform. Recorded with torchaudio 2.11.0 and torch 2.13.0, on a CPU.
+`python tests/record_torchaudio.py` needs torch, torchaudio and soundfile. The file holds every
+eighth frame, under the name of the function or transform. Recorded with torchaudio 2.11.0 and
+torch 2.13.0, on a CPU.
 """
 
 import re
@@ -14,8 +15,8 @@ STEP = 8  # frames
 
 
 def name_of(call):
-    """Return the name of the transform in a call."""
-    return re.match(r"torchaudio\.transforms\.(\w+)", call)[1]
+    """Return the name of the function or transform in a call."""
+    return re.match(r"(?:torchaudio\.transforms|torch)\.(\w+)", call)[1]
 
 
 def main():
@@ -24,9 +25,10 @@ def main():
     import torchaudio
 
     samples, sample_rate = soundfile.read(FILE.with_name("recording.flac"), dtype="float32")
-    names = {"torchaudio": torchaudio, "y": torch.from_numpy(samples), "sr": sample_rate}
-    calls = [theirs for theirs, *_ in readme.equivalences() if "torchaudio" in theirs]
-    results = {name_of(call): eval(call, names).numpy()[::STEP] for call in calls}
+    names = {"torch": torch, "torchaudio": torchaudio, "sr": sample_rate}
+    names["y"] = torch.from_numpy(samples)
+    calls = [theirs for theirs, *_ in readme.equivalences() if theirs.startswith("torch")]
+    results = {name_of(call): eval(call, names).numpy()[..., ::STEP] for call in calls}
     np.savez_compressed(FILE, **results)
 
 
