@@ -1,5 +1,6 @@
 """A job gives the same bytes whatever does it, and loses nothing whoever dies."""
 
+import contextlib
 import dataclasses
 import faulthandler
 import hashlib
@@ -319,6 +320,23 @@ class TestDeaths:
         context = multiprocessing.get_context("fork")
         summary = run_job(plan(folder, tmp_path), workers=2, context=context)
         assert [Path(path).name for path, _ in summary.failures] == ["04.wav", "06.wav"]
+
+    def test_a_signal_that_comes_while_a_worker_starts(self, folder, tmp_path, monkeypatch):
+        original, n_started = _workers._blocked_signals, []
+
+        @contextlib.contextmanager
+        def blocked():
+            with original():
+                yield
+            n_started.append(1)
+            if len(n_started) == 2:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(_workers, "_blocked_signals", blocked)
+        context = multiprocessing.get_context("fork")
+        with pytest.raises(KeyboardInterrupt):
+            run_job(plan(folder, tmp_path), workers=3, context=context)
+        assert multiprocessing.active_children() == []
 
     def test_workers_that_cannot_begin_end_the_run(self, folder, tmp_path, monkeypatch):
         monkeypatch.setattr(_workers, "_work", lambda *_: sys.exit(3))

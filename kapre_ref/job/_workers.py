@@ -46,17 +46,20 @@ class _Slot:
     """A worker process, the connection to it, and the shard that it does."""
 
     def __init__(self, job: Job, context: BaseContext) -> None:
-        self.connection, theirs = context.Pipe()
+        self.connection, self._theirs = context.Pipe()
         self.process = context.Process(  # type: ignore[attr-defined]
-            target=_work, args=(job, theirs), name="kapre_ref worker"
+            target=_work, args=(job, self._theirs), name="kapre_ref worker", daemon=True
         )
+        self.shard = -1
+
+    def start(self) -> None:
+        """Start the process; whoever stops all of them must know of it before."""
         # A signal that comes before the process is set up waits until it is.
         with _blocked_signals(), warnings.catch_warnings():
             # Python warns of locks that other threads may hold; the worker takes none of theirs.
             warnings.simplefilter("ignore", DeprecationWarning)
             self.process.start()
-        theirs.close()
-        self.shard = -1
+        self._theirs.close()
 
     def give(self, shard: int, mode: str) -> None:
         """Let the worker do a shard."""
@@ -150,12 +153,14 @@ def _occupy(
             slot.give(shard, MODES[n_deaths])
     while waiting and len(slots) < n_workers:
         slots.append(_Slot(job, context))
+        slots[-1].start()
         shard, n_deaths = waiting.popleft()
         slots[-1].give(shard, MODES[n_deaths])
 
 
 def _stop(slots: list[_Slot]) -> None:
     """End all workers: idle ones at once, the others when they have removed what is half done."""
+    slots = [slot for slot in slots if slot.process.pid is not None]
     for slot in slots:
         slot.process.terminate()
     until = time.monotonic() + _PATIENCE
