@@ -8,7 +8,6 @@ import test_delta
 import test_frequency_map
 import test_mfcc
 import test_polar
-import test_power_decibel
 import test_standardize
 from conftest import Arrangement, Backend
 from harness import fake_cupy
@@ -38,11 +37,6 @@ class TestChannelSwap(test_augmentation.TestChannelSwap):
 
 @on_harness
 class TestConcatenateFrequencyMap(test_frequency_map.TestConcatenateFrequencyMap):
-    pass
-
-
-@on_harness
-class TestDbToPower(test_power_decibel.TestDbToPower):
     pass
 
 

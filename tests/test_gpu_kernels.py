@@ -93,6 +93,11 @@ class TestAmplitudeKernels(test_power_decibel.TestAmplitudeToDb):
 
 
 @on_harness
+class TestDbToPowerKernel(test_power_decibel.TestDbToPower):
+    cases = smaller_than(1000, test_power_decibel.TestDbToPower)
+
+
+@on_harness
 class TestPeakKernels(test_power_decibel.TestPeaks):
     pass
 
@@ -150,6 +155,8 @@ class TestPacks:
         [
             ("magnitude_to_decibel", np.float32, ()),
             ("magnitude_to_decibel", np.float16, ()),
+            ("db_to_power", np.float32, ()),
+            ("db_to_power", np.float16, ()),
             ("mu_law_encoding", np.float32, (256,)),
             ("mu_law_decoding", np.int32, (256,)),
         ],

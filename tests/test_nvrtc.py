@@ -42,11 +42,15 @@ BUDGETS = {
 }
 OTHERS = {
     "decibel": [
-        f"{name}<{packs}, {team}{half}>"
-        for name in ("to_decibels", "raise_to_floor")
-        for packs in ("float, 1", "float, 4", "double, 1")
-        for team in (32, 256)
-        for half in ("", ", kapre::Half")[: 1 + packs.startswith("float")]
+        *(f"to_magnitudes<{word}>" for word in ("float, 1", "float, 4", "double, 1")),
+        "to_magnitudes<float, 4, kapre::Half>",
+        *(
+            f"{name}<{packs}, {team}{half}>"
+            for name in ("to_decibels", "raise_to_floor")
+            for packs in ("float, 1", "float, 4", "double, 1")
+            for team in (32, 256)
+            for half in ("", ", kapre::Half")[: 1 + packs.startswith("float")]
+        ),
     ],
     "mu_law": [
         "mu_law_encoding<1>",

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _THREADS, _ELEMENTS = 256, 16  # of a block, and of each of its threads, as in decibel.cu
 _REALS = {2: np.float32, 4: np.float32, 8: np.float64}  # what is computed in, by bytes of a value
 _SHORT = 1024  # elements of a group, which fewer of are the work of a warp
+# Decibels of 2 as a sum whose first part has so few digits that its product with an exponent is
+# exact; and powers of ten that are out of float64's range.
+_OCTAVE, _MOST_TENS = (3.0102999566397557, 5.626027006721758e-14), 350
 PEAK_BITS = {4: np.uint32, 8: np.uint64}  # whose words hold the peaks, by the size of a value
 
 
@@ -69,10 +72,18 @@ def _shift_to_peak(decibel, dynamic_range):
 def decibel_to_magnitude(
     x: cupy.ndarray, ref_value: float, decade: float, out: cupy.ndarray
 ) -> None:
-    """Take exponentials by an expression."""
-    dtype = working_dtype(out.dtype)
-    nepers = x.astype(dtype, copy=False) * dtype.type(math.log(10) / decade)
-    out[...] = cupy.exp(nepers) * dtype.type(ref_value)
+    """Take exponentials in float64, and round each result once."""
+    if not x.size:
+        return
+    x = cupy.ascontiguousarray(x)
+    width = pack_width(x.size, x, out) if x.itemsize < 8 else 1
+    name = f"kapre::to_magnitudes<{words(out.dtype, f', {width}')}>"
+    n_blocks = -(-x.size // (width * _THREADS))
+    assert n_blocks <= MAX_BLOCKS, "two terabytes at least"
+    octave = (decade / 10 * part for part in _OCTAVE)
+    numbers = (_MOST_TENS * decade, *octave, 1 / (decade / 10 * _OCTAVE[0]), math.log(10) / decade)
+    arguments = x, out, np.int64(x.size), *map(np.float64, (*numbers, ref_value))
+    kernel("decibel", name, x.device.id)((n_blocks,), (_THREADS,), arguments)
 
 
 def new_peaks(n, dtype):

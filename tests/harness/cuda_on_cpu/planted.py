@@ -64,6 +64,7 @@ OPERATIONS = {
     "short items to decibel": lambda x: kr.magnitude_to_decibel(
         abs(x[:, :2750]).reshape(11, -1).cumsum(0), dynamic_range=1.0
     ),
+    "from decibel": lambda x: kr.db_to_power(50 * x.ravel()[:501]),
     "encode": lambda x: kr.mu_law_encoding(x, 256),
     "decode": lambda x: kr.mu_law_decoding((x * 150 + 130).astype(np.int32), 256),
     "frame": lambda x: kr.frame(x, 300, 77, pad_end=True),
@@ -341,6 +342,8 @@ BUGS = (
     Bug("items to decibel", "peaks[group]", "peaks[0]", ""),
     Bug("items to decibel", "    values += group * group_length;\n", "", "race", "raise_to_floor"),
     Bug("short items to decibel", "group >= task.n_groups", "false", "out of", "raise_to_floor"),
+    Bug("from decibel", "if (i >= n) return;", "", "out of bounds", "to_magnitudes"),
+    Bug("from decibel", "fma(-octaves, octave, decibels)", "fma(octaves, octave, decibels)", ""),
     # Mu-law.
     Bug("encode", "i < n; i += step", "i <= n; i += step", "out of bounds", "mu_law_encoding"),
     Bug("encode", "copysignf(fmaf(rest, inverse, quotient), x)", "quotient", ""),
