@@ -1,4 +1,4 @@
-"""Fail if an operation is now half as fast over its reference as recorded, or less exact.
+"""Fail if an operation has half of its recorded speed-up over the reference, or is less exact.
 
 Both are ratios measured in one process, and the limits are generous: another processor or a busy
 machine passes, and a kernel that fell back to NumPy or lost a digit does not.

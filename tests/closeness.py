@@ -90,7 +90,7 @@ def assert_oracle_close(got, truth):
 
 
 def assert_features_near(front_end, x, got, allowed=8):
-    """Compare with the oracle: as near as plain NumPy in the working precision, a few times.
+    """Require the oracle's values, to a few times the error of plain NumPy in the same precision.
 
     In float64, plain NumPy is the oracle: there its error in float32 counts, so much smaller.
     """
@@ -113,7 +113,7 @@ def assert_features_near(front_end, x, got, allowed=8):
 
 
 def _size_before_normalisation(front_end, x):
-    """Return the largest number that is rounded before the mean is taken off, or before an offset.
+    """Return the largest number that is rounded before a mean or an offset is subtracted.
 
     Few frames may lie much closer to their mean than to 0, and a value to minus its offset: then
     nothing of the result shows what an eps was of. A division by the deviation magnifies it.

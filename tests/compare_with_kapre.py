@@ -107,7 +107,7 @@ def _of_peak(x):
 
 
 def _spectrum_allowed(x, options, spectra):
-    """Allow SPECTRUM of the peak, and what the rounding of a float32 window makes of the signal.
+    """Allow SPECTRUM of the peak, and the error that a window rounded to float32 causes.
 
     The window's rounding is absolute, so it shows where a whole signal lies under a window's ends.
     """

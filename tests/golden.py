@@ -58,7 +58,7 @@ class Entry:
 
     @property
     def cast_inputs(self):
-        """Return the inputs as the code inside the layer saw them: Keras casts floats alone."""
+        """Return the inputs as the code inside the layer saw them: Keras casts only floats."""
         dtype = self.init.get("dtype", "float32")
         return [
             x.astype(dtype) if self.is_layer and x.dtype.kind == "f" else x for x in self.inputs
@@ -107,7 +107,7 @@ def entries():
 
 @dataclass(frozen=True)
 class Library:
-    """The functions of kapre_ref, by name: the public ones on a backend, or their oracles."""
+    """The functions of kapre_ref by name, either the public ones on a backend or their oracles."""
 
     backend: Backend | None = None
 

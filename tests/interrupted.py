@@ -35,7 +35,7 @@ def wrong(result):
 
 
 def call(function, seconds_until_signal):
-    """Call a function, and send a signal meanwhile; return how long the answer took, None if none.
+    """Send a signal during a call; return how long the answer took, or None if there was none.
 
     The call's arrays are gone when this function returns.
     """
@@ -188,7 +188,7 @@ def storm():
 
 
 def last_slices():
-    """Begin the end while another thread and its helpers compute: it waits for their slices."""
+    """End the process while another thread computes: it must wait for all slices."""
     running, begun = [], threading.Event()
 
     def work(start, stop):

@@ -1,4 +1,6 @@
-"""Each operation as plain NumPy/SciPy in the precision of its input: the measure of the contract.
+"""Each operation in plain NumPy and SciPy, in the precision of its input.
+
+The contract measures a kernel's error by that of these formulas.
 
 Signals are (batch, channel, time) and spectrograms (batch, channel, n_frames, n_freq). float16 is
 computed in float32 and rounded once, as in the kernels.

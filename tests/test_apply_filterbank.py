@@ -157,7 +157,7 @@ class TestApplyFilterbank(TakesOut):
 
 
 class TestBandsOfLongFrames:
-    """Long frames are summed two at a time and not transposed; here, all frames count as long."""
+    """Long frames are summed two at a time, not transposed. Here all frames count as long."""
 
     @pytest.fixture(autouse=True)
     def always(self, monkeypatch):

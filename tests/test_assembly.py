@@ -21,7 +21,7 @@ def recorded(name):
 
 
 class CopyTests(TakesOut):
-    """An operation that computes nothing: whatever the dtype, each bit is that of the formula."""
+    """The operation only copies, so each bit is that of the formula in every dtype."""
 
     def assert_kernel_close(self, got, x, parameters):
         expected = self.expected(x, **parameters)
@@ -210,7 +210,7 @@ class TestFixLength(CopyTests):
     )
 
     def expected(self, x, size, axis=-1, mode="constant", value=0.0):
-        """Return the result place by place, each of which says where it comes from."""
+        """Return the result element by element, from the index of its source."""
         n = x.shape[axis]
         n_copied = {"constant": n, "repeat": size}.get(mode, max(1, size // max(n, 1)) * n)
         places = [np.take(x, [i % n], axis) for i in range(min(size, n_copied))]

@@ -1,4 +1,4 @@
-"""What a call takes around its kernel, and who holds what the kernel is told of."""
+"""What a call costs beside its kernel, and what keeps the arrays alive that the kernel uses."""
 
 import gc
 import pickle
@@ -50,7 +50,7 @@ MOST_CALLS = {
 
 @pytest.mark.parametrize("name", MOST_CALLS)
 def test_few_steps_around_a_kernel(name):
-    """Time cannot be measured on a busy machine, but what takes it can be counted."""
+    """Time cannot be measured on a busy machine, but function calls can be counted."""
     prepare, call, most = MOST_CALLS[name]
     argument = prepare()
     for _ in range(3):

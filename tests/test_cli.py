@@ -191,7 +191,7 @@ sys.exit(cli.main(["features", "in", "--out", "out", "--plot", "--workers", "1"]
 
 @pytest.mark.slow
 class TestInterrupt:
-    """A real signal to a real process, at a place that is the same each time."""
+    """A real process gets a real signal, always at the same point of its work."""
 
     def interrupted(self, folder, name, function, call, again=False, disposition="SIG_DFL"):
         """Send a signal while three recordings are at work; return the process when it is done."""
@@ -248,7 +248,7 @@ class TestInterrupt:
 
     @pytest.fixture
     def heeded(self):
-        """Heed all signals, whatever the process was started with."""
+        """Handle all signals, even those that the test process ignores."""
         earlier = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
         for each in earlier:
             signal.signal(each, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""A collection on the command line: planned, done in parts, gone on with, told of."""
+"""A collection on the command line is planned, computed in parts, resumed and reported."""
 
 import json
 import re

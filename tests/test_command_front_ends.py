@@ -1,4 +1,4 @@
-"""Front ends by name and by file on the command line: refused, shown, listed."""
+"""The command computes, shows and lists front ends, and refuses options that contradict them."""
 
 import dataclasses
 import re
@@ -155,7 +155,7 @@ class TestShow:
 
 
 class TestNotes:
-    """What the tool of a recipe does besides is said once, and not done."""
+    """Further steps of a recipe's tool are printed once, and not computed."""
 
     def test_are_said_once(self, tmp_path, capsys):
         for name in ("a.wav", "b.wav"):

@@ -1,4 +1,4 @@
-"""Options from files make what options on the command line make."""
+"""Options in a file give the same features as options on the command line."""
 
 import json
 

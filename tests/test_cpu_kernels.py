@@ -289,7 +289,7 @@ class TestStrided:
 
 
 class TestFramesPastTheCaches:
-    """Large results go past the caches; here all do, to reach every place and size of a frame."""
+    """Large results go past the caches. Here small ones do too, to test all alignments."""
 
     @pytest.fixture(autouse=True)
     def always(self, monkeypatch):

@@ -178,7 +178,7 @@ class TestMagnitudeToDecibel(TakesOut):
             np.testing.assert_array_equal(got[is_silent], expected)
 
     def test_oracle_rounds_once(self, dtype, rng):
-        """Nothing is rounded twice but the limit."""
+        """Only the limit is rounded twice."""
         x = self.example(rng, (3, 40), dtype)
         got, exact = self.oracle(x), self.oracle(double(x))
         above = exact > exact.max(axis=1, keepdims=True) - 79.9

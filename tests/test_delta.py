@@ -160,7 +160,7 @@ class TestDelta(TakesOut):
 
 @pytest.fixture(params=["in the caches", "past the caches"])
 def streamed(request, monkeypatch):
-    """Have small results written as large ones are."""
+    """Let small results be written past the caches, as large ones are."""
     threshold = 0 if request.param == "past the caches" else 1 << 62
     monkeypatch.setattr(sys.modules[cpu.delta.__module__], "_STREAMED_BYTES", threshold)
 

@@ -1,4 +1,4 @@
-"""Jobs in the hands of other tools: Parquet and tar read back, Dask, Ray, an S3 server."""
+"""Other tools run jobs (Dask, Ray), store their results (S3) and read them (Parquet, tar)."""
 
 import hashlib
 import json

@@ -117,7 +117,7 @@ class TestBadCalls:
 
 
 class TestUnusedNumbersAreNotJudged:
-    """A configuration may hold anything where it says that nothing is made of it."""
+    """A call does not check arguments that it does not use."""
 
     @pytest.mark.parametrize("value", [None, 0, -1, np.nan])
     @pytest.mark.parametrize("number", ["db_amin", "db_ref_value", "db_dynamic_range"])
@@ -143,7 +143,7 @@ class TestUnusedNumbersAreNotJudged:
 
 
 class TestNumpyScalarsAreNumbers:
-    """A parameter out of an array, a file or a configuration is as good as a literal."""
+    """Numbers from an array, a file or a configuration are taken like literals."""
 
     @pytest.mark.parametrize("integer", [np.int8, np.uint8, np.int32, np.int64, np.uint64])
     def test_integers(self, integer):

@@ -1,4 +1,4 @@
-"""Frames of any loudness: a tone and noise far below it, whole frames of them."""
+"""Frames of any loudness, and frames of a tone with noise far below it."""
 
 import numpy as np
 import pytest

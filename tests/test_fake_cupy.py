@@ -1,4 +1,4 @@
-"""The stand-in for CuPy, which every test of GPU arrays rests on where there is no GPU."""
+"""The stand-in for CuPy: without a GPU, all tests of GPU arrays depend on it."""
 
 import sys
 
@@ -16,7 +16,7 @@ def cupy():
 
 
 class TestStandIn:
-    """The stand-in refuses what CuPy refuses; else tests with it would prove nothing."""
+    """The stand-in refuses what CuPy refuses; otherwise tests with it would prove nothing."""
 
     def test_no_implicit_copies(self, cupy):
         x = cupy.asarray(np.ones(3))

@@ -1,4 +1,4 @@
-"""The first run says that kernels are compiled, and caches of environments that are gone go too."""
+"""The first run says that it compiles kernels, and caches of deleted environments are deleted."""
 
 import os
 import platform
@@ -20,7 +20,7 @@ def told(monkeypatch):
 
 @pytest.fixture
 def cache(monkeypatch):
-    """Return a cache whose kernels are made of nothing."""
+    """Return a cache with files that stand for kernels."""
     monkeypatch.setattr(jit._DiskCache, "_file_name", lambda *_: "a.kernel")
     monkeypatch.setattr(jit, "may_be_kept", lambda _: True)
     monkeypatch.setattr(jit, "kernel_to_bytes", lambda _: b"code")

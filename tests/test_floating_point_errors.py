@@ -1,4 +1,4 @@
-"""What a caller asked NumPy to do about overflow and the like never reaches into an operation."""
+"""NumPy's settings for overflow and the like, as a caller made them, do not affect an operation."""
 
 import inspect
 import re
@@ -113,7 +113,7 @@ def arguments(name, dtype, kind):
 
 
 def strictly(function, *args, **kwargs):
-    """Call a function with nothing kept from before, where each complaint is an error."""
+    """Call a function with empty caches, where each floating-point warning is an error."""
     release_memory()
     with np.errstate(all="raise"), warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -122,7 +122,7 @@ def strictly(function, *args, **kwargs):
 
 
 def leniently(function, *args, **kwargs):
-    """Call a function with nothing kept from before, where nothing complains."""
+    """Call a function with empty caches, where floating-point errors are ignored."""
     release_memory()
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -217,7 +217,7 @@ SIZES = [5e-324, 1e-310, 1e-45, 1e-30, 65504.0, 7e4, 3.4e38, 3.5e38, 1e200, 1.7e
 
 
 class TestNumbersAtTheEdges:
-    """A number works, or a ValueError tells its name and its range: nothing comes from inside."""
+    """A number works, or a ValueError has its name and range; no error comes from inside."""
 
     @pytest.mark.parametrize("dtype", FLOATS)
     @pytest.mark.parametrize(("name", "shape", "options", "number"), NUMBERS)

@@ -1,4 +1,4 @@
-"""A front end as a value: what it refuses, what it knows of its results, what it takes."""
+"""A front end as a value: its checks, what it says about its results, and its arguments."""
 
 import json
 import pickle

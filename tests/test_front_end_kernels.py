@@ -1,4 +1,4 @@
-"""Kernels of front ends against the oracle: any fields, any precision, any company."""
+"""Kernels of front ends against the oracle, for any fields, precision and other frames."""
 
 import numpy as np
 import pytest

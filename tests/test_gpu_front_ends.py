@@ -66,7 +66,7 @@ def of_size(front_end, n_fft):
 
 
 def run(cupy, front_end, x):
-    """Compute on the stand-in, and see that what was told to have been launched was fused."""
+    """Compute on the stand-in, and require that the fused kernel was launched."""
     return front_end(cupy.asarray(x)).get()
 
 

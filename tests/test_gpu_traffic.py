@@ -200,7 +200,7 @@ SMALL = ("peaks", "warp_peaks", "samples[")  # tables, which stay in the L1, and
 
 
 class TestStreams:
-    """Counted over all blocks, nothing is moved twice, and nothing that is not needed."""
+    """All blocks together move every byte once, and no byte that is not needed."""
 
     def lines(self, name, offset, n=N):
         kernel, operation, dtypes = STREAMS[name]
@@ -262,7 +262,7 @@ def eight_frames(frame_length, hop_length):
 
 
 class TestFrames:
-    """Counted over all blocks: what warps ask for; what frames share comes from the L1."""
+    """The requests of all warps are counted, also those that the L1 serves."""
 
     @pytest.mark.parametrize(
         ("frame_length", "hop_length", "factor"), [(512, 128, 1), (400, 160, 1), (401, 161, 5 / 4)]

@@ -1,4 +1,4 @@
-"""A job gives the same bytes whatever does it, and loses nothing whoever dies."""
+"""A job gives the same bytes on every engine, and loses nothing when a process dies."""
 
 import contextlib
 import dataclasses
@@ -274,7 +274,7 @@ class TestAgain:
 class TestDeaths:
     @pytest.fixture
     def deadly(self, monkeypatch):
-        """Let whoever reads the recording 05.wav die as of a bug in a decoder."""
+        """Let a process that reads the recording 05.wav die, as if a decoder had a bug."""
         original = _recording.Recording
 
         def recording(path, *how):
@@ -375,7 +375,7 @@ class TestDeaths:
 
     @pytest.mark.thorough
     def test_a_killed_run_goes_on(self, folder, tmp_path, expected):
-        """The whole process group dies at moments of its work; the next run ends it."""
+        """The whole process group is killed during its work; the next run completes the job."""
         code = SLOW.format(folder=str(folder), out=str(tmp_path))
         plan(folder, tmp_path)
         for n_done in (1, 4, 9):

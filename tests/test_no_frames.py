@@ -1,4 +1,4 @@
-"""A signal without a frame mostly has another layout than assumed, and each function says so."""
+"""A signal without a frame gives a warning: it probably has another layout than assumed."""
 
 import re
 import warnings

@@ -294,7 +294,7 @@ def assert_sum_close(got, truth, plain, terms):
 
 
 def assert_decibels_of(got, values, off, truth, amin):
-    """Require decibels of values that may be off by `off`: as far from the truth as that makes."""
+    """Require decibels to be within the error that values which are off by `off` explain."""
     values = np.maximum(values, amin)
     if not values.size:
         assert got.shape == truth.shape

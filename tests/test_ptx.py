@@ -180,7 +180,7 @@ class TestMuLawDecoding(OnPtx, test_mu_law.TestMuLawDecoding):
     cases = tuple(case(n, quantization_channels=256) for n in (1, 1021, 5000))
 
     def run(self, backend, x, parameters):
-        """Give codes at a multiple of 32 bytes, as CuPy does, so that packs of int64 are one."""
+        """Align codes to 32 bytes, as CuPy does, so that one pack holds several int64."""
         memory = backend.array(np.zeros(x.nbytes + 32, np.uint8))
         begin = -memory.data.ptr % 32
         codes = memory[begin : begin + x.nbytes].view(x.dtype).reshape(x.shape)
@@ -285,7 +285,7 @@ class TestPeaks(OnPtx, test_gpu_kernels.TestPeaksOfFusedDecibels):
 
 
 class TestLongArrays:
-    """What blocks do once there are more of them than a GPU holds: they go round again."""
+    """If there are more blocks than a GPU holds, each block takes several rounds."""
 
     @pytest.mark.parametrize("n_fft", [256, 2048, 400, 1200])
     def test_rounds_of_frames(self, on_ptx, monkeypatch, n_fft, rng):
@@ -363,7 +363,7 @@ def launched():
 
 
 class TestCoverage:
-    """A kernel that no case above launches is told."""
+    """Each kernel is launched by a case above; one that is not makes these tests fail."""
 
     def matching(self, pattern, launched):
         """Return the groups of a pattern of whole names, for those that match."""
@@ -431,7 +431,7 @@ class TestCoverage:
 
 
 class TestPlanted:
-    """What is wrong in PTX is seen."""
+    """The interpreter finds mistakes in PTX."""
 
     def changed(self, old, new):
         def edit(text):

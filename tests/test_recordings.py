@@ -35,13 +35,13 @@ def single(folder, *options, name="a.wav", **sound):
 
 
 def assert_features(got, expected):
-    """Require what the library gives, to the bit: all that the command computes, it computes."""
+    """Require the bits that the library gives, since the library computes all results."""
     assert got.dtype == np.float32
     np.testing.assert_array_equal(got, expected)
 
 
 def assert_resampled(got, expected):
-    """Require the same up to rounding: a stream of blocks is resampled in other sums."""
+    """Require equality up to rounding: a stream of blocks is resampled by other sums."""
     assert_close(got, expected, 2e-4)
 
 
@@ -188,7 +188,7 @@ class TestBlocks:
 
 
 def random_front_end(rng):
-    """Return a front end with edges of any kind, even longer than the signal, and steps apart."""
+    """Return a random front end. Edges may exceed the signal, and frames may lie apart."""
     n_fft = int(rng.integers(1, 40))
     return FrontEnd(
         sample_rate=8000,
@@ -206,7 +206,7 @@ def random_front_end(rng):
 
 
 class TestShortRecordings:
-    """Read in one go into memory that the next one uses again, and computed in one piece."""
+    """A recording is read at once, into memory that the next one reuses, and computed at once."""
 
     FRONT_END = FrontEnd(sample_rate=16000, n_fft=512, hop_length=160, bands=Bands(80))
 

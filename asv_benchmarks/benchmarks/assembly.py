@@ -4,7 +4,7 @@ from benchmarks.common import Operation, spectrogram
 
 
 class StackFrames(Operation):
-    """As FunASR does: seven frames every six."""
+    """Puts seven frames side by side, every six frames, as FunASR does."""
 
     operation = "stack_frames"
     parameters = {"n": 7, "step": 6, "edge": "repeat"}  # noqa: RUF012
@@ -15,7 +15,7 @@ class StackFrames(Operation):
 
 
 class Patches(Operation):
-    """Half of each patch overlaps with the next one, as YAMNet's does."""
+    """Cuts patches that overlap by half, as those of YAMNet do."""
 
     operation = "patches"
     parameters = {"length": 32, "hop": 16}  # noqa: RUF012
@@ -26,7 +26,7 @@ class Patches(Operation):
 
 
 class FixLength(Operation):
-    """Whole repeats and zeros, as CLAP fills recordings up."""
+    """Fills signals up with whole repeats and zeros, as CLAP does."""
 
     operation = "fix_length"
     parameters = {"size": 1 << 20, "mode": "repeatpad"}  # noqa: RUF012

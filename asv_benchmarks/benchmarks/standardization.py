@@ -4,6 +4,6 @@ from benchmarks.common import Operation
 
 
 class Standardize(Operation):
-    """A signal, as wav2vec 2.0 takes it."""
+    """Standardizes signals, as wav2vec 2.0 takes them."""
 
     operation = "standardize"

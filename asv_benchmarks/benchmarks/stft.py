@@ -44,7 +44,7 @@ class CentredInverse(Operation):
 
 
 class Magnitude(Operation):
-    """Of spectra of 1025 bins."""
+    """Transforms spectra of 1025 bins back."""
 
     operation = "magnitude"
     dtypes = InverseStft.dtypes
@@ -55,7 +55,7 @@ class Magnitude(Operation):
 
 
 class Phase(Operation):
-    """Of spectra of 1025 bins."""
+    """Transforms spectra of 1025 bins back."""
 
     operation = "phase"
     dtypes = InverseStft.dtypes

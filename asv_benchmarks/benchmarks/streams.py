@@ -99,13 +99,13 @@ class Ragged:
         self._ready = backend
 
     def with_lengths(self):
-        """Let the front end fill up with zeros what lies behind the length of an item."""
+        """Give the lengths to the front end, which writes zeros behind each item."""
         result = self._front_end(self._x, lengths=self._lengths)
         self._backend.synchronize()
         return result
 
     def padded_by_hand(self):
-        """Compute the items as they are, and write zeros behind the length of each."""
+        """Compute the whole batch, then write zeros behind each item by hand."""
         result = self._front_end(self._x)
         for features, n_samples in zip(result, self._lengths, strict=True):
             features[self._front_end.n_frames(n_samples) :] = 0
@@ -117,7 +117,7 @@ class Ragged:
         self.with_lengths()
 
     def track_ratio_to_padding(self, backend):
-        """Return how many times as long padding by hand takes, which no edge allows for."""
+        """Return how many times as long padding by hand takes, though its edges are wrong."""
         minima = interleaved(
             {"ours": self.with_lengths, "by hand": self.padded_by_hand}, RATIO_SECONDS
         )

@@ -1,4 +1,4 @@
-"""Time several ways to do the same thing, in turns, so that the machine's load is alike for all."""
+"""Time several functions in turns, so that the load of the machine is alike for all."""
 
 from statistics import median
 from time import perf_counter

@@ -30,7 +30,7 @@ _INSTRUCTION = re.compile(r"^\s+/\*[0-9a-f]+\*/\s+(?:(@!?U?P\w+)\s+)?([A-Z0-9_.]
 
 
 class Block(NamedTuple):
-    """A run of instructions without a branch in it, and the blocks that may follow."""
+    """Instructions that always run one after the other, and the blocks that may follow."""
 
     mix: Counter
     followers: list[int]

@@ -57,7 +57,7 @@ def check_operations(report):
 
 
 def check_own_kernels(report):
-    """Compare our kernels with the oracles at all sizes, on even and odd addresses, ragged ends."""
+    """Compare our kernels with the oracles for all sizes, addresses and lengths of a last block."""
     rng = np.random.default_rng(report.seed)
     sizes = [("float32", *size) for size in SIZES] + [("float64", *size) for size in DOUBLE_SIZES]
     for dtype, n_fft, hop_length in sizes:
@@ -203,7 +203,7 @@ def sanitize(report):
 
 
 def measure_copy(report):
-    """Measure the bandwidth that all else is measured by: bytes read and written a second."""
+    """Measure the bandwidth of a copy, with which other figures are compared."""
     source = report.cupy.ones(COPIED_BYTES // FLOAT, np.float32)
     target = report.cupy.empty_like(source)
     n_bytes = 2 * source.nbytes
@@ -262,7 +262,7 @@ def measure_transforms(report, n_fft, hop_length, dtype=np.float32):
 
 
 def measure_elementwise(report):
-    """Measure what should move at the speed of a copy."""
+    """Measure operations that should be as fast as a copy."""
     x = noise(report, (8, N_ELEMENTS // 8))
     n = x.size
     codes, out = kr.mu_law_encoding(x, 256), report.cupy.empty_like(x)
@@ -293,7 +293,7 @@ def measure_inverse(report):
 
 
 def measure_small(report, seconds):
-    """Measure one log-mel of short input, from the call until it is done."""
+    """Measure the time from the call to the result of a log-mel of short input."""
     x = noise(report, (seconds * 16000,))
     ours = partial(kr.melspectrogram, x, **LOG_MEL, return_decibel=True)
     name = f"log-mel 80 of {seconds} s at 16 kHz, until done"

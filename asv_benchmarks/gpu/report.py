@@ -165,7 +165,7 @@ class Report:
         return float(np.median(times)), min(times), max(times)
 
     def host_figure(self, name, call, waits):
-        """Measure a call by the host's clock, until the GPU has ended or only until it returns."""
+        """Measure a call by the host's clock, either until it returns or until the GPU is done."""
         self.figures.append(Figure(name, *self.host_time(call, waits), against={}))
         return self.figures[-1]
 

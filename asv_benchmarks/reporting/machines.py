@@ -28,7 +28,7 @@ def about():
 
 
 def load():
-    """Return how many processes want a processor, over the last minute; None if unknown."""
+    """Return how many processes wanted a processor in the last minute, or None if unknown."""
     return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
 
 
@@ -60,7 +60,7 @@ def description(entries):
 
 
 def matching(records, entries):
-    """Return the record of this kind of machine; if there is none, of kernels equally wide."""
+    """Return the record of this kind of machine, or else one with vectors of the same width."""
     of_kind = [r for r in records if file_name(r["about"]) == file_name(entries)]
     as_wide = [
         r for r in records if r["about"]["kernel_vector_bytes"] == entries["kernel_vector_bytes"]

@@ -84,12 +84,12 @@ def _clock(job):
 
 
 def _set_recycling(name):
-    """Let our results have the memory of earlier ones where that is measured, and nowhere else."""
+    """Let results reuse memory only where that is what is measured."""
     set_keep_bytes(None if name == "recycled" else 0)
 
 
 def distance(operation, got, expected):
-    """Return how far a peer's result of an operation lies from ours, to be compared with SAME.
+    """Return how far a peer's result lies from ours; SAME is the limit.
 
     It is the largest error, but of a front end the relative L2 error: single logarithms of faint
     bands are mostly rounding, and tools take the peak of one signal or of all.
@@ -166,7 +166,7 @@ def _named(errors):
 
 
 def memory(job):
-    """Measure the peak of resident memory during one call, less what was there and the result."""
+    """Measure by how much one call raises the peak of resident memory, without its result."""
     case = CASES[job["case"]]
     n_seconds = job["duration"]
     kapre_ref.set_num_threads(job["n_threads"])
@@ -190,7 +190,7 @@ def _memory_call(case, label, x, n_threads):
 
 
 def _keep_memory():
-    """Let the C library hand out again what was freed, if it can be told to.
+    """Let the C library reuse memory that was freed, if it has a setting for that.
 
     By default it learns to do so from what is freed: then references take up to six times as long
     if they come first as they take if they come last.

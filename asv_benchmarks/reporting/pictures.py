@@ -18,7 +18,7 @@ _TITLES = 4  # how many features are shown: the first rows, transforms and mel s
 
 
 def digest(records):
-    """Return what tells these records from any others; the pictures bear it."""
+    """Return a mark of these records, which the pictures bear to show what they were made from."""
     return hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
 
 

@@ -38,7 +38,7 @@ _ALSO = {"tf.signal": ("tf.signal, XLA",), "Kapre": ("Kapre, XLA",)}
 
 
 def with_tables(page, records, names=None):
-    """Return a page with its marked parts replaced; it must have those named, all by default."""
+    """Return a page with its marked parts replaced. It must have all parts, or those in `names`."""
     for name in _PARTS if names is None else names:
         if name not in _ALL:
             raise ValueError(f"there is no table '{name}'")
@@ -157,7 +157,7 @@ def _is_of_recipe(entry, name):
 
 
 def _time(row, by, suffix=""):
-    """Return milliseconds, and how many times ours, of us or of a peer whose name has a suffix."""
+    """Return milliseconds and the multiple of ours, for us or a peer with a suffix to its name."""
     if by == "kapre_ref":
         return [_milliseconds(row["ours"]["out" if suffix else "fresh"]["min"]), "1"]
     if by + suffix not in row["peers"]:
@@ -291,7 +291,7 @@ _ALL = {**_PARTS, "summary": _summary}  # which only the front page shows
 
 
 def _side_by_side(records, table):
-    """List the rows of a table with the letters of their machines, one piece of work together."""
+    """List the rows of a table with the letters of their machines, sorted by the work."""
     found = {}
     for letter, record in zip(LETTERS, records, strict=False):
         for row in record["speed"]:
@@ -301,7 +301,7 @@ def _side_by_side(records, table):
 
 
 def _present(records, table, columns):
-    """Return those columns, with their heads, that any row has a peer for."""
+    """Return the heads of the columns that have a peer in any row."""
     found = {label for _, row in _side_by_side(records, table) for label in row["peers"]}
     return {name: head for name, head in columns.items() if found & {name, *_ALSO.get(name, ())}}
 

@@ -191,7 +191,7 @@ def _unwrap(value, viewed=False):
 
 
 def _wrap(value, viewed=None):
-    """Return a result as one of CuPy: also a scalar is an array of no dimensions there.
+    """Return a result as one of CuPy, where a scalar is an array without dimensions.
 
     It lies where the array `viewed` does, else on the current device.
     """
@@ -207,7 +207,7 @@ def _wrap(value, viewed=None):
 
 
 def _wrapped(thing, name, owner=None):
-    """Wrap a function or an array of NumPy; constants, types and the like are CuPy's too."""
+    """Wrap a function or an array of NumPy. Constants and types are those of NumPy, as in CuPy."""
     if not callable(thing) or isinstance(thing, type):
         return _wrap(thing, owner) if isinstance(thing, np.ndarray) else thing
     views = name in _VIEWS
@@ -232,7 +232,7 @@ def _wrapped(thing, name, owner=None):
 
 
 def _poisoned(array):
-    """Fill fresh memory with NaN, or with large numbers, so that what is left unwritten shows."""
+    """Fill fresh memory with NaN or large numbers, so that unwritten elements are seen."""
     if array.dtype.kind in "iu":
         # As bits of a float, too, these are large: 3.4e38 in 32 bits.
         array.fill(np.frombuffer(b"\x7f" * array.itemsize, array.dtype)[0])

@@ -195,7 +195,7 @@ class Module:
                 self.library.emu_shared_array(int(fields[0], 16), int(fields[1], 16))
 
     def with_lines(self, messages: str) -> str:
-        """Put lines of the source for program counters."""
+        """Replace program counters by lines of the source."""
         counters = re.findall(r"pc 0x([0-9a-f]+)", messages)
         lines = dict(zip(counters, self._lines([int(c, 16) for c in counters]), strict=True))
         return re.sub(r"pc 0x([0-9a-f]+)", lambda m: f"line {lines[m[1]]}", messages)
@@ -238,7 +238,7 @@ def _output(*command: str) -> str:
 
 @functools.cache
 def _multiply_and_add() -> tuple[str, ...]:
-    """Return what makes g++ join products and sums, where this machine can."""
+    """Return the options for fused multiply-adds, if this machine has them."""
     try:
         can = re.search(r"\bfma\b", Path("/proc/cpuinfo").read_text())
     except OSError:
@@ -255,7 +255,7 @@ def _cache() -> Path:
 
 
 def drop_oldest(folder: Path, most_bytes: int, before: float) -> None:
-    """Remove files last used before a time, oldest first, until the others take so many bytes."""
+    """Remove the oldest files last used before a time, until the others fit into a limit."""
     found = []
     for path in folder.iterdir():
         with contextlib.suppress(FileNotFoundError):  # another process is at it
@@ -269,7 +269,7 @@ def drop_oldest(folder: Path, most_bytes: int, before: float) -> None:
 
 
 def _compile(text: bytes, arguments: list[str], suffix: str) -> Path:
-    """Run g++ unless it has done the same before; `text` tells what is the same."""
+    """Run g++ unless it has made a file of the same text and arguments before."""
     compiler = os.environ.get("CXX", "g++")
     key = hashlib.sha256(b"\0".join([text, repr((compiler, arguments)).encode()])).hexdigest()[:32]
     target = _cache() / f"{key}{suffix}"

@@ -1,4 +1,4 @@
-"""The threads of some blocks: their registers, memory, and which of them go next."""
+"""The threads of some blocks: registers, memory, and the order in which threads run."""
 
 import ctypes
 
@@ -65,7 +65,7 @@ class Machine:
                     self._meet()
 
     def _advance(self, ready):
-        """Run the threads that are furthest behind up to a branch, a meeting or the others."""
+        """Run the threads that are furthest behind, until they branch, wait or catch up."""
         at = self.at[ready]
         place = int(at.min())
         threads = ready[at == place]
@@ -111,7 +111,7 @@ class Machine:
         return threads[self.registers[step.guard.register][threads] != step.guard.negated]
 
     def _meet(self):
-        """Let the threads go on that have met all threads they wait for."""
+        """Release the threads whose partners have all arrived."""
         waiting = np.flatnonzero(self.state == WAITING)
         gone = False
         for place in np.unique(self.at[waiting]):

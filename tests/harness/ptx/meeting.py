@@ -61,7 +61,7 @@ def _join(group, lane, flags):
 
 
 def _met(machine, waiting, mask, text):
-    """Return those whose warp's lanes, as their mask names them, all wait."""
+    """Return the threads for which all lanes of their mask wait."""
     mask = np.broadcast_to(mask, waiting.shape)
     warp, lane = machine.warp[waiting], machine.lane[waiting]
     one = np.uint32(1) << lane.astype(np.uint32)

@@ -109,7 +109,7 @@ class Operands:
 
 
 def _widening(dtype, kept, name):
-    """Return what makes bits for a register of values: the same, or those of a larger integer."""
+    """Return a function from values to the bits of a register, which may be longer."""
     if dtype == kept:
         return lambda values: values
     if "b" in (kept.kind, dtype.kind) or kept.itemsize < dtype.itemsize:

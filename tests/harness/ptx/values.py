@@ -35,6 +35,6 @@ def bits_of(dtype):
 
 
 def flush(x):
-    """Return float32 with zeros for what is subnormal, as `.ftz` asks for; the sign stays."""
+    """Return float32 with zeros of the same sign in place of subnormals, as `.ftz` requires."""
     tiny = np.abs(x) < np.finfo(np.float32).tiny
     return np.where(tiny, np.copysign(np.float32(0), x), x) if tiny.any() else x
