@@ -16,18 +16,18 @@ from kapre_ref.kernels.gpu.scales import decibel_scale
 if TYPE_CHECKING:
     from kapre_ref._decibel import DecibelScale
 
-_THREADS, _ELEMENTS = 256, 16  # of a block, and of each of its threads, as in decibel.cu
-_REALS = {2: np.float32, 4: np.float32, 8: np.float64}  # what is computed in, by bytes of a value
-_SHORT = 1024  # elements of a group, which fewer of are the work of a warp
+_THREADS, _ELEMENTS = 256, 16  # threads of a block, elements of a thread, as in decibel.cu
+_REALS = {2: np.float32, 4: np.float32, 8: np.float64}  # to compute in, by bytes of a value
+_SHORT = 1024  # elements; a shorter group is the work of one warp
 # Decibels of 2 as a sum whose first part has so few digits that its product with an exponent is
 # exact; and powers of ten that are out of float64's range.
 _OCTAVE, _MOST_TENS = (3.0102999566397557, 5.626027006721758e-14), 350
-PEAK_BITS = {4: np.uint32, 8: np.uint64}  # whose words hold the peaks, by the size of a value
+PEAK_BITS = {4: np.uint32, 8: np.uint64}  # the dtype of a peak's word, by bytes of a value
 
 
 @on_device
 def magnitude_to_decibel(x: cupy.ndarray, scale: DecibelScale, out: cupy.ndarray) -> None:
-    """Run two kernels in float32, which float16 is read and written by; in float64, expressions."""
+    """Run two kernels in float32, which read and write float16 too; float64 takes expressions."""
     if not x.size:
         return
     dtype, numbers = working_dtype(out.dtype), decibel_scale(scale)
@@ -87,12 +87,12 @@ def decibel_to_magnitude(
 
 
 def new_peaks(n, dtype):
-    """Return what each group's peak is joined to: the bits of values, of zero at first."""
+    """Return a word for the peak of each group. It holds the bits of 0 at first."""
     return cupy.zeros(n, PEAK_BITS[dtype.itemsize])
 
 
 def to_logarithms(x, scale, out, peaks):
-    """Write logarithms, and the peaks of groups; x and out are of a dtype, contiguous and apart."""
+    """Write logarithms and the peaks of groups; x and out have one dtype and do not overlap."""
     function, grid, task = _launch("to_decibels", scale, len(peaks), x.size, *_where(x, out))
     function(grid, (_THREADS,), (x, out, peaks, task))
 
@@ -111,7 +111,7 @@ def raise_to_floor(values, peaks, scale, limit):
 
 @lru_cache(maxsize=512)
 def groups_are_dense(shape, strides, itemsize, n_outer):
-    """Tell whether groups fill one stretch of memory, each in whatever order of its axes.
+    """Tell whether groups fill one stretch of memory, in any order of the axes within a group.
 
     The first `n_outer` axes number the groups, in their order.
     """
@@ -135,10 +135,10 @@ def _launch(name, scale, n_groups, size, dtype, suits_packs, device_id):
     """Return a kernel, its grid, and the argument behind the arrays."""
     length = size // n_groups
     team = 32 if length < _SHORT else _THREADS  # threads that share a group
-    n_runs = -(-length // (_ELEMENTS * team))  # of a group
+    n_runs = -(-length // (_ELEMENTS * team))  # runs of a group
     assert n_groups * n_runs <= MAX_BLOCKS, "more groups than a grid has blocks"
     n_blocks = -(-n_groups * n_runs // (_THREADS // team))
-    # No instruction moves four of float64.
+    # No instruction moves four float64 at once.
     width = 4 if suits_packs and length % 4 == 0 and dtype.itemsize < 8 else 1
     types = words(dtype, f", {width}, {team}")
     function = kernel("decibel", f"kapre::{name}<{types}>", device_id)

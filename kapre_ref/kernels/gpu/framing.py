@@ -76,8 +76,8 @@ def _launch(shape, strides, out_shape, out_strides, itemsize, frame_length, hop_
     """Return a grid, and the task that tells the kernel all shapes and strides."""
     batch, n_channels, n_samples = shape
     n_frames = out_shape[2]
-    n_tiles = -(-n_frames // _FRAMES)
-    assert batch * n_channels * n_tiles <= MAX_BLOCKS, "a terabyte at least"
+    blocks_of_channel = -(-n_frames // _FRAMES)
+    assert batch * n_channels * blocks_of_channel <= MAX_BLOCKS, "a terabyte at least"
     out_axes = ("batch", "channel", "frame", "sample")
     task = make_task(
         "framing",
@@ -90,6 +90,6 @@ def _launch(shape, strides, out_shape, out_strides, itemsize, frame_length, hop_
         frame_length=frame_length,
         hop_length=hop_length,
         frames_per_block=_FRAMES,
-        tiles=n_tiles,
+        blocks_of_channel=blocks_of_channel,
     )
-    return (batch * n_channels * n_tiles,), task
+    return (batch * n_channels * blocks_of_channel,), task

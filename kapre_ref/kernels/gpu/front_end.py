@@ -17,18 +17,18 @@ from kapre_ref.kernels.gpu.scales import Scale, limit_of, scale_of
 if TYPE_CHECKING:
     from kapre_ref._front_end import FrontEnd
 
-_OUTER_AXES = {"channel": 2, "item": 1, "call": 0}  # that number the groups which have a peak
+_OUTER_AXES = {"channel": 2, "item": 1, "call": 0}  # leading axes that number the groups
 
 
 class _Plan(NamedTuple):
     """What a front end and a dtype decide, worked out once."""
 
-    working: np.dtype[np.generic]  # in which all is computed
+    working: np.dtype[np.generic]  # the dtype of the computation
     is_fused: bool
     scale: Scale
     is_late: bool  # whether gain and offset follow the dynamic range
     limit: float  # how far below the peak values may lie
-    dtype: np.dtype[np.generic]  # of values in memory: the working one if further steps follow
+    dtype: np.dtype[np.generic]  # in memory: the working one if further steps follow
 
 
 @kept
@@ -42,10 +42,10 @@ def _plan(front_end: FrontEnd, dtype: np.dtype[np.generic]) -> _Plan:
 
 @on_device
 def features(signals: cupy.ndarray, front_end: FrontEnd, out: cupy.ndarray) -> None:
-    """Write features in one pass over the signals, and in further ones what needs all frames.
+    """Write features in one pass over the signals. Steps that need all frames follow it.
 
-    Those work in place, in the working precision, so that it is rounded once. So float16 takes
-    memory in float32 if there is a normalisation, a late scale or cepstra, else none.
+    These steps work in place, in the working precision, so that a result is rounded once. Therefore
+    float16 takes memory in float32 if there is a normalisation, a late scale or cepstra.
     """
     if not out.size:
         return
@@ -85,7 +85,7 @@ def _suits(out: cupy.ndarray, front_end: FrontEnd) -> bool:
 
 
 def _empty(out: cupy.ndarray, front_end: FrontEnd, dtype: np.dtype[np.generic]) -> cupy.ndarray:
-    """Return room for what comes before the last step, in the order of axes that `out` has."""
+    """Return memory for the values before the last step, whose axes lie in the order of `out`."""
     batch, channel, n_frames, _ = out.shape
     if out.strides[2] < out.strides[3] and not front_end.n_cepstra:
         return cupy.empty((batch, channel, front_end.n_bands, n_frames), dtype).swapaxes(2, 3)

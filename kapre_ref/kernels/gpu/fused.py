@@ -15,10 +15,11 @@ from kapre_ref.kernels.gpu.radices import radices_for
 from kapre_ref.kernels.gpu.scales import Scale, has_lines, scale_of
 from kapre_ref.kernels.gpu.unfused import n_cut_off
 
-# n_fft: points in a lane's registers, threads of a block; as `Shape` in frames.cuh has them.
+# For each n_fft, the points in a lane's registers and the threads of a block, as in `Shape` of
+# frames.cuh.
 _SHAPES = {256: (16, 128), 512: (16, 128), 1024: (32, 128), 2048: (32, 128), 4096: (64, 64)}
-# Blocks take several rounds of frames, whose overlaps are then in the L1, once there are more of
-# them than four times what an H100 holds at a time.
+# If there are more blocks than four times what an H100 holds at a time, each takes several rounds
+# of frames. It then finds what neighbouring frames share in its L1.
 _MANY_BLOCKS = 4 * 4 * 132
 _MAX_ROUNDS = 8
 _LINE = 128  # bytes of a line of the L1
@@ -38,7 +39,7 @@ def stft(signals, front_end, out):
 def features(signals, front_end, out):
     """Write values of each frame to an array of the signals' or of the working precision.
 
-    Return the peaks that a dynamic range is below, which is not applied yet, if there is one.
+    Return the peaks if there is a dynamic range. It is not applied yet.
     """
     what = "Powers" if front_end.power == 2 else "Magnitudes"
     if front_end.power_offset:
@@ -52,7 +53,7 @@ def _run(signals, front_end, what, out):
     launch = _launch(front_end, what, signals.dtype, out.dtype, *arrays)
     windows = _windows(front_end, dtype, device_id)
     tables = _tables(front_end.n_fft, dtype, device_id)
-    filterbank = peaks = windows  # not touched unless the output needs them
+    filterbank = peaks = windows  # the kernel reads them only if its output needs them
     if launch.has_filterbank:
         filterbank = _filterbank(front_end, dtype, device_id)
     if launch.n_peaks:
@@ -64,15 +65,15 @@ def _run(signals, front_end, what, out):
 
 
 class _Shape(NamedTuple):
-    stem: str  # of the kernel's source, and its name
-    name: str  # of the shape, in C++
-    n_frames: int  # of a block, at a time
-    n_threads: int  # of a block
+    stem: str  # the name of the kernel and of its source
+    name: str  # the name of the shape in C++
+    n_frames: int  # how many a block computes at a time
+    n_threads: int  # how many a block has
 
 
 @lru_cache(maxsize=512)
 def _shape(n_fft, dtype):
-    """Return how a kernel divides its work, or None if none does n_fft."""
+    """Return how a kernel divides its work, or None if no kernel serves n_fft."""
     if dtype == np.float32 and n_fft in _SHAPES:
         n_points, n_threads = _SHAPES[n_fft]
         n_frames = n_threads // (n_fft // 2 // n_points)
@@ -98,7 +99,7 @@ class _Launch(NamedTuple):
 
 @lru_cache(maxsize=512)
 def _launch(front_end, what, sample, word, shape, strides, out_shape, out_strides):
-    """Work out a launch from all that decides it: two dtypes, shapes and strides among it."""
+    """Work out a launch from all that it depends on, such as dtypes, shapes and strides."""
     batch, n_channels, _ = shape
     n_frames, n_values = out_shape[2:]
     dtype = working_dtype(sample)
@@ -113,14 +114,14 @@ def _launch(front_end, what, sample, word, shape, strides, out_shape, out_stride
         where = "TurnedBands" if out_strides[2] == word.itemsize and n_frames > 1 else "Bands"
     halves = [", kapre::Half" * (kind == np.float16) for kind in (word, sample)]
     output = f"kapre::Output<{divided.name}, kapre::{what}, kapre::{where}{halves[0]}>"
-    rows_of_peak = 0
+    channels_of_peak = 0
     if not is_spectrum and front_end.dynamic_range is not None:
         over = {"channel": 1, "item": n_channels, "call": batch * n_channels}
-        rows_of_peak = over[front_end.range_over]
+        channels_of_peak = over[front_end.range_over]
     n_turns = -(-n_frames // divided.n_frames)
     n_rounds = min(_MAX_ROUNDS, n_turns, max(1, batch * n_channels * n_turns // _MANY_BLOCKS))
-    n_tiles = -(-n_turns // n_rounds)
-    n_blocks = batch * n_channels * n_tiles
+    blocks_of_channel = -(-n_turns // n_rounds)
+    n_blocks = batch * n_channels * blocks_of_channel
     assert n_blocks <= MAX_BLOCKS, "a terabyte at least"
     members = _signal_members(front_end, shape, strides, sample.itemsize)
     policy = "Shaped" if members["all_shaped"] or members["edge"] else "Stored"
@@ -137,19 +138,19 @@ def _launch(front_end, what, sample, word, shape, strides, out_shape, out_stride
         **numbers,
         n_frames=n_frames,
         n_bands=n_values if has_bands else 0,
-        tiles=n_tiles,
+        blocks_of_channel=blocks_of_channel,
         rounds=n_rounds,
-        rows_of_peak=rows_of_peak,
+        channels_of_peak=channels_of_peak,
         has_lines=lines,
         lines_at=n_before,
         weights_at=n_before + 2 * n_values * lines,
     )
-    n_peaks = batch * n_channels // rows_of_peak if rows_of_peak else 0
+    n_peaks = batch * n_channels // channels_of_peak if channels_of_peak else 0
     return _Launch(divided.stem, name, (n_blocks,), block, task, has_bands or lines, n_peaks)
 
 
 def _signal_members(front_end, shape, strides, itemsize):
-    """Return what `Task` has of a signal and of its frames, up to the spectrum."""
+    """Return the members of `Task` that describe a signal and its frames, up to the spectrum."""
     f = front_end
     n_cut = n_cut_off(f)
     return {
@@ -171,7 +172,7 @@ def _signal_members(front_end, shape, strides, itemsize):
 
 @kept_on_device
 def _windows(front_end, dtype, device_id):
-    """Return half the window, for the kernel leaves out two halvings, zeros up to n_fft."""
+    """Return half the window and zeros up to n_fft. The kernel leaves out two halvings."""
     window = np.zeros(front_end.n_fft, dtype)
     window[: front_end.frame_length] = front_end.make_window() * (front_end.input_scale / 2)
     return resident(window)
@@ -216,7 +217,7 @@ def _roots(k, n):
 
 @kept_on_device
 def _filterbank(front_end, dtype, device_id):
-    """Return bytes, in the order that stft.cu asks for."""
+    """Return bands, gains, offsets and weights as bytes, in the order that stft.cu asks for."""
     lines = np.zeros((0, 2), dtype)
     if has_lines(front_end):
         lines = np.empty((front_end.n_bands, 2), dtype)

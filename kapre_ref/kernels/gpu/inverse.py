@@ -11,19 +11,19 @@ from kapre_ref.kernels.gpu.radices import radices_for
 
 # Sums of so many frames lose no more than a few bits. overlap_add.cu keeps the error of more down.
 _MAX_OVERLAP = 8
-_FEW_HOPS, _MANY_HOPS = 16, 64  # of a block, at least and at most
+_FEW_HOPS, _MANY_HOPS = 16, 64  # the least and the most hops of a block
 _MANY_BLOCKS = 4 * 2 * 132  # about four times as many as an H100 holds at a time
 
 
 def can_fuse(synthesis, dtype):
-    """Tell whether the kernel serves a size of transform, and so many frames that overlap."""
+    """Tell whether the kernel serves transforms of a size, and so many overlapping frames."""
     n_fft = synthesis.n_fft
     few = _overlap(min(n_fft, synthesis.window.size), synthesis.hop_length) <= _MAX_OVERLAP
     return few and radices_for(n_fft, dtype.itemsize, n_fft) is not None
 
 
 def inverse_stft(spectra, synthesis, out):
-    """Write the samples that frames reach, without gains; there are spectra, and such samples."""
+    """Write the samples that frames reach, without gains. Neither array is empty."""
     n_fft, window = synthesis.n_fft, synthesis.window[: synthesis.n_fft]
     arrays = (spectra.shape, spectra.strides), (out.shape, out.strides)
     device_id = out.device.id
@@ -40,7 +40,7 @@ def _overlap(length, hop_length):
 
 @lru_cache(maxsize=512)
 def _launch(sizes, dtype, given, asked):
-    """Return the kernel's name, its grid and block, and all that it is told of arrays."""
+    """Return the kernel's name, its grid and block, and the task that describes the arrays."""
     n_fft, hop_length, length, n_skipped = sizes
     (shape, strides), (out_shape, out_strides) = given, asked
     batch, n_channels, n_frames, _ = shape
@@ -51,11 +51,11 @@ def _launch(sizes, dtype, given, asked):
     n_hops = -(-(n_skipped + n_samples) // hop_length)
     hops = batch * n_channels * n_hops // _MANY_BLOCKS
     hops = min(max(hops, _FEW_HOPS), _MANY_HOPS)
-    # A block takes its frames, and those before that reach into its first hop, in full rounds.
+    # A block computes its frames, and earlier ones that reach into its first hop, in full rounds.
     before = _overlap(length, hop_length) - 1
     hops = -(-(hops + before) // n_frames_at_once) * n_frames_at_once - before
-    n_tiles = -(-n_hops // hops)
-    n_blocks = batch * n_channels * n_tiles
+    blocks_of_channel = -(-n_hops // hops)
+    n_blocks = batch * n_channels * blocks_of_channel
     assert n_blocks <= MAX_BLOCKS, "a terabyte at least"
     x_axes, out_axes = ("batch", "channel", "frame", "bin"), ("batch", "channel", "time")
     task = make_task(
@@ -70,7 +70,7 @@ def _launch(sizes, dtype, given, asked):
         length=length,
         overlap=_overlap(length, hop_length),
         hops=hops,
-        tiles=n_tiles,
+        blocks_of_channel=blocks_of_channel,
     )
     return f"kapre::inverse_stft<kapre::Mixed<{shape}>>", (n_blocks,), (n_threads,), task
 

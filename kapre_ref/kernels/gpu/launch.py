@@ -20,8 +20,8 @@ MAX_BLOCKS = 2**31 - 1  # CUDA's limit for gridDim.x
 def source(stem):
     """Return the text of a CUDA file, with each file that it includes in place of the #include.
 
-    CuPy could find included files itself, but its cache goes by the text that it is given, and
-    would not notice a change in an included file.
+    CuPy could find included files itself. But the key of its cache is the text that it is given, so
+    it would not notice a change in an included file.
     """
     return _with_includes(f"{stem}.cu", set())
 
@@ -40,7 +40,7 @@ _source = cache(source)  # asv_benchmarks/gpu/tuning.py replaces it to try other
 
 @cache
 def kernel(stem, name, device_id):
-    """Return a kernel of a CUDA file, for the current device, by its C++ name.
+    """Return the kernel of a CUDA file that has a C++ name, for the current device.
 
     Only this instance of a template is compiled. From 14.2 on, CuPy keeps the result on disk.
     """

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from kapre_ref._normalisation import Normalisation
 
-_WARPS, _BANDS = 16, 32  # of a block, as in normalisation.cu
+_WARPS, _BANDS = 16, 32  # the warps and the bands of a block, as in normalisation.cu
 
 
 def normalise(values: cupy.ndarray, how: Normalisation) -> None:
@@ -33,8 +33,10 @@ def _launch(
     how: Normalisation, shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int
 ) -> tuple[tuple[int], Any]:
     batch, n_channels, n_frames, n_bands = shape
-    n_tiles = -(-n_bands // _BANDS)
-    assert batch * n_channels * n_tiles <= MAX_BLOCKS, "more channels than a grid has blocks"
+    blocks_of_channel = -(-n_bands // _BANDS)
+    assert batch * n_channels * blocks_of_channel <= MAX_BLOCKS, (
+        "more channels than a grid has blocks"
+    )
     n_counted = n_frames - how.drop_last
     eps_below = how.eps if how.eps_in == "variance" else 0.0
     axes = ("batch", "channel", "frame", "band")
@@ -46,10 +48,10 @@ def _launch(
         n_counted=n_counted,
         n_channels=n_channels,
         n_bands=n_bands,
-        tiles=n_tiles,
+        blocks_of_channel=blocks_of_channel,
         divides=how.divide,
         n_divided=max(n_counted - how.ddof, 1),
         eps_below=eps_below,
         eps_beside=how.eps - eps_below,
     )
-    return (batch * n_channels * n_tiles,), task
+    return (batch * n_channels * blocks_of_channel,), task

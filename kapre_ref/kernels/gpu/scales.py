@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from kapre_ref._front_end import FrontEnd
 
 _FACTORS = {"ln": 1.0, "log10": 1.0, "10log10": 10.0}
-_ROUNDED = 1e-5  # how far rounding moves a logarithm, of the parts that it is the sum of
+_ROUNDED = 1e-5  # how far rounding moves a logarithm, relative to the terms of its sum
 
 
 class Scale(NamedTuple):
     """What scaled_log() in logarithm.cuh takes."""
 
     takes_log: bool = False
-    added: float = 0.0  # to a value, before its logarithm
-    floor: float = 0.0  # what is not above it becomes `least`
+    added: float = 0.0  # is added to a value before its logarithm
+    floor: float = 0.0  # a value that is not above it becomes `least`
     decimal: bool = False  # whether the logarithm is the decimal one
-    factor: float = 1.0  # of the logarithm, or of the value if there is none
+    factor: float = 1.0  # multiplies the logarithm, or the value if none is taken
     shift: float = 0.0
     least: float = 0.0
-    settled: float = 0.0  # nothing lies below it, whatever was rounded
+    settled: float = 0.0  # no result lies below it, however it was rounded
 
     def members(self, dtype: np.dtype[np.generic]) -> dict[str, float]:
         """Return the members of `Task` for a kernel of a working precision.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kapre_ref._synthesis import Synthesis
 
 _OVERLAP_ADD_THREADS = 256  # as in overlap_add.cu
-_OVERLAP_ADD_SAMPLES = 2048  # of a block, about
+_OVERLAP_ADD_SAMPLES = 2048  # about how many a block makes
 
 
 def spectra_of(signals: cupy.ndarray, front_end: FrontEnd, n_frames: int) -> cupy.ndarray:
@@ -62,7 +62,7 @@ def inverse_stft(spectra: cupy.ndarray, synthesis: Synthesis, out: cupy.ndarray)
 def _inverse_by_cufft(spectra: cupy.ndarray, synthesis: Synthesis, out: cupy.ndarray) -> None:
     """Make all frames, then gather each sample from those that cover it."""
     n_fft = synthesis.n_fft
-    # The window is divided by n_fft, which else were a pass over all frames.
+    # The window is divided by n_fft, since dividing all frames would take a pass of its own.
     frames = cupy.fft.irfft(spectra, n_fft, norm="forward")
     frames = cupy.ascontiguousarray(frames)  # (batch, channel, n_frames, n_fft)
     window = synthesis.window[:n_fft]
@@ -76,14 +76,14 @@ def _inverse_by_cufft(spectra: cupy.ndarray, synthesis: Synthesis, out: cupy.nda
 
 @lru_cache(maxsize=512)
 def _overlap_add(shape, strides, itemsize, n_frames, sizes):
-    """Return a grid, and all that a launch is told of shapes and strides."""
+    """Return the grid, and the task that describes shapes and strides."""
     n_fft, hop_length, frame_length, n_skipped = sizes
     batch, n_channels, n_samples = shape
     hops = max(1, _OVERLAP_ADD_SAMPLES // hop_length)
     parts = -(-hop_length // _OVERLAP_ADD_SAMPLES)
-    tile_length = hops * hop_length if parts == 1 else _OVERLAP_ADD_SAMPLES
-    n_tiles = -(-(n_skipped + n_samples) // (hops * hop_length)) * parts
-    assert batch * n_channels * n_tiles <= MAX_BLOCKS, "a terabyte at least"
+    block_length = hops * hop_length if parts == 1 else _OVERLAP_ADD_SAMPLES
+    blocks_of_channel = -(-(n_skipped + n_samples) // (hops * hop_length)) * parts
+    assert batch * n_channels * blocks_of_channel <= MAX_BLOCKS, "a terabyte at least"
     whole, rest = divmod(frame_length - 1, hop_length)
     task = make_task(
         "overlap_add",
@@ -96,12 +96,12 @@ def _overlap_add(shape, strides, itemsize, n_frames, sizes):
         hop_length=hop_length,
         whole=whole,
         rest=rest,
-        tiles=n_tiles,
-        tile_length=tile_length,
+        blocks_of_channel=blocks_of_channel,
+        block_length=block_length,
         hops=hops,
         parts=parts,
     )
-    return (batch * n_channels * n_tiles,), task
+    return (batch * n_channels * blocks_of_channel,), task
 
 
 @kept_on_device

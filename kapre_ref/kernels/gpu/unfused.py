@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def features(
     signals: cupy.ndarray, front_end: FrontEnd, n_frames: int, dtype: np.dtype[Any]
 ) -> tuple[cupy.ndarray, cupy.ndarray | None]:
-    """Return values of each frame, C-contiguous, and the peaks that a dynamic range is below.
+    """Return the C-contiguous values of each frame, and the peaks if there is a dynamic range.
 
     The values are rounded to `dtype` once they are computed.
     """
@@ -42,7 +42,7 @@ def features(
 def in_last_form(
     values: cupy.ndarray, front_end: FrontEnd, dtype: np.dtype[Any]
 ) -> tuple[cupy.ndarray, cupy.ndarray | None]:
-    """Return logarithms with gain and offset, in which no limit is set yet, and their peaks."""
+    """Return logarithms with gain and offset, not limited yet, and their peaks."""
     f, scale, peaks = front_end, scale_of(front_end), None
     if scale.takes_log:
         batch, channel = values.shape[:2]
@@ -61,14 +61,14 @@ def in_last_form(
 def spectra_of(signals: cupy.ndarray, front_end: FrontEnd, n_frames: int) -> cupy.ndarray:
     """Return the spectra, (batch, channel, n_frames, n_freq), in the working precision."""
     f, dtype = front_end, working_dtype(signals.dtype)
-    if f.remove_mean or f.preemphasis:  # else the window's precision is that of the product
+    if f.remove_mean or f.preemphasis:  # else the product with the window has the right precision
         signals = signals.astype(dtype, copy=False)
     extended = _extended(signals, f, n_frames)
     n_zeros = max(0, f.pad_left) if f.pad_mode == "zeros" else 0
     frames = framed(extended, n_zeros, n_frames, f.frame_length, f.hop_length)
     if f.remove_mean:
         frames = frames - frames.mean(axis=-1, keepdims=True)
-        frames = frames - frames.mean(axis=-1, keepdims=True)  # what the mean lost when rounded
+        frames = frames - frames.mean(axis=-1, keepdims=True)  # the mean was rounded
     if f.frame_factor:
         before = cupy.concatenate([frames[..., :1], frames[..., :-1]], axis=-1)
         frames = frames - f.frame_factor * before
@@ -76,7 +76,7 @@ def spectra_of(signals: cupy.ndarray, front_end: FrontEnd, n_frames: int) -> cup
 
 
 def _extended(x: cupy.ndarray, f: FrontEnd, n_frames: int) -> cupy.ndarray:
-    """Return signals pre-emphasised, cut and extended at their ends; zeros are not put there."""
+    """Return signals that are pre-emphasised, cut and extended at their ends, without zeros."""
     if f.signal_factor:
         emphasised = x.copy()
         emphasised[:, :, 1:] -= f.signal_factor * x[:, :, :-1]
@@ -87,31 +87,31 @@ def _extended(x: cupy.ndarray, f: FrontEnd, n_frames: int) -> cupy.ndarray:
     length = (n_frames - 1) * f.hop_length + f.frame_length
     if f.pad_mode == "zeros" or (left == 0 and length <= n):
         return x
-    place = cupy.arange(-left, length - left)
+    index = cupy.arange(-left, length - left)
     if f.pad_mode == "edge":
-        return cupy.take(x, cupy.clip(place, 0, n - 1), axis=2)
+        return cupy.take(x, cupy.clip(index, 0, n - 1), axis=2)
     seam = int(f.pad_mode == "mirror")
     period = max(1, 2 * (n - 1 + seam))
-    folded = cupy.where(place < 0, -place - seam, place) % period
+    folded = cupy.where(index < 0, -index - seam, index) % period
     extended = cupy.take(x, cupy.where(folded < n, folded, period - seam - folded), axis=2)
-    return _turned(extended, x, place) if f.pad_mode == "odd" else extended
+    return _turned(extended, x, index) if f.pad_mode == "odd" else extended
 
 
-def _turned(extended: cupy.ndarray, x: cupy.ndarray, place: cupy.ndarray) -> cupy.ndarray:
-    """Turn reflected samples about the edges that they were folded at: twice an edge less each."""
+def _turned(extended: cupy.ndarray, x: cupy.ndarray, index: cupy.ndarray) -> cupy.ndarray:
+    """Turn reflected samples about the edges where they were folded: twice an edge less each."""
     span = max(1, x.shape[2] - 1)
-    beyond = cupy.where(place < 0, -place, place - (x.shape[2] - 1))
+    beyond = cupy.where(index < 0, -index, index - (x.shape[2] - 1))
     folds = cupy.maximum(0, -(-beyond // span))
     odd = folds % 2
     first, last = x[:, :, :1], x[:, :, -1:]
-    near, far = cupy.where(place < 0, first, last), cupy.where(place < 0, last, first)
+    near, far = cupy.where(index < 0, first, last), cupy.where(index < 0, last, first)
     edges = (2 * odd).astype(x.dtype) * near
     edges += cupy.where(folds > 1, (folds - odd).astype(x.dtype) * (near - far), 0)
     return cupy.where(folds > 0, edges + cupy.where(odd, -extended, extended), extended)
 
 
 def n_cut_off(front_end: FrontEnd) -> int:
-    """Count the samples in front that belong to no frame, but may be what others are told from."""
+    """Count the samples in front that belong to no frame; pre-emphasis may still need them."""
     return max(0, -front_end.pad_left) + front_end.drops_first
 
 

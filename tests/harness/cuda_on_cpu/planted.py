@@ -248,7 +248,7 @@ BUGS = (
     Bug("lines", "+ task.lines_at", "", ""),
     Bug(
         "range of channels",
-        "row_of_batch / settings.task.rows_of_peak",
+        "series_of_batch / settings.task.channels_of_peak",
         "0",
         "",
     ),

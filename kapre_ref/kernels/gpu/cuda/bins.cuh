@@ -281,10 +281,10 @@ struct Output {
         return value;
     }
     // Let those who share a peak know it; a NaN wins.
-    __device__ __forceinline__ void publish(Bits* peaks, unsigned row_of_batch) {
+    __device__ __forceinline__ void publish(Bits* peaks, unsigned series_of_batch) {
         if constexpr (What::IS_REAL && IN_SHARED) {
-            if (!settings.task.rows_of_peak) return;
-            const unsigned group = row_of_batch / settings.task.rows_of_peak;
+            if (!settings.task.channels_of_peak) return;
+            const unsigned group = series_of_batch / settings.task.channels_of_peak;
             peak = S::largest_in_warp(peak);
             if (threadIdx.x % 32 == 0) atomicMax(peaks + group, peak);
         }

@@ -38,13 +38,14 @@ struct Task {
     int n_channels;
     int length;         // of a frame: the samples that the window covers, at most N
     int n_bands;        // 0 unless the result is bands
-    int tiles, rounds;  // blocks of a row of the batch; times that a block takes FRAMES frames
+    int blocks_of_channel;  // of one item
+    int rounds;         // how many times a block takes FRAMES frames
     int edge;           // an Edge
     int all_shaped;     // whether all frames are shaped, not only those at the ends of a signal
     int removes_mean;   // of each frame
     Real emphasis, frame_emphasis;  // factor of the sample before, in the signal and in a frame
     Real power_offset;              // below the root of a magnitude
-    int rows_of_peak;               // rows that share a peak; 0 if nobody asks for peaks
+    int channels_of_peak;           // channels that share a peak; 0 if nobody asks for peaks
     int takes_log;                  // else values are multiplied by `factor`, and `shift` is added
     int has_lines;                  // whether each value has a gain and an offset of its own
     int lines_at, weights_at;       // where in `filterbank` these and the weights begin, in numbers
@@ -126,8 +127,8 @@ struct Shaped {
     static constexpr bool SHAPES = true;
 };
 
-// The row of a batch, one channel of one item, that a block works on. Samples may have fewer bits
-// than the numbers that are computed of them.
+// The channel of an item that a block works on. Samples may have fewer bits than the numbers that
+// are computed from them.
 template <class Real, class Policy, class Sample>
 struct Signal {
     const Sample* samples;

@@ -25,17 +25,17 @@ struct Task {
     i64 n_samples, x_batch_stride, x_channel_stride, x_time_stride;
     i64 n_frames, out_batch_stride, out_channel_stride, out_frame_stride, out_sample_stride;
     int n_channels, frame_length, hop_length;
-    int frames_per_block, tiles;  // tiles: blocks of a channel of an item
+    int frames_per_block, blocks_of_channel;  // of one item
 };
 
-// Where a block works.
-struct Place {
+// The frames that a block works on.
+struct Share {
     i64 item, channel, first, last;  // frames from the first on, before the last
-    __device__ __forceinline__ Place(const Task& task) {
-        const unsigned row = blockIdx.x / task.tiles;
-        item = row / task.n_channels;
-        channel = row % task.n_channels;
-        first = (i64)(blockIdx.x % task.tiles) * task.frames_per_block;
+    __device__ __forceinline__ Share(const Task& task) {
+        const unsigned series = blockIdx.x / task.blocks_of_channel;
+        item = series / task.n_channels;
+        channel = series % task.n_channels;
+        first = (i64)(blockIdx.x % task.blocks_of_channel) * task.frames_per_block;
         last = min(first + task.frames_per_block, task.n_frames);
     }
 };
@@ -43,18 +43,18 @@ struct Place {
 // x         (batch, channel, time)
 // out       (batch, channel, frame, sample)
 // pad_value what lies behind the samples of x
-// grid      `tiles` blocks for each channel of each item, each for frames_per_block frames
+// grid      blocks_of_channel blocks for each channel of each item; each has frames_per_block frames
 // block     32 by FRAMING_WARPS
 template <class Word>
 __global__ void __launch_bounds__(32 * FRAMING_WARPS)
     frame(const Word* __restrict__ x, Word* __restrict__ out, const Task task,
           Word pad_value) {
-    const Place place(task);
+    const Share share(task);
     const Word* signal =
-        x + place.item * task.x_batch_stride + place.channel * task.x_channel_stride;
+        x + share.item * task.x_batch_stride + share.channel * task.x_channel_stride;
     Word* frames =
-        out + place.item * task.out_batch_stride + place.channel * task.out_channel_stride;
-    for (i64 index = place.first + threadIdx.y; index < place.last; index += FRAMING_WARPS) {
+        out + share.item * task.out_batch_stride + share.channel * task.out_channel_stride;
+    for (i64 index = share.first + threadIdx.y; index < share.last; index += FRAMING_WARPS) {
         const i64 start = index * task.hop_length;
         const int inside = (int)min(task.n_samples - start, (i64)task.frame_length);
         const Word* from = signal + (start + threadIdx.x) * task.x_time_stride;
@@ -78,18 +78,18 @@ __global__ void __launch_bounds__(32 * FRAMING_WARPS)
 // x         (batch, channel, time)
 // out       (batch, channel, frame), words as in half.cuh: the sum of the squares of each frame, times `scale`
 // pad_value what lies behind the samples of x
-// grid      `tiles` blocks for each channel of each item, each for frames_per_block frames
+// grid      blocks_of_channel blocks for each channel of each item; each has frames_per_block frames
 // block     32 by FRAMING_WARPS
 template <class Real, class Word = Real>
 __global__ void __launch_bounds__(32 * FRAMING_WARPS)
     energy(const Word* __restrict__ x, Word* __restrict__ out, const Task task,
            Real pad_value, Real scale) {
-    const Place place(task);
+    const Share share(task);
     const Word* signal =
-        x + place.item * task.x_batch_stride + place.channel * task.x_channel_stride;
+        x + share.item * task.x_batch_stride + share.channel * task.x_channel_stride;
     Word* energies =
-        out + place.item * task.out_batch_stride + place.channel * task.out_channel_stride;
-    for (i64 index = place.first + threadIdx.y; index < place.last; index += FRAMING_WARPS) {
+        out + share.item * task.out_batch_stride + share.channel * task.out_channel_stride;
+    for (i64 index = share.first + threadIdx.y; index < share.last; index += FRAMING_WARPS) {
         const i64 start = index * task.hop_length;
         const int inside = (int)min(task.n_samples - start, (i64)task.frame_length);
         const Word* from = signal + (start + threadIdx.x) * task.x_time_stride;

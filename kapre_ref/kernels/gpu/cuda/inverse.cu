@@ -44,7 +44,7 @@ struct Task {
     int n_channels, hop_length;
     int length;       // of the window: samples of a frame that count, at most N
     int overlap;      // frames that a sample may lie in
-    int hops, tiles;  // hops that a block makes, and blocks of a channel of an item
+    int hops, blocks_of_channel;  // hops that a block makes; the blocks are those of one item
 };
 
 // The points v[q] at t + qT whose forward transform is 2 M times the conjugate of the samples'
@@ -117,7 +117,7 @@ struct Overlap {
 // window    (length,), divided by N; the samples at odd places come negative
 // tables    as those of mixed.cu
 // out       (batch, channel, time)
-// grid      `tiles` blocks for each channel of each item
+// grid      blocks_of_channel blocks for each channel of each item
 template <class S>
 __global__ void __launch_bounds__(S::THREADS, S::blocks(true))
     inverse_stft(const typename S::Complex* __restrict__ x,
@@ -134,12 +134,13 @@ __global__ void __launch_bounds__(S::THREADS, S::blocks(true))
     const int t = S::IN_WARP ? lane % S::T : threadIdx.x % S::T;
     C* slot = exchange + group * S::SLOT;
 
-    const unsigned row = blockIdx.x / task.tiles, tile = blockIdx.x % task.tiles;
-    const i64 channel = row % task.n_channels;
-    const i64 item = row / task.n_channels;
+    const unsigned series = blockIdx.x / task.blocks_of_channel;
+    const unsigned block = blockIdx.x % task.blocks_of_channel;
+    const i64 channel = series % task.n_channels;
+    const i64 item = series / task.n_channels;
     const C* spectra = x + item * task.x_batch_stride + channel * task.x_channel_stride;
     R* signal = out + item * task.out_batch_stride + channel * task.out_channel_stride;
-    const i64 first = (i64)tile * task.hops;
+    const i64 first = (i64)block * task.hops;
     const Overlap<S, R> overlap = {task, window, signal, first, first + task.hops};
     int carry_row = 0;
     const i64 start = max(first - (task.overlap - 1), (i64)0);

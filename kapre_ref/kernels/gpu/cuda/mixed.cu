@@ -153,8 +153,9 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
     C* slot = exchange + group * S::SLOT;
     Real<C>* words = reinterpret_cast<Real<C>*>(slot) + S::first_bank(group);
 
-    const unsigned row = blockIdx.x / task.tiles, tile = blockIdx.x % task.tiles;
-    const i64 channel = row % task.n_channels, item = row / task.n_channels;
+    const unsigned series = blockIdx.x / task.blocks_of_channel;
+    const unsigned block = blockIdx.x % task.blocks_of_channel;
+    const i64 channel = series % task.n_channels, item = series / task.n_channels;
     const Signal<Real<C>, Policy, Sample> signal = {
         x + item * task.x_batch_stride + channel * task.x_channel_stride +
             task.n_cut * task.x_time_stride,
@@ -166,7 +167,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
 
     Real<C> scale = 1;
     bool again = false;  // whether the frame has been found too loud or too faint
-    i64 first = (i64)tile * task.rounds * S::FRAMES;
+    i64 first = (i64)block * task.rounds * S::FRAMES;
     for (int left = task.rounds; left;) {
         if (first >= task.n_frames) break;
         // The compiler shall forget t, and with it addresses that it would keep from frame to frame
@@ -196,7 +197,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         scale = 1;
         again = false;
     }
-    output.publish(peaks, row);
+    output.publish(peaks, series);
 }
 
 }  // namespace kapre

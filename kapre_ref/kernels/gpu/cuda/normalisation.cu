@@ -27,7 +27,7 @@ constexpr int NORMALISATION_WARPS = 16;
 struct Task {
     i64 batch_stride, channel_stride, frame_stride, band_stride;
     i64 n_frames, n_counted;  // frames in all; those from the first on that the sums are of
-    int n_channels, n_bands, tiles;  // tiles: blocks of a channel of an item
+    int n_channels, n_bands, blocks_of_channel;  // of one item
     int divides;                     // by the deviation; else only the mean is taken off
     double n_divided;                // what the sum of squares is divided by
     double eps_below, eps_beside;    // added to the variance, and to its root
@@ -45,17 +45,17 @@ __device__ __forceinline__ double sum_of_warps(double value, double (*sums)[32])
 }
 
 // values    (batch, channel, frame, band)
-// grid      `tiles` blocks for each channel of each item
+// grid      blocks_of_channel blocks for each channel of each item
 // block     32 by NORMALISATION_WARPS
 template <class Real>
 __global__ void __launch_bounds__(32 * NORMALISATION_WARPS)
     normalise(Real* values, const __grid_constant__ Task task) {
     __shared__ double sums[NORMALISATION_WARPS][32];
-    const unsigned row = blockIdx.x / task.tiles;
-    const int band = blockIdx.x % task.tiles * 32 + threadIdx.x;
+    const unsigned series = blockIdx.x / task.blocks_of_channel;
+    const int band = blockIdx.x % task.blocks_of_channel * 32 + threadIdx.x;
     const bool live = band < task.n_bands;
-    Real* const frames = values + row / task.n_channels * task.batch_stride +
-                         row % task.n_channels * task.channel_stride + band * task.band_stride;
+    Real* const frames = values + series / task.n_channels * task.batch_stride +
+                         series % task.n_channels * task.channel_stride + band * task.band_stride;
     const i64 n_counted = live ? task.n_counted : 0, n_frames = live ? task.n_frames : 0;
 
     LongSum<double> total;

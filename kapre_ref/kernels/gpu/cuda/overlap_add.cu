@@ -28,34 +28,35 @@ struct Task {
     int whole, rest;  // of the division of frame_length - 1 by hop_length
     i64 n_skipped;  // samples of the first frames, before the first one of the result
     i64 n_samples, out_batch_stride, out_channel_stride, out_time_stride;
-    int tiles, tile_length, hops, parts;
+    int blocks_of_channel, block_length, hops, parts;
 };
 
 // frames    (batch, channel, n_frames, n_fft) contiguous; of each, the first frame_length count
 // window    (frame_length,)
 // out       (batch, channel, time)
-// grid      `tiles` blocks for each channel of each item; a block makes tile_length samples, those
-//           of `hops` hops, or one of the `parts` of a hop; either of the two is 1
+// grid      blocks_of_channel blocks for each channel of each item; a block makes block_length
+//           samples, those of `hops` hops, or one of the `parts` of a hop; either of the two is 1
 template <class Real>
 __global__ void __launch_bounds__(OVERLAP_ADD_THREADS)
     overlap_add(const Real* __restrict__ frames, const Real* __restrict__ window,
                 Real* __restrict__ out, const __grid_constant__ Task task) {
     const int n_fft = task.n_fft, hop_length = task.hop_length, hops = task.hops;
-    const int parts = task.parts, tile_length = task.tile_length;
-    const unsigned row = blockIdx.x / task.tiles, tile = blockIdx.x % task.tiles;
-    const i64 first_hop = (i64)(tile / parts) * hops, first_sample = first_hop * hop_length;
-    const unsigned of_part = tile % parts * tile_length;  // within the first hop
+    const int parts = task.parts, block_length = task.block_length;
+    const unsigned series = blockIdx.x / task.blocks_of_channel;
+    const unsigned block = blockIdx.x % task.blocks_of_channel;
+    const i64 first_hop = (i64)(block / parts) * hops, first_sample = first_hop * hop_length;
+    const unsigned of_part = block % parts * block_length;  // within the first hop
     const unsigned end =
-        parts == 1 ? tile_length : min(of_part + tile_length, (unsigned)hop_length);
+        parts == 1 ? block_length : min(of_part + block_length, (unsigned)hop_length);
     const i64 n_before_out = task.n_skipped - first_sample;
     const unsigned begin = (unsigned)max((i64)of_part, min(n_before_out, (i64)end));
     const unsigned n_here = (unsigned)min(task.n_samples + n_before_out, (i64)end);
     // Frames before those that begin in this block, and the last of these there is; in 32 bits.
     const int n_before = (int)min(first_hop, (i64)0x3fffffff);
     const int last = (int)max(min(task.n_frames - first_hop, (i64)hops), (i64)-0x3fffffff) - 1;
-    frames += (row * task.n_frames + first_hop) * n_fft;
-    out += row / task.n_channels * task.out_batch_stride +
-           row % task.n_channels * task.out_channel_stride +
+    frames += (series * task.n_frames + first_hop) * n_fft;
+    out += series / task.n_channels * task.out_batch_stride +
+           series % task.n_channels * task.out_channel_stride +
            (begin + threadIdx.x - n_before_out) * task.out_time_stride;
     for (unsigned i = begin + threadIdx.x; i < n_here; i += OVERLAP_ADD_THREADS) {
         const int hop = hops == 1 ? 0 : i / hop_length, position = i - hop * hop_length;

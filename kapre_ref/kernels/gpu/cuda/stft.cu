@@ -137,10 +137,11 @@ __device__ __forceinline__ float range_correction(unsigned largest_square, const
 //           offset for each value, if each has its own; then the weights of bands, (bin of the
 //           band, band), so that neighbouring lanes read neighbours
 // out       (batch, channel, frame, bin or band), of the output's Word
-// peaks     bits of the largest value that a logarithm was taken of, for each `rows_of_peak` rows;
-//           0 before the launch; not touched unless the task asks for peaks
+// peaks     bits of the largest value that a logarithm was taken of, one for channels_of_peak
+//           channels; 0 before the launch; not touched unless the task asks for peaks
 // Policy    of samples, in frames.cuh
-// grid      a block for `rounds` times FRAMES neighbouring frames of a row, `tiles` for each row
+// grid      blocks_of_channel blocks for each channel of each item; each makes `rounds` times FRAMES
+//           neighbouring frames
 template <class Output, class Policy, class Sample = float>
 __global__ void __launch_bounds__(Output::Shape::THREADS,
                                   Output::Shape::BLOCKS + Output::BLOCKS_MORE - Policy::SHAPES)
@@ -154,8 +155,9 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
     float2* slot = exchange + group * S::SLOT;
     float* words = reinterpret_cast<float*>(slot) + S::first_bank(group);
 
-    const unsigned row = blockIdx.x / task.tiles, tile = blockIdx.x % task.tiles;
-    const i64 item = row / task.n_channels, channel = row % task.n_channels;
+    const unsigned series = blockIdx.x / task.blocks_of_channel;
+    const unsigned block = blockIdx.x % task.blocks_of_channel;
+    const i64 item = series / task.n_channels, channel = series % task.n_channels;
     const Signal<float, Policy, Sample> signal = {
         x + item * task.x_batch_stride + channel * task.x_channel_stride +
             task.n_cut * task.x_time_stride,
@@ -165,7 +167,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
     typename Output::Word* rows =
         out + item * task.out_batch_stride + channel * task.out_channel_stride;
 
-    unsigned turn = tile * task.rounds;
+    unsigned turn = block * task.rounds;
     const unsigned end = turn + task.rounds;
     int left = task.rounds;
     // Both conditions are the same. Which of them spills nothing was found by trial, too.
@@ -194,7 +196,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         }
         output.end();
     }
-    output.publish(peaks, row);
+    output.publish(peaks, series);
 }
 
 }  // namespace kapre
