@@ -150,3 +150,14 @@ def arrangement(request, tmp_path):
 @pytest.fixture
 def rng():
     return np.random.default_rng(20240229)
+
+
+@pytest.fixture(params=["compiled", "on lanes"])
+def way(request, monkeypatch):
+    """Let the emitted functions that a test module calls run compiled, and without a compiler."""
+    if request.param == "on lanes":
+        from vectors import run_on_lanes
+
+        from kapre_ref.kernels.cpu import filterbanks
+
+        run_on_lanes(monkeypatch, request.module, filterbanks)

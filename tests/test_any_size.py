@@ -18,7 +18,6 @@ from vectors import (
     allowed,
     parts_of,
     random_rows,
-    run_on_lanes,
     transformed,
 )
 
@@ -54,12 +53,6 @@ LARGE = (2046, 4093, 4913, 8051, 65521, 65536)
 @pytest.fixture(params=DTYPES)
 def dtype(request):
     return np.dtype(request.param)
-
-
-@pytest.fixture(params=["compiled", "on lanes"])
-def way(request, monkeypatch):
-    if request.param == "on lanes":
-        run_on_lanes(monkeypatch, sys.modules[__name__])
 
 
 @pytest.mark.usefixtures("way")

@@ -1,16 +1,14 @@
 """What is made of bins in vectors: magnitudes, phases, bands and decibels."""
 
 import math
-import sys
 
 import numba
 import numpy as np
 import pytest
 from closeness import assert_close, peak_of
 from operation import double
-from vectors import DTYPES, aligned, as_complex, run_on_lanes
+from vectors import DTYPES, aligned, as_complex
 
-from kapre_ref.kernels.cpu import filterbanks as cpu_filterbanks
 from kapre_ref.kernels.cpu.emit.bands import BandTable, any_is_long
 from kapre_ref.kernels.cpu.emit.bins import (
     is_extreme,
@@ -31,12 +29,6 @@ from kapre_ref.kernels.cpu.filterbanks import sum_bands_in_lanes
 @pytest.fixture(params=DTYPES)
 def dtype(request):
     return np.dtype(request.param)
-
-
-@pytest.fixture(params=["compiled", "on lanes"])
-def way(request, monkeypatch):
-    if request.param == "on lanes":
-        run_on_lanes(monkeypatch, sys.modules[__name__], cpu_filterbanks)
 
 
 @pytest.mark.usefixtures("way")
@@ -145,7 +137,7 @@ def _decibels_of(smallest, offset, least, dtype):
 
 
 def _products(weights, bins):
-    """Multiply exactly if float32, else with an error that the sum does not make larger."""
+    """Multiply float32 exactly, and float64 with an error that does not grow in a sum."""
     return double(weights)[:, None] * double(bins[: len(weights)])
 
 

@@ -24,7 +24,6 @@ from vectors import (
     direct_dft,
     parts_of,
     random_rows,
-    run_on_lanes,
     transformed,
 )
 
@@ -66,12 +65,6 @@ SIZES = (
 @pytest.fixture(params=DTYPES)
 def dtype(request):
     return np.dtype(request.param)
-
-
-@pytest.fixture(params=["compiled", "on lanes"])
-def way(request, monkeypatch):
-    if request.param == "on lanes":
-        run_on_lanes(monkeypatch, sys.modules[__name__])
 
 
 @pytest.fixture
