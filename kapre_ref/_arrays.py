@@ -64,8 +64,8 @@ def native(x: NDArray[Any]) -> NDArray[Any]:
     if x.dtype.isnative:
         return x
     copy = np.empty(x.shape, native_dtype(x.dtype))
-    for place in parts_of(x.shape, x.itemsize):
-        copy[place] = x[place]
+    for part in parts_of(x.shape, x.itemsize):
+        copy[part] = x[part]
     return copy
 
 

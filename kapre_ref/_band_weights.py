@@ -54,10 +54,10 @@ def bands_of(filterbank: NDArray[Any]) -> BandWeights:
 def filterbank_of(bands: BandWeights) -> NDArray[Any]:
     """Return the matrix (n_freq, n_bands) of bands."""
     matrix = np.zeros((bands.n_freq, len(bands.counts)), bands.weights.dtype)
-    place = 0
+    start = 0
     for band, (first, count) in enumerate(zip(bands.firsts, bands.counts, strict=True)):
-        matrix[first : first + count, band] = bands.weights[place : place + count]
-        place += count
+        matrix[first : first + count, band] = bands.weights[start : start + count]
+        start += count
     return matrix
 
 

@@ -68,8 +68,8 @@ def spectra_of(front_end: FrontEnd, x: NDArray[Any], out: NDArray[Any] | None) -
     shape = (*x.shape[:-1], *((n_frames, f.n_freq) if f.time_first else (f.n_freq, n_frames)))
     out = result_array(x, shape, complex_dtype(x.dtype), out)
     result = _three_axes(out, 2)
-    place = result if f.time_first else result.swapaxes(2, 3)
-    kernels_for(x).stft(_three_axes(native(x), 1), f, place)
+    target = result if f.time_first else result.swapaxes(2, 3)
+    kernels_for(x).stft(_three_axes(native(x), 1), f, target)
     return out
 
 

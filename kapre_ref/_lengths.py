@@ -52,15 +52,15 @@ def fill_by_lengths(
     for item, n_samples in enumerate(lengths):
         n_frames = front_end.count_frames(n_samples)
         if n_channels == 1 and front_end.time_first:  # all frames of an item are neighbours
-            place = out[item : item + 1, :, :n_frames]
-            kernels.features(signals[item : item + 1, :, :n_samples], front_end, place)
+            target = out[item : item + 1, :, :n_frames]
+            kernels.features(signals[item : item + 1, :, :n_samples], front_end, target)
             out[item, :, n_frames:] = 0
             continue
         frame_shape = (n_frames, front_end.n_values)
         shape = frame_shape if front_end.time_first else frame_shape[::-1]
         values = kernels.empty((1, n_channels, *shape), out.dtype, signals)
-        place = values if front_end.time_first else values.swapaxes(2, 3)
-        kernels.features(signals[item : item + 1, :, :n_samples], front_end, place)
+        target = values if front_end.time_first else values.swapaxes(2, 3)
+        kernels.features(signals[item : item + 1, :, :n_samples], front_end, target)
         if front_end.time_first:  # frames follow each other, as samples do
             whole = out[item].reshape(n_channels, -1)
             kernels.fix_length(values.reshape(n_channels, -1), values[0, 0].size, 0.0, whole)

@@ -26,9 +26,9 @@ def spec_augment(
     covered_times = np.broadcast_to(times[:, None, :, None], out.shape)
     covered_bins = np.broadcast_to(frequencies[:, None, None, :], out.shape)
     value = out.dtype.type(mask_value)
-    for place in parts_of(out.shape, out.itemsize):
-        assign(out[place], spectra[place])
-        np.copyto(out[place], value, where=covered_times[place] | covered_bins[place])
+    for part in parts_of(out.shape, out.itemsize):
+        assign(out[part], spectra[part])
+        np.copyto(out[part], value, where=covered_times[part] | covered_bins[part])
 
 
 @operation

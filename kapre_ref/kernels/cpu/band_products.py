@@ -15,50 +15,50 @@ from kapre_ref.kernels.cpu.emit.bands import PackedBands, sum_bands_of_two
 from kapre_ref.kernels.cpu.emit.language import Strided
 from kapre_ref.kernels.cpu.runtime.jit import kernel
 
-_CHAIN = 16  # vectors of bins that are summed one after the other; longer bands are cut into pieces
+_CHAIN = 16  # vectors of bins that are summed one after the other; longer bands are cut into chains
 
 
 class PairTables(NamedTuple):
     """A filterbank as `sum_bands_by_twos` takes it: arrays."""
 
-    n_vectors: np.ndarray  # how many vectors of bins each piece of a group has
-    starts: np.ndarray  # the byte of a frame at which each piece begins
+    n_vectors: np.ndarray  # how many vectors of bins each chain of a group has
+    starts: np.ndarray  # the byte of a frame at which each chain begins
     packed: np.ndarray  # the weights, in the order of their use
-    numbers: np.ndarray  # how many pieces each band is cut into
+    numbers: np.ndarray  # how many chains each band is cut into
 
 
 @kernel
 def pair_tables(n_freq, lanes, firsts, counts, weights):
-    """Cut long bands into pieces, and pack the weights of groups of pieces."""
+    """Cut long bands into chains, and pack the weights of groups of chains."""
     size, longest = lanes // 2, min(_CHAIN * lanes, n_freq // lanes * lanes)
-    numbers, n_pieces = np.empty(counts.size, np.int32), 0
+    numbers, n_chains = np.empty(counts.size, np.int32), 0
     for band in range(counts.size):
         numbers[band] = max(1, -(-counts[band] // longest))
-        n_pieces += numbers[band]
-    n_groups = -(-n_pieces // size)
-    piece_firsts = np.zeros(n_groups * size, np.int32)
-    piece_counts = np.zeros(n_groups * size, np.int32)
-    n_vectors, n_packed, piece = np.zeros(n_groups, np.int32), 0, 0
+        n_chains += numbers[band]
+    n_groups = -(-n_chains // size)
+    chain_firsts = np.zeros(n_groups * size, np.int32)
+    chain_counts = np.zeros(n_groups * size, np.int32)
+    n_vectors, n_packed, chain = np.zeros(n_groups, np.int32), 0, 0
     for band in range(counts.size):
         for i in range(numbers[band]):
-            piece_firsts[piece] = firsts[band] + i * longest
-            piece_counts[piece] = min(longest, counts[band] - i * longest)
-            group, n = piece // size, -(-piece_counts[piece] // lanes)
+            chain_firsts[chain] = firsts[band] + i * longest
+            chain_counts[chain] = min(longest, counts[band] - i * longest)
+            group, n = chain // size, -(-chain_counts[chain] // lanes)
             n_packed += max(0, n - n_vectors[group])
             n_vectors[group] = max(n_vectors[group], n)
-            piece += 1
+            chain += 1
     starts = np.empty(n_groups * size, np.int32)
     packed = np.zeros(n_packed * size * lanes, weights.dtype)
     at = place = 0
     for group in range(n_groups):
         for member in range(size):
-            piece = group * size + member
-            # A piece may begin earlier, so that its vectors do not end beyond the frame.
-            start = min(piece_firsts[piece], n_freq - n_vectors[group] * lanes)
-            starts[piece] = start * packed.itemsize
-            vector, lane = divmod(piece_firsts[piece] - start, lanes)
+            chain = group * size + member
+            # A chain may begin earlier, so that its vectors do not end beyond the frame.
+            start = min(chain_firsts[chain], n_freq - n_vectors[group] * lanes)
+            starts[chain] = start * packed.itemsize
+            vector, lane = divmod(chain_firsts[chain] - start, lanes)
             target = place + (vector * size + member) * lanes
-            for _ in range(piece_counts[piece]):
+            for _ in range(chain_counts[chain]):
                 packed[target + lane] = weights[at]
                 at, lane = at + 1, lane + 1
                 if lane == lanes:
@@ -71,37 +71,37 @@ def pair_tables(n_freq, lanes, firsts, counts, weights):
 def sum_bands_by_twos(unit, tables, firsts, counts, frames, bands):
     """Sum the bands of frames, two at a time."""
     n_freq, n_bands = frames.shape[1], bands.shape[1]
-    numbers, frame_bytes, n_pieces = tables.numbers, n_freq * bands.itemsize, 0
+    numbers, frame_bytes, n_chains = tables.numbers, n_freq * bands.itemsize, 0
     for band in range(n_bands):
-        n_pieces += numbers[band]
-    are_whole = n_pieces == n_bands
+        n_chains += numbers[band]
+    are_whole = n_chains == n_bands
     packed = PackedBands(
-        n=n_pieces,
+        n=n_chains,
         n_groups=tables.n_vectors.size,
         counts=tables.n_vectors.ctypes.data,
         firsts=tables.starts.ctypes.data,
         weights=tables.packed.ctypes.data,
     )
-    pieces = np.empty((2, 0 if are_whole else n_pieces), bands.dtype)
+    chains = np.empty((2, 0 if are_whole else n_chains), bands.dtype)
     for i in range(0, bands.shape[0], 2):
         n = min(2, bands.shape[0] - i)  # a last frame without a partner is computed with itself
-        some = bands[i : i + n] if are_whole else pieces
+        some = bands[i : i + n] if are_whole else chains
         pair = Strided(frames.ctypes.data + i * frame_bytes, frame_bytes * (n - 1))
-        target = Strided(some.ctypes.data, n_pieces * bands.itemsize * (n - 1))
+        target = Strided(some.ctypes.data, n_chains * bands.itemsize * (n - 1))
         not_finite = sum_bands_of_two(unit, pair, n_freq, packed, target)
         for j in range(n):
             if not are_whole:
-                _join_pieces(pieces[j], numbers, bands[i + j])
+                _join_chains(chains[j], numbers, bands[i + j])
             if not_finite & (1 << j):
                 spoil_bands(frames[i + j], firsts, counts, bands[i + j])
 
 
 @kernel
-def _join_pieces(pieces, numbers, bands):
-    # Pieces are added in pairs, pairs of pairs and so on, so that rounding errors do not add up.
+def _join_chains(chains, numbers, bands):
+    # Chains are added in pairs, pairs of pairs and so on, so that rounding errors do not add up.
     start = 0
     for band in range(bands.size):
-        some = pieces[start : start + numbers[band]]
+        some = chains[start : start + numbers[band]]
         n = numbers[band]
         while n > 1:
             for k in range(n // 2):

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 _PEAK_SECONDS = 1e-10  # for each number
 _CONVERSION_SECONDS = 4e-10
 _EXPONENTIAL_SECONDS = 4e-10
-_ROW = 1 << 16  # shorter items go through together, so many numbers at a time
+_SHORT = 1 << 16  # shorter items go through together, so many numbers at a time
 _COPIED_ITEM = 1 << 20  # numbers of a strided item that is copied as a whole
 _ITEMS_PER_THREAD = 4  # or a long item is shared among threads
-_TILE = 1 << 10  # numbers converted in place, in L1
+_CHUNK = 1 << 10  # numbers converted in place, in L1
 
 _NEPER = 10 / math.log(10)  # decibels of e
 # Decibels of 2 as a sum. The first part has so few digits that its product with the exponent of any
@@ -56,7 +56,7 @@ def magnitude_to_decibel(x: NDArray[Any], scale: DecibelScale, out: NDArray[Any]
     straight = is_plain(x, dtype) and is_plain(out, dtype)
     if not size:
         return
-    if size <= _ROW or (
+    if size <= _SHORT or (
         (straight or size <= _COPIED_ITEM) and len(x) >= _ITEMS_PER_THREAD * get_num_threads()
     ):
         _convert_items(x, out, size, dtype, numbers)
@@ -69,7 +69,7 @@ def _convert_items(
     x: NDArray[Any], out: NDArray[Any], size: int, dtype: np.dtype[Any], numbers: NDArray[Any]
 ) -> None:
     """Give each thread items of its own: several at a time if they are short."""
-    step = max(1, _ROW // size)
+    step = max(1, _SHORT // size)
 
     def run(start: int, stop: int) -> None:
         for first in range(start, stop, step):
@@ -298,12 +298,12 @@ def _in_two_parts(octave: float, dtype: np.dtype[Any]) -> tuple[np.floating, np.
     return dtype.type(first), dtype.type(rest)
 
 
-def _peaks_of(rows: NDArray[Any]) -> NDArray[Any]:
-    """Return the largest number of each row, NaN if there is one in it."""
-    no_sign, infinity, nan = words = _words_of(rows.dtype)
-    peaks = np.empty(len(rows), words.dtype)
-    _find_peaks(rows.view(words.dtype), no_sign, infinity, nan, peaks)
-    return peaks.view(rows.dtype)
+def _peaks_of(items: NDArray[Any]) -> NDArray[Any]:
+    """Return the largest number of each item, NaN if there is one in it."""
+    no_sign, infinity, nan = words = _words_of(items.dtype)
+    peaks = np.empty(len(items), words.dtype)
+    _find_peaks(items.view(words.dtype), no_sign, infinity, nan, peaks)
+    return peaks.view(items.dtype)
 
 
 @lru_cache(maxsize=2)
@@ -315,16 +315,16 @@ def _words_of(dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 @kernel
-def _find_peaks(rows, no_sign, infinity, nan, peaks):
+def _find_peaks(items, no_sign, infinity, nan, peaks):
     # The maximum of integers is a vector instruction, that of floats here is not. Read as integers,
     # positive floats are in order, and negative ones, NaN with a minus too, lie below them all. So
     # for NaN, above infinity, another maximum is taken without the sign.
     for i in range(peaks.size):
-        row = rows[i]
-        highest, highest_unsigned = row[0], row[0] & no_sign
-        for j in range(row.size):
-            unsigned = row[j] & no_sign
-            highest = row[j] if row[j] > highest else highest
+        item = items[i]
+        highest, highest_unsigned = item[0], item[0] & no_sign
+        for j in range(item.size):
+            unsigned = item[j] & no_sign
+            highest = item[j] if item[j] > highest else highest
             highest_unsigned = unsigned if unsigned > highest_unsigned else highest_unsigned
         peaks[i] = nan if highest_unsigned > infinity else highest
 
@@ -332,7 +332,7 @@ def _find_peaks(rows, no_sign, infinity, nan, peaks):
 @kernel
 def _convert(x, peaks, out, numbers):
     scale = _read(numbers)
-    tile = np.empty(_TILE, out.dtype)
+    chunk = np.empty(_CHUNK, out.dtype)
     for i in range(peaks.size):
         peak = peaks[i]
         if not peak < np.inf:  # infinite or NaN, and so is the whole item
@@ -343,15 +343,15 @@ def _convert(x, peaks, out, numbers):
         if scale.to_peak:
             shift, highest = highest, shift
             lowest = max(scale.floor - shift, highest - scale.dynamic_range)
-        for start in range(0, out.shape[1], _TILE):
-            source = x[i, start : start + _TILE]
-            result = out[i, start : start + _TILE]
+        for start in range(0, out.shape[1], _CHUNK):
+            source = x[i, start : start + _CHUNK]
+            result = out[i, start : start + _CHUNK]
             if x.ctypes.data == out.ctypes.data:
                 # The loops below ask whether their arrays overlap, and are slow if they do.
                 for j in range(source.size):
-                    tile[j] = source[j]
-                source = tile[: source.size]
-            _convert_tile(source, result, lowest, highest, shift, scale)
+                    chunk[j] = source[j]
+                source = chunk[: source.size]
+            _convert_chunk(source, result, lowest, highest, shift, scale)
 
 
 @inlined
@@ -371,7 +371,7 @@ def _limits(peak, scale):
 
 
 @inlined
-def _convert_tile(source, result, lowest, highest, shift, scale):
+def _convert_chunk(source, result, lowest, highest, shift, scale):
     amin, smallest, exponent = scale.amin, scale.smallest, scale.exponent
     octave, octave_rest, neper, zero = scale.octave, scale.octave_rest, scale.neper, scale.zero
     if amin >= smallest:

@@ -33,7 +33,7 @@ _STREAMED_BYTES = 1 << 23
 _MIRRORS = {"symmetric": 1, "reflect": 0, "constant": -1}
 
 
-class _Window(NamedTuple):
+class _Neighbours(NamedTuple):
     """What a slope is made of: the weights of the frames n after and n before, from n = 0 on.
 
     A frame outside the spectrogram is mirrored as `_MIRRORS` says, or is `nothing`, all zeros.
@@ -81,21 +81,21 @@ def delta(spectra: NDArray[Any], win_length: int, mode: str, out: NDArray[Any]) 
 @kernel
 def _sum_differences(frames, weights, mirror, streams, slopes, start, stop):
     n_frames, width = slopes.shape[1:]
-    unit, row_bytes = weights[0], width * slopes.itemsize
+    unit, frame_bytes = weights[0], width * slopes.itemsize
     n_terms = weights.size - 1
-    window = _Window(weights, np.zeros(width, slopes.dtype), mirror)
+    neighbours = _Neighbours(weights, np.zeros(width, slopes.dtype), mirror)
     terms = Terms(n_terms, weights.ctypes.data)
     n_levels = 0
     while n_terms > CHAIN << n_levels:
         n_levels += 1
     sums = np.empty((n_levels, width), slopes.dtype)
-    index = start  # counts the frames of all rows
+    index = start  # counts the frames of all series
     while index < stop:
-        row, t = divmod(index, n_frames)
+        series, t = divmod(index, n_frames)
         n_inside = min(n_frames - n_terms - t, stop - index) if t >= n_terms else 0
         if n_inside > 0:
-            source = frames.ctypes.data + index * row_bytes
-            target = slopes.ctypes.data + index * row_bytes
+            source = frames.ctypes.data + index * frame_bytes
+            target = slopes.ctypes.data + index * frame_bytes
             if streams:
                 inside = Frames(source, target, width)
                 stream_slopes(unit, n_terms, inside, n_inside, terms.weights)
@@ -109,17 +109,17 @@ def _sum_differences(frames, weights, mirror, streams, slopes, start, stop):
                         sum_slopes(unit, n_at_once, inside, n, terms)
                     else:
                         sum_long_slopes(unit, n_at_once, inside, n, terms)
-                    source, target = source + done * row_bytes, target + done * row_bytes
+                    source, target = source + done * frame_bytes, target + done * frame_bytes
             index += n_inside
         else:
-            _sum_at_edge(frames, row, t, window, sums, slopes[row, t])
+            _sum_at_edge(frames, series, t, neighbours, sums, slopes[series, t])
             index += 1
 
 
 @kernel
-def _sum_at_edge(frames, row, t, window, sums, slope):
-    weights, n_terms = window.weights, window.weights.size - 1
-    here, depth = frames[row, t], 0
+def _sum_at_edge(frames, series, t, neighbours, sums, slope):
+    weights, n_terms = neighbours.weights, neighbours.weights.size - 1
+    here, depth = frames[series, t], 0
     for j in range(slope.size):
         slope[j] = here[j] * weights[0]  # NaN and infinity must count, even times 0
     # The sums of chains are added in pairs, pairs of pairs and so on. The sums that have no partner
@@ -129,8 +129,8 @@ def _sum_at_edge(frames, row, t, window, sums, slope):
         if first > 1:
             total[:] = 0
         for n in range(first, min(first + CHAIN, 1 + n_terms)):
-            before = _frame(frames, row, t - n, window)
-            after = _frame(frames, row, t + n, window)
+            before = _frame(frames, series, t - n, neighbours)
+            after = _frame(frames, series, t + n, neighbours)
             for j in range(total.size):
                 total[j] += weights[n] * (after[j] - before[j])
         n_equal = 1 + first // CHAIN  # chains so far; if they are even, two equal sums meet
@@ -150,9 +150,9 @@ def _add(total, part):
 
 
 @inlined
-def _frame(frames, row, t, window):
-    n_frames, mirror = frames.shape[1], window.mirror
+def _frame(frames, series, t, neighbours):
+    n_frames, mirror = frames.shape[1], neighbours.mirror
     if mirror >= 0:
         t = -t - mirror if t < 0 else t
         t = 2 * n_frames - 2 + mirror - t if t >= n_frames else t
-    return frames[row, t] if 0 <= t < n_frames else window.nothing
+    return frames[series, t] if 0 <= t < n_frames else neighbours.nothing

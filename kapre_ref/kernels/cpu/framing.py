@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kapre_ref.kernels.cpu.emit.copies import stream_rows
+from kapre_ref.kernels.cpu.emit.copies import stream_frames
 from kapre_ref.kernels.cpu.emit.intrinsics import MAX_VECTOR_BYTES
 from kapre_ref.kernels.cpu.emit.sums import SQUARES, TERMS, sum_pairwise
 from kapre_ref.kernels.cpu.runtime.blocks import for_items
@@ -101,15 +101,15 @@ def _copy_frames(streams, samples, hop_length, pad, frames, start, stop):
     n_frames, frame_length = frames.shape[1:]
     item, n_samples = samples.itemsize, samples.shape[1]
     line = np.empty(3 * MAX_VECTOR_BYTES, np.uint8)
-    index = start  # counts the frames of all rows
+    index = start  # counts the frames of all series
     while index < stop:
-        row, i = divmod(index, n_frames)
+        series, i = divmod(index, n_frames)
         at = i * hop_length
         n_whole = min((n_samples - at - frame_length) // hop_length + 1, n_frames - i, stop - index)
         if streams and n_whole > 0:
-            stream_rows(
+            stream_frames(
                 _UNIT,
-                samples.ctypes.data + (row * n_samples + at) * item,
+                samples.ctypes.data + (series * n_samples + at) * item,
                 hop_length * item,
                 frames.ctypes.data + index * frame_length * item,
                 frame_length * item,
@@ -118,7 +118,7 @@ def _copy_frames(streams, samples, hop_length, pad, frames, start, stop):
             )
             index += n_whole
         else:
-            source, frame = samples[row, at : at + frame_length], frames[row, i]
+            source, frame = samples[series, at : at + frame_length], frames[series, i]
             for j in range(source.size):
                 frame[j] = source[j]
             frame[source.size :] = pad
@@ -137,10 +137,10 @@ def _sum_squares(samples, frame_length, hop_length, factors, energies, start, st
     rests = np.empty(n_at_once + n_hops, energies.dtype)
     index = start
     while index < stop:
-        row, first = divmod(index, energies.shape[1])
+        series, first = divmod(index, energies.shape[1])
         n = min(n_at_once, stop - index, energies.shape[1] - first)
         index += n
-        signal, results = samples[row], energies[row, first : first + n]
+        signal, results = samples[series], energies[series, first : first + n]
         if max(rest, hop_length - rest if n_hops else 0) > _FEW:
             _square_long_hops(signal, first, cut, scale, hops, rests, n)
         else:

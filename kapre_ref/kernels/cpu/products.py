@@ -87,10 +87,10 @@ def _pack_columns(weights, lanes, n_unpacked, packed):
         n = min(2 * lanes, n_columns - first)
         width = lanes if n <= lanes else 2 * lanes
         for k in range(n_terms):
-            place = (first - n_unpacked) * n_terms + k * width
+            at = (first - n_unpacked) * n_terms + k * width
             for j in range(n):
-                packed[place + j] = weights[k, first + j]
-            packed[place + n : place + width] = 0
+                packed[at + j] = weights[k, first + j]
+            packed[at + n : at + width] = 0
 
 
 @kernel

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SAMPLE_SECONDS = 5e-10  # the time of all passes for one sample
 _SEGMENT = 1 << 16  # samples of an item that are added up by themselves, so that threads share it
-_TILE = 1 << 11  # samples in L1, in float64
+_CHUNK = 1 << 11  # samples in L1, in float64
 
 
 @operation
@@ -37,24 +37,26 @@ def standardize(x: NDArray[Any], eps: float, out: NDArray[Any]) -> None:
     dtype = working_dtype(out.dtype)
     if x.ndim == 1 or (x.flags.c_contiguous and out.flags.c_contiguous):
         x, out = x.reshape(-1, n_samples), out.reshape(-1, n_samples)
-    for place in np.ndindex(x.shape[:-2]):
+    for index in np.ndindex(x.shape[:-2]):
         if n_samples <= _SEGMENT:
-            _standardize_rows(x[place], eps, out[place], dtype)
+            _standardize_items(x[index], eps, out[index], dtype)
         else:
-            for item, result in zip(x[place], out[place], strict=True):
+            for item, result in zip(x[index], out[index], strict=True):
                 _standardize_item(item, eps, result, dtype)
 
 
-def _standardize_rows(x: NDArray[Any], eps: float, out: NDArray[Any], dtype: np.dtype[Any]) -> None:
+def _standardize_items(
+    x: NDArray[Any], eps: float, out: NDArray[Any], dtype: np.dtype[Any]
+) -> None:
     """Give each thread items of its own, some at a time: x and out (n_items, n_samples)."""
     step = max(1, _SEGMENT // x.shape[1])
 
     def run(start: int, stop: int) -> None:
         for i in range(start, stop):
             some = slice(i * step, (i + 1) * step)
-            rows = contiguous(x[some], dtype, "rows")
-            scales = _scales_of(partial(_sums_of_rows, rows), len(rows), x.shape[1], eps)
-            _write_rows(rows, scales, out[some])
+            runs = contiguous(x[some], dtype, "runs")
+            scales = _scales_of(partial(_sums_of_runs, runs), len(runs), x.shape[1], eps)
+            _write_runs(runs, scales, out[some])
 
     run_slices(run, -(-len(x) // step), x.size * _SAMPLE_SECONDS)
 
@@ -74,8 +76,8 @@ def _standardize_item(
 
         def add_up(start: int, stop: int) -> None:
             for i in range(start, stop):
-                rows = contiguous(item[None, segment(i)], dtype, "rows")
-                sums[i] = _sums_of_rows(rows, shifts)[0]
+                runs = contiguous(item[None, segment(i)], dtype, "runs")
+                sums[i] = _sums_of_runs(runs, shifts)[0]
 
         run_slices(add_up, n_segments, seconds)
         # NumPy adds neighbours in pairs, pairs of pairs and so on, where they are contiguous.
@@ -86,8 +88,8 @@ def _standardize_item(
 
     def write(start: int, stop: int) -> None:
         for i in range(start, stop):
-            rows = contiguous(item[None, segment(i)], dtype, "rows")
-            _write_rows(rows, scales, out[None, segment(i)])
+            runs = contiguous(item[None, segment(i)], dtype, "runs")
+            _write_runs(runs, scales, out[None, segment(i)])
 
     run_slices(write, n_segments, seconds)
 
@@ -106,39 +108,39 @@ def _scales_of(sums_of: Sums, n_items: int, n_samples: int, eps: float) -> NDArr
         return np.stack([means, rests, factors], axis=1)
 
 
-def _sums_of_rows(rows: NDArray[Any], shifts: NDArray[np.float64]) -> NDArray[np.float64]:
-    sums = np.empty((len(rows), 2))
-    _add_up(rows, shifts, sums)
+def _sums_of_runs(runs: NDArray[Any], shifts: NDArray[np.float64]) -> NDArray[np.float64]:
+    sums = np.empty((len(runs), 2))
+    _add_up(runs, shifts, sums)
     return sums
 
 
-def _write_rows(rows: NDArray[Any], scales: NDArray[np.float64], out: NDArray[Any]) -> None:
-    straight = is_plain(out, rows.dtype)
-    result = out if straight else scratch_array("results", out.shape, rows.dtype)
-    _write(rows, scales, result)
+def _write_runs(runs: NDArray[Any], scales: NDArray[np.float64], out: NDArray[Any]) -> None:
+    straight = is_plain(out, runs.dtype)
+    result = out if straight else scratch_array("results", out.shape, runs.dtype)
+    _write(runs, scales, result)
     if not straight:
         assign(out, result)
 
 
 @kernel
-def _add_up(rows, shifts, sums):
-    tile = np.empty(_TILE, np.float64)
-    for i in range(rows.shape[0]):
+def _add_up(runs, shifts, sums):
+    chunk = np.empty(_CHUNK, np.float64)
+    for i in range(runs.shape[0]):
         total, squares = 0.0, 0.0
-        for start in range(0, rows.shape[1], _TILE):
-            source = rows[i, start : start + _TILE]
-            shifted = tile[: source.size]
+        for start in range(0, runs.shape[1], _CHUNK):
+            source = runs[i, start : start + _CHUNK]
+            shifted = chunk[: source.size]
             # Where sums may be added in any order, the shift would be subtracted from the sum.
             for j in range(shifted.size):
                 shifted[j] = source[j] - shifts[i]
-            tile_total, tile_squares = _sums_of_tile(shifted)
-            total += tile_total
-            squares += tile_squares
+            chunk_total, chunk_squares = _sums_of_chunk(shifted)
+            total += chunk_total
+            squares += chunk_squares
         sums[i, 0], sums[i, 1] = total, squares
 
 
 @summing_kernel
-def _sums_of_tile(numbers):
+def _sums_of_chunk(numbers):
     total, squares = 0.0, 0.0
     for j in range(numbers.size):
         total += numbers[j]
@@ -147,9 +149,9 @@ def _sums_of_tile(numbers):
 
 
 @kernel
-def _write(rows, scales, out):
-    for i in range(rows.shape[0]):
+def _write(runs, scales, out):
+    for i in range(runs.shape[0]):
         mean, rest, factor = scales[i, 0], scales[i, 1], scales[i, 2]
-        source, result = rows[i], out[i]
+        source, result = runs[i], out[i]
         for j in range(result.size):
             result[j] = ((source[j] - mean) - rest) * factor

@@ -6,7 +6,7 @@ from kapre_ref.kernels.cpu.emit.intrinsics import vector_function
 from kapre_ref.kernels.cpu.emit.language import Strided, Value
 from kapre_ref.kernels.cpu.emit.sums import SumsInPairs
 
-_PIECE = 64  # bins of a band that are summed one after the other, in two sums
+_CHAIN = 64  # bins of a band that are summed one after the other, in two sums
 
 
 class BandTable(NamedTuple):
@@ -32,17 +32,17 @@ class PackedBands(NamedTuple):
 
 @vector_function
 def any_is_long(emitter, bands: BandTable):
-    """Return whether there are bands of more than one piece."""
+    """Return whether there are bands of more than one chain."""
     n_more = emitter.variable(emitter.integer(0))
     for band in emitter.loop(bands.n):
         count = emitter.load_index(bands.ranges + band * 8 + 4)
-        n_more.set(n_more.get() + (count - emitter.minimum(count, _PIECE)))
+        n_more.set(n_more.get() + (count - emitter.minimum(count, _CHAIN)))
     return emitter.minimum(n_more.get(), 1)
 
 
 @vector_function
 def sum_short_bands(emitter, magnitudes, bands: BandTable, target):
-    """Sum bands of one piece each."""
+    """Sum bands of one chain each."""
     weight = emitter.variable(bands.weights)
     for band in emitter.loop(bands.n):
         first = emitter.load_index(bands.ranges + band * 8)
@@ -54,19 +54,19 @@ def sum_short_bands(emitter, magnitudes, bands: BandTable, target):
 
 @vector_function
 def sum_long_bands(emitter, magnitudes, bands: BandTable, target):
-    """Sum bands piece by piece, the pieces in pairs, so that rounding errors do not add up."""
-    weight, pieces = emitter.variable(bands.weights), SumsInPairs(emitter)
+    """Sum bands chain by chain, the chains in pairs, so that rounding errors do not add up."""
+    weight, chains = emitter.variable(bands.weights), SumsInPairs(emitter)
     for band in emitter.loop(bands.n):
         first = emitter.load_index(bands.ranges + band * 8)
         count = emitter.load_index(bands.ranges + band * 8 + 4)
         bins = magnitudes + first * emitter.bytes
-        pieces.clear()
-        for i in emitter.loop((count + (_PIECE - 1)) // _PIECE):
-            done = i * _PIECE
-            n = emitter.minimum(count - done, _PIECE)
+        chains.clear()
+        for i in emitter.loop((count + (_CHAIN - 1)) // _CHAIN):
+            done = i * _CHAIN
+            n = emitter.minimum(count - done, _CHAIN)
             place, factors = bins + done * emitter.bytes, weight.get() + done * emitter.itemsize
-            pieces.add(i, [_weighted_sum(emitter, place, factors, n)])
-        (total,) = pieces.total([emitter.constant(0)])
+            chains.add(i, [_weighted_sum(emitter, place, factors, n)])
+        (total,) = chains.total([emitter.constant(0)])
         emitter.store(total, target + band * emitter.bytes)
         weight.set(weight.get() + count * emitter.itemsize)
 

@@ -107,29 +107,29 @@ def gather_run(emitter, source, stride, target, n):
 
 
 @vector_function
-def stream_rows(emitter, source, stride, target, n_bytes, n_rows, line):
-    """Copy rows so that each follows the other, past the caches; a row is a vector or longer.
+def stream_frames(emitter, source, stride, target, n_bytes, n_frames, line):
+    """Copy frames so that each follows the other, past the caches; a frame is a vector or longer.
 
     A usual store would make all later stores wait until its cache line has been read. So where two
-    rows share a vector of the target, it is put together in `line`, which has room for three
+    frames share a vector of the target, it is put together in `line`, which has room for three
     vectors, and streamed from there.
     """
     size, last = emitter.bytes, n_bytes - emitter.bytes
     emitter.store(emitter.load(source), target)
-    for row in emitter.loop(n_rows):
-        begin, place = source + row * stride, target + row * n_bytes
+    for frame in emitter.loop(n_frames):
+        begin, place = source + frame * stride, target + frame * n_bytes
         shared = emitter.beyond_multiple(place)
-        # The end of the row before lies in `line` already.
-        for _ in emitter.loop(emitter.minimum(row, emitter.minimum(shared, 1))):
+        # The end of the frame before lies in `line` already.
+        for _ in emitter.loop(emitter.minimum(frame, emitter.minimum(shared, 1))):
             emitter.store(emitter.load(begin), line + size + shared)
             emitter.stream(emitter.load(line + size), place - shared)
-        # The bytes of the row in the vector that it shares; 0 if it begins at a whole vector.
+        # The bytes of the frame in the vector that it shares; 0 if it begins at a whole vector.
         own = emitter.minimum(emitter.integer(size) - shared, shared * size)
         for i in emitter.loop((n_bytes - own) // size):
             at = own + i * size
             emitter.stream(emitter.load(begin + at), place + at)
         shared = emitter.beyond_multiple(place + n_bytes)
         emitter.store(emitter.load(begin + last), line + shared)
-    end = (n_rows - 1) * n_bytes + last
-    emitter.store(emitter.load(source + (n_rows - 1) * stride + last), target + end)
+    end = (n_frames - 1) * n_bytes + last
+    emitter.store(emitter.load(source + (n_frames - 1) * stride + last), target + end)
     emitter.drain()

@@ -71,68 +71,68 @@ def first_odd_pass(emitter, radix: OddRadix, samples: Samples, target, n, ahead:
 
 
 @vector_function
-def inner_odd_pass(emitter, radix: OddRadix, parts: Parts, n_blocks):
-    """Merge R transforms into one, `n_blocks` times, as `passes.inner_pass` does."""
-    for i in emitter.loop(n_blocks):
-        block = _block_of(emitter, radix, parts, i)
-        _merge_first(emitter, radix, block)
+def inner_odd_pass(emitter, radix: OddRadix, parts: Parts, n_merges):
+    """Merge R transforms into one, `n_merges` times, as `passes.inner_pass` does."""
+    for i in emitter.loop(n_merges):
+        merge = _merge_of(emitter, radix, parts, i)
+        _merge_first(emitter, radix, merge)
         for j in emitter.loop((parts.n - 1) // 2):
-            _merge_bins(emitter, radix, block, parts.twiddles, j)
+            _merge_bins(emitter, radix, merge, parts.twiddles, j)
         for middle in middle_of(emitter, parts.n):
-            _merge_middle(emitter, radix, block, middle)
+            _merge_middle(emitter, radix, merge, middle)
 
 
-def _merge_first(emitter, radix, block):
+def _merge_first(emitter, radix, merge):
     """Merge the first bins of all parts, which are real."""
-    n = block.n
+    n = merge.n
 
     def terms(m):
-        a, b = block.load(n * m), block.load(n * (radix.n - m))
+        a, b = merge.load(n * m), merge.load(n * (radix.n - m))
         return [a + b], [a - b]
 
     def use(k, even, odd):
-        block.store_bin(Complex(even[0], -odd[0]), n * k)
+        merge.store_bin(Complex(even[0], -odd[0]), n * k)
 
     first = emitter.integer(0)
-    (total,) = _odd_dft(emitter, radix, [block.load(first)], terms, use)
-    block.store(total, first)
+    (total,) = _odd_dft(emitter, radix, [merge.load(first)], terms, use)
+    merge.store(total, first)
 
 
-def _merge_bins(emitter, radix, block, twiddles, i):
+def _merge_bins(emitter, radix, merge, twiddles, i):
     """Merge bins i + 1 of all parts."""
-    n, k = block.n, i + 1
+    n, k = merge.n, i + 1
 
     def terms(m):
-        a, b = (block.load_of_part(n * j, k) for j in (m, radix.n - m))
+        a, b = (merge.load_of_part(n * j, k) for j in (m, radix.n - m))
         w = _load_factor(emitter, twiddles, i * (radix.n // 2) + (m - 1))
         a, b = a * w, b * w.conjugate()
         return a + b, a - b
 
     def use(q, even, odd):
         turned, even = Complex(*odd).over_i(), Complex(*even)
-        block.store_bin(even + turned, n * q + k)
-        block.store_bin((even - turned).conjugate(), n * q - k)
+        merge.store_bin(even + turned, n * q + k)
+        merge.store_bin((even - turned).conjugate(), n * q - k)
 
-    first = block.load_of_part(emitter.integer(0), k)
-    block.store_bin(Complex(*_odd_dft(emitter, radix, first, terms, use)), k)
+    first = merge.load_of_part(emitter.integer(0), k)
+    merge.store_bin(Complex(*_odd_dft(emitter, radix, first, terms, use)), k)
 
 
-def _merge_middle(emitter, radix, block, middle):
+def _merge_middle(emitter, radix, merge, middle):
     """Merge the middle bins of all parts, which are real."""
-    n, half = block.n, radix.n // 2
+    n, half = merge.n, radix.n // 2
     sign = emitter.variable(emitter.constant(1))
 
     def terms(m):
         # See `butterflies.dft_half_a_bin_up`: every other sample changes its sign.
         sign.set(-sign.get())
-        a, b = block.load(n * m + middle), block.load(n * (radix.n - m) + middle)
+        a, b = merge.load(n * m + middle), merge.load(n * (radix.n - m) + middle)
         return [(a + b) * sign.get()], [(a - b) * sign.get()]
 
     def use(k, even, odd):
-        block.store_bin(Complex(even[0], odd[0]), n * (half - k) + middle)
+        merge.store_bin(Complex(even[0], odd[0]), n * (half - k) + middle)
 
-    (total,) = _odd_dft(emitter, radix, [block.load(middle)], terms, use)
-    block.store(total, n * half + middle)
+    (total,) = _odd_dft(emitter, radix, [merge.load(middle)], terms, use)
+    merge.store(total, n * half + middle)
 
 
 @vector_function
@@ -163,74 +163,74 @@ def undo_first_odd_pass(emitter, radix: OddRadix, rows, n, ahead):
 
 
 @vector_function
-def undo_inner_odd_pass(emitter, radix: OddRadix, parts: Parts, n_blocks):
-    """Split each of `n_blocks` transforms into R, as `inverse_passes.undo_inner_pass` does."""
-    for i in emitter.loop(n_blocks):
-        block = _block_of(emitter, radix, parts, i)
-        _split_first(emitter, radix, block)
+def undo_inner_odd_pass(emitter, radix: OddRadix, parts: Parts, n_merges):
+    """Split each of `n_merges` transforms into R, as `inverse_passes.undo_inner_pass` does."""
+    for i in emitter.loop(n_merges):
+        merge = _merge_of(emitter, radix, parts, i)
+        _split_first(emitter, radix, merge)
         for j in emitter.loop((parts.n - 1) // 2):
-            _split_bins(emitter, radix, block, parts.twiddles, j)
+            _split_bins(emitter, radix, merge, parts.twiddles, j)
         for middle in middle_of(emitter, parts.n):
-            _split_middle(emitter, radix, block, middle)
+            _split_middle(emitter, radix, merge, middle)
 
 
-def _split_first(emitter, radix, block):
+def _split_first(emitter, radix, merge):
     """Undo `_merge_first`."""
-    n = block.n
+    n = merge.n
 
     def terms(q):
-        return ([x] for x in block.load_bin(n * q))
+        return ([x] for x in merge.load_bin(n * q))
 
     def use(j, even, odd):
-        block.store(even[0] - odd[0], n * j)
-        block.store(even[0] + odd[0], n * (radix.n - j))
+        merge.store(even[0] - odd[0], n * j)
+        merge.store(even[0] + odd[0], n * (radix.n - j))
 
     first = emitter.integer(0)
-    (total,) = _odd_dft(emitter, radix, [block.load(first)], terms, use)
-    block.store(total, first)
+    (total,) = _odd_dft(emitter, radix, [merge.load(first)], terms, use)
+    merge.store(total, first)
 
 
-def _split_bins(emitter, radix, block, twiddles, i):
+def _split_bins(emitter, radix, merge, twiddles, i):
     """Undo `_merge_bins`."""
-    n, k = block.n, i + 1
+    n, k = merge.n, i + 1
 
     def terms(q):
-        a, b = block.load_bin(n * q + k), block.load_bin(n * q - k).conjugate()
+        a, b = merge.load_bin(n * q + k), merge.load_bin(n * q - k).conjugate()
         return a + b, a - b
 
     def use(j, even, odd):
         # The inverse turns by opposite angles: the transform's part R - j is part j.
         turned, even = Complex(*odd).over_i(), Complex(*even)
         w = _load_factor(emitter, twiddles, i * (radix.n // 2) + (j - 1))
-        block.store_of_part((even - turned) * w.conjugate(), n * j, k)
-        block.store_of_part((even + turned) * w, n * (radix.n - j), k)
+        merge.store_of_part((even - turned) * w.conjugate(), n * j, k)
+        merge.store_of_part((even + turned) * w, n * (radix.n - j), k)
 
-    totals = _odd_dft(emitter, radix, block.load_bin(k), terms, use)
-    block.store_of_part(Complex(*totals), emitter.integer(0), k)
+    totals = _odd_dft(emitter, radix, merge.load_bin(k), terms, use)
+    merge.store_of_part(Complex(*totals), emitter.integer(0), k)
 
 
-def _split_middle(emitter, radix, block, middle):
+def _split_middle(emitter, radix, merge, middle):
     """Undo `_merge_middle`."""
-    n, half = block.n, radix.n // 2
+    n, half = merge.n, radix.n // 2
 
     def terms(q):
-        z = block.load_bin(n * (half - q) + middle)
+        z = merge.load_bin(n * (half - q) + middle)
         return [z.re], [-z.im]
 
     def use(j, even, odd):
-        block.store(even[0] - odd[0], n * j + middle)
-        block.store(even[0] + odd[0], n * (radix.n - j) + middle)
+        merge.store(even[0] - odd[0], n * j + middle)
+        merge.store(even[0] + odd[0], n * (radix.n - j) + middle)
 
-    first = block.load(n * half + middle)
+    first = merge.load(n * half + middle)
     (total,) = _odd_dft(emitter, radix, [first], terms, use)
-    block.store(total, middle)
+    merge.store(total, middle)
     for i in emitter.loop((half + 1) // 2):  # every other sample changes its sign
         for j in (i * 2 + 1, radix.n - (i * 2 + 1)):
             place = n * j + middle
-            block.store(-block.load(place), place)
+            merge.store(-merge.load(place), place)
 
 
-class _Block(NamedTuple):
+class _Merge(NamedTuple):
     """A transform of `size` rows, or the parts of `n` rows each that it is made of."""
 
     emitter: Any
@@ -265,9 +265,9 @@ class _Block(NamedTuple):
         self.store(z.im, first + (self.n - k))
 
 
-def _block_of(emitter, radix, parts, i):
+def _merge_of(emitter, radix, parts, i):
     size = parts.n * radix.n
-    return _Block(emitter, parts.rows + i * size * emitter.bytes, parts.n, size)
+    return _Merge(emitter, parts.rows + i * size * emitter.bytes, parts.n, size)
 
 
 def middle_of(emitter, n):

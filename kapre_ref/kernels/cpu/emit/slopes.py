@@ -39,8 +39,8 @@ def sum_slopes(emitter, n_at_once, frames: Frames, n_groups, terms: Terms):
     """
 
     def sum_vectors(at, load):
-        window = _Window(emitter, n_at_once, at, load, frames.width)
-        return _sum_chain(window, terms.weights, 0, terms.n)
+        neighbours = _Neighbours(emitter, n_at_once, at, load, frames.width)
+        return _sum_chain(neighbours, terms.weights, 0, terms.n)
 
     _for_groups(emitter, n_at_once, frames, n_groups, terms.n, sum_vectors)
 
@@ -54,24 +54,24 @@ def sum_long_slopes(emitter, n_at_once, frames: Frames, n_groups, terms: Terms):
     sums = SumsInPairs(emitter, n_at_once)
 
     def sum_vectors(at, load):
-        window = _Window(emitter, n_at_once, at, load, frames.width)
+        neighbours = _Neighbours(emitter, n_at_once, at, load, frames.width)
         sums.clear()
         for chain in emitter.loop((terms.n + (CHAIN - 1)) // CHAIN):
             first = chain * CHAIN
             n = emitter.minimum(terms.n - first, CHAIN)
-            sums.add(chain, _sum_chain(window, terms.weights, first, n))
+            sums.add(chain, _sum_chain(neighbours, terms.weights, first, n))
         return sums.total([emitter.constant(0)] * n_at_once)
 
     _for_groups(emitter, n_at_once, frames, n_groups, terms.n, sum_vectors)
 
 
-class _Window:
+class _Neighbours:
     """The frames at the same distance before and after each frame of a group, as vectors."""
 
     def __init__(self, emitter, n_at_once, at, load, width):
         self.emitter, self._at, self._load = emitter, at, load
-        self._row_bytes = width * emitter.itemsize
-        frames = [load(at + self._row_bytes * i) for i in range(n_at_once)]
+        self._frame_bytes = width * emitter.itemsize
+        frames = [load(at + self._frame_bytes * i) for i in range(n_at_once)]
         # A sum begins with the frame itself times 0, so that its NaN and infinity count.
         self.nothing = [x * 0.0 for x in frames]
         self._before = [emitter.variable(x) for x in frames]
@@ -81,20 +81,20 @@ class _Window:
         """Return the frames n before and n after; the last call returned those at n - 1."""
         before, after = ([x.get() for x in side] for side in (self._before, self._after))
         n_last = n + (len(before) - 1)
-        before = [self._load(self._at - self._row_bytes * n), *before[:-1]]
-        after = [*after[1:], self._load(self._at + self._row_bytes * n_last)]
+        before = [self._load(self._at - self._frame_bytes * n), *before[:-1]]
+        after = [*after[1:], self._load(self._at + self._frame_bytes * n_last)]
         for variable, x in zip(self._before + self._after, before + after, strict=True):
             variable.set(x)
         return zip(before, after, strict=True)
 
 
-def _sum_chain(window, weights, first, n_terms):
-    emitter = window.emitter
-    totals = [emitter.variable(x) for x in window.nothing]
+def _sum_chain(neighbours, weights, first, n_terms):
+    emitter = neighbours.emitter
+    totals = [emitter.variable(x) for x in neighbours.nothing]
     for i in emitter.loop(n_terms):
         n = i + first + 1
         weight = emitter.broadcast(weights + n * emitter.itemsize)
-        for (before, after), total in zip(window.widen(n), totals, strict=True):
+        for (before, after), total in zip(neighbours.widen(n), totals, strict=True):
             total.set(emitter.multiply_add(after - before, weight, total.get()))
     return [total.get() for total in totals]
 
@@ -102,37 +102,37 @@ def _sum_chain(window, weights, first, n_terms):
 def _for_groups(emitter, n_at_once, frames, n_groups, n_terms, sum_vectors):
     """Store what `sum_vectors` returns for each vector of each group's frames."""
     source, target, width = frames
-    row_bytes = width * emitter.itemsize
+    frame_bytes = width * emitter.itemsize
     n_vectors = width // emitter.lanes
     rest = width - n_vectors * emitter.lanes
     for group in emitter.loop(n_groups):
-        first = source + group * row_bytes * n_at_once
-        place = target + group * row_bytes * n_at_once
-        ahead = row_bytes * (n_terms + n_at_once)  # to the frames that only the next group needs
+        first = source + group * frame_bytes * n_at_once
+        place = target + group * frame_bytes * n_at_once
+        ahead = frame_bytes * (n_terms + n_at_once)  # to the frames that only the next group needs
         for i in emitter.loop(n_vectors):
             at = first + i * emitter.bytes
             for x in range(n_at_once):
-                emitter.prefetch(at + ahead + row_bytes * x)
+                emitter.prefetch(at + ahead + frame_bytes * x)
             for x, total in enumerate(sum_vectors(at, emitter.load)):
-                emitter.store(total, place + i * emitter.bytes + row_bytes * x)
+                emitter.store(total, place + i * emitter.bytes + frame_bytes * x)
         for _ in emitter.loop(emitter.minimum(rest, 1)):
             at = n_vectors * emitter.bytes
             totals = sum_vectors(first + at, lambda address: emitter.load_first(address, rest))
             for x, total in enumerate(totals):
-                emitter.store_first(total, place + at + row_bytes * x, rest)
+                emitter.store_first(total, place + at + frame_bytes * x, rest)
 
 
 @vector_functions(STREAMED_TERMS)
 def stream_slopes(emitter, n_terms, frames: Frames, n_frames, weights):
     """Write slopes past the caches; the frames together are at least a vector long."""
     source, target, width = frames
-    row_bytes = width * emitter.itemsize
-    n_bytes = n_frames * row_bytes
+    frame_bytes = width * emitter.itemsize
+    n_bytes = n_frames * frame_bytes
 
     def sum_vector(at):
         total = emitter.load(at) * 0.0
         for n in range(1, 1 + n_terms):
-            difference = emitter.load(at + row_bytes * n) - emitter.load(at - row_bytes * n)
+            difference = emitter.load(at + frame_bytes * n) - emitter.load(at - frame_bytes * n)
             weight = emitter.broadcast(weights + n * emitter.itemsize)
             total = emitter.multiply_add(difference, weight, total)
         return total
@@ -144,7 +144,7 @@ def stream_slopes(emitter, n_terms, frames: Frames, n_frames, weights):
     emitter.store(sum_vector(source), target)
     for i in emitter.loop((n_bytes - skipped) // emitter.bytes):
         at = skipped + i * emitter.bytes
-        emitter.prefetch(source + at + row_bytes * (n_terms + 2))
+        emitter.prefetch(source + at + frame_bytes * (n_terms + 2))
         emitter.stream(sum_vector(source + at), target + at)
     emitter.store(sum_vector(source + last), target + last)
     emitter.drain()

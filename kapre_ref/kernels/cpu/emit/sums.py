@@ -3,7 +3,7 @@
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_functions
 
 TERMS, SQUARES = 1, 2  # the power of the numbers that are summed
-# A block has 8 vectors of partial sums, and each lane of a vector adds 16 numbers.
+# A group has 8 vectors of partial sums, and each lane of a vector adds 16 numbers.
 _SUMS, _ROUNDS = 8, 16
 _MOST_LEVELS = 48
 
@@ -54,17 +54,17 @@ class SumsInPairs:
 def sum_pairwise(emitter, power, source, n, target):
     """Write the sum of `n` numbers, or of their squares.
 
-    Blocks of numbers are summed side by side in all lanes of a few vectors, and the sums of blocks
+    Groups of numbers are summed side by side in all lanes of a few vectors, and the sums of groups
     are added in pairs, as vectors. The order of all additions follows from `n` alone.
     """
     n_vectors = n // emitter.lanes
     n_rounds = n_vectors // _SUMS
-    blocks = SumsInPairs(emitter)
+    groups = SumsInPairs(emitter)
     for i in emitter.loop((n_rounds + (_ROUNDS - 1)) // _ROUNDS):
         first = i * _ROUNDS
         place = source + first * (_SUMS * emitter.bytes)
         n_here = emitter.minimum(n_rounds - first, _ROUNDS)
-        blocks.add(i, [_sum_block(emitter, power, place, n_here)])
+        groups.add(i, [_sum_group(emitter, power, place, n_here)])
 
     rest = emitter.variable(emitter.constant(0))
     n_done = n_rounds * _SUMS
@@ -75,11 +75,11 @@ def sum_pairwise(emitter, power, source, n, target):
     for _ in emitter.loop(emitter.minimum(count, 1)):
         x = emitter.load_first(source + n_vectors * emitter.bytes, count)
         rest.set(_add(emitter, power, x, rest.get()))
-    (total,) = blocks.total([rest.get()])
+    (total,) = groups.total([rest.get()])
     emitter.store(emitter.sum_of_lanes(total), target)
 
 
-def _sum_block(emitter, power, place, n_rounds):
+def _sum_group(emitter, power, place, n_rounds):
     sums = [emitter.variable(emitter.constant(0)) for _ in range(_SUMS)]
     for i in emitter.loop(n_rounds):
         for j, total in enumerate(sums):

@@ -59,15 +59,15 @@ def for_blocks(
 
     def run_blocks(start: int, stop: int) -> None:
         for number in range(start, stop):
-            place = block_place(number)
+            index = index_of(number)
             given = [
-                contiguous(x[place], dtype, f"block of input {i}").reshape(-1)
+                contiguous(x[index], dtype, f"block of input {i}").reshape(-1)
                 for i, (x, dtype) in enumerate(zip(inputs_in_order, dtypes, strict=False))
             ]
             if out is None:
                 function(*given)
                 continue
-            result = arrays[-1][place]
+            result = arrays[-1][index]
             straight = is_plain(result, dtypes[-1])
             computed = result if straight else scratch_array("block", result.shape, dtypes[-1])
             function(*given, computed.reshape(-1))
@@ -78,14 +78,14 @@ def for_blocks(
         flat = [x.reshape(-1) for x in arrays]
         run_slices(run, n_items, n_items * seconds_per_item, _GRANULE)
     else:
-        n_blocks, block_place = _blocks_of(arrays[0].shape, _BLOCK_BYTES // dtypes[0].itemsize)
+        n_blocks, index_of = _blocks_of(arrays[0].shape, _BLOCK_BYTES // dtypes[0].itemsize)
         run_slices(run_blocks, n_blocks, n_items * (seconds_per_item + _COPY_SECONDS))
 
 
 def _blocks_of(shape: tuple[int, ...], size: int) -> tuple[int, Callable[[int], Any]]:
     """Return how many blocks to cut an array into, and a function that indexes a block by number.
 
-    A block is a part of one axis, with all axes after it, at one place of the axes before it.
+    A block is a part of one axis, with all axes after it, at one index of the axes before it.
     """
     axis, n_inner = len(shape), 1
     while axis and n_inner * shape[axis - 1] <= size:
@@ -98,11 +98,11 @@ def _blocks_of(shape: tuple[int, ...], size: int) -> tuple[int, Callable[[int], 
     n_steps = -(-shape[axis] // step)
     outer = shape[:axis]
 
-    def place(number: int) -> tuple[Any, ...]:
+    def index_of(number: int) -> tuple[Any, ...]:
         number, i = divmod(number, n_steps)
         return *np.unravel_index(number, outer), slice(i * step, (i + 1) * step)
 
-    return n_steps * math.prod(outer), place
+    return n_steps * math.prod(outer), index_of
 
 
 def for_items(
@@ -148,10 +148,10 @@ def for_rows(
     blocks_of_channel = -(-n_frames // step)
 
     def run(start: int, stop: int) -> None:
-        for index in range(start, stop):
-            number, part = divmod(index, blocks_of_channel)
-            place = *divmod(number, n_channels), slice(part * step, (part + 1) * step)
-            source, result = contiguous(x[place], dtype, "rows"), out[place]
+        for number in range(start, stop):
+            channel, part = divmod(number, blocks_of_channel)
+            index = *divmod(channel, n_channels), slice(part * step, (part + 1) * step)
+            source, result = contiguous(x[index], dtype, "rows"), out[index]
             straight = is_plain(result, dtype)
             computed = result if straight else scratch_array("results", result.shape, dtype)
             function(source, computed)

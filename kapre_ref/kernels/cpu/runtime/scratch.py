@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LARGEST = 1 << 22  # bytes of an array that is kept
-_local = threading.local()  # its __dict__ is {purpose: (block, address)}
+_local = threading.local()  # its __dict__ is {purpose: (memory, address)}
 
 
 def scratch_address(n_bytes: int) -> int:
     """Return the address of memory that only this thread uses, at the start of a cache line."""
-    return _block("kernel", n_bytes)[1]
+    return _memory("kernel", n_bytes)[1]
 
 
 def scratch_array(purpose: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -31,14 +31,14 @@ def scratch_array(purpose: str, shape: tuple[int, ...], dtype: np.dtype[Any]) ->
     n_bytes = math.prod(shape) * dtype.itemsize
     if n_bytes > _LARGEST:
         return np.empty(shape, dtype)
-    return _block(purpose, n_bytes)[0][:n_bytes].view(dtype).reshape(shape)
+    return _memory(purpose, n_bytes)[0][:n_bytes].view(dtype).reshape(shape)
 
 
-def _block(purpose: str, n_bytes: int) -> tuple[NDArray[np.uint8], int]:
-    blocks: dict[str, tuple[NDArray[np.uint8], int]] = _local.__dict__
-    kept = blocks.get(purpose)
+def _memory(purpose: str, n_bytes: int) -> tuple[NDArray[np.uint8], int]:
+    memories: dict[str, tuple[NDArray[np.uint8], int]] = _local.__dict__
+    kept = memories.get(purpose)
     if kept is None or kept[0].nbytes < n_bytes:
-        block = np.empty(n_bytes + 64, np.uint8)
-        start = -block.ctypes.data % 64
-        kept = blocks[purpose] = block[start:], block.ctypes.data + start
+        memory = np.empty(n_bytes + 64, np.uint8)
+        start = -memory.ctypes.data % 64
+        kept = memories[purpose] = memory[start:], memory.ctypes.data + start
     return kept

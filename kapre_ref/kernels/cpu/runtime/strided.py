@@ -57,8 +57,8 @@ def contiguous(x: NDArray[Any], dtype: np.dtype[Any], purpose: str | None = None
 
 def assign(target: NDArray[Any], source: NDArray[Any]) -> None:
     """Do `target[...] = source` for arrays of one shape, without warnings."""
-    for place in parts_of(target.shape, target.itemsize):
-        part: tuple[Any, ...] = (*place, ...)  # a view, even of an array without axes
+    for index in parts_of(target.shape, target.itemsize):
+        part: tuple[Any, ...] = (*index, ...)  # a view, even of an array without axes
         _assign(target[part], source[part])
 
 

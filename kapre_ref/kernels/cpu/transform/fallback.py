@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from kapre_ref.kernels.cpu.products import Product
     from kapre_ref.kernels.cpu.transform.edges import Ends
 
-    Place: TypeAlias = tuple[int, int, slice]  # item, channel, frames
+    Index: TypeAlias = tuple[int, int, slice]  # item, channel, frames
 
 _BLOCK_BYTES = 1 << 18  # of samples: they and their spectra have room in the L2 cache
 _FEW_BYTES = 1 << 22  # of few frames: more of them than fit into that cache, for SciPy's vectors
@@ -48,8 +48,8 @@ _SAMPLE_SECONDS = 8e-9  # of each sample of a frame
 def stft(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> None:
     """Write each block's spectra to their place."""
 
-    def write(place: Place, spectra: NDArray[Any]) -> None:
-        out[place] = spectra
+    def write(index: Index, spectra: NDArray[Any]) -> None:
+        out[index] = spectra
 
     _for_each_block(signals, front_end, out.shape[2], write)
 
@@ -79,10 +79,10 @@ def fill_polar(
     def compute(spectra: NDArray[Any], results: NDArray[Any]) -> None:
         fill_magnitudes(spectra, results)
 
-    def write_phases(place: Place, spectra: NDArray[Any]) -> None:
+    def write_phases(index: Index, spectra: NDArray[Any]) -> None:
         angles = scratch_array("angles", spectra.shape, spectra.real.dtype)
         fill_phases(spectra, angles)
-        assign(phases[place], angles)
+        assign(phases[index], angles)
 
     return _fill(signals, front_end, magnitudes, compute, write_phases)
 
@@ -143,9 +143,9 @@ def inverse_stft(spectra: NDArray[Any], synthesis: Synthesis, out: NDArray[Any])
             n_cut = max(0, n_skipped - first_sample)
             frames = spectra[divmod(number, n_channels)]
             inside = slice(first_sample + n_cut - n_skipped, stop - n_skipped)
-            place = out[*divmod(number, n_channels), inside]
-            is_in_place = not n_cut and is_plain(place, real)
-            total = place if is_in_place else np.empty(stop - first_sample, real)
+            result = out[*divmod(number, n_channels), inside]
+            is_in_place = not n_cut and is_plain(result, real)
+            total = result if is_in_place else np.empty(stop - first_sample, real)
             total[:] = 0
             lost = np.zeros(len(total) if n_overlaps >= _MANY else 0, real)
             first = max(part * section // hop_length - n_overlaps, 0)
@@ -161,7 +161,7 @@ def inverse_stft(spectra: NDArray[Any], synthesis: Synthesis, out: NDArray[Any])
                 _add_frames(as_input(parts), window, hop_length, start_of_some, total, lost)
             _add_lost(total, lost)
             if not is_in_place:
-                assign(place, total[n_cut:])
+                assign(result, total[n_cut:])
 
     n_sections = batch * n_channels * sections_of_channel
     run_slices(run, n_sections, spectra.size * 2 * _SAMPLE_SECONDS)
@@ -172,7 +172,7 @@ def _fill(
     front_end: FrontEnd,
     out: NDArray[Any],
     compute: Callable[[NDArray[Any], NDArray[Any]], None],
-    use: Callable[[Place, NDArray[Any]], None] | None = None,
+    use: Callable[[Index, NDArray[Any]], None] | None = None,
 ) -> NDArray[Any] | None:
     """Write what `compute(spectra, results)` makes of each block's spectra, and its logarithm.
 
@@ -184,20 +184,20 @@ def _fill(
     is_scaled = has_late or (has_logarithm and front_end.has_one_gain)
     peaks = np.empty(out.shape[:3], dtype) if has_logarithm else None
 
-    def write(place: Place, spectra: NDArray[Any]) -> None:
-        result = out[place]
+    def write(index: Index, spectra: NDArray[Any]) -> None:
+        result = out[index]
         straight = is_plain(result, dtype)
         computed = result if straight else scratch_array("results", result.shape, dtype)
         compute(spectra, computed)
         if peaks is not None:
-            peaks[place] = take_logarithms(computed, logarithm_of(front_end))
+            peaks[index] = take_logarithms(computed, logarithm_of(front_end))
         if not is_scaled:
             computed *= np.asarray(front_end.gain, dtype)
             computed += np.asarray(front_end.offset, dtype)
         if not straight:
             assign(result, computed)
         if use is not None:
-            use(place, spectra)
+            use(index, spectra)
 
     _for_each_block(signals, front_end, out.shape[2], write)
     return peaks
@@ -207,7 +207,7 @@ def _for_each_block(
     signals: NDArray[Any],
     front_end: FrontEnd,
     n_frames: int,
-    write: Callable[[Place, NDArray[Any]], None],
+    write: Callable[[Index, NDArray[Any]], None],
 ) -> None:
     """Call `write((item, channel, frames), spectra)` for every block of frames of every channel.
 
@@ -354,9 +354,9 @@ def _add_frames(frames, window, hop_length, start, total, lost):
     for i in range(frames.shape[0]):
         at = start + i * hop_length
         before = max(-at, 0)
-        place = slice(at + before, max(at + window.size, 0))
-        target, source, weights = total[place], frames[i, before : window.size], window[before:]
-        errors = lost[place]
+        inside = slice(at + before, max(at + window.size, 0))
+        target, source, weights = total[inside], frames[i, before : window.size], window[before:]
+        errors = lost[inside]
         if not errors.size:
             for j in range(target.size):
                 target[j] += source[j] * weights[j]
