@@ -157,3 +157,19 @@ def test_every_operation_is_in_the_table():
     operations = {name for name in kr.__all__ if f"{name}_reference" in kr.__all__} - windows
     assert [name for name in operations if f"`{name}`" not in table] == []
     assert len(windows) == 5
+
+
+PAGES = [
+    *FOLDER.glob("*.md"),
+    *FOLDER.glob(".github/*.md"),
+    *FOLDER.glob("asv_benchmarks/**/*.md"),
+    *FOLDER.glob("kapre_ref/**/*.md"),
+]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(FOLDER)))
+def test_tables_are_shown_as_tables(path):
+    # A page shows plain text if the line below the head has more or fewer cells than the head.
+    lines = [re.sub(r"`[^`]*`", "", line) for line in path.read_text(encoding="utf-8").split("\n")]
+    below = [i for i, line in enumerate(lines) if re.fullmatch(r"\|( ?:?-+:? ?\|)+", line)]
+    assert [lines[i - 1] for i in below if lines[i - 1].count("|") != lines[i].count("|")] == []
