@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 _THREADS, _ELEMENTS = 256, 16  # threads of a block, elements of a thread, as in decibel.cu
 _REALS = {2: np.float32, 4: np.float32, 8: np.float64}  # to compute in, by bytes of a value
 _SHORT = 1024  # elements; a shorter group is the work of one warp
-# Decibels of 2 as a sum whose first part has so few digits that its product with an exponent is
-# exact; and powers of ten that are out of float64's range.
-_OCTAVE, _MOST_TENS = (3.0102999566397557, 5.626027006721758e-14), 350
 PEAK_BITS = {4: np.uint32, 8: np.uint64}  # the dtype of a peak's word, by bytes of a value
 
 
@@ -80,9 +77,7 @@ def decibel_to_magnitude(
     name = f"kapre::to_magnitudes<{words(out.dtype, f', {width}')}>"
     n_blocks = -(-x.size // (width * _THREADS))
     assert n_blocks <= MAX_BLOCKS, "two terabytes at least"
-    octave = (decade / 10 * part for part in _OCTAVE)
-    numbers = (_MOST_TENS * decade, *octave, 1 / (decade / 10 * _OCTAVE[0]), math.log(10) / decade)
-    arguments = x, out, np.int64(x.size), *map(np.float64, (*numbers, ref_value))
+    arguments = x, out, np.int64(x.size), np.float64(10 / decade), np.float64(ref_value)
     kernel("decibel", name, x.device.id)((n_blocks,), (_THREADS,), arguments)
 
 

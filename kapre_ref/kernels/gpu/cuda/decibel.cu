@@ -138,26 +138,27 @@ __global__ void __launch_bounds__(DECIBEL_THREADS)
 // 3 TB/s are 2.7 ps, and some 20 instructions of an H100's float64 are 1.2 ps. Not measured.
 //
 // x, out    (n,) contiguous, apart from each other; n a multiple of WIDTH; words as in half.cuh
-// most      beyond that, up or down, all results are infinite or 0
-// octave    dB of 2, as a sum whose first part has few digits; inverse: 1 / that
-// neper     1 / dB of e
+// scale     10 / decade; 1 or a half, so that decibels of amplitudes become those of powers exactly
 template <class Real, int WIDTH, class Word = Real>
 __global__ void __launch_bounds__(DECIBEL_THREADS)
-    to_magnitudes(const Word* __restrict__ x, Word* __restrict__ out, i64 n, double most,
-                  double octave, double octave_rest, double inverse, double neper,
+    to_magnitudes(const Word* __restrict__ x, Word* __restrict__ out, i64 n, double scale,
                   double ref_value) {
+    // Decibels of 2 as a sum, whose first part has so few digits that its product with an exponent
+    // is exact. Beyond MOST, up or down, all results are infinite or 0.
+    constexpr double OCTAVE = 3.0102999566397557, OCTAVE_REST = 5.626027006721758e-14;
+    constexpr double NEPER = 0.23025850929940458, MOST = 3500;  // NEPER: 1 / dB of e
     const i64 i = ((i64)blockIdx.x * DECIBEL_THREADS + threadIdx.x) * WIDTH;
     if (i >= n) return;
     const Pack<Word, WIDTH> from = load<WIDTH>(x + i);
     Pack<Word, WIDTH> to;
 #pragma unroll
     for (int j = 0; j < WIDTH; ++j) {
-        double decibels = (Real)from.element[j];
-        if (fabs(decibels) > most) decibels = copysign(most, decibels);  // NaN stays
-        const double octaves = rint(decibels * inverse);
-        const double rest = fma(-octaves, octave_rest, fma(-octaves, octave, decibels));
+        double decibels = scale * (double)(Real)from.element[j];
+        if (fabs(decibels) > MOST) decibels = copysign(MOST, decibels);  // NaN stays
+        const double octaves = rint(decibels * (1 / OCTAVE));
+        const double rest = fma(-octaves, OCTAVE_REST, fma(-octaves, OCTAVE, decibels));
         const int exponent = octaves == octaves ? (int)octaves : 0;  // whatever it is for NaN
-        to.element[j] = Word((Real)(ldexp(exp(rest * neper), exponent) * ref_value));
+        to.element[j] = Word((Real)(ldexp(exp(rest * NEPER), exponent) * ref_value));
     }
     store(out + i, to);
 }
