@@ -31,6 +31,7 @@ _MIN_BYTES = 256  # the least that a table takes, together with the Python objec
 _lock = threading.RLock()
 _tables: deque[tuple[dict[Any, Any], Any, int, Callable[[], object] | None]] = deque()
 _table_bytes = 0
+_reserved_bytes = 0  # of the limit for tables, what a table takes that another library keeps
 
 _spare_limit: int | None = None
 
@@ -144,16 +145,28 @@ def _keep(
 ) -> None:
     global _table_bytes
     n_bytes = bytes_of(value) + bytes_of(key)  # which may hold a filterbank
-    if n_bytes > _MAX_TABLE_BYTES:
+    if n_bytes > _MAX_TABLE_BYTES - _reserved_bytes:
         return
     with _lock:
         if key in values:  # another thread was faster
             return
-        while _tables and _table_bytes + n_bytes > _MAX_TABLE_BYTES:
-            _drop_oldest()
+        _make_room(n_bytes)
         _table_bytes += n_bytes
         _tables.append((values, key, n_bytes, before_drop))
         values[key] = value
+
+
+def reserve(n_bytes: int) -> None:
+    """Leave room for one table that another library keeps; a quarter of the limit stays ours."""
+    global _reserved_bytes
+    with _lock:
+        _reserved_bytes = min(n_bytes, _MAX_TABLE_BYTES * 3 // 4)
+        _make_room(0)
+
+
+def _make_room(n_bytes: int) -> None:
+    while _tables and _table_bytes + n_bytes > _MAX_TABLE_BYTES - _reserved_bytes:
+        _drop_oldest()
 
 
 def _drop_oldest() -> None:
@@ -161,9 +174,10 @@ def _drop_oldest() -> None:
     values, key, n_bytes, before_drop = _tables[0]
     if before_drop is not None:
         before_drop()
-    _tables.popleft()
-    _table_bytes -= n_bytes
+    # A signal may come after each call: first the value goes, so that none stays uncounted.
     values.pop(key, None)
+    _table_bytes -= n_bytes
+    _tables.popleft()
 
 
 class Recent(dict[Any, Any]):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from kapre_ref._kept import kept
+from kapre_ref._kept import kept, reserve
 from kapre_ref.kernels.cpu.decibel import take_logarithms
 from kapre_ref.kernels.cpu.filterbanks import band_product
 from kapre_ref.kernels.cpu.polar import fill_magnitudes, fill_phases
@@ -42,6 +42,7 @@ _FEW_BYTES = 1 << 22  # of few frames: more of them than fit into that cache, fo
 _VECTOR_BYTES = 16  # of SciPy
 _MANY = 32  # frames that overlap, whose rounding errors would add up
 _LARGE_PLAN = 1 << 16  # samples
+_PLAN_BYTES = 40  # of a plan of SciPy's, for each sample, if the size is a large prime
 _SAMPLE_SECONDS = 8e-9  # of each sample of a frame
 
 
@@ -280,7 +281,7 @@ _last_plan: tuple[Callable[..., Any], int, np.dtype[Any]] | None = None
 
 
 def _make_room_for_plan(transform: Callable[..., Any], n_fft: int, dtype: np.dtype[Any]) -> None:
-    """Let SciPy keep one plan of a large transform, not 16: each may take 30 bytes a sample.
+    """Let SciPy keep one plan of a large transform, not 16, and count it among our tables.
 
     It keeps the last 16 that were used. So small ones are used before another large one is made.
     """
@@ -289,6 +290,7 @@ def _make_room_for_plan(transform: Callable[..., Any], n_fft: int, dtype: np.dty
         _last_plan = transform, n_fft, dtype
         for n in range(2, 18):
             transform(np.ones(n, dtype))
+        reserve(_PLAN_BYTES * n_fft)
 
 
 @kernel
