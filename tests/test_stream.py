@@ -2,6 +2,7 @@
 
 import pickle
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -101,6 +102,26 @@ class TestChunks:
             parts.append(stream.push(room))
             room[:] = np.nan
         np.testing.assert_array_equal(np.concatenate([*parts, stream.finish()]), self.FRONT_END(x))
+
+    def test_streams_of_many_threads_share_a_plan(self, rng):
+        signals = rng.uniform(-1, 1, (200, 700)).astype(np.float32)
+        expected = [self.FRONT_END(x) for x in signals]
+
+        def run(turn):
+            streams = [self.FRONT_END.stream() for _ in signals[turn::8]]
+            parts = [
+                [
+                    stream.push(x[at : at + 61])
+                    for stream, x in zip(streams, signals[turn::8], strict=True)
+                ]
+                for at in range(0, 700, 61)
+            ]
+            parts.append([stream.finish() for stream in streams])
+            return [np.concatenate(of_one) for of_one in zip(*parts, strict=True)]
+
+        with ThreadPoolExecutor(8) as threads:
+            for turn, found in enumerate(threads.map(run, range(8))):
+                np.testing.assert_array_equal(found, expected[turn::8])
 
     def test_memory_does_not_grow(self):
         stream = self.FRONT_END.stream(n_channels=2)
