@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kapre_ref._front_end import FrontEnd
-
-
-class Recipe(NamedTuple):
-    """The front end of another tool, and what the tool does around it."""
-
-    name: str
-    front_end: FrontEnd
-    tool: str
-    version: str
-    source: str
-    before: str = ""
-    after: str = ""
+    from kapre_ref._recipes import Recipe
 
 
 def front_end(name: str) -> FrontEnd:

@@ -7,12 +7,23 @@ tool does to samples and features besides. In these notes x is the signal, and y
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from kapre_ref._bands import Bands
 from kapre_ref._front_end import FrontEnd
-from kapre_ref._named_front_ends import Recipe
 from kapre_ref._normalisation import Normalisation
+
+
+class Recipe(NamedTuple):
+    """The front end of another tool, and what the tool does around it."""
+
+    name: str
+    front_end: FrontEnd
+    tool: str
+    version: str
+    source: str
+    before: str = ""
+    after: str = ""
 
 
 def _slaney(n: int, f_max: float, f_min: float = 0) -> Bands:

@@ -1,4 +1,4 @@
-"""Which front end the command line asks for, by name, by file or by options; and their list."""
+"""The front end that the command line asks for by name, file or options; the list of names."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from kapre_ref._named_front_ends import Recipe
+    from kapre_ref._recipes import Recipe
     from kapre_ref.command.search import Found
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the command line asks for.
+    """A front end as the command line asks for it.
 
     A feature of Kapre becomes a front end when it is told the rate of the samples, which are
     brought to `sample_rate` unless that is None.
