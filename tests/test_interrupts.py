@@ -21,9 +21,14 @@ pytestmark = [
 
 def run(*arguments):
     """Run the script in a fresh process; return what it printed."""
+    return output_of("-X", "faulthandler", str(SCRIPT), *map(str, arguments))
+
+
+def output_of(*arguments, **environment):
+    """Run Python in a fresh process that must end well; return what it printed."""
     result = subprocess.run(
-        [sys.executable, "-X", "faulthandler", str(SCRIPT), *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": str(Path(kr.__file__).parent.parent)},
+        [sys.executable, *arguments],
+        env=os.environ | {"PYTHONPATH": str(Path(kr.__file__).parent.parent)} | environment,
         capture_output=True,
         text=True,
         timeout=300,
@@ -62,3 +67,50 @@ def test_processes_that_end_in_a_call():
     run("end", 2)  # compiled
     with ThreadPoolExecutor(4) as processes:
         assert set(processes.map(lambda _: run("end", 2), range(40))) == {""}
+
+
+FIRST_CALLS = """
+import signal, sys, time
+import numpy as np
+import kapre_ref as kr
+import kapre_ref.kernels.cpu
+
+x = np.linspace(-1, 1, 1000, dtype=np.float32)
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+seconds = float(sys.argv[1])
+signal.setitimer(signal.ITIMER_REAL, seconds)
+begin = time.perf_counter()
+try:
+    kr.mu_law_encoding(x, 256)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    print("done")
+except KeyboardInterrupt:
+    print(time.perf_counter() - begin - seconds)
+np.testing.assert_array_equal(kr.mu_law_encoding(x, 256), kr.mu_law_encoding_reference(x, 256))
+expected = kr.magnitude_to_decibel_reference(x)
+np.testing.assert_allclose(kr.magnitude_to_decibel(x), expected, atol=1e-4)
+"""
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.005, 0.02, 0.05, 0.1, 0.2])
+def test_in_the_first_compilation(seconds, tmp_path):
+    # numba's registries are read in the first tenth of a second; what ends that ends all of numba.
+    printed = output_of("-c", FIRST_CALLS, str(seconds), NUMBA_CACHE_DIR=str(tmp_path))
+    assert printed == "done" or float(printed) < SOON
+
+
+def test_numba_compiles_where_no_signal_comes(tmp_path):
+    code = """
+import sys
+import numpy as np
+import kapre_ref as kr
+import kapre_ref.kernels.cpu
+
+def trace(frame, event, argument):
+    if frame.f_code.co_name in ("refresh", "stream_list"):
+        raise KeyboardInterrupt
+
+sys.settrace(trace)
+print(kr.mu_law_encoding(np.zeros(3, np.float32), 256))
+"""
+    assert output_of("-c", code, NUMBA_CACHE_DIR=str(tmp_path)) == "[128 128 128]"

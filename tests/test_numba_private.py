@@ -81,6 +81,19 @@ print(numba_private.cpu_key(cpu_target.target_context.codegen()))
     # What sets the cache is tested with the cache.
     test_keep_in = test_kernelcache
 
+    def test_let_compile(self):
+        """Without it, a signal could end numba's first compilation, and all after it would fail."""
+        asked = []
+
+        def run(compile_for, *arguments):
+            asked.append(arguments)
+            return compile_for(*arguments)
+
+        function = numba.njit(_twice.py_func)
+        numba_private.let_compile(function, run)
+        assert [function(21), function(4), function(0.5)] == [42, 8, 1]
+        assert asked == [(21,), (0.5,)]
+
     def test_may_be_kept(self):
         """Without it, a kernel with an address of this process might be saved for others."""
         assert numba_private.may_be_kept(_compiled(_twice))

@@ -7,12 +7,16 @@ function, which says what breaks without it.
 from __future__ import annotations
 
 import pickle
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from numba.core import caching, compiler, config
 from numba.core.compiler_lock import global_compiler_lock as compiler_lock
 from numba.core.registry import cpu_target
 from numba.core.serialize import dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "KernelCache",
@@ -24,6 +28,7 @@ __all__ = [
     "keep_in",
     "kernel_from_bytes",
     "kernel_to_bytes",
+    "let_compile",
     "may_be_kept",
 ]
 
@@ -55,6 +60,11 @@ def cpu_key(codegen: Any) -> Any:
 def keep_in(dispatcher: Any, cache: Any) -> None:
     """Let a compiled function look for its machine code in a cache, and save it there."""
     dispatcher._cache = cache
+
+
+def let_compile(dispatcher: Any, run: Callable[..., Any]) -> None:
+    """Let `run(function, *arguments)` do what a call does that must compile or load code first."""
+    dispatcher._compile_for_args = partial(run, dispatcher._compile_for_args)
 
 
 def may_be_kept(compiled: Any) -> bool:

@@ -35,8 +35,10 @@ from kapre_ref.kernels.cpu.numba_private import (
     keep_in,
     kernel_from_bytes,
     kernel_to_bytes,
+    let_compile,
     may_be_kept,
 )
+from kapre_ref.kernels.cpu.runtime.pool import out_of_reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +115,7 @@ def _kernel(function: Callable[..., Any], options: dict[str, Any]) -> Callable[.
     if function.__closure__ is not None:
         raise TypeError(f"{function.__qualname__} closes over variables, which no cache knows of")
     dispatcher: Callable[..., Any] = numba.njit(**options)(function)
+    let_compile(dispatcher, out_of_reach)
     if function.__module__.startswith(_PACKAGE):  # the digest covers no other sources
         keep_in(dispatcher, _DiskCache(function))
     return dispatcher

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Operation = TypeVar("Operation", bound="Callable[..., None]")
+T = TypeVar("T")
 
 # Waking a thread and waiting for it takes 20 to 70 microseconds: less work is not worth it.
 MIN_SECONDS = 200e-6
@@ -216,6 +217,34 @@ def operation(function: Operation) -> Operation:
             _at_work.pop()
 
     return cast("Operation", call)
+
+
+def out_of_reach(function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function on a thread of its own, where no signal interrupts it.
+
+    Only the wait for it can be interrupted; the function then goes on by itself. numba needs this:
+    an interruption in the midst of its first compilation leaves it unable to compile anything.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+    ended = threading.Lock()
+    ended.acquire()
+
+    def run() -> None:
+        try:
+            results.append(function(*arguments))
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            ended.release()
+
+    if get_ident() != _main_thread:  # no signal comes here
+        return function(*arguments)
+    start_new_thread(operation(run), ())
+    ended.acquire()
+    if errors:
+        _raise(errors)
+    return results[0]
 
 
 class _Ending(BaseException):
