@@ -436,7 +436,7 @@ class TestGate:
         with pytest.raises(SystemExit, match="0"):
             gate.main(["--help"])
         text = " ".join(capsys.readouterr().out.split())
-        assert "half as fast over its reference as recorded" in text
+        assert "half of its recorded speed-up over the reference" in text
         assert "1 if an operation is worse" in text
 
 

@@ -83,6 +83,7 @@ class TestTables:
 
     def test_bounded_in_bytes(self, cupy, monkeypatch):
         monkeypatch.setattr(_kept, "_MAX_TABLE_BYTES", 1 << 20)
+        monkeypatch.setattr(_kept, "_reserved_bytes", 0)
         x = cupy.asarray(np.zeros(4100, np.float32))
         _kept.release_memory()
         for rate in range(8000, 8040):

@@ -468,6 +468,7 @@ from kapre_ref.command import collection
 from kapre_ref.job import Job, _workers
 job = Job.open({str(tmp_path)!r})
 slot = _workers._Slot(job, __import__("multiprocessing").get_context("fork"))
+slot.start()
 print(slot.process.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -18,6 +18,7 @@ import test_gpu_kernels
 import test_gpu_mixed
 import test_inverse_stft
 import test_mu_law
+import test_power_decibel
 import test_spectrograms
 import test_stft
 from closeness import assert_close, eps_of, peak_of
@@ -162,6 +163,12 @@ class TestDecibel(OnPtx, test_decibel.TestMagnitudeToDecibel):
         case(2, 8195, dynamic_range=3.0),  # no multiple of four
         case(2, 4, 1025, 2, amin=1e-3, dynamic_range=20.0),
     )
+
+
+@only("test_matches_oracle", "test_beyond_the_range")
+class TestDbToPower(OnPtx, test_power_decibel.TestDbToPower):
+    dtypes = ("float16", "float32", "float64")
+    cases = (case(1), case(3, 100, ref=0.5), case(1021))
 
 
 @only("test_matches_oracle", "test_what_bites", "test_any_samples_in_a_long_signal")
@@ -326,6 +333,7 @@ OPERATIONS = (
     TestMelspectrogram,
     TestMelspectrogramDouble,
     TestDecibel,
+    TestDbToPower,
     TestMuLawEncoding,
     TestMuLawDecoding,
     TestFrame,

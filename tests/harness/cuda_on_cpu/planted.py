@@ -343,7 +343,7 @@ BUGS = (
     Bug("items to decibel", "    values += group * group_length;\n", "", "race", "raise_to_floor"),
     Bug("short items to decibel", "group >= task.n_groups", "false", "out of", "raise_to_floor"),
     Bug("from decibel", "if (i >= n) return;", "", "out of bounds", "to_magnitudes"),
-    Bug("from decibel", "fma(-octaves, octave, decibels)", "fma(octaves, octave, decibels)", ""),
+    Bug("from decibel", "fma(-octaves, OCTAVE, decibels)", "fma(octaves, OCTAVE, decibels)", ""),
     # Mu-law.
     Bug("encode", "i < n; i += step", "i <= n; i += step", "out of bounds", "mu_law_encoding"),
     Bug("encode", "copysignf(fmaf(rest, inverse, quotient), x)", "quotient", ""),
