@@ -20,7 +20,9 @@ MIB = 1 << 20
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept():
+def nothing_kept(monkeypatch):
+    # Of the limit for tables: SciPy may keep a large plan of another test.
+    monkeypatch.setattr(_kept, "_reserved_bytes", 0)
     gc.collect()
     _kept.release_memory()
     yield
