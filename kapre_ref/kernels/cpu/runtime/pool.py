@@ -209,7 +209,7 @@ def operation(function: Operation) -> Operation:
         if get_ident() == _main_thread:
             function(*arguments)
             return
-        _stay_away_from_the_end()
+        _stay_away_from_the_end(is_at_work=False)
         _at_work.append(None)
         try:
             function(*arguments)
@@ -230,17 +230,20 @@ def out_of_reach(function: Callable[..., T], *arguments: Any) -> T:
     ended = threading.Lock()
     ended.acquire()
 
+    @operation
     def run() -> None:
         try:
             results.append(function(*arguments))
         except BaseException as error:
             errors.append(error)
-        finally:
-            ended.release()
+
+    def run_and_tell() -> None:
+        run()
+        ended.release()
 
     if get_ident() != _main_thread:  # no signal comes here
         return function(*arguments)
-    start_new_thread(operation(run), ())
+    start_new_thread(run_and_tell, ())
     ended.acquire()
     if errors:
         _raise(errors)
@@ -251,15 +254,16 @@ class _Ending(BaseException):
     """Raised inside a slice when the end of the process has begun, to stop the call's slices."""
 
 
-def _stay_away_from_the_end() -> None:
+def _stay_away_from_the_end(is_at_work: bool = True) -> None:
     """Stop for ever if this is not the thread that ends the interpreter.
 
-    Inside a slice, raise instead: the caller stops when all threads that help it have ended.
+    Inside a slice, raise instead: the caller stops when all threads that help it have ended. A
+    thread that `is_at_work` leaves the list of those that the end waits for.
     """
     if _last_thread is not None and threading.get_ident() != _last_thread:
         if _state.inside:
             raise _Ending
-        if _at_work:
+        if is_at_work and _at_work:
             _at_work.pop()
         while True:
             time.sleep(3600)
