@@ -67,8 +67,7 @@ class FrontEnd:
         window; 'hann_symmetric', 'hamming_symmetric' and 'povey' (Hann symmetric to the power
         0.85) reach their first value again at the end, as NeMo's and Kaldi's do. A name that ends
         with '_window' is one of Kapre's, see `get_window_fn`. Or `win_length` numbers, such as
-        ``scipy.signal.get_window(name, win_length)``. Periodic or symmetric: 0.1; Povey
-        or Hann: 1.5.
+        ``scipy.signal.get_window(name, win_length)``. Periodic or symmetric: 0.1; Povey, Hann: 1.5.
     center_window : bool
         Whether a window shorter than `n_fft` stands in the middle of the transform and frames have
         `n_fft` samples (librosa, torch), or at its start, and frames have `win_length` (Kaldi,
@@ -293,8 +292,7 @@ class FrontEnd:
             How many samples to return: zeros follow the frames, or what comes later is cut off.
             None means all that frames reach, without the padding at both ends.
         out : array, optional
-            Where to put the result: C-contiguous, of its shape and dtype, not overlapping
-            `spectra`.
+            Where to put the result: C-contiguous, of its shape and dtype, apart from `spectra`.
 
         Returns
         -------

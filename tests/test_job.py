@@ -42,8 +42,9 @@ def folder(tmp_path_factory):
 
 
 def plan(folder, out, **options):
-    options = {"format": "npy", "shard_bytes": SHARD_BYTES} | options
-    return Job.plan([folder], out, FRONT_END, **options)
+    return Job.plan(
+        [folder], out, FRONT_END, **{"format": "npy", "shard_bytes": SHARD_BYTES} | options
+    )
 
 
 def digests(out):
@@ -231,8 +232,7 @@ class TestAgain:
         run_job(plan(folder, tmp_path, format=format_name), workers=1)
         victim = sorted(tmp_path.rglob(f"*.{format_name}"))[1]
         os.truncate(victim, victim.stat().st_size - 4)
-        summary = run_job(Job.open(tmp_path), workers=1)
-        assert summary.n_failed == 0
+        assert run_job(Job.open(tmp_path), workers=1).n_failed == 0
         assert digests(tmp_path) == expected[format_name]
 
     def test_an_index_without_its_last_line_is_not_finished(self, folder, tmp_path, expected):
@@ -468,8 +468,7 @@ from kapre_ref.command import collection
 from kapre_ref.job import Job, _workers
 job = Job.open({str(tmp_path)!r})
 slot = _workers._Slot(job, __import__("multiprocessing").get_context("fork"))
-slot.start()
-print(slot.process.pid, flush=True)
+slot.start(); print(slot.process.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
         plan(folder, tmp_path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from kapre_ref._threads import get_num_threads
-from kapre_ref.kernels.cpu.emit.polynomials import EXPONENTIAL_32, EXPONENTIAL_64
+from kapre_ref.kernels.cpu.exponential import TO_INTEGER, expm1_32, expm1_64, two_to_the
 from kapre_ref.kernels.cpu.logarithm import split_log
 from kapre_ref.kernels.cpu.runtime.blocks import for_blocks
 from kapre_ref.kernels.cpu.runtime.jit import as_input, inlined, kernel
@@ -40,11 +40,8 @@ _OCTAVE = {
     8: (3.0102999566397557, 5.626027006721758e-14),
 }
 
-_TO_INTEGER = 1.5 * 2.0**52  # a float64 that this is added to is rounded to an integer
 # Powers of ten, up and down, that are out of range of a size of numbers whatever the reference is.
 _MOST_TENS = {4: 100, 8: 350}
-_C0, _C1, _C2, _C3, _C4, _C5, _C6 = EXPONENTIAL_32
-_D0, _D1, _D2, _D3, _D4, _D5, _D6, _D7, _D8, _D9 = EXPONENTIAL_64
 
 
 @operation
@@ -139,49 +136,16 @@ def _take_exponentials(decibels, magnitudes, numbers):
         x = np.float64(decibels[i])
         x = most if x > most else x  # NaN stays NaN
         x = -most if x < -most else x
-        shifted = x * inverse + _TO_INTEGER
-        n = shifted - _TO_INTEGER
+        shifted = x * inverse + TO_INTEGER
+        n = shifted - TO_INTEGER
         z = ((x - n * octave) - n * octave_rest) * neper  # x dB are a factor of 2**n exp(z)
         if magnitudes.itemsize == 4:
-            result = _exponential_32(z) * _power_of_2(shifted)
+            result = (1.0 + expm1_32(z)) * two_to_the(shifted)
         else:  # in two steps, for 2**n may be out of range where the result is not
-            half = n * 0.5 + _TO_INTEGER
-            rest = n - (half - _TO_INTEGER) + _TO_INTEGER
-            result = _exponential_64(z) * _power_of_2(half) * _power_of_2(rest)
+            half = n * 0.5 + TO_INTEGER
+            rest = n - (half - TO_INTEGER) + TO_INTEGER
+            result = (1.0 + expm1_64(z)) * two_to_the(half) * two_to_the(rest)
         magnitudes[i] = result * ref_value
-
-
-@inlined
-def _power_of_2(shifted):
-    """Return 2 to an exponent that `_TO_INTEGER` was added to."""
-    return np.int64((np.float64(shifted).view(np.int64) + 1023) << 52).view(np.float64)
-
-
-@inlined
-def _exponential_32(z):
-    p = _C6
-    p = p * z + _C5
-    p = p * z + _C4
-    p = p * z + _C3
-    p = p * z + _C2
-    p = p * z + _C1
-    p = p * z + _C0
-    return 1.0 + (z + z * z * p)
-
-
-@inlined
-def _exponential_64(z):
-    p = _D9
-    p = p * z + _D8
-    p = p * z + _D7
-    p = p * z + _D6
-    p = p * z + _D5
-    p = p * z + _D4
-    p = p * z + _D3
-    p = p * z + _D2
-    p = p * z + _D1
-    p = p * z + _D0
-    return 1.0 + (z + z * z * p)
 
 
 def take_logarithms(x: NDArray[Any], numbers: Logarithm) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kapre_ref._kept import kept
-from kapre_ref.kernels.cpu.emit.polynomials import EXPONENTIAL_32
+from kapre_ref.kernels.cpu.exponential import TO_INTEGER, expm1_32, two_to_the
 from kapre_ref.kernels.cpu.logarithm import split_log
 from kapre_ref.kernels.cpu.runtime.blocks import for_blocks
 from kapre_ref.kernels.cpu.runtime.jit import as_input, inlined, kernel
@@ -26,8 +26,6 @@ _NOT_A_CODE = np.int32(np.iinfo(np.int32).min)  # x86 converts NaN and infinity 
 _CODES_AT_ONCE = 1 << 10
 
 _LOG2 = math.log(2)
-_TO_INTEGER = 1.5 * 2.0**52  # a float64 that this is added to is rounded to an integer
-_E0, _E1, _E2, _E3, _E4, _E5, _E6 = EXPONENTIAL_32
 
 
 @operation
@@ -138,16 +136,8 @@ def _sample(code, mu, scale):
     y = abs(c) * scale
     y = 200.0 if y > 200.0 else y  # exp(200) is infinite in float32 already; NaN stays NaN
     # expm1(n log 2 + r) = 2**n expm1(r) + (2**n - 1)
-    shifted = y * (1.0 / _LOG2) + _TO_INTEGER
-    n = shifted - _TO_INTEGER
-    power = np.int64((np.float64(shifted).view(np.int64) + 1023) << 52).view(np.float64)
-    r = y - n * _LOG2
-    p = _E6
-    p = p * r + _E5
-    p = p * r + _E4
-    p = p * r + _E3
-    p = p * r + _E2
-    p = p * r + _E1
-    p = p * r + _E0
-    p = p * r * r + r
-    return np.float32(math.copysign((p * power + (power - 1.0)) / mu, c))
+    shifted = y * (1.0 / _LOG2) + TO_INTEGER
+    n = shifted - TO_INTEGER
+    power = two_to_the(shifted)
+    rest = expm1_32(y - n * _LOG2)
+    return np.float32(math.copysign((rest * power + (power - 1.0)) / mu, c))
