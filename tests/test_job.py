@@ -333,16 +333,14 @@ class TestDeaths:
                 raise KeyboardInterrupt
 
         monkeypatch.setattr(_workers, "_blocked_signals", blocked)
-        context = multiprocessing.get_context("fork")
         with pytest.raises(KeyboardInterrupt):
-            run_job(plan(folder, tmp_path), workers=3, context=context)
+            run_job(plan(folder, tmp_path), workers=3, context=multiprocessing.get_context("fork"))
         assert multiprocessing.active_children() == []
 
     def test_workers_that_cannot_begin_end_the_run(self, folder, tmp_path, monkeypatch):
         monkeypatch.setattr(_workers, "_work", lambda *_: sys.exit(3))
-        context = multiprocessing.get_context("fork")
         with pytest.raises(ChildProcessError, match=r"the last with exit code 3; a script"):
-            run_job(plan(folder, tmp_path), workers=2, context=context)
+            run_job(plan(folder, tmp_path), workers=2, context=multiprocessing.get_context("fork"))
 
     def test_a_killed_worker_costs_nothing(self, folder, tmp_path, expected, monkeypatch):
         original, driver = _recording.Recording, os.getpid()
