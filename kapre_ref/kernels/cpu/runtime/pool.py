@@ -225,6 +225,8 @@ def out_of_reach(function: Callable[..., T], *arguments: Any) -> T:
     Only the wait for it can be interrupted; the function then goes on by itself. numba needs this:
     an interruption in the midst of its first compilation leaves it unable to compile anything.
     """
+    if get_ident() != _main_thread:  # no signal comes here
+        return function(*arguments)
     results: list[T] = []
     errors: list[BaseException] = []
     ended = threading.Lock()
@@ -241,9 +243,10 @@ def out_of_reach(function: Callable[..., T], *arguments: Any) -> T:
         run()
         ended.release()
 
-    if get_ident() != _main_thread:  # no signal comes here
+    try:
+        start_new_thread(run_and_tell, ())
+    except RuntimeError:  # no thread can start
         return function(*arguments)
-    start_new_thread(run_and_tell, ())
     ended.acquire()
     if errors:
         _raise(errors)
