@@ -20,9 +20,11 @@ MIB = 1 << 20
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch):
+def nothing_kept():
     # Of the limit for tables: SciPy may keep a large plan of another test.
-    monkeypatch.setattr(_kept, "_reserved_bytes", 0)
+    # Set by hand: monkeypatch would be made first, and put the environment
+    # of a test back only after the last line here has read it.
+    _kept._reserved_bytes = 0
     gc.collect()
     _kept.release_memory()
     yield
