@@ -256,6 +256,7 @@ def front_ends(rng, dtype):
     for changes in (
         {"remove_mean": True, "preemphasis_first": "frame", "pad_mode": "mirror"},
         {"power": 1, "power_offset": 1e-3, "time_first": False},
+        {"pad_mode": "odd"},
         {"gain": tuple(range(1, 6)), "normalisation": normalisation},
         {"normalisation": normalisation, "time_first": False, "hop_length": 1},
         {"dynamic_range": 1.0, "n_cepstra": 3},

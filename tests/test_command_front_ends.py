@@ -45,7 +45,10 @@ class TestRefusals:
                 "--front-end-file none.json",
                 "--front-end-file: none.json: No such file or directory",
             ),
-            ("--front-end-file .", r"--front-end-file: \.: Is a directory"),
+            (
+                "--front-end-file .",
+                r"--front-end-file: \.: neither it nor a folder around it has a plan",
+            ),
         ],
     )
     def test_options(self, tmp_path, monkeypatch, capsys, options, message):

@@ -49,7 +49,7 @@ def made_by(path: str) -> Made:
         os.stat(path)
     folder, record = _plan_around(path)
     if record is None:
-        raise ValueError("it lies in no folder that has a plan")
+        raise ValueError("neither it nor a folder around it has a plan")
     asked = Asked.from_record(record["asked"])
     parameters = asked.parameters | {"kapre_ref": record["kapre_ref"]}
     rate = asked.sample_rate

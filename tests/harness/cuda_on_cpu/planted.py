@@ -146,7 +146,7 @@ BUGS = (
         "output.live = true",
         "out of bounds|race",
     ),
-    Bug("strided bins", "row / task.n_channels, channel", "row, channel", "out of bounds"),
+    Bug("strided bins", "series / task.n_channels, channel", "series, channel", "out of bounds"),
     Bug("faint", "if (!again) break;", "break;", ""),
     Bug("faint", "output.begin(again ? inverse(scale) : 1)", "output.begin(1)", ""),
     # What becomes of the bins.
@@ -299,7 +299,10 @@ BUGS = (
         "race|out of",
     ),
     Bug(
-        "smooth channels", "channel = row % task.n_channels, item", "channel = row, item", "out of"
+        "smooth channels",
+        "channel = series % task.n_channels, item",
+        "channel = series, item",
+        "out of",
     ),
     Bug("smooth pairs", "if (first >= task.n_frames) break;", "if (first > 12) break;", ""),
     Bug("smooth faint", "if (again) continue;", "", ""),
