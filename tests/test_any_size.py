@@ -46,7 +46,28 @@ from kapre_ref.kernels.cpu.transform.radices import (
 RADICES = (9, 11, 13, 17, 31, 67)  # with one whole group of outputs, with few and many more
 # One odd radix first, or inside, or several; a convolution of p - 1 rows and of more, first and
 # last among others; the smallest size and the largest.
-SIZES = (1, 17, 37, 61, 121, 143, 289, 337, 509, 550, 961, 997, 1021, 1023, 1034, 1147, 1542, 2018)
+SIZES = (
+    1,
+    17,
+    37,
+    61,
+    121,
+    143,
+    239,
+    289,
+    337,
+    509,
+    550,
+    849,
+    961,
+    997,
+    1021,
+    1023,
+    1034,
+    1147,
+    1542,
+    2018,
+)
 LARGE = (2046, 4093, 4913, 8051, 65521, 65536)
 
 

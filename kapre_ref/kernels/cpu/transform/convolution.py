@@ -16,6 +16,7 @@ C. M. Rader, Discrete Fourier transforms when the number of data samples is prim
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -50,8 +51,7 @@ if TYPE_CHECKING:
     from kapre_ref.kernels.cpu.runtime.jit import Addresses
 
 
-# The least prime radix that is a convolution: of a prime number of rows, of any other.
-_LEAST_ALONE, _LEAST = 270, 384
+_LEAST = 384  # the least prime radix that is a convolution in a transform of any size
 _LARGEST_FACTOR = 64  # of the rows of a convolution that are not more than p - 1
 
 
@@ -125,11 +125,11 @@ def undo_convolution(unit, plan, rows, ahead, room):
 def convolution_length(radices: tuple[int, ...]) -> int:
     """Return how many rows the transforms of a first pass have; 0 if it is no convolution.
 
-    Products are more exact, and are given up only where SciPy gives them up for a convolution of
-    its own, too: so our errors are not above its errors.
+    Products are more exact, and are given up where SciPy gives them up for a convolution of its
+    own, too: so our errors are not above its errors. Large primes take far less time so.
     """
     prime = radices[0]
-    if prime < (_LEAST_ALONE if radices[1:] == (1,) else _LEAST):
+    if prime < _LEAST and not _is_convolved_by_scipy(math.prod(radices)):
         return 0
     least = 2 * prime - 3  # for zeros in place of the samples that would come round again
     lengths = [*range(-(-least // 16) * 16, least + least // 8 + 16, 16)]
@@ -137,6 +137,21 @@ def convolution_length(radices: tuple[int, ...]) -> int:
     if prime_factors(prime - 1)[-1] < _LARGEST_FACTOR:
         lengths.append(prime - 1)
     return int(min(lengths, key=_cost))
+
+
+def _is_convolved_by_scipy(n: int) -> bool:
+    """Tell whether `scipy.fft.rfft` computes a transform of n samples as a convolution.
+
+    It weighs radices against two transforms that are long enough, by the sums of their factors.
+    """
+    if n < 50 or prime_factors(n)[-1] ** 2 <= n:
+        return False
+    longer = next(m for m in range(2 * n - 1, 4 * n) if prime_factors(m)[-1] <= 11)
+    return 6 * _cost_in_scipy(longer) < _cost_in_scipy(n)
+
+
+def _cost_in_scipy(n: int) -> float:
+    return n * sum(p if p <= 5 else 1.1 * p for p in prime_factors(n))
 
 
 def _cost(n: int) -> float:
