@@ -56,7 +56,9 @@ class TestBadCalls:
             kr.get_num_threads()
 
     # What Python compares, unpacks or counts in ways of its own, each of no use for any argument.
-    @pytest.mark.parametrize("value", [np.ones((2, 2), "U1"), np.datetime64("NaT", "s"), object(), 1j])
+    @pytest.mark.parametrize(
+        "value", [np.ones((2, 2), "U1"), np.datetime64("NaT", "s"), object(), 1j]
+    )
     def test_every_argument_of_a_wrong_kind_is_named(self, value):
         needs = {"db_": "return_decibel", "pad_value": "pad_end"}  # without which they do not count
         for name, (args, kwargs) in GOOD.items():
