@@ -300,6 +300,12 @@ class FrontEnd:
             The signals, in the unit of the input: `input_scale` is divided out. Samples that no
             frame reaches, or only where its window is 0, are 0.
 
+        Warns
+        -----
+        UserWarning
+            If there are such samples between the first frame and the last one: the first sample of
+            a Hann window without padding, say.
+
         Raises
         ------
         TypeError

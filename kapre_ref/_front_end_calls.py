@@ -100,6 +100,11 @@ def signals_of(
     frames = _three_axes(native(spectra), 2)
     frames = frames if f.time_first else frames.swapaxes(2, 3)
     n_overlapping = -(-f.frame_length // f.hop_length)
+    if _loses(f, n_frames, n_samples):
+        warn_caller(
+            "samples are lost, and 0 in the result, where each window of spectra is 0 or none "
+            "reaches; take a front end with a smaller hop_length, or one that pads the signal"
+        )
     synthesis = _synthesis(f, min(n_frames, n_overlapping))
     kernels_for(spectra).inverse_stft(frames, synthesis, _three_axes(out, 1))
     return out
@@ -179,6 +184,28 @@ def _synthesis(front_end: FrontEnd, n_frames: int) -> Synthesis:
     for array in (weights, first, last):
         array.flags.writeable = False
     return Synthesis(f.n_fft, f.hop_length, weights, f.pad_left, first, last)
+
+
+def _loses(front_end: FrontEnd, n_frames: int, n_samples: int) -> bool:
+    """Tell whether a signal of so many samples lacks some that lie between its frames' ends."""
+    f = front_end
+    start = max(0, f.pad_left)
+    stop = min(f.pad_left + n_samples, (n_frames - 1) * f.hop_length + f.frame_length)
+    if not n_frames or stop <= start:
+        return False
+    # Of the frames at these samples all but a few at both ends are left out, for they are alike.
+    first = max(0, (start - max(f.frame_length, f.hop_length)) // f.hop_length + 1)
+    last = min(n_frames, -(-stop // f.hop_length))
+    n_few = min(last - first, 3 * -(-f.frame_length // f.hop_length))
+    n_before, n_left_out = first * f.hop_length, (last - n_few) * f.hop_length
+    return _leaves_gaps(f, n_few, start - n_before, stop - n_left_out)
+
+
+@kept
+def _leaves_gaps(front_end: FrontEnd, n_frames: int, start: int, stop: int) -> bool:
+    window = front_end.make_window()
+    squares = squares_of_frames(window, front_end.hop_length, n_frames)
+    return int(np.count_nonzero(is_reached(squares, window)[start:stop])) < stop - start
 
 
 def _three_axes(x: NDArray[Any], n_own: int) -> NDArray[Any]:

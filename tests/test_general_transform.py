@@ -1,5 +1,7 @@
 """Spectra of front ends, and signals back from them: SciPy, librosa and the oracle agree."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import plain_formulas
 import pytest
@@ -265,6 +267,7 @@ class TestScipy:
         assert_close(back, x, 1e-11)
 
 
+@pytest.mark.filterwarnings("ignore:samples are lost")
 class TestInverseStft:
     @pytest.mark.parametrize("dtype", COMPLEX)
     def test_matches_oracle(self, backend, front_end, dtype, rng):
@@ -327,6 +330,35 @@ class TestInverseStft:
         assert got[0] == 0  # where the window is 0
         assert_close(got[1:-1] * 1.0, x[1:-1], 2e-9)
         assert_close(got[64:-64], x[64:-64], 1e-13)
+
+    @pytest.mark.filterwarnings("error:samples are lost")
+    @pytest.mark.parametrize(
+        ("changes", "n_frames", "length", "is_lost"),
+        [
+            ({"hop_length": 64, "window": "ones"}, 3, None, False),
+            ({"hop_length": 65, "window": "ones"}, 3, None, True),
+            ({"hop_length": 65, "window": "ones"}, 1, None, False),
+            ({"hop_length": 16}, 30, None, True),  # where the first window begins with 0
+            ({"hop_length": 16, "pad_left": 1}, 30, None, False),
+            ({"hop_length": 16, "pad_left": 1, "window": "hann_symmetric"}, 30, None, True),
+            ({"hop_length": 16, "pad_left": 1, "window": "hann_symmetric"}, 30, 526, False),
+            ({"hop_length": 16, "pad_left": 1, "window": "hann_symmetric"}, 30, 900, True),
+            ({"hop_length": 64, "pad_left": 1}, 30, 62, False),
+            ({"hop_length": 64, "pad_left": 1}, 30, 70, True),  # where windows meet
+            ({"hop_length": 16, "pad_left": -3, "window": "hamming"}, 30, 900, False),
+            ({"hop_length": 16}, 0, 900, False),
+            ({"hop_length": 64, "pad_left": 1 + 64 * 20}, 30, 62, False),
+            ({"hop_length": 64, "pad_left": 1 + 64 * 20}, 30, 66, True),
+        ],
+    )
+    def test_warns_of_samples_that_are_lost(self, changes, n_frames, length, is_lost):
+        f = FrontEnd(sample_rate=1, n_fft=64, **changes)
+        spectra = np.ones((n_frames, 33), complex)
+        expected = (
+            pytest.raises(UserWarning, match="samples are lost") if is_lost else nullcontext()
+        )
+        with expected:
+            f.inverse_stft(spectra, length)
 
     @pytest.mark.parametrize("n_threads", [1, 2, 3, 7])
     def test_same_bits_in_any_company(self, front_end, n_threads, rng):
