@@ -135,12 +135,12 @@ class TestRunSlices:
         return sorted(found)
 
     @pytest.mark.parametrize("n_threads", N_THREADS)
-    @pytest.mark.parametrize(("n_items", "granule"), [(1, 1), (7, 1), (1000, 64), (1025, 1024)])
-    def test_slices_cover_all_items_once(self, n_threads, n_items, granule):
+    @pytest.mark.parametrize(("n", "granule"), [(1, 1), (7, 1), (1000, 64), (1025, 1024)])
+    def test_slices_cover_all_numbers_once(self, n_threads, n, granule):
         kr.set_num_threads(n_threads)
-        found = self.slices(n_items, self.LONG, granule)
+        found = self.slices(n, self.LONG, granule)
         assert found[0][0] == 0
-        assert found[-1][1] == n_items
+        assert found[-1][1] == n
         for (_, stop, _), (start, _, _) in pairwise(found):
             assert start == stop
             assert start % granule == 0

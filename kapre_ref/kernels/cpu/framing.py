@@ -99,7 +99,7 @@ _UNIT = np.float32(1)  # bits are moved as vectors of float32
 @kernel
 def _copy_frames(streams, samples, hop_length, pad, frames, start, stop):
     n_frames, frame_length = frames.shape[1:]
-    item, n_samples = samples.itemsize, samples.shape[1]
+    itemsize, n_samples = samples.itemsize, samples.shape[1]
     line = np.empty(3 * MAX_VECTOR_BYTES, np.uint8)
     index = start  # counts the frames of all series
     while index < stop:
@@ -109,10 +109,10 @@ def _copy_frames(streams, samples, hop_length, pad, frames, start, stop):
         if streams and n_whole > 0:
             stream_frames(
                 _UNIT,
-                samples.ctypes.data + (series * n_samples + at) * item,
-                hop_length * item,
-                frames.ctypes.data + index * frame_length * item,
-                frame_length * item,
+                samples.ctypes.data + (series * n_samples + at) * itemsize,
+                hop_length * itemsize,
+                frames.ctypes.data + index * frame_length * itemsize,
+                frame_length * itemsize,
                 n_whole,
                 line.ctypes.data,
             )
@@ -178,19 +178,19 @@ def _energy(samples, scale):
 @kernel
 def _square_long_hops(samples, first, cut, scale, hops, rests, n):
     hop_length, n_hops, rest = cut
-    item, source = samples.itemsize, samples.ctypes.data
+    itemsize, source = samples.itemsize, samples.ctypes.data
     of_hops, of_rests = hops.ctypes.data, rests.ctypes.data
     for i in range(n + n_hops):
         at = (first + i) * hop_length
         n_inside = max(min(samples.size - at, hop_length), 0)
         n_rest = min(rest, n_inside)
-        place = source + at * item
+        place = source + at * itemsize
         rests[i] = 0
         if n_rest:
-            sum_pairwise(scale, SQUARES, place, n_rest, of_rests + i * item)
+            sum_pairwise(scale, SQUARES, place, n_rest, of_rests + i * itemsize)
         if n_hops:
-            place += rest * item
-            sum_pairwise(scale, SQUARES, place, n_inside - n_rest, of_hops + i * item)
+            place += rest * itemsize
+            sum_pairwise(scale, SQUARES, place, n_inside - n_rest, of_hops + i * itemsize)
             hops[i] += rests[i]
 
 
@@ -206,6 +206,6 @@ def _add_hops(hops, n_hops, scale, totals):
 
 @kernel
 def _add_many_hops(hops, n_hops, scale, totals):
-    source, target, item = hops.ctypes.data, totals.ctypes.data, hops.itemsize
+    source, target, itemsize = hops.ctypes.data, totals.ctypes.data, hops.itemsize
     for i in range(totals.size):
-        sum_pairwise(scale, TERMS, source + i * item, n_hops, target + i * item)
+        sum_pairwise(scale, TERMS, source + i * itemsize, n_hops, target + i * itemsize)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref.kernels.cpu.emit.intrinsics import item_of, lanes_of
+from kapre_ref.kernels.cpu.emit.intrinsics import itemsize_of, lanes_of
 from kapre_ref.kernels.cpu.emit.shifts import (
     Columns,
     divide_columns,
@@ -59,12 +59,12 @@ def normalise(values: NDArray[Any], how: Normalisation) -> None:
 
 @kernel
 def _normalise_columns(unit, frames, n_counted, n_divided, eps_below, eps_beside):
-    lanes, item = lanes_of(unit), item_of(unit)
+    lanes, itemsize = lanes_of(unit), itemsize_of(unit)
     n_bands = frames.shape[1]
     numbers = np.empty(lanes, frames.dtype)
     for first in range(0, n_bands, lanes):
-        place = frames.ctypes.data + first * item
-        columns = Columns(place, n_bands * item, n_counted, min(lanes, n_bands - first))
+        place = frames.ctypes.data + first * itemsize
+        columns = Columns(place, n_bands * itemsize, n_counted, min(lanes, n_bands - first))
         for _ in range(2):
             sum_columns(unit, TERMS, columns, numbers.ctypes.data)
             for j in range(lanes):

@@ -134,19 +134,19 @@ def _add(total, part):
 @kernel
 def _multiply_panel(unit, matrix, frames, first_term, out):
     n_terms, n_columns = frames.shape[1], out.shape[1]
-    lanes, item = lanes_of(unit), out.itemsize
-    source = Strided(frames.ctypes.data + first_term * item, n_terms * item)
+    lanes, itemsize = lanes_of(unit), out.itemsize
+    source = Strided(frames.ctypes.data + first_term * itemsize, n_terms * itemsize)
     count = min(_PANEL, n_terms - first_term)
     for column in range(0, n_columns, 2 * lanes):
         n_vectors = 1 if n_columns - column <= lanes else 2
         if column < matrix.n_unpacked:
-            place = matrix.weights.ctypes.data + (first_term * n_columns + column) * item
-            term_bytes = n_columns * item
+            place = matrix.weights.ctypes.data + (first_term * n_columns + column) * itemsize
+            term_bytes = n_columns * itemsize
         else:
-            term_bytes = n_vectors * lanes * item
-            place = (column - matrix.n_unpacked) * n_terms * item + first_term * term_bytes
+            term_bytes = n_vectors * lanes * itemsize
+            place = (column - matrix.n_unpacked) * n_terms * itemsize + first_term * term_bytes
             place += matrix.packed.ctypes.data
         weights = Strided(place, term_bytes)
-        target = Strided(out.ctypes.data + column * item, n_columns * item)
+        target = Strided(out.ctypes.data + column * itemsize, n_columns * itemsize)
         shape = Shape(frames.shape[0], count, n_columns - column)
         multiply_panel(unit, n_vectors, source, weights, target, shape)

@@ -74,7 +74,7 @@ def lanes_of(dtype):
 
 
 @_constant
-def item_of(dtype):
+def itemsize_of(dtype):
     """Return how many bytes a number of the type of `unit` takes."""
     return dtype.itemsize
 

@@ -129,7 +129,7 @@ class LlvmEmitter(Emitter):
         integers = self._spread(x.raw) if isinstance(x.raw.type, ir.IntType) else x.raw
         return Value(self, self.builder.sitofp(integers, self.vector))
 
-    # Memory. An address is an integer, in bytes. Arrays need only be aligned to their items.
+    # Memory. An address is an integer, in bytes. It need only be a multiple of the number's size.
 
     def load(self, address):
         """Load a vector."""

@@ -59,7 +59,7 @@ def reader_of(kind: type[Any]) -> Any:
 
 
 def _members_of(kind):
-    """Return what the fields of a class are: classes, numbers of a tuple's items, or None."""
+    """Return what the fields of a class are: classes, numbers of entries of a tuple, or None."""
     for hint in get_type_hints(kind).values():
         if get_origin(hint) is tuple:
             yield len(get_args(hint))

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 # What is made contiguous at a time: little enough for a usual L2 cache, and so much that the time
 # which Python takes for each block does not matter.
 _BLOCK_BYTES = 1 << 19
-# A multiple of what the compiler takes in one round of a loop, so that the items which go through
+# A multiple of what the compiler takes in one round of a loop, so that the numbers which go through
 # the loop's scalar remainder, and with it every bit, do not depend on how the work is sliced.
 _GRANULE = 1 << 10
 _ROWS = 16  # a multiple of the frames that kernels take at once
-_COPY_SECONDS = 5e-10  # the time to make an item contiguous, or to scatter it
+_COPY_SECONDS = 5e-10  # the time to make a number contiguous, or to scatter it
 
 
 def for_blocks(
@@ -32,7 +32,7 @@ def for_blocks(
     inputs: list[NDArray[Any]],
     out: NDArray[Any] | None,
     dtypes: list[np.dtype[Any]],
-    seconds_per_item: float,
+    seconds_per_number: float,
 ) -> None:
     """Call `function(*inputs, out)` for stretches of arrays of one shape, in their `dtypes`.
 
@@ -42,8 +42,8 @@ def for_blocks(
     not matter.
     """
     arrays = [*inputs] if out is None else [*inputs, out]
-    n_items = arrays[0].size
-    if not n_items:
+    n_numbers = arrays[0].size
+    if not n_numbers:
         return
     if not all(map(is_plain, arrays, dtypes)) and arrays[0].ndim:
         # Axes in the order of the result's memory make views of channels_last arrays contiguous.
@@ -76,10 +76,10 @@ def for_blocks(
 
     if all(map(is_plain, arrays, dtypes)):
         flat = [x.reshape(-1) for x in arrays]
-        run_slices(run, n_items, n_items * seconds_per_item, _GRANULE)
+        run_slices(run, n_numbers, n_numbers * seconds_per_number, _GRANULE)
     else:
         n_blocks, index_of = _blocks_of(arrays[0].shape, _BLOCK_BYTES // dtypes[0].itemsize)
-        run_slices(run_blocks, n_blocks, n_items * (seconds_per_item + _COPY_SECONDS))
+        run_slices(run_blocks, n_blocks, n_numbers * (seconds_per_number + _COPY_SECONDS))
 
 
 def _blocks_of(shape: tuple[int, ...], size: int) -> tuple[int, Callable[[int], Any]]:

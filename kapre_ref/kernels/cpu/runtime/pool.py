@@ -51,24 +51,25 @@ _tasks_of_parents: list[SimpleQueue[Callable[[], None]]] = []
 
 
 def run_slices(
-    function: Callable[[int, int], object], n_items: int, seconds: float, granule: int = 1
+    function: Callable[[int, int], object], n: int, seconds: float, granule: int = 1
 ) -> None:
-    """Call `function(start, stop)` for slices that cover `range(n_items)`, on several threads.
+    """Call `function(start, stop)` for slices that cover `range(n)`, on several threads.
 
-    Slices start at multiples of `granule`. The number of threads decides where they start, so the
-    result for an item must not depend on its slice. `seconds` is a guess of the time on one thread.
+    Slices start at multiples of `granule`. The number of threads decides where they start, so what
+    is done for a number must not depend on its slice. `seconds` is a guess of the time on one
+    thread.
 
     The calling thread takes slices too, until none is left, and waits only for slices that other
     threads have begun. So a busy pool delays nothing, and no thread can wait for itself.
     """
     n_threads = 1
-    if seconds > MIN_SECONDS and n_items > granule and not _state.inside:
+    if seconds > MIN_SECONDS and n > granule and not _state.inside:
         n_threads = get_num_threads()
     if n_threads == 1 and seconds <= MAX_SLICE_SECONDS:
-        if n_items:
-            function(0, n_items)
+        if n:
+            function(0, n)
         return
-    slices = _slices_of(n_items, n_threads, seconds, granule)
+    slices = _slices_of(n, n_threads, seconds, granule)
     if n_threads > 1:
         _run_together(function, slices, n_threads - 1)
         return
@@ -77,14 +78,12 @@ def run_slices(
         _stay_away_from_the_end()
 
 
-def _slices_of(
-    n_items: int, n_threads: int, seconds: float, granule: int
-) -> deque[tuple[int, int]]:
+def _slices_of(n: int, n_threads: int, seconds: float, granule: int) -> deque[tuple[int, int]]:
     """Return (start, stop) of slices, each of which takes neither too long nor too short a time."""
-    n_granules = -(-n_items // granule)
+    n_granules = -(-n // granule)
     n_slices = min(n_threads * _SLICES_PER_THREAD, int(seconds / _MIN_SLICE_SECONDS))
     n_slices = min(n_granules, max(n_slices, int(seconds / MAX_SLICE_SECONDS) + 1))
-    edges = [granule * (n_granules * i // n_slices) for i in range(n_slices)] + [n_items]
+    edges = [granule * (n_granules * i // n_slices) for i in range(n_slices)] + [n]
     return deque(pairwise(edges))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from kapre_ref._parts import parts_of
 from kapre_ref.kernels.cpu.emit.copies import copy_numbers, copy_run, gather_run
-from kapre_ref.kernels.cpu.emit.intrinsics import item_of
+from kapre_ref.kernels.cpu.emit.intrinsics import itemsize_of
 from kapre_ref.kernels.cpu.runtime.jit import Addresses, address_kernel, as_input, kernel
 from kapre_ref.kernels.cpu.runtime.scratch import scratch_array
 
@@ -126,15 +126,15 @@ def _loops(
 
 @address_kernel
 def _copy(unit, shape, source, source_strides, target, target_strides):
-    item, a, b = item_of(unit), source_strides, target_strides
+    itemsize, a, b = itemsize_of(unit), source_strides, target_strides
     for i in range(shape[0]):
         for j in range(shape[1]):
             for k in range(shape[2]):
                 from_here = source + i * a[0] + j * a[1] + k * a[2]
                 to_here = target + i * b[0] + j * b[1] + k * b[2]
-                if a[3] == item and b[3] == item:
+                if a[3] == itemsize and b[3] == itemsize:
                     copy_run(unit, from_here, to_here, shape[3])
-                elif b[3] == item:
+                elif b[3] == itemsize:
                     gather_run(unit, from_here, a[3], to_here, shape[3])
                 else:
                     copy_numbers(unit, from_here, a[3], to_here, b[3], shape[3])

@@ -24,7 +24,7 @@ import numpy as np
 
 from kapre_ref._roots import cos_sin_of_turns
 from kapre_ref.kernels.cpu.emit.copies import fill_zeros
-from kapre_ref.kernels.cpu.emit.intrinsics import item_of, lanes_of, vector_bytes
+from kapre_ref.kernels.cpu.emit.intrinsics import itemsize_of, lanes_of, vector_bytes
 from kapre_ref.kernels.cpu.emit.language import Strided
 from kapre_ref.kernels.cpu.emit.pairs import (
     Listed,
@@ -91,8 +91,8 @@ def convolve(unit, plan, samples, target, ahead, room):
 
     The first sample comes by itself; the others follow in the order of the first transform's rows.
     """
-    item, vector = item_of(unit), lanes_of(unit) * item_of(unit)
-    others = Samples(samples.rows, samples.offsets + 4, samples.window + item)
+    itemsize, vector = itemsize_of(unit), lanes_of(unit) * itemsize_of(unit)
+    others = Samples(samples.rows, samples.offsets + 4, samples.window + itemsize)
     rows = room.values
     for i in range(2):  # in a loop, so that numba compiles the transform once
         transform_rows_oddly(unit, plan.passes, others, rows, plan.n, ahead, room.sums)
@@ -107,7 +107,7 @@ def convolve(unit, plan, samples, target, ahead, room):
 @inlined
 def undo_convolution(unit, plan, rows, ahead, room):
     """Turn a transform of p rows into samples, in their order, in place."""
-    vector = lanes_of(unit) * item_of(unit)
+    vector = lanes_of(unit) * itemsize_of(unit)
     one, other = room.values, room.turned
     turn_pairs(unit, 1, Listed(rows, plan.natural), other, plan.prime)
     fill_zeros(unit, other + plan.prime * vector, lanes_of(unit))

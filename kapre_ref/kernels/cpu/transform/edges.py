@@ -19,7 +19,7 @@ from kapre_ref.kernels.cpu.emit.copies import (
     join_channel,
 )
 from kapre_ref.kernels.cpu.emit.gather import emphasise
-from kapre_ref.kernels.cpu.emit.intrinsics import item_of, lanes_of
+from kapre_ref.kernels.cpu.emit.intrinsics import itemsize_of, lanes_of
 from kapre_ref.kernels.cpu.runtime.jit import inlined, kernel
 
 if TYPE_CHECKING:
@@ -126,9 +126,9 @@ class Run(NamedTuple):
 @kernel
 def stage(unit, source, first, n, target, before):
     """Copy samples from number `first` on, emphasised if they are to be; `before` is room."""
-    item = item_of(unit)
-    samples, previous = source.signal + first * item, source.signal + (first - 1) * item
-    is_inside = source.stride == item and first >= 1 and first + n <= source.n_samples
+    itemsize = itemsize_of(unit)
+    samples, previous = source.signal + first * itemsize, source.signal + (first - 1) * itemsize
+    is_inside = source.stride == itemsize and first >= 1 and first + n <= source.n_samples
     if not (source.factor and is_inside):
         samples, previous = target, before
         # In a loop, numba compiles the copying once.
@@ -142,7 +142,7 @@ def stage(unit, source, first, n, target, before):
 @inlined
 def copy_samples(unit, source, first, n, target, n_before):
     """Copy samples from number `first` on, or those `n_before` samples before them (0 or 1)."""
-    item, length = item_of(unit), source.n_samples
+    itemsize, length = itemsize_of(unit), source.n_samples
     gap = 0 if source.edge == MIRROR else 1
     period = max(1, 2 * (length - gap))
     done = 0
@@ -153,7 +153,7 @@ def copy_samples(unit, source, first, n, target, n_before):
         if is_outside:
             if source.edge == ZEROS or length == 0:
                 run = min(-number if number < 0 else n, n - done)
-                fill_zeros(unit, target + done * item, run)
+                fill_zeros(unit, target + done * itemsize, run)
                 done += run
                 continue
             if source.edge == EDGE:
@@ -168,10 +168,10 @@ def copy_samples(unit, source, first, n, target, n_before):
         run = min(run, n - done)
         if is_outside and source.edge == ODD:
             run = min(run, n_to_next_fold(length, first + done))
-        copy_samples_of(unit, source, Run(number, step, run), target + done * item, n_before)
+        copy_samples_of(unit, source, Run(number, step, run), target + done * itemsize, n_before)
         if is_outside and source.edge == ODD:
             folds = folds_at(source, first + done, n_before)
-            fold_oddly(unit, target + done * item, run, folds)
+            fold_oddly(unit, target + done * itemsize, run, folds)
         done += run
 
 
@@ -212,21 +212,21 @@ def folds_at(source, number, n_before):
 @inlined
 def copy_samples_of(unit, source, run, target, n_before):
     """Copy a run of samples, or of those `n_before` before each of them."""
-    lanes, item, stride = lanes_of(unit), item_of(unit), source.stride
+    lanes, itemsize, stride = lanes_of(unit), itemsize_of(unit), source.stride
     number, n = run.number, run.n
     if n_before and not source.has_previous:  # there is nothing before number 0
         if run.step > 0 and number == 0:
             fill_zeros(unit, target, 1)
-            number, target, n = number + 1, target + item, n - 1
+            number, target, n = number + 1, target + itemsize, n - 1
         elif run.step == 0 and number == 0:
             fill_zeros(unit, target, n)
             n = 0
         elif run.step < 0 and number - n + 1 == 0:
             n -= 1
-            fill_zeros(unit, target + n * item, 1)
+            fill_zeros(unit, target + n * itemsize, 1)
     place, done = source.signal + (number - n_before) * stride, 0
-    if stride == 2 * item and run.step > 0 and n > 0:
+    if stride == 2 * itemsize and run.step > 0 and n > 0:
         done = (n - 1) // lanes * lanes
         join_channel(unit, place, target, done // lanes)
     place += done * run.step * stride
-    copy_numbers(unit, place, run.step * stride, target + done * item, item, n - done)
+    copy_numbers(unit, place, run.step * stride, target + done * itemsize, itemsize, n - done)

@@ -30,7 +30,7 @@ from kapre_ref.kernels.cpu.emit.gather import (
     prepare_frames,
     transpose_pieces,
 )
-from kapre_ref.kernels.cpu.emit.intrinsics import item_of, lanes_of
+from kapre_ref.kernels.cpu.emit.intrinsics import itemsize_of, lanes_of
 from kapre_ref.kernels.cpu.emit.language import Strided
 from kapre_ref.kernels.cpu.emit.output import (
     STRIP_TILES,
@@ -127,13 +127,13 @@ def write_spectra(peaks, odd, job_address, signal, out, scratch, blocks):
     room = addresses_in(scratch, plan.regions)
     places = Places(signal, out, room.peak, 0)
     if peaks.size:
-        peak_bytes = lanes_of(unit) * item_of(unit)
+        peak_bytes = lanes_of(unit) * itemsize_of(unit)
         places = Places(signal, out, np.int64(peaks.ctypes.data), peak_bytes)
     n_rows = plan.pieces.n_tiles * lanes_of(unit)
     silence = room.samples + n_rows * plan.pieces.row_bytes
     fill_zeros(unit, silence, plan.pieces.n)  # what `offsets` points to outside the frames
     if plan.frame_steps.n:
-        silence = room.prepared + plan.frame_steps.n * lanes_of(unit) * item_of(unit)
+        silence = room.prepared + plan.frame_steps.n * lanes_of(unit) * itemsize_of(unit)
         fill_zeros(unit, silence, lanes_of(unit))
     are_long = any_is_long(unit, plan.bands)
     first_block, last_block = blocks
@@ -203,19 +203,19 @@ def block_of(unit, job, places, index):
 @inlined
 def gather(unit, plan, job, block, room):
     """Transpose the samples of a block, from where they are if all are there and neighbours."""
-    pieces, item, sample_stride = plan.pieces, item_of(unit), job.signal_strides[2]
+    pieces, itemsize, sample_stride = plan.pieces, itemsize_of(unit), job.signal_strides[2]
     n_read = pieces.n_tiles * lanes_of(unit)
     first = block.first_frame * plan.hop_length - job.n_padded
     span = (pieces.n - 1) * plan.hop_length + n_read
     source, stride = block.signal + first * sample_stride, plan.hop_length * sample_stride
-    is_inside = sample_stride == item and first >= 0 and first + span <= job.n_samples
+    is_inside = sample_stride == itemsize and first >= 0 and first + span <= job.n_samples
     if not is_inside or job.factor:
         # Pieces that follow each other are copied at once, others one by one.
         length, n_copies, source = span, 1, room.stage
-        stride = plan.hop_length * item
+        stride = plan.hop_length * itemsize
         if pieces.length < plan.hop_length:
             length, n_copies = n_read, pieces.n
-            stride = length * item
+            stride = length * itemsize
         signal = Source(
             signal=block.signal,
             stride=sample_stride,
@@ -239,12 +239,12 @@ def transform_parts(unit, plan, job, block, room):
 
     The samples of the next block come into cache meanwhile.
     """
-    vector, item = lanes_of(unit) * item_of(unit), item_of(unit)
+    vector, itemsize = lanes_of(unit) * itemsize_of(unit), itemsize_of(unit)
     following = samples_after(unit, plan, job, block)
     n = plan.n_fft // plan.last.radix
     rows = room.prepared if plan.frame_steps.n else room.samples
     for first in range(0, plan.n_fft, n):
-        samples = Samples(rows, plan.offsets + first * 4, plan.window + first * item)
+        samples = Samples(rows, plan.offsets + first * 4, plan.window + first * itemsize)
         ahead = Strided(following.at + first * following.stride, following.stride)
         part = room.rows + first * vector
         transform_rows(unit, plan.passes, samples, part, n, ahead)
@@ -254,7 +254,7 @@ def transform_parts(unit, plan, job, block, room):
 @inlined
 def transform_parts_oddly(unit, plan, job, block, room):
     """Do what `transform_parts` does with radices that have no code of their own among others."""
-    vector, item = lanes_of(unit) * item_of(unit), item_of(unit)
+    vector, itemsize = lanes_of(unit) * itemsize_of(unit), itemsize_of(unit)
     following = samples_after(unit, plan, job, block)
     n = plan.n_fft // plan.last.radix
     rows = room.prepared if plan.frame_steps.n else room.samples
@@ -262,7 +262,7 @@ def transform_parts_oddly(unit, plan, job, block, room):
     n_at_once = convolution.prime if convolution.prime else n
     for first in range(0, plan.n_fft, n_at_once):
         pick = first // n_at_once * plan.n_picks
-        samples = Samples(rows, plan.offsets + pick * 4, plan.window + pick * item)
+        samples = Samples(rows, plan.offsets + pick * 4, plan.window + pick * itemsize)
         ahead = Strided(following.at + first * following.stride, following.stride)
         part = room.rows + first * vector
         if convolution.prime:
@@ -306,8 +306,8 @@ def do_last_pass(unit, plan, job, block, room, parts, is_first):
         take_roots(unit, room.rows, plan.n_freq, plan.power_offset)
     if plan.sizes != PLAIN or not is_extreme(unit, room.peak):
         return True
-    item, n = item_of(unit), plan.n_freq * lanes_of(unit)
-    copy_numbers(unit, room.rows, item, room.plain, item, n)
+    itemsize, n = itemsize_of(unit), plan.n_freq * lanes_of(unit)
+    copy_numbers(unit, room.rows, itemsize, room.plain, itemsize, n)
     return False
 
 
@@ -332,7 +332,7 @@ def finish(unit, plan, job, block, room, are_long):
 @inlined
 def turn_to_polar(unit, plan, room):
     """Turn spectra into magnitudes and phases, written over the rows that they were made of."""
-    phases = room.rows + plan.n_freq * lanes_of(unit) * item_of(unit)
+    phases = room.rows + plan.n_freq * lanes_of(unit) * itemsize_of(unit)
     to_polar(unit, room.values, plan.n_freq, room.rows, phases, room.peak)
     if is_extreme(unit, room.peak):
         to_scaled_magnitudes(unit, room.values, plan.n_freq, room.peak, room.rows, room.rows)
@@ -341,7 +341,7 @@ def turn_to_polar(unit, plan, room):
 @kernel
 def write_block(unit, job, block, room, values):
     """Write the values of a block, and phases if they follow, to their channels."""
-    n_bytes = values.n * lanes_of(unit) * item_of(unit)
+    n_bytes = values.n * lanes_of(unit) * itemsize_of(unit)
     for i in range(1 + (job.result == POLAR)):
         part = Values(values.at + i * n_bytes, values.n, values.n_numbers)
         place = block.target + i * job.n_channels * job.out_strides[1]
@@ -352,22 +352,22 @@ def write_block(unit, job, block, room, values):
 @inlined
 def write_rows(unit, values, strip, n_frames, target):
     """Turn vectors of values into rows of one frame each, a strip of tiles at a time."""
-    lanes, item = lanes_of(unit), item_of(unit)
-    strip_row = STRIP_TILES * lanes * item
-    if target.stride == values.n_numbers * item:
+    lanes, itemsize = lanes_of(unit), itemsize_of(unit)
+    strip_row = STRIP_TILES * lanes * itemsize
+    if target.stride == values.n_numbers * itemsize:
         if values.n_numbers == 1:
             store_columns(unit, values.at, values.n, n_frames, target.at, target.value_stride)
         else:
             store_pair_columns(unit, values.at, values.n, n_frames, target.at, target.value_stride)
         return
-    is_contiguous = target.value_stride == values.n_numbers * item
+    is_contiguous = target.value_stride == values.n_numbers * itemsize
     n, done = values.n * values.n_numbers, 0
     is_whole = is_contiguous and n_frames == lanes and n >= lanes
     while done < n:
         if is_whole:  # the last tile may begin within the one before
             done = min(done, n - lanes)
         count = min(STRIP_TILES * lanes, n - done)
-        source, place = values.at + done * lanes * item, target.at + done * item
+        source, place = values.at + done * lanes * itemsize, target.at + done * itemsize
         if is_whole:
             count -= count % lanes
             turn_strip(unit, source, count // lanes, place, target.stride)
@@ -387,16 +387,16 @@ def write_rows(unit, values, strip, n_frames, target):
 @inlined
 def scatter_rows(unit, values, n_frames, target):
     """Copy the values of a strip, which has a row for each frame, to places that are apart."""
-    lanes, item, stride = lanes_of(unit), item_of(unit), target.value_stride
+    lanes, itemsize, stride = lanes_of(unit), itemsize_of(unit), target.value_stride
     n_parted = 0
-    if values.n_numbers == 1 and stride == 2 * item:  # one of two channels side by side
+    if values.n_numbers == 1 and stride == 2 * itemsize:  # one of two channels side by side
         n_parted = values.n // lanes * lanes
     n_left = values.n - n_parted
     for frame in range(n_frames):
-        row = values.at + frame * STRIP_TILES * lanes * item
+        row = values.at + frame * STRIP_TILES * lanes * itemsize
         column = target.at + frame * target.stride
         part_channel(unit, row, column, n_parted // lanes)
         for part in range(values.n_numbers):
-            source = row + (n_parted + part) * item
-            place = column + n_parted * stride + part * item
-            copy_numbers(unit, source, values.n_numbers * item, place, stride, n_left)
+            source = row + (n_parted + part) * itemsize
+            place = column + n_parted * stride + part * itemsize
+            copy_numbers(unit, source, values.n_numbers * itemsize, place, stride, n_left)

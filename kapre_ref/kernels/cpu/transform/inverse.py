@@ -13,7 +13,7 @@ import numpy as np
 from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.emit.copies import copy_numbers, fill_zeros
 from kapre_ref.kernels.cpu.emit.gather import part_pair_columns, transpose_pieces
-from kapre_ref.kernels.cpu.emit.intrinsics import item_of, lanes_of, n_lanes, vector_bytes
+from kapre_ref.kernels.cpu.emit.intrinsics import itemsize_of, lanes_of, n_lanes, vector_bytes
 from kapre_ref.kernels.cpu.emit.inverse_passes import (
     Overlap,
     Planes,
@@ -190,25 +190,27 @@ def clear_planes(unit, job, room):
 @inlined
 def gather_spectra(unit, plan, job, spectra, n_frames, room):
     """Transpose a block's spectra, from where they are if they are contiguous and all there."""
-    lanes, item = lanes_of(unit), item_of(unit)
-    vector, n_numbers = lanes * item, 2 * plan.n_freq
+    lanes, itemsize = lanes_of(unit), itemsize_of(unit)
+    vector, n_numbers = lanes * itemsize, 2 * plan.n_freq
     n_tiles = n_numbers // lanes
     stage_row = (n_tiles + 1) * vector
     stride, value_stride = job.spectra_strides[2], job.spectra_strides[3]
-    if stride == 2 * item and value_stride != 2 * item:  # frames are neighbours, not their values
+    if (
+        stride == 2 * itemsize and value_stride != 2 * itemsize
+    ):  # frames are neighbours, not their values
         part_pair_columns(unit, spectra, value_stride, plan.n_freq, n_frames, room.values)
         return
     n_straight = n_tiles
-    if value_stride != 2 * item or n_frames < lanes:
+    if value_stride != 2 * itemsize or n_frames < lanes:
         n_straight = 0
     # What is not copied straight: all of strided or of few frames, else the last numbers.
     first_value = n_straight * lanes // 2
     n_left = plan.n_freq - first_value
     for i in range(n_frames):
         for part in range(2):
-            source = spectra + i * stride + first_value * value_stride + part * item
-            place = room.stage + i * stage_row + part * item
-            copy_numbers(unit, source, value_stride, place, 2 * item, n_left)
+            source = spectra + i * stride + first_value * value_stride + part * itemsize
+            place = room.stage + i * stage_row + part * itemsize
+            copy_numbers(unit, source, value_stride, place, 2 * itemsize, n_left)
     # Lanes without a frame are zeros: their sums reach the last pieces.
     for i in range(n_frames, lanes):
         fill_zeros(unit, room.stage + i * stage_row, n_numbers)
@@ -226,7 +228,7 @@ def transform_back(unit, plan, room, ahead):
     The imaginary parts of the first bin, and of the one that is its own mirror image, do not count.
     Meanwhile `ahead`, the next block's spectra, comes into cache.
     """
-    vector, n = lanes_of(unit) * item_of(unit), plan.n_fft // plan.last.radix
+    vector, n = lanes_of(unit) * itemsize_of(unit), plan.n_fft // plan.last.radix
     parts = Parts(room.rows, n, plan.last.twiddles)
     undo_last_pass(unit, plan.last.radix, room.values, parts)
     for first in range(0, plan.n_fft, n):
@@ -237,7 +239,7 @@ def transform_back(unit, plan, room, ahead):
 @inlined
 def transform_back_oddly(unit, plan, room, ahead):
     """Do what `transform_back` does with radices that have no code of their own among others."""
-    vector, n = lanes_of(unit) * item_of(unit), plan.n_fft // plan.last.radix
+    vector, n = lanes_of(unit) * itemsize_of(unit), plan.n_fft // plan.last.radix
     parts = Parts(room.rows, n, plan.last.twiddles)
     undo_last_pass(unit, plan.last.radix, room.values, parts)
     convolution = read_inverse_convolution(plan.convolution)
@@ -256,13 +258,13 @@ def transform_back_oddly(unit, plan, room, ahead):
 @inlined
 def add_frames(unit, plan, job, room, target):
     """Add up a block's frames; meanwhile `target`, where their pieces go, comes into cache."""
-    item, vector = item_of(unit), lanes_of(unit) * item_of(unit)
+    itemsize, vector = itemsize_of(unit), lanes_of(unit) * itemsize_of(unit)
     # The earliest frame of a piece ends within it: the samples after that have a term less.
     for part in range(2):
         at, n = 0, job.last_length
         if part == 1:
             at, n = job.last_length, job.piece_length - job.last_length
-        samples = Samples(room.rows, plan.order + at * 4, job.window + at * item)
+        samples = Samples(room.rows, plan.order + at * 4, job.window + at * itemsize)
         overlap = Overlap(job.piece_length, job.n_overlaps + 1 - part, n)
         lost = room.lost - room.pieces
         planes = Planes(room.pieces + at * vector, job.piece_length * vector, lost)
@@ -284,7 +286,7 @@ def add_pieces(unit, samples, overlap, planes, ahead):
 @inlined
 def write_pieces(unit, job, room, target, first_piece):
     """Write the finished pieces of a block; the first and the last ones of a channel may be cut."""
-    lanes, item = lanes_of(unit), item_of(unit)
+    lanes, itemsize = lanes_of(unit), itemsize_of(unit)
     sample_stride = job.out_strides[2]
     stride = job.hop_length * sample_stride
     n_rows, row = min(lanes, job.n_pieces - first_piece), 0
@@ -299,7 +301,7 @@ def write_pieces(unit, job, room, target, first_piece):
             begin = max(job.n_skipped - start, 0)
             length = min(length, job.n_samples - start) - begin
         if length > 0:
-            values = Values(room.pieces + begin * lanes * item + row * item, length, 1)
+            values = Values(room.pieces + begin * lanes * itemsize + row * itemsize, length, 1)
             at = target + row * stride + begin * sample_stride
             write_rows(unit, values, room.strip, n, Target(at, stride, sample_stride))
         row += n

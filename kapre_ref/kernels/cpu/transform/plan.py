@@ -241,7 +241,7 @@ def scratch_layout(
     front_end: FrontEnd, pieces: Pieces, dtype: np.dtype[Any]
 ) -> tuple[Regions, int]:
     """Return where the regions of scratch memory start, and the bytes of all."""
-    lanes, vector, item = n_lanes(dtype), vector_bytes(), dtype.itemsize
+    lanes, vector, itemsize = n_lanes(dtype), vector_bytes(), dtype.itemsize
     n_read = pieces.n_tiles * lanes  # of each piece
     overlap = front_end.hop_length < front_end.frame_length
     n_staged = pieces.n * (pieces.length if overlap else n_read) + n_read
@@ -255,8 +255,8 @@ def scratch_layout(
         values=max(2 * n_freq + 2 * lanes, n_convolved) * vector,
         bands=((n_bands if front_end.bands is not None else 0) + lanes) * vector,
         strip=(STRIP_TILES * lanes + 1) * vector,
-        stage=n_staged * item,
-        before=n_staged * item if front_end.signal_factor else 0,
+        stage=n_staged * itemsize,
+        before=n_staged * itemsize if front_end.signal_factor else 0,
         peak=vector,
         plain=n_freq * vector,
         turned=n_turned * vector,
