@@ -1,4 +1,4 @@
-"""Parts of the CPU kernels that no public function shows: approximations, blocks, memory."""
+"""Parts of the CPU kernels that no public function shows: approximations, chunks, memory."""
 
 import tracemalloc
 
@@ -12,7 +12,7 @@ from kapre_ref._decibel import DecibelScale
 from kapre_ref.kernels import cpu
 from kapre_ref.kernels.cpu import framing
 from kapre_ref.kernels.cpu.logarithm import split_log
-from kapre_ref.kernels.cpu.runtime.blocks import _blocks_of, for_blocks, for_items, for_rows
+from kapre_ref.kernels.cpu.runtime.chunks import _chunks_of, for_chunks, for_items, for_rows
 from kapre_ref.kernels.cpu.runtime.jit import kernel
 from kapre_ref.kernels.cpu.runtime.strided import assign, contiguous
 
@@ -119,7 +119,7 @@ class TestMuLaw:
             np.testing.assert_array_max_ulp(got, expected, 1)
 
     def test_codes_outside_of_the_table(self):
-        # Codes outside the table share a block with codes inside, or have a block of their own.
+        # Codes outside the table share a chunk with codes inside, or have a chunk of their own.
         codes = np.concatenate([[-5, 3, 300], np.zeros(9000, int), [256, 255, -1]])
         expected = kr.mu_law_decoding_reference(codes, 256)
         np.testing.assert_array_max_ulp(kr.mu_law_decoding(codes, 256), expected, 1)
@@ -164,7 +164,7 @@ class TestPolar:
         np.testing.assert_array_max_ulp(kr.magnitude(x), np.abs(x), 1)
 
 
-class TestBlocks:
+class TestChunks:
     @pytest.mark.parametrize("axes", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
     def test_arrays_of_one_arrangement_go_straight_through(self, axes):
         x = np.arange(24, dtype=np.float32).reshape(2, 3, 4).transpose(axes)
@@ -176,7 +176,7 @@ class TestBlocks:
             assert not source.flags.writeable
             result[...] = source
 
-        for_blocks(copy, [x], out, [x.dtype, out.dtype], 0)
+        for_chunks(copy, [x], out, [x.dtype, out.dtype], 0)
         assert seen == [(True, 24)]
         np.testing.assert_array_equal(out, x)
 
@@ -191,10 +191,10 @@ class TestBlocks:
             assert not source.flags.writeable
             result[...] = source
 
-        for_blocks(copy, [x], out, [np.dtype(np.float32)] * 2, 0)
+        for_chunks(copy, [x], out, [np.dtype(np.float32)] * 2, 0)
         np.testing.assert_array_equal(out, x.astype(np.float16))
 
-    def test_rows_are_copied_in_blocks(self):
+    def test_frames_are_copied_in_chunks(self):
         x = np.arange(2 * 5000 * 64 * 3, dtype=np.float64).reshape(2, 5000, 64, 3)
         x = x.transpose(0, 3, 1, 2)
         out = np.empty((2, 3, 5000, 64), np.float32)
@@ -208,7 +208,7 @@ class TestBlocks:
         for_rows(copy, x, out, np.dtype(np.float32), 0)
         np.testing.assert_array_equal(out, x.astype(np.float32))
 
-    def test_blocks_cover_all_once(self):
+    def test_chunks_cover_all_once(self):
         for shape in (
             (7,),
             (100_000,),
@@ -217,9 +217,9 @@ class TestBlocks:
             (2, 3, 70_000),
             (70_000, 3),
         ):
-            n_blocks, place = _blocks_of(shape, 1000)
+            n_chunks, place = _chunks_of(shape, 1000)
             seen = np.zeros(shape, int)
-            for number in range(n_blocks):
+            for number in range(n_chunks):
                 assert 0 < seen[place(number)].size <= 1000
                 seen[place(number)] += 1
             assert (seen == 1).all()
@@ -331,7 +331,7 @@ class TestSizesWithoutButterflies:
             assert got.shape == (n_frames, n_fft // 2 + 1)
             np.testing.assert_allclose(got, expected, rtol=0, atol=1e-12 * np.sqrt(n_fft))
 
-    def test_memory_is_that_of_blocks(self):
+    def test_memory_is_that_of_chunks(self):
         x = np.random.default_rng(0).standard_normal(1_000_000).astype(np.float16)
         kr.set_num_threads(1)
         kr.stft_magnitude(x[:100_000], 1009, return_decibel=True)  # compiled, and plans made
@@ -342,7 +342,7 @@ class TestSizesWithoutButterflies:
         finally:
             tracemalloc.stop()
             kr.set_num_threads(None)
-        # The peak has a block of samples in float32, its spectra, magnitudes, and SciPy's memory.
+        # The peak has a chunk of samples in float32, its spectra, magnitudes, and SciPy's memory.
         assert peak - result.nbytes < 4 << 20
 
 

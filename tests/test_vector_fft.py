@@ -102,19 +102,19 @@ class TestInnerPass:
     def test_merges_transforms(self, radix, n, dtype, tolerance, rng):
         x = [random_rows(rng, radix * n, dtype) for _ in range(2)]
         rows = aligned((2 * radix * n, n_lanes(dtype)), dtype)
-        parts = [transformed(part) for block in x for part in parts_of(block, radix)]
+        parts = [transformed(part) for group in x for part in parts_of(group, radix)]
         rows[...] = np.concatenate(parts)
         twiddles = pass_twiddles((n, radix), dtype)[0]
         _inner_pass(dtype.type(1), radix, rows.ctypes.data, 2, n, twiddles.ctypes.data)
-        assert_close(rows, np.concatenate([transformed(block) for block in x]), tolerance)
+        assert_close(rows, np.concatenate([transformed(group) for group in x]), tolerance)
 
     def test_is_undone(self, radix, n, dtype, tolerance, rng):
         x = [random_rows(rng, radix * n, dtype) for _ in range(2)]
         rows = aligned((2 * radix * n, n_lanes(dtype)), dtype)
-        rows[...] = np.concatenate([transformed(block, real_bins=0.5) for block in x])
+        rows[...] = np.concatenate([transformed(group, real_bins=0.5) for group in x])
         twiddles = pass_twiddles((n, radix), dtype)[0]
         _undo_inner_pass(dtype.type(1), radix, rows.ctypes.data, 2, n, twiddles.ctypes.data)
-        parts = [transformed(part, 0.5) for block in x for part in parts_of(block, radix)]
+        parts = [transformed(part, 0.5) for group in x for part in parts_of(group, radix)]
         assert_close(rows, np.concatenate(parts) * radix, tolerance)
 
 
@@ -394,13 +394,13 @@ def _undo_first_pass(unit, radix, rows, n):
 
 
 @numba.njit
-def _inner_pass(unit, radix, rows, n_blocks, n, twiddles):
-    inner_pass(unit, radix, Parts(rows, n, twiddles), n_blocks)
+def _inner_pass(unit, radix, rows, n_groups, n, twiddles):
+    inner_pass(unit, radix, Parts(rows, n, twiddles), n_groups)
 
 
 @numba.njit
-def _undo_inner_pass(unit, radix, rows, n_blocks, n, twiddles):
-    undo_inner_pass(unit, radix, Parts(rows, n, twiddles), n_blocks)
+def _undo_inner_pass(unit, radix, rows, n_groups, n, twiddles):
+    undo_inner_pass(unit, radix, Parts(rows, n, twiddles), n_groups)
 
 
 @numba.njit

@@ -26,9 +26,9 @@ def run_on_lanes(monkeypatch, *modules):
 def aligned(shape, dtype):
     """Return an array that starts at a cache line, as scratch memory does."""
     size = prod(shape) * np.dtype(dtype).itemsize
-    block = np.zeros(size + 64, np.uint8)
-    start = -block.ctypes.data % 64
-    return block[start : start + size].view(dtype).reshape(shape)
+    memory = np.zeros(size + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def random_rows(rng, n, dtype):

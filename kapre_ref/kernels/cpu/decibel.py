@@ -11,7 +11,7 @@ import numpy as np
 from kapre_ref._threads import get_num_threads
 from kapre_ref.kernels.cpu.exponential import TO_INTEGER, expm1_32, expm1_64, two_to_the
 from kapre_ref.kernels.cpu.logarithm import split_log
-from kapre_ref.kernels.cpu.runtime.blocks import for_blocks
+from kapre_ref.kernels.cpu.runtime.chunks import for_chunks
 from kapre_ref.kernels.cpu.runtime.jit import as_input, inlined, kernel
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
 from kapre_ref.kernels.cpu.runtime.pool import operation, run_slices
@@ -59,7 +59,7 @@ def magnitude_to_decibel(x: NDArray[Any], scale: DecibelScale, out: NDArray[Any]
         _convert_items(x, out, size, dtype, numbers)
     else:
         for item, result in zip(x, out, strict=True):
-            _convert_blocks(item, result, dtype, numbers)
+            _convert_chunks(item, result, dtype, numbers)
 
 
 def _convert_items(
@@ -88,10 +88,10 @@ def _convert_items(
     run_slices(run, len(x), x.size * (_PEAK_SECONDS + _CONVERSION_SECONDS))
 
 
-def _convert_blocks(
+def _convert_chunks(
     item: NDArray[Any], result: NDArray[Any], dtype: np.dtype[Any], numbers: NDArray[Any]
 ) -> None:
-    """Share a long item among threads, and copy no more than blocks of it."""
+    """Share a long item among threads, and copy no more than chunks of it."""
     peaks: list[NDArray[Any]] = []
 
     def find(stretch: NDArray[Any]) -> None:
@@ -100,9 +100,9 @@ def _convert_blocks(
     def convert(stretch: NDArray[Any], converted: NDArray[Any]) -> None:
         _convert(stretch[None], peak, converted[None], numbers)
 
-    for_blocks(find, [item], None, [dtype], _PEAK_SECONDS)
+    for_chunks(find, [item], None, [dtype], _PEAK_SECONDS)
     peak = np.concatenate(peaks).max(keepdims=True)  # NaN if one is
-    for_blocks(convert, [item], result, [dtype, dtype], _CONVERSION_SECONDS)
+    for_chunks(convert, [item], result, [dtype, dtype], _CONVERSION_SECONDS)
 
 
 @operation
@@ -116,7 +116,7 @@ def decibel_to_magnitude(
     def convert(decibels: NDArray[Any], magnitudes: NDArray[Any]) -> None:
         _take_exponentials(decibels, magnitudes, numbers)
 
-    for_blocks(convert, [x], out, [dtype, dtype], _EXPONENTIAL_SECONDS)
+    for_chunks(convert, [x], out, [dtype, dtype], _EXPONENTIAL_SECONDS)
 
 
 @lru_cache(maxsize=64)

@@ -17,7 +17,7 @@ from kapre_ref.kernels.cpu.emit.slopes import (
     sum_long_slopes,
     sum_slopes,
 )
-from kapre_ref.kernels.cpu.runtime.blocks import for_items
+from kapre_ref.kernels.cpu.runtime.chunks import for_items
 from kapre_ref.kernels.cpu.runtime.jit import as_input, inlined, kernel
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
 from kapre_ref.kernels.cpu.runtime.pool import operation, run_slices

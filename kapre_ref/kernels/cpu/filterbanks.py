@@ -18,7 +18,7 @@ from kapre_ref.kernels.cpu.emit.gather import transpose_pieces
 from kapre_ref.kernels.cpu.emit.intrinsics import lanes_of, n_lanes, vector_bytes
 from kapre_ref.kernels.cpu.emit.output import turn_strip
 from kapre_ref.kernels.cpu.products import product
-from kapre_ref.kernels.cpu.runtime.blocks import for_rows
+from kapre_ref.kernels.cpu.runtime.chunks import for_rows
 from kapre_ref.kernels.cpu.runtime.jit import inlined, kernel
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
 from kapre_ref.kernels.cpu.runtime.pool import operation, run_slices

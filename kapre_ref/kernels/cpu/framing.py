@@ -9,7 +9,7 @@ import numpy as np
 from kapre_ref.kernels.cpu.emit.copies import stream_frames
 from kapre_ref.kernels.cpu.emit.intrinsics import MAX_VECTOR_BYTES
 from kapre_ref.kernels.cpu.emit.sums import SQUARES, TERMS, sum_pairwise
-from kapre_ref.kernels.cpu.runtime.blocks import for_items
+from kapre_ref.kernels.cpu.runtime.chunks import for_items
 from kapre_ref.kernels.cpu.runtime.jit import inlined, kernel, summing_kernel
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
 from kapre_ref.kernels.cpu.runtime.pool import operation, run_slices

@@ -10,7 +10,7 @@ from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.dynamic_range import limit_range
 from kapre_ref.kernels.cpu.normalisation import normalise
 from kapre_ref.kernels.cpu.products import product, product_seconds
-from kapre_ref.kernels.cpu.runtime.blocks import for_rows
+from kapre_ref.kernels.cpu.runtime.chunks import for_rows
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
 from kapre_ref.kernels.cpu.runtime.pool import operation
 from kapre_ref.kernels.cpu.runtime.strided import assign

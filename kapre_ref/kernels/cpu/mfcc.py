@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.products import product, product_seconds
-from kapre_ref.kernels.cpu.runtime.blocks import for_rows
+from kapre_ref.kernels.cpu.runtime.chunks import for_rows
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
 from kapre_ref.kernels.cpu.runtime.pool import operation
 

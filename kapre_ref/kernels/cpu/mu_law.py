@@ -10,7 +10,7 @@ import numpy as np
 from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.exponential import TO_INTEGER, expm1_32, two_to_the
 from kapre_ref.kernels.cpu.logarithm import split_log
-from kapre_ref.kernels.cpu.runtime.blocks import for_blocks
+from kapre_ref.kernels.cpu.runtime.chunks import for_chunks
 from kapre_ref.kernels.cpu.runtime.jit import as_input, inlined, kernel
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
 from kapre_ref.kernels.cpu.runtime.pool import operation
@@ -41,7 +41,7 @@ def mu_law_encoding(
     def encode(samples: NDArray[Any], codes: NDArray[np.int32]) -> None:
         _encode(samples, codes, *scalars)
 
-    for_blocks(encode, [signal], out, [dtype, np.dtype(np.int32)], _SAMPLE_SECONDS)
+    for_chunks(encode, [signal], out, [dtype, np.dtype(np.int32)], _SAMPLE_SECONDS)
 
 
 @kernel
@@ -71,14 +71,14 @@ def mu_law_decoding(
         def decode(codes: NDArray[Any], samples: NDArray[np.float32]) -> None:
             _look_up(codes, samples, table, mu, scale)
 
-        for_blocks(decode, [signal_mu], out, [signal_mu.dtype, float32], _SAMPLE_SECONDS)
+        for_chunks(decode, [signal_mu], out, [signal_mu.dtype, float32], _SAMPLE_SECONDS)
     else:
 
         def decode(codes: NDArray[Any], samples: NDArray[np.float32]) -> None:
             _decode(codes, samples, mu, scale)
 
         dtype = working_dtype(signal_mu.dtype)
-        for_blocks(decode, [signal_mu], out, [dtype, float32], _FORMULA_SECONDS)
+        for_chunks(decode, [signal_mu], out, [dtype, float32], _FORMULA_SECONDS)
 
 
 @kept

@@ -10,7 +10,7 @@ from numba import types
 from numba.extending import overload
 
 from kapre_ref.kernels.cpu.emit.polynomials import ARC_TANGENT_32, ARC_TANGENT_64
-from kapre_ref.kernels.cpu.runtime.blocks import for_blocks
+from kapre_ref.kernels.cpu.runtime.chunks import for_chunks
 from kapre_ref.kernels.cpu.runtime.jit import kernel
 from kapre_ref.kernels.cpu.runtime.pool import operation
 
@@ -55,7 +55,7 @@ def fill_magnitudes(x: NDArray[Any], out: NDArray[Any]) -> None:
     def run(numbers: NDArray[Any], magnitudes: NDArray[Any]) -> None:
         _magnitude(numbers.view(magnitudes.dtype), magnitudes, infinity)
 
-    for_blocks(run, [x], out, [x.dtype, out.dtype], _MAGNITUDE_SECONDS)
+    for_chunks(run, [x], out, [x.dtype, out.dtype], _MAGNITUDE_SECONDS)
 
 
 def fill_phases(x: NDArray[Any], out: NDArray[Any]) -> None:
@@ -65,7 +65,7 @@ def fill_phases(x: NDArray[Any], out: NDArray[Any]) -> None:
     def run(numbers: NDArray[Any], angles: NDArray[Any]) -> None:
         _phase(numbers.view(angles.dtype), angles, *constants)
 
-    for_blocks(run, [x], out, [x.dtype, out.dtype], _PHASE_SECONDS)
+    for_chunks(run, [x], out, [x.dtype, out.dtype], _PHASE_SECONDS)
 
 
 @kernel

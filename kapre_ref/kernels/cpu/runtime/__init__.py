@@ -1,1 +1,1 @@
-"""Code that runs at the call, around the kernels: compilation, threads, memory, order of blocks."""
+"""Code that runs at the call, around the kernels: compilation, threads, memory, chunks."""

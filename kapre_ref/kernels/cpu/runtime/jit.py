@@ -3,7 +3,7 @@
 How kernels get their arrays: numba compiles a kernel anew for each number of dimensions and each
 memory layout, and for read-only and writeable arrays apart. To need only one compilation for each
 dtype, kernels take contiguous arrays, read-only inputs (`as_input`) and writeable results. Strided
-arrays reach them as contiguous blocks (`blocks`, `strided`). Scalars come as `float`, `int`, or
+arrays reach them as contiguous chunks (`chunks`, `strided`). Scalars come as `float`, `int`, or
 NumPy scalars of the array's dtype. Kernels are flat functions at module level, because numba
 optimises a nested function again at every level. Small shared formulas are `inlined`.
 """

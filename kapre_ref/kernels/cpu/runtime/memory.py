@@ -13,7 +13,7 @@ from kapre_ref._kept import aligned_memory, lend, memory_for
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SMALLEST = 1 << 20  # bytes; the system's allocator reuses smaller blocks itself
+_SMALLEST = 1 << 20  # bytes; the system's allocator itself reuses memory of fewer bytes
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any], like: NDArray[Any]) -> NDArray[Any]:

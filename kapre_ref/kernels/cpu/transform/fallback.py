@@ -1,7 +1,7 @@
 """What lanes do not serve, by SciPy and NumPy: large transforms, and powers other than 1 and 2.
 
-A cacheful of frames is transformed at a time. Threads share blocks of frames, which are the same
-for any number of threads. SciPy transforms rows side by side, a vector of them at a time: so blocks
+A cacheful of frames is transformed at a time. Threads share chunks of frames, which are the same
+for any number of threads. SciPy transforms rows side by side, a vector of them at a time: so chunks
 are filled up to whole vectors.
 """
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     Index: TypeAlias = tuple[int, int, slice]  # item, channel, frames
 
-_BLOCK_BYTES = 1 << 18  # of samples: they and their spectra have room in the L2 cache
+_CHUNK_BYTES = 1 << 18  # of samples: they and their spectra have room in the L2 cache
 _FEW_BYTES = 1 << 22  # of few frames: more of them than fit into that cache, for SciPy's vectors
 _VECTOR_BYTES = 16  # of SciPy
 _MANY = 32  # frames that overlap, whose rounding errors would add up
@@ -47,16 +47,16 @@ _SAMPLE_SECONDS = 8e-9  # of each sample of a frame
 
 
 def stft(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> None:
-    """Write each block's spectra to their place."""
+    """Write each chunk's spectra to their place."""
 
     def write(index: Index, spectra: NDArray[Any]) -> None:
         out[index] = spectra
 
-    _for_each_block(signals, front_end, out.shape[2], write)
+    _for_each_chunk(signals, front_end, out.shape[2], write)
 
 
 def fill(signals: NDArray[Any], front_end: FrontEnd, out: NDArray[Any]) -> NDArray[Any] | None:
-    """Write the features of each block; return each frame's peak if there is a logarithm."""
+    """Write the features of each chunk; return each frame's peak if there is a logarithm."""
     dtype = working_dtype(out.dtype)
     multiply = None if front_end.bands is None else _band_product(front_end, dtype)
 
@@ -114,7 +114,7 @@ def _fill_powers(spectra, powers):
 
 
 def inverse_stft(spectra: NDArray[Any], synthesis: Synthesis, out: NDArray[Any]) -> None:
-    """Transform blocks of frames back and add up what overlaps, a section of a signal at a time.
+    """Transform chunks of frames back and add up what overlaps, a section of a signal at a time.
 
     Frames that reach into two sections are transformed for each.
     """
@@ -127,10 +127,10 @@ def inverse_stft(spectra: NDArray[Any], synthesis: Synthesis, out: NDArray[Any])
     window = as_input(window[:n_fft].astype(real))
     n_used = len(window)
     n_overlaps = -(-n_used // hop_length) - 1
-    block = _frames_at_once(n_fft, hop_length, real)
-    # Whole blocks, of which not more than every 32nd frame is one of the section before too.
-    n_blocks = -(-max(32 * n_overlaps, 1) // block)
-    section = hop_length * (n_blocks * block - n_overlaps)
+    chunk = _frames_at_once(n_fft, hop_length, real)
+    # Whole chunks, of which not more than every 32nd frame is one of the section before too.
+    n_chunks = -(-max(32 * n_overlaps, 1) // chunk)
+    section = hop_length * (n_chunks * chunk - n_overlaps)
     first_section = max(0, n_skipped // section)
     out[:, :, : max(0, -n_skipped)] = 0
     sections_of_channel = max(0, -(-n_samples // section) - first_section)
@@ -151,9 +151,9 @@ def inverse_stft(spectra: NDArray[Any], synthesis: Synthesis, out: NDArray[Any])
             lost = np.zeros(len(total) if n_overlaps >= _MANY else 0, real)
             first = max(part * section // hop_length - n_overlaps, 0)
             last = min((part + 1) * section // hop_length, n_frames)
-            for at in range(first, last, block):
-                some = frames[at : min(at + block, last)]
-                n_missing = _n_rows(len(some), block, real) - len(some)
+            for at in range(first, last, chunk):
+                some = frames[at : min(at + chunk, last)]
+                n_missing = _n_rows(len(some), chunk, real) - len(some)
                 if n_missing:
                     some = np.concatenate([some, np.zeros_like(some, shape=(n_missing, n_freq))])
                 _make_room_for_plan(fft.irfft, n_fft, some.dtype)
@@ -175,7 +175,7 @@ def _fill(
     compute: Callable[[NDArray[Any], NDArray[Any]], None],
     use: Callable[[Index, NDArray[Any]], None] | None = None,
 ) -> NDArray[Any] | None:
-    """Write what `compute(spectra, results)` makes of each block's spectra, and its logarithm.
+    """Write what `compute(spectra, results)` makes of each chunk's spectra, and its logarithm.
 
     It gets contiguous results in the working precision; so they are rounded once. Return each
     frame's peak if there is a logarithm.
@@ -200,19 +200,19 @@ def _fill(
         if use is not None:
             use(index, spectra)
 
-    _for_each_block(signals, front_end, out.shape[2], write)
+    _for_each_chunk(signals, front_end, out.shape[2], write)
     return peaks
 
 
-def _for_each_block(
+def _for_each_chunk(
     signals: NDArray[Any],
     front_end: FrontEnd,
     n_frames: int,
     write: Callable[[Index, NDArray[Any]], None],
 ) -> None:
-    """Call `write((item, channel, frames), spectra)` for every block of frames of every channel.
+    """Call `write((item, channel, frames), spectra)` for every chunk of frames of every channel.
 
-    The spectra are (n_frames of the block, n_freq), in the working precision.
+    The spectra are (n_frames of the chunk, n_freq), in the working precision.
     """
     batch, n_channels, n_samples = signals.shape
     if not batch * n_channels * n_frames:
@@ -220,16 +220,16 @@ def _for_each_block(
     n_fft, hop_length = front_end.n_fft, front_end.hop_length
     dtype = working_dtype(signals.dtype)
     window, steps = _window(front_end, dtype), _steps(front_end, dtype)
-    block = _frames_at_once(n_fft, hop_length, dtype)
-    blocks_of_channel = -(-n_frames // block)
+    chunk = _frames_at_once(n_fft, hop_length, dtype)
+    chunks_of_channel = -(-n_frames // chunk)
     ends = ends_of(front_end, n_samples)
 
     def run(start: int, stop: int) -> None:
-        room = scratch_array("frames", (min(block, -(-n_frames // 4) * 4), n_fft), dtype)
+        room = scratch_array("frames", (min(chunk, -(-n_frames // 4) * 4), n_fft), dtype)
         for index in range(start, stop):
-            number, part = divmod(index, blocks_of_channel)
+            number, part = divmod(index, chunks_of_channel)
             item, channel = divmod(number, n_channels)
-            frames = slice(part * block, min((part + 1) * block, n_frames))
+            frames = slice(part * chunk, min((part + 1) * chunk, n_frames))
             first = frames.start * hop_length - ends.n_padded
             end = (frames.stop - 1) * hop_length - ends.n_padded + len(window)
             samples = _stretch(signals[item, channel], ends, first, end, dtype)
@@ -237,8 +237,8 @@ def _for_each_block(
             spectra = _spectra(samples, hop_length, n_here, window, steps, room)
             write((item, channel, frames), spectra)
 
-    n_blocks = batch * n_channels * blocks_of_channel
-    run_slices(run, n_blocks, n_blocks * block * n_fft * _SAMPLE_SECONDS)
+    n_chunks = batch * n_channels * chunks_of_channel
+    run_slices(run, n_chunks, n_chunks * chunk * n_fft * _SAMPLE_SECONDS)
 
 
 def _stretch(
@@ -377,22 +377,22 @@ def _add_lost(total, lost):
 
 
 def _frames_at_once(n_fft: int, hop_length: int, dtype: np.dtype[Any]) -> int:
-    """Choose how many frames lie in a block: whole vectors of them, or one."""
+    """Choose how many frames lie in a chunk: whole vectors of them, or one."""
     lanes, n_bytes = _lanes(dtype), max(n_fft, hop_length) * dtype.itemsize
-    n_frames = _BLOCK_BYTES // n_bytes
+    n_frames = _CHUNK_BYTES // n_bytes
     if n_frames < lanes:
         return lanes if lanes * n_bytes <= _FEW_BYTES else 1
     return n_frames // lanes * lanes
 
 
-def _n_rows(n_frames: int, block: int, dtype: np.dtype[Any]) -> int:
-    """Return how many rows to give SciPy for some frames of a block: whole vectors, or single rows.
+def _n_rows(n_frames: int, chunk: int, dtype: np.dtype[Any]) -> int:
+    """Return how many rows to give SciPy for some frames of a chunk: whole vectors, or single rows.
 
     SciPy transforms what is left beside whole vectors row by row, which rounds differently where
     its compiler made fused multiply-adds of it, as on ARM. One row takes it almost as long.
     """
     lanes = _lanes(dtype)
-    return n_frames if block < lanes else -(-n_frames // lanes) * lanes
+    return n_frames if chunk < lanes else -(-n_frames // lanes) * lanes
 
 
 def _lanes(dtype: np.dtype[Any]) -> int:

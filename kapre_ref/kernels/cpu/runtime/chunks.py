@@ -1,4 +1,4 @@
-"""Elementwise kernels on arrays of any dtype and strides: straight through, or block by block."""
+"""Elementwise kernels on arrays of any dtype and strides: straight through, or chunk by chunk."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # What is made contiguous at a time: little enough for a usual L2 cache, and so much that the time
-# which Python takes for each block does not matter.
-_BLOCK_BYTES = 1 << 19
+# which Python takes for each chunk does not matter.
+_CHUNK_BYTES = 1 << 19
 # A multiple of what the compiler takes in one round of a loop, so that the numbers which go through
 # the loop's scalar remainder, and with it every bit, do not depend on how the work is sliced.
 _GRANULE = 1 << 10
@@ -27,7 +27,7 @@ _ROWS = 16  # a multiple of the frames that kernels take at once
 _COPY_SECONDS = 5e-10  # the time to make a number contiguous, or to scatter it
 
 
-def for_blocks(
+def for_chunks(
     function: Callable[..., None],
     inputs: list[NDArray[Any]],
     out: NDArray[Any] | None,
@@ -37,7 +37,7 @@ def for_blocks(
     """Call `function(*inputs, out)` for stretches of arrays of one shape, in their `dtypes`.
 
     The stretches are one-dimensional and contiguous, those of inputs read-only. If all arrays are
-    contiguous already, nothing is copied. If not, blocks are copied, and they are the same however
+    contiguous already, nothing is copied. If not, chunks are copied, and they are the same however
     the work is sliced. `out` may be one of the inputs, or None for a reduction, whose order must
     not matter.
     """
@@ -57,11 +57,11 @@ def for_blocks(
 
     inputs_in_order = arrays[: len(inputs)]
 
-    def run_blocks(start: int, stop: int) -> None:
+    def run_chunks(start: int, stop: int) -> None:
         for number in range(start, stop):
             index = index_of(number)
             given = [
-                contiguous(x[index], dtype, f"block of input {i}").reshape(-1)
+                contiguous(x[index], dtype, f"chunk of input {i}").reshape(-1)
                 for i, (x, dtype) in enumerate(zip(inputs_in_order, dtypes, strict=False))
             ]
             if out is None:
@@ -69,7 +69,7 @@ def for_blocks(
                 continue
             result = arrays[-1][index]
             straight = is_plain(result, dtypes[-1])
-            computed = result if straight else scratch_array("block", result.shape, dtypes[-1])
+            computed = result if straight else scratch_array("chunk", result.shape, dtypes[-1])
             function(*given, computed.reshape(-1))
             if not straight:
                 assign(result, computed)
@@ -78,14 +78,14 @@ def for_blocks(
         flat = [x.reshape(-1) for x in arrays]
         run_slices(run, n_numbers, n_numbers * seconds_per_number, _GRANULE)
     else:
-        n_blocks, index_of = _blocks_of(arrays[0].shape, _BLOCK_BYTES // dtypes[0].itemsize)
-        run_slices(run_blocks, n_blocks, n_numbers * (seconds_per_number + _COPY_SECONDS))
+        n_chunks, index_of = _chunks_of(arrays[0].shape, _CHUNK_BYTES // dtypes[0].itemsize)
+        run_slices(run_chunks, n_chunks, n_numbers * (seconds_per_number + _COPY_SECONDS))
 
 
-def _blocks_of(shape: tuple[int, ...], size: int) -> tuple[int, Callable[[int], Any]]:
-    """Return how many blocks to cut an array into, and a function that indexes a block by number.
+def _chunks_of(shape: tuple[int, ...], size: int) -> tuple[int, Callable[[int], Any]]:
+    """Return how many chunks to cut an array into, and a function that indexes a chunk by number.
 
-    A block is a part of one axis, with all axes after it, at one index of the axes before it.
+    A chunk is a part of one axis, with all axes after it, at one index of the axes before it.
     """
     axis, n_inner = len(shape), 1
     while axis and n_inner * shape[axis - 1] <= size:
@@ -137,19 +137,19 @@ def for_rows(
 ) -> None:
     """Call `function(x, out)` for contiguous arrays of one dtype, whose frames are independent.
 
-    If the given arrays are so already, there is one call for all. If not, blocks of frames are
+    If the given arrays are so already, there is one call for all. If not, chunks of frames are
     copied, on several threads unless `seconds`, the time that one thread takes for all, is 0.
     """
     if is_plain(x, dtype) and is_plain(out, dtype):
         function(as_input(x), out)
         return
     batch, n_channels, n_frames, width = x.shape
-    step = max(_ROWS, _BLOCK_BYTES // (width * dtype.itemsize) // _ROWS * _ROWS)
-    blocks_of_channel = -(-n_frames // step)
+    step = max(_ROWS, _CHUNK_BYTES // (width * dtype.itemsize) // _ROWS * _ROWS)
+    chunks_of_channel = -(-n_frames // step)
 
     def run(start: int, stop: int) -> None:
         for number in range(start, stop):
-            channel, part = divmod(number, blocks_of_channel)
+            channel, part = divmod(number, chunks_of_channel)
             index = *divmod(channel, n_channels), slice(part * step, (part + 1) * step)
             source, result = contiguous(x[index], dtype, "rows"), out[index]
             straight = is_plain(result, dtype)
@@ -158,4 +158,4 @@ def for_rows(
             if not straight:
                 assign(result, computed)
 
-    run_slices(run, batch * n_channels * blocks_of_channel, seconds)
+    run_slices(run, batch * n_channels * chunks_of_channel, seconds)
