@@ -47,19 +47,19 @@ def stack_frames(
     n : int, frames
         How many frames stand side by side.
     step : int or None, frames
-        Distance from one row's first frame to the next row's; None means `n`, so that each frame
-        is there once.
+        Distance from one stack's first frame to the next stack's; None means `n`, so that each
+        frame is there once.
     edge : str
-        What becomes of rows for which frames are missing. 'drop' leaves them out, 'zeros' keeps
-        each row whose first frame there is and puts zeros behind the last frame. 'repeat' centres
-        each row on every `step`-th frame, and repeats the first and the last frame.
+        What becomes of stacks for which frames are missing. 'drop' leaves them out, 'zeros' keeps
+        each stack whose first frame there is and puts zeros behind the last frame. 'repeat' centres
+        each stack on every `step`-th frame, and repeats the first and the last frame.
     out : array, optional
         Where to put the result: C-contiguous, of its shape and dtype, not overlapping `x`.
 
     Returns
     -------
-    array, (..., n_rows, n * n_values), dtype of `x`
-        ``n_rows`` is ``ceil(n_frames / step)``, with 'drop' ``1 + (n_frames - n) // step`` or 0.
+    array, (..., n_stacks, n * n_values), dtype of `x`
+        ``n_stacks`` is ``ceil(n_frames / step)``, with 'drop' ``1 + (n_frames - n) // step`` or 0.
 
     Raises
     ------
@@ -96,11 +96,11 @@ def stack_frames(
     step = n if step is None else check_integer("step", step, 1)
     check_choice("edge", edge, EDGES)
     *leading, n_frames, n_values = x.shape
-    n_rows = count_frames(n_frames, n, step, edge != "drop")
+    n_stacks = count_frames(n_frames, n, step, edge != "drop")
     n_before = (n - 1) // 2 if edge == "repeat" else 0
-    out = result_array(x, (*leading, n_rows, n * n_values), x.dtype, out)
-    rows = out.reshape(*leading, n_rows, n, n_values)
-    kernels_for(x).stack_frames(native(x), step, n_before, edge == "repeat", rows)
+    out = result_array(x, (*leading, n_stacks, n * n_values), x.dtype, out)
+    stacks = out.reshape(*leading, n_stacks, n, n_values)
+    kernels_for(x).stack_frames(native(x), step, n_before, edge == "repeat", stacks)
     return out
 
 
@@ -108,16 +108,16 @@ def stack_frames(
 def stack_frames_reference(
     x: NDArray[Float], n: int, step: int | None = None, edge: StackEdge = "drop"
 ) -> NDArray[Float]:
-    """Put neighbouring frames side by side; only with 'repeat' are the rows centred."""
+    """Put neighbouring frames side by side; only with 'repeat' are the stacks centred."""
     *leading, n_frames, n_values = x.shape
     step = n if step is None else step
-    n_rows = count_frames(n_frames, n, step, edge != "drop")
+    n_stacks = count_frames(n_frames, n, step, edge != "drop")
     n_before = (n - 1) // 2 if edge == "repeat" else 0
-    index = step * np.arange(n_rows)[:, None] + np.arange(n) - n_before  # (n_rows, n)
-    rows = np.take(x, np.clip(index, 0, n_frames - 1), axis=-2)  # (..., n_rows, n, n_values)
+    index = step * np.arange(n_stacks)[:, None] + np.arange(n) - n_before  # (n_stacks, n)
+    stacks = np.take(x, np.clip(index, 0, n_frames - 1), axis=-2)  # (..., n_stacks, n, n_values)
     if edge == "zeros":
-        rows[..., index >= n_frames, :] = 0
-    stacked = rows.reshape(*leading, n_rows, n * n_values)
+        stacks[..., index >= n_frames, :] = 0
+    stacked = stacks.reshape(*leading, n_stacks, n * n_values)
     copied: NDArray[Float] = stacked.astype(real_dtype(x.dtype))
     return copied
 
@@ -268,8 +268,8 @@ def fix_length(
     shape[axis] = size
     out = result_array(x, tuple(shape), x.dtype, out)
     # Two axes change places, and back: each copy is then of the last one.
-    rows, results = native(x).swapaxes(axis, -1), out.swapaxes(axis, -1)
-    kernels_for(x).fix_length(rows, n_copied, value, results)
+    runs, results = native(x).swapaxes(axis, -1), out.swapaxes(axis, -1)
+    kernels_for(x).fix_length(runs, n_copied, value, results)
     return out
 
 
@@ -282,12 +282,12 @@ def fix_length_reference(
     value: float = 0.0,
 ) -> NDArray[Float]:
     """Bring an axis to a length; it is always the end that is cut off or filled up."""
-    rows = np.moveaxis(x, axis, -1)
+    runs = np.moveaxis(x, axis, -1)
     if mode == "repeat":
-        rows = np.tile(rows, -(-size // rows.shape[-1]))
+        runs = np.tile(runs, -(-size // runs.shape[-1]))
     elif mode == "repeatpad":
-        rows = np.tile(rows, max(1, size // rows.shape[-1]))
-    rows = rows[..., :size]
-    margins = [(0, 0)] * (x.ndim - 1) + [(0, size - rows.shape[-1])]
-    filled = np.pad(rows, margins, constant_values=value)
+        runs = np.tile(runs, max(1, size // runs.shape[-1]))
+    runs = runs[..., :size]
+    margins = [(0, 0)] * (x.ndim - 1) + [(0, size - runs.shape[-1])]
+    filled = np.pad(runs, margins, constant_values=value)
     return np.moveaxis(filled, -1, axis).astype(real_dtype(x.dtype))

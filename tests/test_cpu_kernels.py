@@ -12,7 +12,7 @@ from kapre_ref._decibel import DecibelScale
 from kapre_ref.kernels import cpu
 from kapre_ref.kernels.cpu import framing
 from kapre_ref.kernels.cpu.logarithm import split_log
-from kapre_ref.kernels.cpu.runtime.chunks import _chunks_of, for_chunks, for_items, for_rows
+from kapre_ref.kernels.cpu.runtime.chunks import _chunks_of, for_chunks, for_frames, for_items
 from kapre_ref.kernels.cpu.runtime.jit import kernel
 from kapre_ref.kernels.cpu.runtime.strided import assign, contiguous
 
@@ -205,7 +205,7 @@ class TestChunks:
             assert len(source) < 5000
             result[...] = source
 
-        for_rows(copy, x, out, np.dtype(np.float32), 0)
+        for_frames(copy, x, out, np.dtype(np.float32), 0)
         np.testing.assert_array_equal(out, x.astype(np.float32))
 
     def test_chunks_cover_all_once(self):

@@ -43,7 +43,7 @@ from kapre_ref.kernels.cpu.emit.inverse_passes import (
     undo_last_pass,
 )
 from kapre_ref.kernels.cpu.emit.language import Strided
-from kapre_ref.kernels.cpu.emit.output import copy_rows, turn_strip
+from kapre_ref.kernels.cpu.emit.output import copy_frames, turn_strip
 from kapre_ref.kernels.cpu.emit.passes import (
     FIRST_RADICES,
     RADICES,
@@ -373,13 +373,13 @@ def _transpose(unit, source, piece_bytes, n_pieces, n_tiles, target, row_bytes):
 
 
 @numba.njit
-def _turn(unit, values, n_tiles, target, row_bytes):
-    turn_strip(unit, values, n_tiles, target, row_bytes)
+def _turn(unit, values, n_tiles, target, frame_bytes):
+    turn_strip(unit, values, n_tiles, target, frame_bytes)
 
 
 @numba.njit
-def _copy(unit, strip, strip_row_bytes, n_frames, n_values, target, row_bytes):
-    copy_rows(unit, strip, strip_row_bytes, n_frames, n_values, target, row_bytes)
+def _copy(unit, strip, strip_frame_bytes, n_frames, n_values, target, frame_bytes):
+    copy_frames(unit, strip, strip_frame_bytes, n_frames, n_values, target, frame_bytes)
 
 
 @numba.njit
@@ -394,13 +394,13 @@ def _undo_first_pass(unit, radix, rows, n):
 
 
 @numba.njit
-def _inner_pass(unit, radix, rows, n_groups, n, twiddles):
-    inner_pass(unit, radix, Parts(rows, n, twiddles), n_groups)
+def _inner_pass(unit, radix, rows, n_merges, n, twiddles):
+    inner_pass(unit, radix, Parts(rows, n, twiddles), n_merges)
 
 
 @numba.njit
-def _undo_inner_pass(unit, radix, rows, n_groups, n, twiddles):
-    undo_inner_pass(unit, radix, Parts(rows, n, twiddles), n_groups)
+def _undo_inner_pass(unit, radix, rows, n_merges, n, twiddles):
+    undo_inner_pass(unit, radix, Parts(rows, n, twiddles), n_merges)
 
 
 @numba.njit

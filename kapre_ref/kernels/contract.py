@@ -229,11 +229,11 @@ class Kernels(Protocol):
         """
 
     def stack_frames(self, x: Real, step: int, n_before: int, repeats: bool, out: Real) -> None:
-        """Copy rows of frames: row `i` begins with frame ``i * step - n_before``; bits are moved.
+        """Copy stacks of frames: stack `i` begins with frame ``i * step - n_before``, bit by bit.
 
-        x (..., n_frames, n_values); out (..., n_rows, n, n_values), same dtype, C-contiguous. If it
-        `repeats`, the nearest frame stands for each that is not there; else 0 does. Each row has a
-        frame that is there. Patches are such rows, too.
+        x (..., n_frames, n_values); out (..., n_stacks, n, n_values), same dtype, C-contiguous. If
+        it `repeats`, the nearest frame stands for each that is not there; else 0 does. Each stack
+        has a frame that is there. Patches are such stacks, too.
         """
 
     def standardize(self, x: Real, eps: float, out: Real) -> None:

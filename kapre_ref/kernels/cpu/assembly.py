@@ -20,12 +20,12 @@ _BYTE_SECONDS = 1e-10  # the time to read or write a byte
 def stack_frames(
     x: NDArray[Any], step: int, n_before: int, repeats: bool, out: NDArray[Any]
 ) -> None:
-    """Copy all rows at once that have all of their frames, then the few others one by one."""
+    """Copy all stacks at once that have all of their frames, then the few others one by one."""
     if not out.size:
         return
-    n_frames, (n_rows, n) = x.shape[-2], out.shape[-3:-1]
-    first = min(-(-n_before // step), n_rows)
-    end = max(first, min(n_rows, (n_frames - n + n_before) // step + 1))
+    n_frames, (n_stacks, n) = x.shape[-2], out.shape[-3:-1]
+    first = min(-(-n_before // step), n_stacks)
+    end = max(first, min(n_stacks, (n_frames - n + n_before) // step + 1))
     if first < end:
         windows = sliding_window_view(x, n, axis=-2).swapaxes(-2, -1)
         windows = windows[..., first * step - n_before :: step, :, :]
@@ -35,17 +35,17 @@ def stack_frames(
             assign(whole[..., start:stop, :, :], windows[..., start:stop, :, :])
 
         run_slices(copy, end - first, whole.nbytes * _BYTE_SECONDS)
-    for i in (*range(first), *range(end, n_rows)):
-        _copy_row(x, i * step - n_before, repeats, out[..., i, :, :])
+    for i in (*range(first), *range(end, n_stacks)):
+        _copy_stack(x, i * step - n_before, repeats, out[..., i, :, :])
 
 
-def _copy_row(x: NDArray[Any], start: int, repeats: bool, row: NDArray[Any]) -> None:
+def _copy_stack(x: NDArray[Any], start: int, repeats: bool, stack: NDArray[Any]) -> None:
     """Copy the frames from `start` on, of which some are not there."""
-    n_frames, n = x.shape[-2], row.shape[-2]
+    n_frames, n = x.shape[-2], stack.shape[-2]
     first, end = max(0, -start), min(n, n_frames - start)
-    assign(row[..., first:end, :], x[..., start + first : start + end, :])
-    row[..., :first, :] = x[..., :1, :] if repeats else 0
-    row[..., end:, :] = x[..., -1:, :] if repeats else 0
+    assign(stack[..., first:end, :], x[..., start + first : start + end, :])
+    stack[..., :first, :] = x[..., :1, :] if repeats else 0
+    stack[..., end:, :] = x[..., -1:, :] if repeats else 0
 
 
 @operation

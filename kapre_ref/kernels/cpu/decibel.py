@@ -76,12 +76,12 @@ def _convert_items(
             straight = is_plain(results, dtype)
             converted = results if straight else scratch_array("items", results.shape, dtype)
             if is_plain(items, dtype):
-                rows = as_input(items)
+                given = as_input(items)
             else:  # and then in place
                 assign(converted, items)
-                rows = as_input(converted)
-            rows, outcome = rows.reshape(shape), converted.reshape(shape)
-            _convert(rows, _peaks_of(rows), outcome, numbers)
+                given = as_input(converted)
+            given, outcome = given.reshape(shape), converted.reshape(shape)
+            _convert(given, _peaks_of(given), outcome, numbers)
             if not straight:
                 assign(results, converted)
 
@@ -149,7 +149,7 @@ def _take_exponentials(decibels, magnitudes, numbers):
 
 
 def take_logarithms(x: NDArray[Any], numbers: Logarithm) -> NDArray[Any]:
-    """Take logarithms of contiguous rows in place; return the peak of each, NaN if one is."""
+    """Take logarithms of contiguous frames in place; return the peak of each, NaN if one is."""
     _take_logarithms(
         x.reshape(-1), x.dtype.type(numbers.addend), _scale_of_logarithm(numbers, x.dtype)
     )

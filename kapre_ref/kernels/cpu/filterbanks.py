@@ -18,7 +18,7 @@ from kapre_ref.kernels.cpu.emit.gather import transpose_pieces
 from kapre_ref.kernels.cpu.emit.intrinsics import lanes_of, n_lanes, vector_bytes
 from kapre_ref.kernels.cpu.emit.output import turn_strip
 from kapre_ref.kernels.cpu.products import product
-from kapre_ref.kernels.cpu.runtime.chunks import for_rows
+from kapre_ref.kernels.cpu.runtime.chunks import for_frames
 from kapre_ref.kernels.cpu.runtime.jit import inlined, kernel
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
 from kapre_ref.kernels.cpu.runtime.pool import operation, run_slices
@@ -50,7 +50,7 @@ def apply_filterbank(spectra: NDArray[Any], filterbank: NDArray[Any], out: NDArr
             multiply = product(weights, dtype, out.size // weights.shape[1])
         else:
             multiply = _sparse_product(len(weights), *bands[1:])
-        for_rows(multiply, spectra, out, dtype, spectra.size * _BIN_SECONDS)
+        for_frames(multiply, spectra, out, dtype, spectra.size * _BIN_SECONDS)
 
 
 def _most_weights(shape: tuple[int, ...]) -> int:
@@ -187,9 +187,9 @@ def _sum_bands_in_blocks(unit, firsts, counts, weights, frames, bands):
         if some.shape[0] == lanes:
             n_turned = n_bands // lanes * lanes
             n_straight = n_tiles * lanes
-            row_bytes = n_freq * bands.itemsize
+            frame_bytes = n_freq * bands.itemsize
             transpose_pieces(
-                unit, some.ctypes.data, row_bytes, lanes, n_tiles, turned.ctypes.data, vector
+                unit, some.ctypes.data, frame_bytes, lanes, n_tiles, turned.ctypes.data, vector
             )
         for lane in range(some.shape[0]):
             for k in range(n_straight, n_freq):
@@ -199,8 +199,8 @@ def _sum_bands_in_blocks(unit, firsts, counts, weights, frames, bands):
         sum_bands_in_lanes(unit, are_long, turned.ctypes.data, table, sums.ctypes.data)
         sum_zeros(unit, turned.ctypes.data, n_freq, zeros.ctypes.data)
         target = bands.ctypes.data + first * n_bands * bands.itemsize
-        row_bytes = n_bands * bands.itemsize
-        turn_strip(unit, sums.ctypes.data, n_turned // lanes, target, row_bytes)
+        frame_bytes = n_bands * bands.itemsize
+        turn_strip(unit, sums.ctypes.data, n_turned // lanes, target, frame_bytes)
         for lane in range(some.shape[0]):
             result = bands[first + lane]
             for band in range(n_turned, n_bands):

@@ -1,4 +1,4 @@
-"""The frequency channel: a copy and a broadcast row."""
+"""The frequency channel: a copy, and one array that is broadcast."""
 
 from __future__ import annotations
 

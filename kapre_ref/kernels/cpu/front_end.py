@@ -10,7 +10,7 @@ from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.dynamic_range import limit_range
 from kapre_ref.kernels.cpu.normalisation import normalise
 from kapre_ref.kernels.cpu.products import product, product_seconds
-from kapre_ref.kernels.cpu.runtime.chunks import for_rows
+from kapre_ref.kernels.cpu.runtime.chunks import for_frames
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
 from kapre_ref.kernels.cpu.runtime.pool import operation
 from kapre_ref.kernels.cpu.runtime.strided import assign
@@ -99,7 +99,7 @@ def _fill(signals: NDArray[Any], front_end: FrontEnd, steps: Steps, out: NDArray
         normalise(values, front_end.normalisation)
     if front_end.n_cepstra:
         seconds = product_seconds(values.size, front_end.n_cepstra)
-        for_rows(_cosines(front_end, dtype), values, out, dtype, seconds)
+        for_frames(_cosines(front_end, dtype), values, out, dtype, seconds)
     elif values is not out:
         assign(out, values)
 

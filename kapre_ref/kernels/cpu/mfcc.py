@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kapre_ref._kept import kept
 from kapre_ref.kernels.cpu.products import product, product_seconds
-from kapre_ref.kernels.cpu.runtime.chunks import for_rows
+from kapre_ref.kernels.cpu.runtime.chunks import for_frames
 from kapre_ref.kernels.cpu.runtime.memory import working_dtype
 from kapre_ref.kernels.cpu.runtime.pool import operation
 
@@ -24,7 +24,7 @@ def logmel_to_mfcc(log_mels: NDArray[Any], cosines: Cosines, out: NDArray[Any]) 
     if out.size:
         dtype = working_dtype(out.dtype)
         seconds = product_seconds(log_mels.size, cosines.n_mfccs)
-        for_rows(_product_with(cosines, dtype), log_mels, out, dtype, seconds)
+        for_frames(_product_with(cosines, dtype), log_mels, out, dtype, seconds)
 
 
 @kept

@@ -50,7 +50,7 @@ def normalise(values: NDArray[Any], how: Normalisation) -> None:
         for index in range(start, stop):
             channel = values[divmod(index, n_channels)]
             if bands_first:
-                _normalise_rows(unit, channel.T, *numbers)
+                _normalise_runs(unit, channel.T, *numbers)
             else:
                 _normalise_columns(unit, channel, *numbers)
 
@@ -80,7 +80,7 @@ def _normalise_columns(unit, frames, n_counted, n_divided, eps_below, eps_beside
 
 
 @kernel
-def _normalise_rows(unit, bands, n_counted, n_divided, eps_below, eps_beside):
+def _normalise_runs(unit, bands, n_counted, n_divided, eps_below, eps_beside):
     number = np.empty(1, bands.dtype)
     for k in range(bands.shape[0]):
         band = bands[k]

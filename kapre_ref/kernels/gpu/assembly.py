@@ -11,15 +11,15 @@ from kapre_ref.kernels.gpu.memory import on_device
 def stack_frames(
     x: cupy.ndarray, step: int, n_before: int, repeats: bool, out: cupy.ndarray
 ) -> None:
-    """Gather the nearest frame for each place of a row, then write zeros where they belong."""
+    """Gather the nearest frame for each place of a stack, then write zeros where they belong."""
     if not out.size:
         return
-    n_frames, (n_rows, n) = x.shape[-2], out.shape[-3:-1]
-    index = step * cupy.arange(n_rows)[:, None] + (cupy.arange(n) - n_before)  # (n_rows, n)
+    n_frames, (n_stacks, n) = x.shape[-2], out.shape[-3:-1]
+    index = step * cupy.arange(n_stacks)[:, None] + (cupy.arange(n) - n_before)  # (n_stacks, n)
     cupy.take(x, cupy.clip(index, 0, n_frames - 1), axis=-2, out=out)
     if repeats:
         return
-    for i in reversed(range(n_rows)):  # only the last few rows lack frames, at their end
+    for i in reversed(range(n_stacks)):  # only the last few stacks lack frames, at their end
         n_there = n_frames - i * step
         if n_there >= n:
             return

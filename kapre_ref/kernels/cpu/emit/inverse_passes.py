@@ -76,11 +76,11 @@ def undo_last_pass(emitter, radix, spectrum, parts: Parts):
 
 
 @vector_functions(RADICES)
-def undo_inner_pass(emitter, radix, parts: Parts, n_groups):
-    """Split each of `n_groups` transforms, which lie one after the other, into `radix` parts."""
+def undo_inner_pass(emitter, radix, parts: Parts, n_merges):
+    """Split each of `n_merges` transforms, which lie one after the other, into `radix` parts."""
     size = parts.n * radix
-    for group in emitter.loop(n_groups):
-        start = parts.rows + group * (size * emitter.bytes)
+    for i in emitter.loop(n_merges):
+        start = parts.rows + i * (size * emitter.bytes)
 
         def load_row(number, start=start):
             return emitter.load(start + number * emitter.bytes)

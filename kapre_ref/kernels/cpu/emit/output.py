@@ -1,34 +1,34 @@
-"""The way out: a vector holds one value of each frame, and a row of the result one whole frame."""
+"""The way out: a vector holds one value of each frame, but a frame of the result is one run."""
 
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_function
 from kapre_ref.kernels.cpu.emit.transpose import group_size, load_transposed
 
-# How many tiles are transposed for a few frames before the next few frames follow. Rows of the
-# output may lie a multiple of 4096 bytes apart, and the L1 cache has room for eight such lines. So
-# only a few rows are written at a time.
+# How many tiles are transposed for a few frames before the next few frames follow. Frames of
+# the output may lie a multiple of 4096 bytes apart, and the L1 cache has room for eight such lines.
+# So only a few frames are written at a time.
 STRIP_TILES = 16
 
 
 @vector_function
-def turn_strip(emitter, values, n_tiles, target, row_bytes):
-    """Transpose tiles: value i of frame l goes to place i of row l."""
+def turn_strip(emitter, values, n_tiles, target, frame_bytes):
+    """Transpose tiles: value i of frame l goes to place i of frame l of the target."""
     size = group_size(emitter)
     for first in range(0, emitter.lanes, size):
         for tile in emitter.loop(n_tiles):
             square = values + tile * (emitter.lanes * emitter.bytes) + first * emitter.itemsize
-            row = target + tile * emitter.bytes + row_bytes * first
-            rows = [square + emitter.bytes * i for i in range(emitter.lanes)]
-            for i, vector in enumerate(load_transposed(emitter, rows)):
-                emitter.store(vector, row + row_bytes * i)
+            place = target + tile * emitter.bytes + frame_bytes * first
+            vectors = [square + emitter.bytes * i for i in range(emitter.lanes)]
+            for i, vector in enumerate(load_transposed(emitter, vectors)):
+                emitter.store(vector, place + frame_bytes * i)
 
 
 @vector_function
-def copy_rows(emitter, strip, strip_row_bytes, n_frames, n_values, target, row_bytes):
-    """Copy the first `n_values` of each row of a strip to rows of contiguous output."""
+def copy_frames(emitter, strip, strip_frame_bytes, n_frames, n_values, target, frame_bytes):
+    """Copy the first `n_values` of each frame of a strip to contiguous frames of the output."""
     n_vectors = n_values // emitter.lanes
     rest = n_values - n_vectors * emitter.lanes
     for frame in emitter.loop(n_frames):
-        source, place = strip + frame * strip_row_bytes, target + frame * row_bytes
+        source, place = strip + frame * strip_frame_bytes, target + frame * frame_bytes
         for i in emitter.loop(n_vectors):
             emitter.store(emitter.load(source + i * emitter.bytes), place + i * emitter.bytes)
         tail = n_vectors * emitter.bytes

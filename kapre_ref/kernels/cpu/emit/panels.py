@@ -40,7 +40,7 @@ def multiply_panel(
     for group in emitter.loop((shape.n_frames + (at_once - 1)) // at_once):
         # The last group repeats its last frame until it is full; the copies write the same result.
         numbers = [emitter.minimum(group * at_once + j, shape.n_frames - 1) for j in range(at_once)]
-        rows = [frames.place(number) for number in numbers]
+        places = [frames.place(number) for number in numbers]
         totals = zeros()
         for chain in emitter.loop((shape.n_terms + (_CHAIN - 1)) // _CHAIN):
             sums = zeros()
@@ -48,14 +48,14 @@ def multiply_panel(
                 term = chain * _CHAIN + i
                 place = weights.place(term)
                 factors = [emitter.load(place + k * emitter.bytes) for k in range(n_vectors)]
-                for row, row_sums in zip(rows, sums, strict=True):
-                    x = emitter.broadcast(row + term * emitter.itemsize)
-                    for factor, total in zip(factors, row_sums, strict=True):
+                for frame, frame_sums in zip(places, sums, strict=True):
+                    x = emitter.broadcast(frame + term * emitter.itemsize)
+                    for factor, total in zip(factors, frame_sums, strict=True):
                         total.set(emitter.multiply_add(x, factor, total.get()))
-            for row_totals, row_sums in zip(totals, sums, strict=True):
-                for total, part in zip(row_totals, row_sums, strict=True):
+            for frame_totals, frame_sums in zip(totals, sums, strict=True):
+                for total, part in zip(frame_totals, frame_sums, strict=True):
                     total.set(total.get() + part.get())
-        for number, row_totals in zip(numbers, totals, strict=True):
-            for k, total in enumerate(row_totals):
+        for number, frame_totals in zip(numbers, totals, strict=True):
+            for k, total in enumerate(frame_totals):
                 place = target.place(number) + k * emitter.bytes
                 emitter.store_first(total.get(), place, shape.n_columns - k * emitter.lanes)

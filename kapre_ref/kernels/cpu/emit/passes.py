@@ -84,11 +84,11 @@ def sample_at(emitter, samples, index):
 
 
 @vector_functions(RADICES)
-def inner_pass(emitter, radix, parts: Parts, n_groups):
-    """Merge `radix` transforms into one, `n_groups` times; all lie one after the other."""
+def inner_pass(emitter, radix, parts: Parts, n_merges):
+    """Merge `radix` transforms into one, `n_merges` times; all lie one after the other."""
     size = parts.n * radix
-    for group in emitter.loop(n_groups):
-        start = parts.rows + group * (size * emitter.bytes)
+    for i in emitter.loop(n_merges):
+        start = parts.rows + i * (size * emitter.bytes)
 
         def store(bins, start=start):
             store_bins(emitter, bins, start, size)

@@ -17,8 +17,8 @@ class Columns(NamedTuple):
     """Where a vector of columns lies."""
 
     at: Value  # the address of the first number of the first one
-    row_bytes: Value
-    n_rows: Value
+    frame_bytes: Value
+    n_frames: Value
     count: Value
 
 
@@ -27,13 +27,13 @@ def sum_columns(emitter, power, columns: Columns, target):
     """Write the sum of each column, or of the squares of its numbers, a vector."""
     parts = SumsInPairs(emitter)
     parts.clear()
-    for i in emitter.loop((columns.n_rows + (_CHAIN - 1)) // _CHAIN):
+    for i in emitter.loop((columns.n_frames + (_CHAIN - 1)) // _CHAIN):
         first = i * _CHAIN
-        n = emitter.minimum(columns.n_rows - first, _CHAIN)
+        n = emitter.minimum(columns.n_frames - first, _CHAIN)
         sums = [emitter.variable(emitter.constant(0)) for _ in range(2)]
 
-        def add(total, row):
-            x = emitter.load_first(columns.at + columns.row_bytes * row, columns.count)
+        def add(total, frame):
+            x = emitter.load_first(columns.at + columns.frame_bytes * frame, columns.count)
             added = emitter.multiply_add(x, x, total.get()) if power == SQUARES else total.get() + x
             total.set(added)
 
@@ -51,8 +51,8 @@ def sum_columns(emitter, power, columns: Columns, target):
 def shift_columns(emitter, columns: Columns, shifts):
     """Subtract a number from each column, in place."""
     shift = emitter.load(shifts)
-    for row in emitter.loop(columns.n_rows):
-        place = columns.at + columns.row_bytes * row
+    for frame in emitter.loop(columns.n_frames):
+        place = columns.at + columns.frame_bytes * frame
         x = emitter.load_first(place, columns.count)
         emitter.store_first(x - shift, place, columns.count)
 
@@ -61,8 +61,8 @@ def shift_columns(emitter, columns: Columns, shifts):
 def divide_columns(emitter, columns: Columns, divisors):
     """Divide each column by a number, in place."""
     divisor = emitter.load(divisors)
-    for row in emitter.loop(columns.n_rows):
-        place = columns.at + columns.row_bytes * row
+    for frame in emitter.loop(columns.n_frames):
+        place = columns.at + columns.frame_bytes * frame
         x = emitter.load_first(place, columns.count)
         emitter.store_first(x / divisor, place, columns.count)
 

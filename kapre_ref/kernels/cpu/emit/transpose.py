@@ -1,7 +1,7 @@
-"""Squares of numbers transposed on the way between rows of memory and vectors.
+"""Squares of numbers transposed on the way between memory and vectors.
 
-A vector is put together from parts of 16 bytes, each loaded from a row of its own. So loads do the
-large moves, and the rest are shuffles within 16 bytes, which every CPU has.
+A vector is put together from parts of 16 bytes, each loaded from an address of its own. So loads
+do the large moves, and the rest are shuffles within 16 bytes, which every CPU has.
 """
 
 
@@ -10,14 +10,14 @@ def group_size(emitter):
     return 16 // emitter.itemsize
 
 
-def load_transposed(emitter, rows):
+def load_transposed(emitter, places):
     """Transpose the 16 bytes at each of as many addresses as a vector has lanes.
 
-    Return one vector for each number that 16 bytes hold; its lane l comes from row l.
+    Return one vector for each number that 16 bytes hold; its lane l comes from the address l.
     """
     size = group_size(emitter)
     vectors = [
-        joined(emitter, [emitter.load_part(row, size) for row in rows[i::size]])
+        joined(emitter, [emitter.load_part(place, size) for place in places[i::size]])
         for i in range(size)
     ]
     return transposed(emitter, vectors)

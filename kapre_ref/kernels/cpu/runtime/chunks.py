@@ -23,7 +23,7 @@ _CHUNK_BYTES = 1 << 19
 # A multiple of what the compiler takes in one round of a loop, so that the numbers which go through
 # the loop's scalar remainder, and with it every bit, do not depend on how the work is sliced.
 _GRANULE = 1 << 10
-_ROWS = 16  # a multiple of the frames that kernels take at once
+_FRAMES = 16  # a multiple of the frames that kernels take at once
 _COPY_SECONDS = 5e-10  # the time to make a number contiguous, or to scatter it
 
 
@@ -128,7 +128,7 @@ def for_items(
             assign(result, computed)
 
 
-def for_rows(
+def for_frames(
     function: Callable[[NDArray[Any], NDArray[Any]], None],
     x: NDArray[Any],
     out: NDArray[Any],
@@ -144,14 +144,14 @@ def for_rows(
         function(as_input(x), out)
         return
     batch, n_channels, n_frames, width = x.shape
-    step = max(_ROWS, _CHUNK_BYTES // (width * dtype.itemsize) // _ROWS * _ROWS)
+    step = max(_FRAMES, _CHUNK_BYTES // (width * dtype.itemsize) // _FRAMES * _FRAMES)
     chunks_of_channel = -(-n_frames // step)
 
     def run(start: int, stop: int) -> None:
         for number in range(start, stop):
             channel, part = divmod(number, chunks_of_channel)
             index = *divmod(channel, n_channels), slice(part * step, (part + 1) * step)
-            source, result = contiguous(x[index], dtype, "rows"), out[index]
+            source, result = contiguous(x[index], dtype, "chunk of frames"), out[index]
             straight = is_plain(result, dtype)
             computed = result if straight else scratch_array("results", result.shape, dtype)
             function(source, computed)

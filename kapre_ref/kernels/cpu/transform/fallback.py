@@ -1,8 +1,8 @@
 """What lanes do not serve, by SciPy and NumPy: large transforms, and powers other than 1 and 2.
 
 A cacheful of frames is transformed at a time. Threads share chunks of frames, which are the same
-for any number of threads. SciPy transforms rows side by side, a vector of them at a time: so chunks
-are filled up to whole vectors.
+for any number of threads. SciPy transforms frames side by side, a vector of them at a time: so
+chunks are filled up to whole vectors.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def inverse_stft(spectra: NDArray[Any], synthesis: Synthesis, out: NDArray[Any])
             last = min((part + 1) * section // hop_length, n_frames)
             for at in range(first, last, chunk):
                 some = frames[at : min(at + chunk, last)]
-                n_missing = _n_rows(len(some), chunk, real) - len(some)
+                n_missing = _n_in_vectors(len(some), chunk, real) - len(some)
                 if n_missing:
                     some = np.concatenate([some, np.zeros_like(some, shape=(n_missing, n_freq))])
                 _make_room_for_plan(fft.irfft, n_fft, some.dtype)
@@ -269,10 +269,10 @@ def _spectra(
         spectra = np.empty((n_frames, n_fft // 2 + 1), np.result_type(room, np.complex64))
         _transform_pairs(samples, hop_length, window, spectra.view(room.dtype))
         return spectra
-    n_rows = _n_rows(n_frames, len(room), room.dtype)
-    _window_frames(samples, hop_length, n_frames, window, room[:n_rows])
+    n_given = _n_in_vectors(n_frames, len(room), room.dtype)
+    _window_frames(samples, hop_length, n_frames, window, room[:n_given])
     _make_room_for_plan(fft.rfft, n_fft, room.dtype)
-    transformed: NDArray[Any] = fft.rfft(room[:n_rows], axis=1, overwrite_x=True)
+    transformed: NDArray[Any] = fft.rfft(room[:n_given], axis=1, overwrite_x=True)
     return transformed[:n_frames]
 
 
@@ -326,14 +326,14 @@ def _prepared(samples, hop_length, n_frames, win_length, removes_mean, factor):
 
 
 @kernel
-def _window_frames(samples, hop_length, n_frames, window, rows):
+def _window_frames(samples, hop_length, n_frames, window, frames):
     for i in range(n_frames):
         source = samples[i * hop_length : i * hop_length + window.size]
-        row = rows[i]
+        frame = frames[i]
         for j in range(window.size):
-            row[j] = source[j] * window[j]
-        row[window.size :] = 0
-    rows[n_frames:] = 0
+            frame[j] = source[j] * window[j]
+        frame[window.size :] = 0
+    frames[n_frames:] = 0
 
 
 @kernel
@@ -385,11 +385,11 @@ def _frames_at_once(n_fft: int, hop_length: int, dtype: np.dtype[Any]) -> int:
     return n_frames // lanes * lanes
 
 
-def _n_rows(n_frames: int, chunk: int, dtype: np.dtype[Any]) -> int:
-    """Return how many rows to give SciPy for some frames of a chunk: whole vectors, or single rows.
+def _n_in_vectors(n_frames: int, chunk: int, dtype: np.dtype[Any]) -> int:
+    """Return how many frames to give SciPy for some of a chunk: whole vectors, or single frames.
 
-    SciPy transforms what is left beside whole vectors row by row, which rounds differently where
-    its compiler made fused multiply-adds of it, as on ARM. One row takes it almost as long.
+    SciPy transforms what is left beside whole vectors frame by frame, which rounds differently
+    where its compiler made fused multiply-adds of it, as on ARM. One frame takes it almost as long.
     """
     lanes = _lanes(dtype)
     return n_frames if chunk < lanes else -(-n_frames // lanes) * lanes

@@ -34,7 +34,7 @@ from kapre_ref.kernels.cpu.emit.intrinsics import itemsize_of, lanes_of
 from kapre_ref.kernels.cpu.emit.language import Strided
 from kapre_ref.kernels.cpu.emit.output import (
     STRIP_TILES,
-    copy_rows,
+    copy_frames,
     store_columns,
     store_pair_columns,
     turn_strip,
@@ -346,14 +346,14 @@ def write_block(unit, job, block, room, values):
         part = Values(values.at + i * n_bytes, values.n, values.n_numbers)
         place = block.target + i * job.n_channels * job.out_strides[1]
         target = Target(place, job.out_strides[2], job.out_strides[3])
-        write_rows(unit, part, room.strip, block.n_frames, target)
+        write_frames(unit, part, room.strip, block.n_frames, target)
 
 
 @inlined
-def write_rows(unit, values, strip, n_frames, target):
-    """Turn vectors of values into rows of one frame each, a strip of tiles at a time."""
+def write_frames(unit, values, strip, n_frames, target):
+    """Turn vectors of values into frames, a strip of tiles at a time."""
     lanes, itemsize = lanes_of(unit), itemsize_of(unit)
-    strip_row = STRIP_TILES * lanes * itemsize
+    strip_frame_bytes = STRIP_TILES * lanes * itemsize
     if target.stride == values.n_numbers * itemsize:
         if values.n_numbers == 1:
             store_columns(unit, values.at, values.n, n_frames, target.at, target.value_stride)
@@ -372,31 +372,31 @@ def write_rows(unit, values, strip, n_frames, target):
             count -= count % lanes
             turn_strip(unit, source, count // lanes, place, target.stride)
         else:
-            turn_strip(unit, source, -(-count // lanes), strip, strip_row)
+            turn_strip(unit, source, -(-count // lanes), strip, strip_frame_bytes)
             if is_contiguous:
-                copy_rows(unit, strip, strip_row, n_frames, count, place, target.stride)
+                copy_frames(unit, strip, strip_frame_bytes, n_frames, count, place, target.stride)
             else:
                 place = target.at + done // values.n_numbers * target.value_stride
                 some = Values(strip, count // values.n_numbers, values.n_numbers)
-                scatter_rows(
+                scatter_frames(
                     unit, some, n_frames, Target(place, target.stride, target.value_stride)
                 )
         done += count
 
 
 @inlined
-def scatter_rows(unit, values, n_frames, target):
-    """Copy the values of a strip, which has a row for each frame, to places that are apart."""
+def scatter_frames(unit, values, n_frames, target):
+    """Copy the values of each frame of a strip to places that are apart."""
     lanes, itemsize, stride = lanes_of(unit), itemsize_of(unit), target.value_stride
     n_parted = 0
     if values.n_numbers == 1 and stride == 2 * itemsize:  # one of two channels side by side
         n_parted = values.n // lanes * lanes
     n_left = values.n - n_parted
     for frame in range(n_frames):
-        row = values.at + frame * STRIP_TILES * lanes * itemsize
+        begin = values.at + frame * STRIP_TILES * lanes * itemsize
         column = target.at + frame * target.stride
-        part_channel(unit, row, column, n_parted // lanes)
+        part_channel(unit, begin, column, n_parted // lanes)
         for part in range(values.n_numbers):
-            source = row + (n_parted + part) * itemsize
+            source = begin + (n_parted + part) * itemsize
             place = column + n_parted * stride + part * itemsize
             copy_numbers(unit, source, values.n_numbers * itemsize, place, stride, n_left)

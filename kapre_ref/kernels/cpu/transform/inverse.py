@@ -1,7 +1,8 @@
 """The inverse: blocks of spectra transformed back side by side, and overlapping frames added up.
 
-Overlapping frames are added before they are turned into rows: there is so much less to turn. Blocks
-are the same wherever a thread's share begins, and so are the order of all sums and their bits.
+Overlapping frames are added before lanes are turned into runs: there is so much less to turn.
+Blocks are the same wherever a thread's share begins, and so are the order of all sums and their
+bits.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from kapre_ref.kernels.cpu.transform.convolution import (
     read_inverse_convolution,
     undo_convolution,
 )
-from kapre_ref.kernels.cpu.transform.forward import Target, Values, write_rows
+from kapre_ref.kernels.cpu.transform.forward import Target, Values, write_frames
 from kapre_ref.kernels.cpu.transform.passes import undo_inner_passes, undo_rows, undo_rows_oddly
 from kapre_ref.kernels.cpu.transform.plan import offsets_of, rows_beside
 from kapre_ref.kernels.cpu.transform.radices import (
@@ -193,11 +194,10 @@ def gather_spectra(unit, plan, job, spectra, n_frames, room):
     lanes, itemsize = lanes_of(unit), itemsize_of(unit)
     vector, n_numbers = lanes * itemsize, 2 * plan.n_freq
     n_tiles = n_numbers // lanes
-    stage_row = (n_tiles + 1) * vector
+    frame_bytes = (n_tiles + 1) * vector
     stride, value_stride = job.spectra_strides[2], job.spectra_strides[3]
-    if (
-        stride == 2 * itemsize and value_stride != 2 * itemsize
-    ):  # frames are neighbours, not their values
+    # Frames are neighbours, not their values.
+    if stride == 2 * itemsize and value_stride != 2 * itemsize:
         part_pair_columns(unit, spectra, value_stride, plan.n_freq, n_frames, room.values)
         return
     n_straight = n_tiles
@@ -209,16 +209,16 @@ def gather_spectra(unit, plan, job, spectra, n_frames, room):
     for i in range(n_frames):
         for part in range(2):
             source = spectra + i * stride + first_value * value_stride + part * itemsize
-            place = room.stage + i * stage_row + part * itemsize
+            place = room.stage + i * frame_bytes + part * itemsize
             copy_numbers(unit, source, value_stride, place, 2 * itemsize, n_left)
     # Lanes without a frame are zeros: their sums reach the last pieces.
     for i in range(n_frames, lanes):
-        fill_zeros(unit, room.stage + i * stage_row, n_numbers)
+        fill_zeros(unit, room.stage + i * frame_bytes, n_numbers)
     if n_straight:
         transpose_pieces(unit, spectra, stride, lanes, n_straight, room.values, vector)
     rest = room.values + n_straight * lanes * vector
     n_staged = -(-2 * n_left // lanes)
-    transpose_pieces(unit, room.stage, stage_row, lanes, n_staged, rest, vector)
+    transpose_pieces(unit, room.stage, frame_bytes, lanes, n_staged, rest, vector)
 
 
 @inlined
@@ -289,22 +289,22 @@ def write_pieces(unit, job, room, target, first_piece):
     lanes, itemsize = lanes_of(unit), itemsize_of(unit)
     sample_stride = job.out_strides[2]
     stride = job.hop_length * sample_stride
-    n_rows, row = min(lanes, job.n_pieces - first_piece), 0
-    while row < n_rows:
-        piece = first_piece + row
+    n_here, lane = min(lanes, job.n_pieces - first_piece), 0
+    while lane < n_here:
+        piece = first_piece + lane
         begin, length, n = 0, job.piece_length, 1
         if job.first_whole <= piece < job.stop_whole:
-            n = min(n_rows, job.stop_whole - first_piece) - row
+            n = min(n_here, job.stop_whole - first_piece) - lane
         else:
             start = piece * job.hop_length
             length = job.last_length if piece == job.n_pieces - 1 else length
             begin = max(job.n_skipped - start, 0)
             length = min(length, job.n_samples - start) - begin
         if length > 0:
-            values = Values(room.pieces + begin * lanes * itemsize + row * itemsize, length, 1)
-            at = target + row * stride + begin * sample_stride
-            write_rows(unit, values, room.strip, n, Target(at, stride, sample_stride))
-        row += n
+            values = Values(room.pieces + begin * lanes * itemsize + lane * itemsize, length, 1)
+            at = target + lane * stride + begin * sample_stride
+            write_frames(unit, values, room.strip, n, Target(at, stride, sample_stride))
+        lane += n
 
 
 @kept

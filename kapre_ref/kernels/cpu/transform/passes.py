@@ -40,8 +40,8 @@ def undo_rows(unit, passes, first, rows, n, ahead):
     while size > first.radix:
         step = read_pass(passes)
         size //= step.radix
-        n_groups = n // (size * step.radix)
-        undo_inner_pass(unit, step.radix, Parts(rows, size, step.twiddles), n_groups)
+        n_merges = n // (size * step.radix)
+        undo_inner_pass(unit, step.radix, Parts(rows, size, step.twiddles), n_merges)
         passes += PASS_BYTES
     undo_first_pass(unit, size, rows, n // size, ahead)
 
@@ -87,12 +87,12 @@ def undo_inner_passes(unit, passes, rows, n_rows, n, room):
         step = read_pass(passes)
         size //= step.radix
         parts = Parts(rows, size, step.twiddles)
-        n_groups = n_rows // (size * step.radix)
+        n_merges = n_rows // (size * step.radix)
         if step.factors:
             radix = OddRadix(step.radix, step.factors, room)
-            undo_inner_odd_pass(unit, radix, parts, n_groups)
+            undo_inner_odd_pass(unit, radix, parts, n_merges)
         else:
-            undo_inner_pass(unit, step.radix, parts, n_groups)
+            undo_inner_pass(unit, step.radix, parts, n_merges)
         passes += PASS_BYTES
 
 
