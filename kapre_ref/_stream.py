@@ -14,7 +14,7 @@ from kapre_ref._checks import (
 )
 from kapre_ref._dispatch import kernels_for, of_another_library
 from kapre_ref._other_libraries import as_tensor, view_of
-from kapre_ref._pieces import Piece, Signal
+from kapre_ref._sections import Section, Signal
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -71,7 +71,7 @@ class Stream:
         signal.append(chunk if chunk.ndim == 2 else chunk[None])
         if signal.n_done == signal.n_ready:
             return self._as_given(self._no_frames(signal))
-        return self._as_given(self._frames_of(signal.ready_piece(signal.n_ready)))
+        return self._as_given(self._frames_of(signal.ready_section(signal.n_ready)))
 
     def finish(self) -> NDArray[Any]:
         """End the signal, and return the frames that its end completes.
@@ -91,7 +91,7 @@ class Stream:
         n_in_all = self.front_end.count_frames(signal.n_samples)
         if signal.n_done >= n_in_all:
             return self._as_given(self._no_frames(signal))
-        return self._as_given(self._frames_of(signal.last_piece(n_in_all)))
+        return self._as_given(self._frames_of(signal.last_section(n_in_all)))
 
     def _open_signal(self, method: str) -> Signal:
         if self._signal is None:
@@ -113,11 +113,11 @@ class Stream:
             wanted = "(time,)" if n_channels is None else f"({n_channels}, time)"
             raise ValueError(f"chunk must have shape {wanted}, got {shape}")
 
-    def _frames_of(self, piece: Piece) -> NDArray[Any]:
-        """Compute the frames of a piece, and return those that count."""
-        f, signals = piece.front_end, piece.signal
+    def _frames_of(self, section: Section) -> NDArray[Any]:
+        """Compute the frames of a section, and return those that count."""
+        f, signals = section.front_end, section.signal
         n_channels, n_samples = signals.shape
-        n_frames, start, stop = f.count_frames(n_samples), piece.frames.start, piece.frames.stop
+        n_frames, start, stop = f.count_frames(n_samples), section.frames.start, section.frames.stop
         kernels, time_first = kernels_for(signals), f.time_first
         shape = (n_frames, f.n_values) if time_first else (f.n_values, n_frames)
         values: NDArray[Any] = kernels.empty((1, n_channels, *shape), self.dtype, signals)

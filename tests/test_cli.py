@@ -213,7 +213,7 @@ class TestInterrupt:
     @pytest.mark.parametrize(
         ("name", "function"),
         [
-            ("SIGINT", "recording_features.pieces"),
+            ("SIGINT", "recording_features.sections"),
             ("SIGTERM", "feature_files._write_features"),
             ("SIGHUP", "feature_files._write_features"),
             ("SIGINT", "plot.pooled"),
@@ -264,8 +264,8 @@ class TestInterrupt:
 
         for name in ("a.wav", "b.wav"):
             write_sound(tmp_path / "in" / name)
-        original = recording_features.pieces
-        monkeypatch.setattr(recording_features, "pieces", lambda *a: Freed() and original(*a))
+        original = recording_features.sections
+        monkeypatch.setattr(recording_features, "sections", lambda *a: Freed() and original(*a))
         dropped = []
         monkeypatch.setattr(sys, "unraisablehook", dropped.append)
         status = features(tmp_path / "in", "--out", tmp_path / "out", "--workers", "1")

@@ -114,8 +114,8 @@ class TestSamples:
         write_sound(tmp_path / "a.wav", n_channels=n_channels, subtype=subtype)
         stored = soundfile.read(tmp_path / "a.wav", dtype="float32")[0]
         with Recording(str(tmp_path / "a.wav"), mono=True) as recording:
-            (block,) = recording.blocks()
-            np.testing.assert_array_equal(block, stored.mean(axis=1)[None])
+            (chunk,) = recording.chunks()
+            np.testing.assert_array_equal(chunk, stored.mean(axis=1)[None])
 
 
 class TestPipes:

@@ -238,8 +238,8 @@ class TestAgain:
     def test_an_index_without_its_last_line_is_not_finished(self, folder, tmp_path, expected):
         job = plan(folder, tmp_path)
         run_job(job, workers=1)
-        piece = tmp_path / "_job" / "index" / "000002.jsonl"
-        piece.write_text("\n".join(piece.read_text().splitlines()[:-1]))
+        index = tmp_path / "_job" / "index" / "000002.jsonl"
+        index.write_text("\n".join(index.read_text().splitlines()[:-1]))
         assert job.summary().n_done == N_RECORDINGS - 2
         assert job.run(2).n_written == 2
         assert digests(tmp_path) == expected["npy"]

@@ -204,7 +204,7 @@ class TestPicture:
         write_sound(tmp_path / "a.wav", seconds=1)
         pool = np.mean if kind == "mfcc" else np.max
         with self.made(tmp_path, kind) as features:  # 83 frames: 9 columns of 9, one of 2
-            whole = np.concatenate(list(features.blocks(0)))
+            whole = np.concatenate(list(features.chunks(0)))
         monkeypatch.setattr(recordings, "BLOCK_SIZE", block_size)
         monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
         with self.made(tmp_path, kind) as features:

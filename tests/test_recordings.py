@@ -1,4 +1,4 @@
-"""The features of a recording: whole or piece by piece, they are those of the library."""
+"""The features of a recording: whole or section by section, they are those of the library."""
 
 import json
 import tracemalloc
@@ -19,7 +19,7 @@ from kapre_ref import (
     recipes,
     stft_magnitude,
 )
-from kapre_ref._pieces import pieces
+from kapre_ref._sections import sections
 from kapre_ref.command import decoders, recording_features, recordings
 from kapre_ref.command.options import FUNCTIONS
 
@@ -41,7 +41,7 @@ def assert_features(got, expected):
 
 
 def assert_resampled(got, expected):
-    """Require equality up to rounding: a stream of blocks is resampled by other sums."""
+    """Require equality up to rounding: a stream of chunks is resampled by other sums."""
     assert_close(got, expected, 2e-4)
 
 
@@ -136,8 +136,8 @@ class TestFeatures:
         assert_close(got, expected, 1e-6 * peak_of(expected))
 
 
-class TestBlocks:
-    """A recording read piece by piece gives what it gives in one piece."""
+class TestSections:
+    """A recording read section by section gives what it gives in one section."""
 
     @pytest.mark.parametrize("padding", [[], ["--pad-begin"], ["--pad-end"]], ids=str)
     @pytest.mark.parametrize("hop_length", [1, 100, 256, 300, 1000])
@@ -184,7 +184,7 @@ class TestBlocks:
         tracemalloc.stop()
         assert status == 0
         assert (tmp_path / "a.npy").stat().st_size > 10_000_000
-        assert peak < 2_000_000  # the block, its features, copies of both, and the tables
+        assert peak < 2_000_000  # the chunk, its features, copies of both, and the tables
 
 
 def random_front_end(rng):
@@ -223,14 +223,14 @@ class TestShortRecordings:
         addresses = set()
         for _ in range(3):
             with recordings.Recording(path) as recording:
-                (block,) = recording.blocks()
-                addresses.add(block.ctypes.data)
+                (chunk,) = recording.chunks()
+                addresses.add(chunk.ctypes.data)
         assert len(calls) == 3
         assert len(addresses) == 1
 
     def test_of_which_two_are_open_have_memory_of_their_own(self, path):
         with recordings.Recording(path) as one, recordings.Recording(path) as other:
-            (first,), (second,) = one.blocks(), other.blocks()
+            (first,), (second,) = one.chunks(), other.chunks()
             assert not np.shares_memory(first, second)
             np.testing.assert_array_equal(first, second)
 
@@ -238,7 +238,7 @@ class TestShortRecordings:
         monkeypatch.setattr(recording_features.RecordingFeatures, "_new_scratch", None)
         with recordings.Recording(path) as recording:
             made = recording_features.RecordingFeatures(recording, self.FRONT_END)
-            got = np.concatenate(list(made.blocks(0)))
+            got = np.concatenate(list(made.chunks(0)))
         sound = soundfile.read(path, dtype="float32")[0]
         np.testing.assert_array_equal(got, self.FRONT_END(sound))
 
@@ -246,7 +246,7 @@ class TestShortRecordings:
     def test_may_be_longer_than_announced(self, path, n_announced):
         with recordings.Recording(path) as recording:
             recording._sound.frames = n_announced
-            got = np.concatenate([block.copy() for block in recording.blocks()], axis=1)
+            got = np.concatenate([chunk.copy() for chunk in recording.chunks()], axis=1)
         np.testing.assert_array_equal(got[0], soundfile.read(path, dtype="float32")[0])
 
     def test_take_hardly_any_fresh_memory(self, path, tmp_path):
@@ -269,7 +269,7 @@ class TestLongRecordings:
         assert features(path, "--out", tmp_path / "a.npy", "--n-fft", "256") == 0
         lines = capsys.readouterr().err.splitlines()
         assert f"kapre-ref: {path}: 0.2 of 0.5 min read" in lines
-        assert len(lines) == 4  # the last block is empty
+        assert len(lines) == 4  # the last chunk is empty
 
     def test_are_silent_when_asked(self, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(recordings, "TELL_SECONDS", 0.0)
@@ -288,13 +288,15 @@ class TestPieces:
             x = rng.uniform(-1, 1, (2, int(rng.integers(1, 300)))).astype(np.float32)
             cuts = np.sort(rng.integers(0, x.shape[1], int(rng.integers(0, 30))))
             sizes = int(rng.integers(1, 200)), int(rng.integers(1, 9))
-            found = list(pieces(np.split(x, cuts, axis=1), front_end, *sizes))
+            found = list(sections(np.split(x, cuts, axis=1), front_end, *sizes))
             n_frames = front_end.n_frames(x.shape[1])
             if not n_frames:
                 assert not found
                 continue
             n_with_frames += 1
-            parts = [piece.front_end(piece.signal[None])[0, :, piece.frames] for piece in found]
+            parts = [
+                section.front_end(section.signal[None])[0, :, section.frames] for section in found
+            ]
             expected = front_end(x[None])[0]
             np.testing.assert_array_equal(np.concatenate(parts, axis=1), expected, str(front_end))
         assert n_with_frames > 3
@@ -302,18 +304,18 @@ class TestPieces:
     def test_a_signal_of_one_block_is_not_copied(self):
         front_end = FrontEnd(sample_rate=8000, n_fft=20, pad_left=10, pad_right=10)
         x = np.zeros((1, 5000), np.float32)
-        (piece,) = pieces([x], front_end, 10**6, 10**6)
-        assert piece.signal is x
-        assert piece.is_whole
-        assert piece.frames == slice(0, front_end.n_frames(5000))
+        (section,) = sections([x], front_end, 10**6, 10**6)
+        assert section.signal is x
+        assert section.is_whole
+        assert section.frames == slice(0, front_end.n_frames(5000))
 
     @pytest.mark.parametrize(("sizes", "n_pieces"), [((1000, 50), 20), ((10**6, 10**6), 1)])
     def test_have_the_size_that_is_asked_for(self, sizes, n_pieces):
         front_end = FrontEnd(sample_rate=8000, n_fft=20, pad_left=10, pad_right=10)
-        blocks = np.split(np.zeros((1, 5000), np.float32), 10, axis=1)
-        found = list(pieces(blocks, front_end, *sizes))
+        chunks = np.split(np.zeros((1, 5000), np.float32), 10, axis=1)
+        found = list(sections(chunks, front_end, *sizes))
         assert n_pieces <= len(found) <= n_pieces + 2
-        assert all(piece.frames.stop - piece.frames.start <= sizes[1] for piece in found)
+        assert all(section.frames.stop - section.frames.start <= sizes[1] for section in found)
 
 
 MEL = {"sample_rate": 16000, "n_fft": 400, "hop_length": 160, "bands": Bands(40)}
@@ -345,7 +347,7 @@ OTHERS = {
 
 
 class TestFrontEnds:
-    """A front end of a file, whole or piece by piece, gives what it gives when it is called."""
+    """A front end of a file, whole or section by section, gives what it gives when it is called."""
 
     def of_file(self, folder, x, front_end):
         """Compute (time, channel) by the command."""
@@ -373,7 +375,7 @@ class TestFrontEnds:
         x[:, 1:] *= 1e-3
         return x
 
-    @pytest.fixture(params=[2000, 1 << 20], ids=["pieces", "one piece"])
+    @pytest.fixture(params=[2000, 1 << 20], ids=["sections", "one section"])
     def block_size(self, request, monkeypatch):
         monkeypatch.setattr(recordings, "BLOCK_SIZE", request.param)
         monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)

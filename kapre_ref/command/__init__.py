@@ -12,7 +12,7 @@
 - `statistics`: mean and deviation of each band over many results
 - `search`: recordings in folders
 - `decoders`: sound files opened by soundfile and by ffmpeg
-- `recordings`: sound files in blocks
+- `recordings`: sound files in chunks
 - `late_steps`: the steps of a front end that wait for the last frame
 - `recording_features`: the features of one recording
 - `feature_files`: how the features of a recording are written

@@ -188,9 +188,9 @@ class SoundFileDecoder:
             )
         self.is_pcm16: bool = sound.subtype == "PCM_16"
 
-    def read(self, block: NDArray[Any]) -> int:
+    def read(self, chunk: NDArray[Any]) -> int:
         """Fill (time, channel) from the front, and return how many samples of a channel."""
-        return int(self._sound.buffer_read_into(block, _NAMES[block.itemsize]))
+        return int(self._sound.buffer_read_into(chunk, _NAMES[chunk.itemsize]))
 
     def missing(self, n_read: int) -> str | None:
         """Say what the file lacks of what it announces, after so much was read to its end."""
@@ -276,13 +276,13 @@ class FfmpegDecoder:
         start, _, _, self.samplerate, self.channels = struct.unpack(">5I", header[4:])
         self._stdout.read(start - 24)
 
-    def read(self, block: NDArray[Any]) -> int:
+    def read(self, chunk: NDArray[Any]) -> int:
         """Fill (time, channel) from the front, and return how many samples of a channel."""
         frame = 4 * self.channels
-        data = self._stdout.read(frame * len(block))
+        data = self._stdout.read(frame * len(chunk))
         n_read: int = len(data) // frame
         samples = np.frombuffer(data, ">f4", n_read * self.channels)
-        block[:n_read] = samples.reshape(n_read, self.channels)
+        chunk[:n_read] = samples.reshape(n_read, self.channels)
         return n_read
 
     def missing(self, n_read: int) -> str | None:

@@ -198,11 +198,11 @@ def pooled(
     columns = []
     # Blocks hold a whole number of columns.
     n_at_once = n_together * max(1, features.n_frames_at_once // n_together)
-    for block in features.blocks(channel, n_at_once):
-        starts = np.arange(0, len(block), n_together)
-        column = pool.reduceat(block, starts, axis=0)
+    for chunk in features.chunks(channel, n_at_once):
+        starts = np.arange(0, len(chunk), n_together)
+        column = pool.reduceat(chunk, starts, axis=0)
         if features.has_coefficients:
-            column /= np.diff(np.append(starts, len(block)))[:, None].astype(np.float32)
+            column /= np.diff(np.append(starts, len(chunk)))[:, None].astype(np.float32)
         columns.append(column)
     image: Image = np.concatenate(columns)
     if features.front_end.log != "none":

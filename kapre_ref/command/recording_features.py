@@ -1,4 +1,4 @@
-"""The features of one recording, computed piece by piece in bounded memory."""
+"""The features of one recording, computed section by section in bounded memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from kapre_ref._mfcc import logmel_to_mfcc
-from kapre_ref._pieces import pieces
+from kapre_ref._sections import sections
 from kapre_ref.command import recordings
 from kapre_ref.command.late_steps import LateSteps, early_steps, with_time_first
 
@@ -29,7 +29,7 @@ class TooShortError(ValueError):
 
 
 class RecordingFeatures:
-    """The features of one recording, in scratch files; finished block by block when read.
+    """The features of one recording, in scratch files; finished chunk by chunk when read.
 
     The scratch files bound the memory: the peak below which a range lies and the mean of each band
     are known when the whole recording has been read. If `n_mfccs` is not 0, Kapre's cepstral
@@ -49,18 +49,18 @@ class RecordingFeatures:
         self.has_coefficients = bool(n_mfccs or front_end.n_cepstra)
         self.n_channels, self.sample_rate = recording.n_channels, recording.sample_rate
         self._row_size = self.n_channels * front_end.n_bands
-        # A short recording is read and computed in one piece, which stays in memory.
+        # A short recording is read and computed in one section, which stays in memory.
         size = recordings.WHOLE_SIZE if recording.is_short else recordings.BLOCK_SIZE
         self.n_frames_at_once = max(1, size // self._row_size)
         self._n_samples_at_once = size
         self._folder = folder
-        self._rows: NDArray[np.float32] | None = None  # (n_frames, channel, n_bands) of one piece
-        self._scratch: IO[bytes] | None = None  # the same, of several pieces
+        self._rows: NDArray[np.float32] | None = None  # (n_frames, channel, n_bands) of one section
+        self._scratch: IO[bytes] | None = None  # the same, of several sections
         self._late: LateSteps | None = None  # None if the rows are finished
         try:
             peaks = self._compute(recording)
             if peaks is not None:
-                self._late = LateSteps(front_end, peaks, self.n_frames, self._early_blocks)
+                self._late = LateSteps(front_end, peaks, self.n_frames, self._early_chunks)
         except BaseException:
             self.close()
             raise
@@ -84,20 +84,20 @@ class RecordingFeatures:
     def _compute(self, recording: Recording) -> NDArray[np.float32] | None:
         """Keep what single frames decide, and return each channel's peak.
 
-        A recording of one piece is finished at once, to the same bits, and has no peaks then. But
+        A recording of one section is finished at once, to the same bits, and has no peaks then. But
         if its bands are normalised, it takes the sums of float64 that long recordings have.
         """
         peaks = np.full(self.n_channels, -np.inf, np.float32)
         sizes = (self._n_samples_at_once, self.n_frames_at_once)
         early = early_steps(self.front_end)
         self.n_frames, is_finished = 0, False
-        for piece in pieces(recording.blocks(), early, *sizes):
-            if piece.is_whole and self.front_end.normalisation is None:
-                rows = with_time_first(self.front_end)(piece.signal[None])[0]
+        for section in sections(recording.chunks(), early, *sizes):
+            if section.is_whole and self.front_end.normalisation is None:
+                rows = with_time_first(self.front_end)(section.signal[None])[0]
                 self._keep(np.ascontiguousarray(rows.swapaxes(0, 1)))
                 self.n_frames, is_finished = rows.shape[1], True
                 break
-            rows = piece.front_end(piece.signal[None])[0, :, piece.frames]
+            rows = section.front_end(section.signal[None])[0, :, section.frames]
             peaks = np.maximum(peaks, rows.max(axis=(1, 2)))  # not max(): NaN must not be lost
             self._keep(np.ascontiguousarray(rows.swapaxes(0, 1)))  # (n_frames, channel, n_bands)
             self.n_frames += rows.shape[1]
@@ -131,10 +131,10 @@ class RecordingFeatures:
         frames = frames if self.front_end.time_first else frames[::-1]
         return frames if self.n_channels == 1 else (self.n_channels, *frames)
 
-    def blocks(self, channel: int, n_frames_at_once: int = 0) -> Iterator[NDArray[np.float32]]:
+    def chunks(self, channel: int, n_frames_at_once: int = 0) -> Iterator[NDArray[np.float32]]:
         """Yield the frames of a channel in order, (n_frames, n_values)."""
         first = 0
-        for rows in self._early_blocks(channel, n_frames_at_once or self.n_frames_at_once):
+        for rows in self._early_chunks(channel, n_frames_at_once or self.n_frames_at_once):
             finished = self._late.apply(rows, channel, first) if self._late else rows
             yield logmel_to_mfcc(finished, self.n_mfccs) if self.n_mfccs else finished
             first += len(rows)
@@ -142,26 +142,26 @@ class RecordingFeatures:
     def stretches(self, channel: int) -> Iterator[NDArray[np.float32]]:
         """Yield the numbers of a channel in the order in which the result has them."""
         if self.front_end.time_first:
-            yield from self.blocks(channel)
+            yield from self.chunks(channel)
         elif self.n_frames <= self.n_frames_at_once:
-            for block in self.blocks(channel):
-                yield block.T
+            for chunk in self.chunks(channel):
+                yield chunk.T
         else:
             yield from self._bands_first(channel)
 
     def _bands_first(self, channel: int) -> Iterator[NDArray[np.float32]]:
-        """Yield each band's numbers, by way of a scratch file whose blocks have bands first."""
+        """Yield each band's numbers, by way of a scratch file whose chunks have bands first."""
         starts = range(0, self.n_frames, self.n_frames_at_once)
         with self._new_scratch() as turned:
-            for block in self.blocks(channel):
-                turned.write(np.ascontiguousarray(block.T).data)
+            for chunk in self.chunks(channel):
+                turned.write(np.ascontiguousarray(chunk.T).data)
             for band in range(self.n_values):
                 for start in starts:
                     n_frames = min(self.n_frames_at_once, self.n_frames - start)
                     turned.seek(4 * (start * self.n_values + band * n_frames))
                     yield np.frombuffer(turned.read(4 * n_frames), np.float32)
 
-    def _early_blocks(
+    def _early_chunks(
         self, channel: int, n_frames_at_once: int = 0
     ) -> Iterator[NDArray[np.float32]]:
         n_at_once = n_frames_at_once or self.n_frames_at_once

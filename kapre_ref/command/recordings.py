@@ -1,4 +1,4 @@
-"""Sound files as blocks of samples, in bounded memory."""
+"""Sound files as chunks of samples, in bounded memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCK_SIZE = 1 << 16  # samples read and values computed at a time: 256 KiB of float32 each
-WHOLE_SIZE = 1 << 22  # samples of all channels, and values, up to which a recording is one block
+WHOLE_SIZE = 1 << 22  # samples of all channels, and values, up to which a recording is one chunk
 
 TELL_SECONDS = 30.0  # from one line to the next on how far a long recording is
 tell: Callable[[str], None] | None = None  # what takes these lines, if anybody wants them
@@ -63,10 +63,10 @@ class Mixture:
 
 
 class Recording:
-    """A sound file open for reading; its blocks are mixed and resampled as asked.
+    """A sound file open for reading; its chunks are mixed and resampled as asked.
 
     A recording that is cut off raises `TruncatedError` at its end, whatever its format. With
-    `keep_partial` the blocks end there, and `missing` says what is missing.
+    `keep_partial` the chunks end there, and `missing` says what is missing.
     """
 
     def __init__(
@@ -110,37 +110,37 @@ class Recording:
 
     @property
     def is_short(self) -> bool:
-        """Whether the whole recording is one block, by its header."""
+        """Whether the whole recording is one chunk, by its header."""
         frames = self._sound.frames
         return frames is not None and frames * self._sound.channels <= WHOLE_SIZE
 
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Yield the signal in blocks of (channel, time).
+    def chunks(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the signal in chunks of (channel, time).
 
-        The first block of a short recording is all of it. It lies in memory that the next short
+        The first chunk of a short recording is all of it. It lies in memory that the next short
         recording uses again.
         """
-        blocks = self._blocks_as_stored()
+        chunks = self._chunks_as_stored()
         if self.sample_rate != self._sound.samplerate:
-            blocks = self._resampled(blocks)
-        for block in blocks:
-            yield block.T
+            chunks = self._resampled(chunks)
+        for chunk in chunks:
+            yield chunk.T
 
-    def _blocks_as_stored(self) -> Iterator[NDArray[np.float32]]:
+    def _chunks_as_stored(self) -> Iterator[NDArray[np.float32]]:
         size = n_read = max(1, BLOCK_SIZE // self._sound.channels)
         told = time.monotonic()
         if self.is_short:
             # One more sample than there should be: what is read counts, not the header.
             first_size = (self._sound.frames or 0) + 1
-            block = self._read(self._buffer(_FLOAT32, first_size))
-            n_read = size if len(block) == first_size else 0
-            if len(block):
-                yield self._mixed(block)
+            chunk = self._read(self._buffer(_FLOAT32, first_size))
+            n_read = size if len(chunk) == first_size else 0
+            if len(chunk):
+                yield self._mixed(chunk)
         while n_read and not self.missing:
-            block = self._read(np.empty((size, self._sound.channels), np.float32))
-            n_read = len(block)
+            chunk = self._read(np.empty((size, self._sound.channels), np.float32))
+            n_read = len(chunk)
             if n_read:
-                yield self._mixed(block)
+                yield self._mixed(chunk)
             if tell is not None and time.monotonic() - told >= TELL_SECONDS:
                 told = time.monotonic()
                 tell(f"{self._path}: {self._how_far()}")
@@ -155,28 +155,28 @@ class Recording:
         of = "" if whole is None else f" of {whole / 60:.1f}"
         return f"{self.seconds / 60:.1f}{of} min read"
 
-    def _read(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Fill a block of (time, channel) as far as the file goes; refuse what is not finite."""
+    def _read(self, chunk: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Fill a chunk of (time, channel) as far as the file goes; refuse what is not finite."""
         try:
             if self._sound.is_pcm16:
-                integers = self._buffer(_INT16, len(block))
+                integers = self._buffer(_INT16, len(chunk))
                 n_read = self._sound.read(integers)
-                block = block[:n_read]
-                block[...] = integers[:n_read]  # sooner than to multiply integers
-                block *= _PCM16_UNIT
+                chunk = chunk[:n_read]
+                chunk[...] = integers[:n_read]  # sooner than to multiply integers
+                chunk *= _PCM16_UNIT
                 self.n_read += n_read
-                return block
-            n_read = self._sound.read(block)
-            block = block[:n_read]
+                return chunk
+            n_read = self._sound.read(chunk)
+            chunk = chunk[:n_read]
         except RuntimeError as error:  # of the decoder
-            block = self._read_again(block, error)
-        if block.size and not (np.isfinite(block.min()) and np.isfinite(block.max())):
-            self._refuse(block)
-        self.n_read += len(block)
-        return block
+            chunk = self._read_again(chunk, error)
+        if chunk.size and not (np.isfinite(chunk.min()) and np.isfinite(chunk.max())):
+            self._refuse(chunk)
+        self.n_read += len(chunk)
+        return chunk
 
-    def _read_again(self, block: NDArray[np.float32], error: Exception) -> NDArray[np.float32]:
-        """Return what can be decoded of a block, and keep in mind that no more can."""
+    def _read_again(self, chunk: NDArray[np.float32], error: Exception) -> NDArray[np.float32]:
+        """Return what can be decoded of a chunk, and keep in mind that no more can."""
         reason = " ".join(str(getattr(error, "error_string", error)).split())
         reason = reason.removeprefix("Error : ").rstrip(".") or "the decoder gives up"
         if not self._keep_partial:
@@ -188,18 +188,18 @@ class Recording:
         self._skip(self.n_read)
         n_read = 0
         with suppress(RuntimeError):
-            while n_read < len(block):
-                n_read += self._sound.read(block[n_read : n_read + 1024])
-        block = block[:n_read]
-        seconds = (self.n_read + len(block)) / self._sound.samplerate
+            while n_read < len(chunk):
+                n_read += self._sound.read(chunk[n_read : n_read + 1024])
+        chunk = chunk[:n_read]
+        seconds = (self.n_read + len(chunk)) / self._sound.samplerate
         self.missing = f"only {seconds:.2f} s can be decoded: {reason}"
-        return block
+        return chunk
 
-    def _refuse(self, block: NDArray[np.float32]) -> None:
+    def _refuse(self, chunk: NDArray[np.float32]) -> None:
         """Say where the first sample is that is not finite."""
-        row = int((~np.isfinite(block)).any(axis=1).argmax())
+        row = int((~np.isfinite(chunk)).any(axis=1).argmax())
         where = f"at {(self.n_read + row) / self._sound.samplerate:.3f} s"
-        value = block[row][~np.isfinite(block[row])][0]
+        value = chunk[row][~np.isfinite(chunk[row])][0]
         if np.isinf(value) and self._is_finite_in_file(self.n_read + row):
             raise ValueError(f"a sample {where} is beyond the range of float32")
         raise ValueError(f"samples that are NaN or infinite, the first {where}")
@@ -218,24 +218,24 @@ class Recording:
         wide = np.empty((1, self._sound.channels))
         return self._sound.read(wide) == 1 and bool(np.isfinite(wide).all())
 
-    def _mixed(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _mixed(self, chunk: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the mean of all channels, (time, 1), if that is asked for."""
-        n_channels = block.shape[1]
+        n_channels = chunk.shape[1]
         if not self._mono or n_channels == 1:
-            return block
+            return chunk
         if n_channels >= 8:  # `mean` adds so many pairwise
-            return np.asarray(block.mean(axis=1, keepdims=True))
-        total = block[:, 0] + block[:, 1]
+            return np.asarray(chunk.mean(axis=1, keepdims=True))
+        total = chunk[:, 0] + chunk[:, 1]
         for channel in range(2, n_channels):
-            total += block[:, channel]
+            total += chunk[:, channel]
         total /= np.float32(n_channels)
         return total[:, None]
 
-    def _resampled(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+    def _resampled(self, chunks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         rates = (self._sound.samplerate, self.sample_rate)
         stream = load_extra("soxr").ResampleStream(*rates, self.n_channels, dtype="float32")
-        for block in blocks:
-            yield stream.resample_chunk(np.ascontiguousarray(block))
+        for chunk in chunks:
+            yield stream.resample_chunk(np.ascontiguousarray(chunk))
         yield stream.resample_chunk(np.zeros((0, self.n_channels), np.float32), last=True)
 
     def _buffer(self, dtype: np.dtype[Any], size: int) -> NDArray[Any]:

@@ -79,12 +79,12 @@ def _plan_around(path: str) -> tuple[str, dict[str, Any] | None]:
 
 def _sample_rates(folder: str, n_shards: int, output: str) -> set[float]:
     """Return the sample rates of an output, or of all of them if it is ""."""
-    from kapre_ref.job._index import pieces
+    from kapre_ref.job._index import finished_shards
     from kapre_ref.job._store import open_store
 
     rates: set[float] = set()
-    for piece in pieces(open_store(folder), n_shards):
-        rows = [row for row in piece.rows() if row["output"]]
+    for finished in finished_shards(open_store(folder), n_shards):
+        rows = [row for row in finished.rows() if row["output"]]
         rates |= {row["sample_rate"] for row in rows if output in ("", row["output"])}
         if rates and output:
             break

@@ -20,10 +20,10 @@ function over numbers runs a job, in any order, twice if it must:
     run_on_ray(job, address="auto")  # tasks of Ray: pip install "kapre_ref[ray]"
     kapre-ref features --out OUT --shard $SLURM_ARRAY_TASK_ID
 
-A shard's results are written apart and renamed when they are whole; after them the shard's piece
-of the index is written, by which a finished shard is known. So a process may die at any time, on
-any machine: at most the shards in work are lost, and the next run does them again. Results are the
-same bytes on any number of workers of any engine, on processors of one vector width.
+A shard's results are written apart and renamed when they are whole; after them its rows of the
+index are written, by which a finished shard is known. So a process may die at any time, on any
+machine: at most the shards in work are lost, and the next run does them again. Results are the same
+bytes on any number of workers of any engine, on processors of one vector width.
 
 **Results.** `format` is one of
 

@@ -1,4 +1,7 @@
-"""The index of results: a piece of JSON lines for each shard, a row for each recording."""
+"""The index of results: JSON lines with a row for each recording.
+
+Each finished shard writes a file of its rows; `write_index` puts the files together.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ class Summary(NamedTuple):
     failures: list[tuple[str, str]]
 
 
-class Piece(NamedTuple):
+class FinishedShard(NamedTuple):
     """The rows of a finished shard as they are written, and its last line, which counts them."""
 
     lines: list[bytes]
@@ -53,58 +56,60 @@ class Piece(NamedTuple):
         return [json.loads(line) for line in self.lines]
 
 
-def piece_name(shard: int) -> str:
-    """Return the name of a shard's piece of the index."""
+def finished_name(shard: int) -> str:
+    """Return the name of the file for the rows of a finished shard."""
     return f"{PLAN}/index/{shard:06d}.jsonl"
 
 
-def write_piece(store: Folder, shard: int, rows: Sequence[Row], n_bytes: int | None) -> None:
+def write_finished(store: Folder, shard: int, rows: Sequence[Row], n_bytes: int | None) -> None:
     """Write the rows of a shard, and after them the line by which a finished shard is known."""
     end = {"shard": shard, "recordings": len(rows)}
     end["failed"] = sum(row["error"] is not None for row in rows)
     lines = [*rows, {**end, "seconds": sum(row["seconds"] for row in rows), "bytes": n_bytes}]
-    with store.create(piece_name(shard), f"{shard:06d}") as file:
+    with store.create(finished_name(shard), f"{shard:06d}") as file:
         file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
 
 
-def read_piece(store: Folder, shard: int) -> Piece | None:
+def read_finished(store: Folder, shard: int) -> FinishedShard | None:
     """Return the rows of a shard; None if it is not finished."""
     try:
-        *lines, last = store.read(piece_name(shard)).splitlines(keepends=True)
+        *lines, last = store.read(finished_name(shard)).splitlines(keepends=True)
         end = json.loads(last)
     except (FileNotFoundError, ValueError):
         return None
     if end.get("recordings") != len(lines):
         return None
-    return Piece(lines, end)
+    return FinishedShard(lines, end)
 
 
 def write_index(store: Folder, n_shards: int, n_recordings: int) -> Summary:
-    """Put the pieces together, in the order of the plan; return the counts and the failures."""
+    """Write the rows of all finished shards, in the order of the plan, and return a summary."""
     with store.create(INDEX, "index") as file:
-        return summarised(_written(pieces(store, n_shards), file), n_recordings)
+        return summarised(_written(finished_shards(store, n_shards), file), n_recordings)
 
 
-def _written(found: Iterable[Piece], file: BinaryIO) -> Iterator[Piece]:
-    for piece in found:
-        file.writelines(piece.lines)
-        yield piece
+def _written(found: Iterable[FinishedShard], file: BinaryIO) -> Iterator[FinishedShard]:
+    for finished in found:
+        file.writelines(finished.lines)
+        yield finished
 
 
-def pieces(store: Folder, n_shards: int) -> Iterator[Piece]:
-    """Yield the finished pieces of the index in order."""
+def finished_shards(store: Folder, n_shards: int) -> Iterator[FinishedShard]:
+    """Yield the finished shards in order."""
     for shard in range(n_shards):
-        piece = read_piece(store, shard)
-        if piece:
-            yield piece
+        finished = read_finished(store, shard)
+        if finished:
+            yield finished
 
 
-def summarised(found: Iterable[Piece], n_recordings: int) -> Summary:
-    """Return the counts of pieces, and their failures."""
+def summarised(found: Iterable[FinishedShard], n_recordings: int) -> Summary:
+    """Return the counts of finished shards, and their failures."""
     n_done, seconds, failures = 0, 0.0, []
-    for piece in found:
-        n_done += piece.end["recordings"]
-        seconds += piece.end["seconds"]
-        if piece.end["failed"]:
-            failures += [(row["recording"], row["error"]) for row in piece.rows() if row["error"]]
+    for finished in found:
+        n_done += finished.end["recordings"]
+        seconds += finished.end["seconds"]
+        if finished.end["failed"]:
+            failures += [
+                (row["recording"], row["error"]) for row in finished.rows() if row["error"]
+            ]
     return Summary(n_recordings, n_done, len(failures), seconds, failures)

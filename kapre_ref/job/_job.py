@@ -19,8 +19,8 @@ from kapre_ref.job._index import (
     INDEX,
     ShardReport,
     Summary,
-    pieces,
-    read_piece,
+    finished_shards,
+    read_finished,
     summarised,
     write_index,
 )
@@ -310,12 +310,12 @@ class Job:
 
     def summary(self) -> Summary:
         """Return the counts and failures of all shards that are finished, from the index."""
-        return summarised(pieces(open_store(self.out), self.n_shards), self.edges[-1])
+        return summarised(finished_shards(open_store(self.out), self.n_shards), self.edges[-1])
 
     def rows(self, shard: int) -> list[dict[str, Any]] | None:
         """Return the rows of the index that a shard has; None if it is not finished."""
-        piece = read_piece(open_store(self.out), shard)
-        return piece and piece.rows()
+        finished = read_finished(open_store(self.out), shard)
+        return finished and finished.rows()
 
     def finish(self) -> Summary:
         """Write the index of what is done, remove what dead processes left; return the summary."""

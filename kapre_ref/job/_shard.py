@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kapre_ref.job._formats import SHARD_WRITERS, is_whole
-from kapre_ref.job._index import ShardReport, read_piece, write_piece
+from kapre_ref.job._index import ShardReport, read_finished, write_finished
 from kapre_ref.job._plan import read_shard
 from kapre_ref.job._recording import compute, empty_row, output_name, picture_name
 from kapre_ref.job._store import is_url, open_store
@@ -59,16 +59,16 @@ class ShardRun:
             if self.shard_file:
                 file = stack.enter_context(self.store.create(self.shard_file, self.tag))
                 writer = stack.enter_context(SHARD_WRITERS[self.job.format](file, self.job))
-            for index in range(len(self.planned)):
-                row, features = kept[index], None
+            for number in range(len(self.planned)):
+                row, features = kept[number], None
                 if row is None:
-                    row, features = compute_one(index)
+                    row, features = compute_one(number)
                     report(row, "failed" if row["error"] else "written")
                 rows.append(row)
                 if writer:
                     writer.add(row, features)
         n_bytes = self.store.size(self.shard_file) if self.shard_file else None
-        write_piece(self.store, self.shard, rows, n_bytes)
+        write_finished(self.store, self.shard, rows, n_bytes)
         self.store.clear_parts(self.tag)
         return _report_of(self.shard, rows, kept)
 
@@ -83,16 +83,16 @@ class ShardRun:
     def _kept(self) -> list[Row | None]:
         """Return the row of each recording that is done already and has not changed since."""
         nothing: list[Row | None] = [None] * len(self.planned)
-        piece = read_piece(self.store, self.shard)
-        if piece is None or len(piece.lines) != len(self.planned):
+        finished = read_finished(self.store, self.shard)
+        if finished is None or len(finished.lines) != len(self.planned):
             return nothing
         if self.shard_file and not is_whole(
-            self.store, self.shard_file, self.job.format, piece.end["bytes"]
+            self.store, self.shard_file, self.job.format, finished.end["bytes"]
         ):
             return nothing
         return [
             row if self._is_done(row, planned) else None
-            for row, planned in zip(piece.rows(), self.planned, strict=True)
+            for row, planned in zip(finished.rows(), self.planned, strict=True)
         ]
 
     def _is_done(self, row: Row, planned: Planned) -> bool:
@@ -116,9 +116,9 @@ class ShardRun:
     def _output(self, planned: Planned) -> str:
         return self.shard_file or output_name(planned.key, f".{self.job.format}")
 
-    def compute(self, index: int) -> tuple[Row, Features | None]:
+    def compute(self, number: int) -> tuple[Row, Features | None]:
         """Compute the features of a recording."""
-        planned = self.planned[index]
+        planned = self.planned[number]
         output = self._output(planned)
         row, features = compute(
             self.job, planned, self.store, output, self.tag, self._fetcher_of(planned)
@@ -130,16 +130,16 @@ class ShardRun:
     def _fetcher_of(self, planned: Planned) -> Fetcher | None:
         return self.fetcher if is_url(planned.path) else None
 
-    def compute_alone(self, index: int) -> tuple[Row, Features | None]:
+    def compute_alone(self, number: int) -> tuple[Row, Features | None]:
         """Compute them in a process of their own, whose death costs this one recording."""
         if not hasattr(os, "fork"):
-            return self.compute(index)
-        result = _in_child(lambda: self.compute(index))
-        return result or self.lose(index)
+            return self.compute(number)
+        result = _in_child(lambda: self.compute(number))
+        return result or self.lose(number)
 
-    def lose(self, index: int) -> tuple[Row, Features | None]:
+    def lose(self, number: int) -> tuple[Row, Features | None]:
         """Return the row of a recording that is given up, since whatever reads it dies."""
-        return empty_row(self.planned[index], LOST), None
+        return empty_row(self.planned[number], LOST), None
 
 
 def run_shard(job: Job, shard: int, mode: str, report: Report) -> ShardReport:

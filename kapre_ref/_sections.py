@@ -1,4 +1,4 @@
-"""A signal in pieces, each with the front end by which its frames are those of the whole signal."""
+"""Sections of a signal, each with the front end that gives it the frames of the whole signal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FEW = 1 << 16  # samples, for which twice the room takes little memory
 
 
-class Piece(NamedTuple):
+class Section(NamedTuple):
     """Some samples of a signal, and which of their frames count."""
 
     front_end: FrontEnd
@@ -28,48 +28,48 @@ class Piece(NamedTuple):
     is_whole: bool = False  # whether it is the whole signal
 
 
-def pieces(
-    blocks: Iterable[NDArray[Any]], front_end: FrontEnd, n_numbers: int, n_frames: int
-) -> Iterator[Piece]:
-    """Cut a signal so that the frames of all pieces are those of the whole signal, in order.
+def sections(
+    chunks: Iterable[NDArray[Any]], front_end: FrontEnd, n_numbers: int, n_frames: int
+) -> Iterator[Section]:
+    """Cut a signal so that the frames of all sections are those of the whole signal, in order.
 
-    `blocks` are (channel, time). Pieces have about `n_frames` frames at most, and about `n_numbers`
-    samples of all channels, or those of a block. Nothing is padded or emphasised here: the first
-    piece has the front end's start, the last one its end, and those between have neither. Of 18
-    samples, frames of 4, `hop_length` 2 and 3 samples of padding on both sides:
+    `chunks` are (channel, time). Sections have about `n_frames` frames at most, and about
+    `n_numbers` samples of all channels, or those of a chunk. Nothing is padded or emphasised here:
+    the first section has the front end's start, the last one its end, and those between have
+    neither. Of 18 samples, frames of 4, `hop_length` 2 and 3 samples of padding on both sides:
 
         numbers of samples     . . . 0 1 2 3 4 5 6 7 8 9 a b c d e f g h . . .
         first                  |_________________|                              frames 0 to 3
         between                              |_______|                          frames 4 to 4
         last                                   |_____________________________|  frames 4 to 10
 
-    The last piece begins with a frame that an earlier piece had, which does not count.
+    The last section begins with a frame that an earlier section had, which does not count.
 
-    A signal of one block is not copied: a block must stay as it is until the next but one.
+    A signal of one chunk is not copied: a chunk must stay as it is until the next but one.
     """
-    blocks = iter(blocks)
-    begun = [*islice(blocks, 2)]
+    chunks = iter(chunks)
+    begun = [*islice(chunks, 2)]
     if len(begun) == 1 and 0 < (n_whole := front_end.n_frames(begun[0].shape[1])) <= n_frames:
-        yield Piece(front_end, begun[0], slice(0, n_whole), is_whole=True)
+        yield Section(front_end, begun[0], slice(0, n_whole), is_whole=True)
         return
     signal = Signal(front_end)
-    for block in chain(begun, blocks):
-        signal.append(block)
-        if signal.n_held * len(block) >= n_numbers or signal.n_ready - signal.n_done >= n_frames:
+    for chunk in chain(begun, chunks):
+        signal.append(chunk)
+        if signal.n_held * len(chunk) >= n_numbers or signal.n_ready - signal.n_done >= n_frames:
             while signal.n_done < signal.n_ready:
-                yield signal.ready_piece(n_frames)
+                yield signal.ready_section(n_frames)
     n_in_all = front_end.n_frames(signal.n_samples)
     while signal.n_done < min(signal.n_ready, n_in_all - n_frames):
-        yield signal.ready_piece(n_frames)
+        yield signal.ready_section(n_frames)
     if n_in_all > signal.n_done:
-        yield signal.last_piece(n_in_all)
+        yield signal.last_section(n_in_all)
 
 
 class Signal:
     """The samples that are still needed of a signal, and how many frames are done.
 
     Samples are written once to a room, and never over others: if it is full, those that are still
-    needed go to another one. So pieces stay as they are.
+    needed go to another one. So sections stay as they are.
     """
 
     def __init__(self, front_end: FrontEnd) -> None:
@@ -92,58 +92,58 @@ class Signal:
         """The number of samples that are still needed."""
         return self.n_samples - self._first
 
-    def append(self, block: NDArray[Any]) -> None:
+    def append(self, chunk: NDArray[Any]) -> None:
         """Add a copy of samples, and count the frames that no later sample can change."""
-        room, end = self.room, self.n_samples + block.shape[1]
+        room, end = self.room, self.n_samples + chunk.shape[1]
         if room is None or end - self._room_start > room.shape[1]:
-            room = self._next_room(block)
-        room[:, self.n_samples - self._room_start : end - self._room_start] = block
+            room = self._next_room(chunk)
+        room[:, self.n_samples - self._room_start : end - self._room_start] = chunk
         self.n_samples = end
         self.n_ready = self._cuts.n_ready(end)
 
-    def ready_piece(self, n_frames: int) -> Piece:
-        """Return a piece of some frames that are ready, and forget the samples before them."""
+    def ready_section(self, n_frames: int) -> Section:
+        """Return a section of some frames that are ready, and forget the samples before them."""
         cuts, first = self._cuts, self.n_done
         last = min(self.n_ready, first + n_frames)
-        piece = self._piece((cuts.first, cuts.between), first, cuts.stop(last), last)
+        section = self._section((cuts.first, cuts.between), first, cuts.stop(last), last)
         self.n_done = last
         kept = cuts.first_kept(last, self.n_samples)
         if kept >= cuts.n_first:
             self._first = cuts.start(kept)
-        return piece
+        return section
 
-    def last_piece(self, n_in_all: int) -> Piece:
-        """Return the piece that ends with the signal."""
+    def last_section(self, n_in_all: int) -> Section:
+        """Return the section that ends with the signal."""
         cuts = self._cuts
         kept = cuts.first_kept(self.n_done, self.n_samples)
-        piece = self._piece((cuts.whole, cuts.last), kept, self.n_samples, n_in_all)
-        return piece._replace(is_whole=not self.n_done)
+        section = self._section((cuts.whole, cuts.last), kept, self.n_samples, n_in_all)
+        return section._replace(is_whole=not self.n_done)
 
-    def _piece(
+    def _section(
         self, front_ends: tuple[FrontEnd, FrontEnd], first: int, stop: int, last: int
-    ) -> Piece:
-        """Return a piece from the frame `first` on, or from the start of the signal."""
+    ) -> Section:
+        """Return a section from the frame `first` on, or from the start of the signal."""
         begin, n_skipped = 0, self.n_done
         is_inside = first >= self._cuts.n_first
         if is_inside:
             begin, n_skipped = self._cuts.start(first), self.n_done - first
         frames = slice(n_skipped, n_skipped + last - self.n_done)
-        return Piece(front_ends[is_inside], self._held(begin, stop), frames)
+        return Section(front_ends[is_inside], self._held(begin, stop), frames)
 
     def _held(self, start: int, stop: int) -> NDArray[Any]:
         """Return the samples from one number to another."""
         assert self.room is not None, "no frame is ready without samples"
         return self.room[:, start - self._room_start : stop - self._room_start]
 
-    def _next_room(self, block: NDArray[Any]) -> NDArray[Any]:
-        """Make room for a block, and after it for as much again if that is little.
+    def _next_room(self, chunk: NDArray[Any]) -> NDArray[Any]:
+        """Make room for a chunk, and after it for as much again if that is little.
 
         Little rooms are of few sizes, so that kernels see the same layout again and again.
         """
-        n = self.n_held + block.shape[1]
-        if n * len(block) <= _FEW:
+        n = self.n_held + chunk.shape[1]
+        if n * len(chunk) <= _FEW:
             n = 2 << n.bit_length()
-        room = kernels_for(block).empty((len(block), n), block.dtype, block)
+        room = kernels_for(chunk).empty((len(chunk), n), chunk.dtype, chunk)
         if self.room is not None:
             room[:, : self.n_held] = self._held(self._first, self.n_samples)
         self.room, self._room_start = room, self._first
@@ -153,7 +153,7 @@ class Signal:
 class _Cuts:
     """Where a signal may be cut for a front end; samples count from the first one that is given.
 
-    The last frame that is done is kept for the last piece. So that begins among samples that are
+    The last frame that is done is kept for the last section. So that begins among samples that are
     there, however far away the next frame is.
     """
 
@@ -164,13 +164,13 @@ class _Cuts:
         first_sample = max(0, -f.pad_left) + f.drops_first
         self._origin = first_sample - n_padded  # the number of the first sample of frame 0
         is_emphasised = f.signal_factor != 0
-        # A piece inside the signal has the sample before its first one, which pre-emphasis needs.
+        # A section inside the signal has the sample before its first one, which pre-emphasis needs.
         self._n_before = int(is_emphasised)
         inside = f.replace(preemphasis_first="drop") if is_emphasised else f
         self.first = _replaced(f, pad_right=0)
         self.between = _replaced(inside, pad_left=0, pad_right=0)
         self.last = _replaced(inside, pad_left=0)
-        # The first frame that begins behind the first sample: pieces before it begin at the start.
+        # The first frame that begins behind the first sample; sections before it begin there.
         self.n_first = n_padded // f.hop_length + 1
         extends = f.pad_mode != "zeros"
         # Samples that the start extends, those that the end extends, and those it cuts off.
@@ -185,16 +185,16 @@ class _Cuts:
         return self.first.count_frames(n_samples) if is_enough else 0
 
     def first_kept(self, n_done: int, n_samples: int) -> int:
-        """Return the frame that a last piece would begin with if the signal ended now."""
+        """Return the frame that a last section would begin with if the signal ended now."""
         latest = n_samples - self._n_end - self._n_cut - self._origin
         return min(n_done - 1, latest // self._hop_length) if self._n_end else n_done - 1
 
     def start(self, frame: int) -> int:
-        """Return the first sample of a piece that begins with a frame."""
+        """Return the first sample of a section that begins with a frame."""
         return self._origin + frame * self._hop_length - self._n_before
 
     def stop(self, n_frames: int) -> int:
-        """Return the sample at which a piece ends whose frames end with so many."""
+        """Return the sample at which a section ends whose frames end with so many."""
         stop = self._origin + (n_frames - 1) * self._hop_length + self._frame_length
         return max(stop, self._n_start)
 
