@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 import numpy as np
 
 from kapre_ref._checks import check_array, check_out
+from kapre_ref._chunks import chunks_of
 from kapre_ref._dispatch import kernels_for, of_another_library
 from kapre_ref._other_libraries import by_views, made_like, on_host
-from kapre_ref._parts import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,8 +64,8 @@ def native(x: NDArray[Any]) -> NDArray[Any]:
     if x.dtype.isnative:
         return x
     copy = np.empty(x.shape, native_dtype(x.dtype))
-    for part in parts_of(x.shape, x.itemsize):
-        copy[part] = x[part]
+    for chunk in chunks_of(x.shape, x.itemsize):
+        copy[chunk] = x[chunk]
     return copy
 
 

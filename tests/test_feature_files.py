@@ -119,14 +119,14 @@ class TestOutputs:
     def test_what_a_dead_process_left_goes(self, tmp_path):
         write_sound(tmp_path / "a.wav")
         with feature_files.atomic_file(str(tmp_path / "o.npy")) as file:
-            part = Path(file.name)
-        for path in (part, tmp_path / ".kapre_ref-00000000-ab.part"):
+            unfinished = Path(file.name)
+        for path in (unfinished, tmp_path / ".kapre_ref-00000000-ab.part"):
             path.write_bytes(b"half")
         assert features(tmp_path / "a.wav", "--out", tmp_path / "o.npy") == 0
         assert files_below(tmp_path) == [".kapre_ref-00000000-ab.part", "a.wav", "o.npy"]
 
     def test_a_folder_that_another_run_removes_comes_back(self, tmp_path, monkeypatch):
-        part, makedirs, removed = tmp_path / "parts" / "a.part", os.makedirs, []
+        unfinished, makedirs, removed = tmp_path / "left" / "a.part", os.makedirs, []
 
         def removing_once(path, **options):
             makedirs(path, **options)
@@ -134,19 +134,19 @@ class TestOutputs:
                 removed.append(os.rmdir(path))
 
         monkeypatch.setattr(os, "makedirs", removing_once)
-        with feature_files.atomic_file(str(tmp_path / "x" / "o.npy"), str(part)) as file:
+        with feature_files.atomic_file(str(tmp_path / "x" / "o.npy"), str(unfinished)) as file:
             file.write(b"whole")
         assert (tmp_path / "x" / "o.npy").read_bytes() == b"whole"
         assert removed
 
     def test_what_dead_workers_left_goes(self, tmp_path):
         write_sound(tmp_path / "a.wav")
-        parts = tmp_path / "out" / "_job" / "parts"
-        parts.mkdir(parents=True)
-        (parts / "000000-ab.part").write_bytes(b"half")
-        (parts / "000007-ab.part").write_bytes(b"of another run that is at work")
+        left = tmp_path / "out" / "_job" / "unfinished"
+        left.mkdir(parents=True)
+        (left / "000000-ab.part").write_bytes(b"half")
+        (left / "000007-ab.part").write_bytes(b"of another run that is at work")
         assert features(tmp_path / "a.wav", "--out", tmp_path / "out") == 0
-        assert [path.name for path in parts.iterdir()] == ["000007-ab.part"]
+        assert [path.name for path in left.iterdir()] == ["000007-ab.part"]
 
     def test_says_what_it_wrote(self, tmp_path, capsys):
         write_sound(tmp_path / "a.wav", n_channels=2)

@@ -194,7 +194,7 @@ class TestSameBytes:
         assert summary[:3] == (N_RECORDINGS, N_RECORDINGS, 0)
         assert summary.seconds == N_RECORDINGS / 2
         assert digests(tmp_path) == expected[format_name]
-        assert not (tmp_path / "_job" / "parts").exists()
+        assert not (tmp_path / "_job" / "unfinished").exists()
 
     @pytest.mark.thorough
     @pytest.mark.parametrize("local", [True, False], ids=["workers", "executor"])

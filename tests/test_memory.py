@@ -12,7 +12,7 @@ import pytest
 
 import kapre_ref as kr
 from kapre_ref import _kept
-from kapre_ref._parts import parts_of
+from kapre_ref._chunks import chunks_of
 from kapre_ref.kernels.cpu.runtime.jit import Addresses, address_kernel
 from kapre_ref.kernels.cpu.runtime.memory import empty
 
@@ -200,12 +200,12 @@ def _nothing(x):
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (3, 5), (1 << 20, 70), (3, 1 << 25), (2, 3, 1 << 24)])
-def test_parts_cover_an_array_once(shape):
-    parts = list(parts_of(shape, 1))
-    sizes = [np.prod([part.stop - (part.start or 0) for part in place]) for place in parts]
+def test_chunks_cover_an_array_once(shape):
+    chunks = list(chunks_of(shape, 1))
+    sizes = [np.prod([each.stop - (each.start or 0) for each in index]) for index in chunks]
     assert sum(sizes) == np.prod(shape)
     assert max(sizes) <= 1 << 25
-    assert len(set(map(str, parts))) == len(parts)
+    assert len(set(map(str, chunks))) == len(chunks)
 
 
 PEAK = """

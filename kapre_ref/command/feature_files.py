@@ -34,30 +34,30 @@ def picture_of(output: str) -> str:
 
 
 @contextmanager
-def atomic_file(path: str, part: str = "") -> Iterator[BinaryIO]:
+def atomic_file(path: str, unfinished: str = "") -> Iterator[BinaryIO]:
     """Open a file that takes the place of `path` when it is complete, and is removed otherwise.
 
-    Until then it has the name `part`, or one beside `path` by which the next call finds what a dead
-    process left.
+    Until then it has the name `unfinished`, or one beside `path` by which the next call finds what
+    a dead process left.
     """
-    own, is_beside = "", not part
+    own, is_beside = "", not unfinished
     if is_beside:
         folder, name = os.path.split(path)
         # No part of the name itself: the longest name allowed has no room for anything added.
         own = f".kapre_ref-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}-"
-        part = os.path.join(folder, f"{own}{secrets.token_hex(8)}.part")
+        unfinished = os.path.join(folder, f"{own}{secrets.token_hex(8)}.part")
     try:
-        with _created(part) as file:
+        with _created(unfinished) as file:
             yield file
-        _move(part, path)
+        _move(unfinished, path)
         if is_beside:
             for other in os.listdir(folder or os.curdir):
                 if other.startswith(own) and other.endswith(".part"):
                     os.unlink(os.path.join(folder, other))
     except BaseException as error:
         with suppress(FileNotFoundError, NotADirectoryError):
-            os.unlink(part)
-        if isinstance(error, OSError) and error.filename == part:
+            os.unlink(unfinished)
+        if isinstance(error, OSError) and error.filename == unfinished:
             error.filename = path  # the name that the reader of the message knows
         raise
 
@@ -71,15 +71,15 @@ def _created(path: str) -> BinaryIO:
     return open(path, "xb")
 
 
-def _move(part: str, path: str) -> None:
+def _move(unfinished: str, path: str) -> None:
     try:
-        os.replace(part, path)
+        os.replace(unfinished, path)
     except FileNotFoundError:
-        # Another run that made the same file meanwhile has cleared its parts away.
-        if os.path.isfile(path) and not os.path.isfile(part):
+        # Another run that made the same file meanwhile has cleared its unfinished files away.
+        if os.path.isfile(path) and not os.path.isfile(unfinished):
             return
         os.makedirs(os.path.dirname(path) or os.curdir, exist_ok=True)
-        os.replace(part, path)
+        os.replace(unfinished, path)
 
 
 def write_npy(file: BinaryIO, features: RecordingFeatures, dtype: Dtype = _FLOAT32) -> None:
@@ -127,16 +127,16 @@ def features_array(features: RecordingFeatures, dtype: Dtype) -> NDArray[Any]:
     result = np.empty(features.shape, dtype)
     flat = result.ravel()
     position = 0
-    for stretch in _stretches(features, dtype):
-        flat[position : position + stretch.size] = stretch.ravel()
-        position += stretch.size
+    for chunk in _chunks_as_stored(features, dtype):
+        flat[position : position + chunk.size] = chunk.ravel()
+        position += chunk.size
     return result
 
 
 def _write_features(file: IO[bytes], features: RecordingFeatures, dtype: Dtype) -> None:
     file.write(npy_header(features.shape, dtype))
-    for stretch in _stretches(features, dtype):
-        file.write(np.ascontiguousarray(stretch).data)
+    for chunk in _chunks_as_stored(features, dtype):
+        file.write(np.ascontiguousarray(chunk).data)
 
 
 @lru_cache(maxsize=16)
@@ -149,18 +149,18 @@ def npy_header(shape: tuple[int, ...], dtype: Dtype) -> bytes:
     return header.getvalue()
 
 
-def _stretches(features: RecordingFeatures, dtype: Dtype) -> Iterator[NDArray[Any]]:
+def _chunks_as_stored(features: RecordingFeatures, dtype: Dtype) -> Iterator[NDArray[Any]]:
     """Yield the numbers of all channels in the order of the result; refuse what does not fit."""
     for channel in range(features.n_channels):
-        for stretch in features.stretches(channel):
-            if stretch.dtype == dtype:
-                yield stretch
+        for chunk in features.chunks_as_stored(channel):
+            if chunk.dtype == dtype:
+                yield chunk
                 continue
             with np.errstate(over="ignore"):
-                numbers = stretch.astype(dtype)
-            if np.any(np.isinf(numbers) & np.isfinite(stretch)):
+                numbers = chunk.astype(dtype)
+            if np.any(np.isinf(numbers) & np.isfinite(chunk)):
                 raise ValueError(
                     f"dtype must have room for the features: {dtype} ends at "
-                    f"{np.finfo(dtype).max:g}, and there are values up to {np.abs(stretch).max():g}"
+                    f"{np.finfo(dtype).max:g}, and there are values up to {np.abs(chunk).max():g}"
                 )
             yield numbers

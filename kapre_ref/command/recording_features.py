@@ -48,15 +48,17 @@ class RecordingFeatures:
         self.n_values = n_mfccs or front_end.n_values
         self.has_coefficients = bool(n_mfccs or front_end.n_cepstra)
         self.n_channels, self.sample_rate = recording.n_channels, recording.sample_rate
-        self._row_size = self.n_channels * front_end.n_bands
+        self._frame_size = self.n_channels * front_end.n_bands
         # A short recording is read and computed in one section, which stays in memory.
         size = recordings.WHOLE_SIZE if recording.is_short else recordings.BLOCK_SIZE
-        self.n_frames_at_once = max(1, size // self._row_size)
+        self.n_frames_at_once = max(1, size // self._frame_size)
         self._n_samples_at_once = size
         self._folder = folder
-        self._rows: NDArray[np.float32] | None = None  # (n_frames, channel, n_bands) of one section
+        self._frames: NDArray[np.float32] | None = (
+            None  # (n_frames, channel, n_bands) of one section
+        )
         self._scratch: IO[bytes] | None = None  # the same, of several sections
-        self._late: LateSteps | None = None  # None if the rows are finished
+        self._late: LateSteps | None = None  # None if the frames are finished
         try:
             peaks = self._compute(recording)
             if peaks is not None:
@@ -93,14 +95,14 @@ class RecordingFeatures:
         self.n_frames, is_finished = 0, False
         for section in sections(recording.chunks(), early, *sizes):
             if section.is_whole and self.front_end.normalisation is None:
-                rows = with_time_first(self.front_end)(section.signal[None])[0]
-                self._keep(np.ascontiguousarray(rows.swapaxes(0, 1)))
-                self.n_frames, is_finished = rows.shape[1], True
+                frames = with_time_first(self.front_end)(section.signal[None])[0]
+                self._keep(np.ascontiguousarray(frames.swapaxes(0, 1)))
+                self.n_frames, is_finished = frames.shape[1], True
                 break
-            rows = section.front_end(section.signal[None])[0, :, section.frames]
-            peaks = np.maximum(peaks, rows.max(axis=(1, 2)))  # not max(): NaN must not be lost
-            self._keep(np.ascontiguousarray(rows.swapaxes(0, 1)))  # (n_frames, channel, n_bands)
-            self.n_frames += rows.shape[1]
+            frames = section.front_end(section.signal[None])[0, :, section.frames]
+            peaks = np.maximum(peaks, frames.max(axis=(1, 2)))  # not max(): NaN must not be lost
+            self._keep(np.ascontiguousarray(frames.swapaxes(0, 1)))  # (n_frames, channel, n_bands)
+            self.n_frames += frames.shape[1]
         self.seconds = recording.seconds
         if not self.n_frames:
             raise TooShortError(
@@ -109,15 +111,15 @@ class RecordingFeatures:
             )
         return None if is_finished else peaks
 
-    def _keep(self, rows: NDArray[np.float32]) -> None:
+    def _keep(self, frames: NDArray[np.float32]) -> None:
         if not self.n_frames:
-            self._rows = rows
+            self._frames = frames
             return
         if self._scratch is None:
             self._scratch = self._new_scratch()
-            self._scratch.write(np.ascontiguousarray(self._rows).data)
-            self._rows = None
-        self._scratch.write(rows.data)
+            self._scratch.write(np.ascontiguousarray(self._frames).data)
+            self._frames = None
+        self._scratch.write(frames.data)
 
     @property
     def frame_length(self) -> int:
@@ -127,19 +129,19 @@ class RecordingFeatures:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the result: without a channel axis if there is one channel."""
-        frames = (self.n_frames, self.n_values)
-        frames = frames if self.front_end.time_first else frames[::-1]
-        return frames if self.n_channels == 1 else (self.n_channels, *frames)
+        shape = (self.n_frames, self.n_values)
+        shape = shape if self.front_end.time_first else shape[::-1]
+        return shape if self.n_channels == 1 else (self.n_channels, *shape)
 
     def chunks(self, channel: int, n_frames_at_once: int = 0) -> Iterator[NDArray[np.float32]]:
         """Yield the frames of a channel in order, (n_frames, n_values)."""
         first = 0
-        for rows in self._early_chunks(channel, n_frames_at_once or self.n_frames_at_once):
-            finished = self._late.apply(rows, channel, first) if self._late else rows
+        for frames in self._early_chunks(channel, n_frames_at_once or self.n_frames_at_once):
+            finished = self._late.apply(frames, channel, first) if self._late else frames
             yield logmel_to_mfcc(finished, self.n_mfccs) if self.n_mfccs else finished
-            first += len(rows)
+            first += len(frames)
 
-    def stretches(self, channel: int) -> Iterator[NDArray[np.float32]]:
+    def chunks_as_stored(self, channel: int) -> Iterator[NDArray[np.float32]]:
         """Yield the numbers of a channel in the order in which the result has them."""
         if self.front_end.time_first:
             yield from self.chunks(channel)
@@ -165,14 +167,14 @@ class RecordingFeatures:
         self, channel: int, n_frames_at_once: int = 0
     ) -> Iterator[NDArray[np.float32]]:
         n_at_once = n_frames_at_once or self.n_frames_at_once
-        if self._rows is not None:
+        if self._frames is not None:
             for first in range(0, self.n_frames, n_at_once):
-                yield self._rows[first : first + n_at_once, channel]
+                yield self._frames[first : first + n_at_once, channel]
             return
         assert self._scratch is not None, "there are frames"
         self._scratch.seek(0)
         for first in range(0, self.n_frames, n_at_once):
-            n_rows = min(n_at_once, self.n_frames - first)
-            data = self._scratch.read(4 * n_rows * self._row_size)
-            rows = np.frombuffer(data, np.float32).reshape(n_rows, self.n_channels, -1)
-            yield rows[:, channel]
+            n_frames = min(n_at_once, self.n_frames - first)
+            data = self._scratch.read(4 * n_frames * self._frame_size)
+            frames = np.frombuffer(data, np.float32).reshape(n_frames, self.n_channels, -1)
+            yield frames[:, channel]

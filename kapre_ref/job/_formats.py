@@ -137,21 +137,21 @@ def _text(value: Any) -> Any:
     return value
 
 
-class _Parts:
-    """Parts of a file that are read in order, and not copied before."""
+class _Buffers:
+    """What a file reads from several buffers, in order and without a copy of all."""
 
-    def __init__(self, parts: Sequence[bytes | memoryview]) -> None:
-        self._parts = [memoryview(part) for part in parts]
+    def __init__(self, buffers: Sequence[bytes | memoryview]) -> None:
+        self._buffers = [memoryview(buffer) for buffer in buffers]
 
     def read(self, n_bytes: int) -> bytes:
         """Return the next bytes."""
         some = b""
-        while len(some) < n_bytes and self._parts:
+        while len(some) < n_bytes and self._buffers:
             missing = n_bytes - len(some)
-            some += self._parts[0][:missing]
-            self._parts[0] = self._parts[0][missing:]
-            if not self._parts[0]:
-                del self._parts[0]
+            some += self._buffers[0][:missing]
+            self._buffers[0] = self._buffers[0][missing:]
+            if not self._buffers[0]:
+                del self._buffers[0]
         return some
 
 
@@ -187,10 +187,10 @@ class TarShard:
         self._add(f"{name}.npy", header, np.ascontiguousarray(features).data.cast("B"))
         self._add(f"{name}.json", json.dumps(about).encode())
 
-    def _add(self, name: str, *parts: bytes | memoryview) -> None:
+    def _add(self, name: str, *buffers: bytes | memoryview) -> None:
         member = tarfile.TarInfo(name)
-        member.size = sum(len(part) for part in parts)
-        self._tar.addfile(member, _Parts(parts))  # type: ignore[arg-type]  # of which it reads
+        member.size = sum(len(buffer) for buffer in buffers)
+        self._tar.addfile(member, _Buffers(buffers))  # type: ignore[arg-type]  # of which it reads
 
 
 SHARD_WRITERS: dict[str, Any] = {"parquet": ParquetShard, "tar": TarShard}

@@ -321,7 +321,7 @@ class Job:
         """Write the index of what is done, remove what dead processes left; return the summary."""
         store = open_store(self.out)
         summary = write_index(store, self.n_shards, self.edges[-1])
-        store.clear_all_parts(self.n_shards)
+        store.clear_all_unfinished(self.n_shards)
         return summary
 
 

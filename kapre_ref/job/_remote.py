@@ -167,10 +167,10 @@ class Bucket(Folder):
         with suppress(FileNotFoundError):
             self._system.delete_dir(self._at(PLAN))
 
-    def clear_parts(self, tag: str) -> None:
+    def clear_unfinished(self, tag: str) -> None:
         """Do nothing: what is not complete was never there."""
 
-    def clear_all_parts(self, n_shards: int) -> None:
+    def clear_all_unfinished(self, n_shards: int) -> None:
         """Do nothing: what is not complete was never there."""
 
 
@@ -209,6 +209,6 @@ class Fetcher:
         path = os.path.join(self._folder.name, f"{number}{os.path.splitext(url)[1]}")
         system, source = _split(url)
         with system.open_input_stream(source) as stream, open(path, "wb") as file:
-            while block := stream.read(1 << 20):
-                file.write(block)
+            while chunk := stream.read(1 << 20):
+                file.write(chunk)
         return path

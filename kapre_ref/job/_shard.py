@@ -69,7 +69,7 @@ class ShardRun:
                     writer.add(row, features)
         n_bytes = self.store.size(self.shard_file) if self.shard_file else None
         write_finished(self.store, self.shard, rows, n_bytes)
-        self.store.clear_parts(self.tag)
+        self.store.clear_unfinished(self.tag)
         return _report_of(self.shard, rows, kept)
 
     def _open_fetcher(self, stack: ExitStack, kept: list[Row | None]) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 PLAN = "_job"  # readers of Arrow, Spark and Hive pass over what begins with an underscore
-_PARTS = f"{PLAN}/parts"
+_UNFINISHED = f"{PLAN}/unfinished"
 _DEAD = 3600  # s; no list of recordings takes that long to write
 
 
@@ -61,11 +61,11 @@ class Folder:
     def create(self, name: str, tag: str) -> AbstractContextManager[BinaryIO]:
         """Open a file that takes the place of `name` when it is complete, else is removed.
 
-        Until then it lies among the parts under a name that begins with the tag, by which
-        `clear_parts` finds what dead processes left.
+        Until then it lies among unfinished files, under a name that begins with the tag, by which
+        `clear_unfinished` finds what dead processes left.
         """
-        part = self.path(f"{_PARTS}/{tag}-{secrets.token_hex(8)}.part")
-        return atomic_file(self.path(name), part)
+        unfinished = self.path(f"{_UNFINISHED}/{tag}-{secrets.token_hex(8)}.part")
+        return atomic_file(self.path(name), unfinished)
 
     def create_first(self, name: str, data: bytes) -> bool:
         """Write a small file unless another process has; return whether it is this one's."""
@@ -102,11 +102,11 @@ class Folder:
         with suppress(FileNotFoundError):
             shutil.rmtree(self.path(PLAN))
 
-    def clear_parts(self, tag: str) -> None:
-        """Remove the parts of a tag that dead processes left."""
-        for name in self.names(_PARTS):
+    def clear_unfinished(self, tag: str) -> None:
+        """Remove the unfinished files of a tag that dead processes left."""
+        for name in self.names(_UNFINISHED):
             if name.startswith(f"{tag}-"):
-                self.remove(f"{_PARTS}/{name}")
+                self.remove(f"{_UNFINISHED}/{name}")
 
     def _written_at(self, name: str) -> float:
         try:
@@ -114,18 +114,18 @@ class Folder:
         except FileNotFoundError:
             return time.time()
 
-    def clear_all_parts(self, n_shards: int) -> None:
-        """Remove parts of shards, and of plans whose processes must be dead, and their folder."""
-        for name in self.names(_PARTS):
+    def clear_all_unfinished(self, n_shards: int) -> None:
+        """Remove all that dead processes left unfinished, and the folder of it."""
+        for name in self.names(_UNFINISHED):
             tag = name.partition("-")[0]
             if tag.isdecimal():
                 is_dead = int(tag) < n_shards
             else:
-                is_dead = time.time() - self._written_at(f"{_PARTS}/{name}") > _DEAD
+                is_dead = time.time() - self._written_at(f"{_UNFINISHED}/{name}") > _DEAD
             if is_dead:
-                self.remove(f"{_PARTS}/{name}")
-        with suppress(OSError):  # another run has parts there
-            os.rmdir(self.path(_PARTS))
+                self.remove(f"{_UNFINISHED}/{name}")
+        with suppress(OSError):  # another run has unfinished files there
+            os.rmdir(self.path(_UNFINISHED))
 
 
 def is_url(path: str) -> bool:

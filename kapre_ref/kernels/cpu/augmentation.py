@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._parts import parts_of
+from kapre_ref._chunks import chunks_of
 from kapre_ref.kernels.cpu.runtime.pool import operation
 from kapre_ref.kernels.cpu.runtime.strided import assign
 
@@ -22,13 +22,13 @@ def spec_augment(
     mask_value: float,
     out: NDArray[Any],
 ) -> None:
-    """Copy part by part, and cover each part where the masks of either axis cover it."""
+    """Copy chunk by chunk, and cover each chunk where the masks of either axis cover it."""
     covered_times = np.broadcast_to(times[:, None, :, None], out.shape)
     covered_bins = np.broadcast_to(frequencies[:, None, None, :], out.shape)
     value = out.dtype.type(mask_value)
-    for part in parts_of(out.shape, out.itemsize):
-        assign(out[part], spectra[part])
-        np.copyto(out[part], value, where=covered_times[part] | covered_bins[part])
+    for chunk in chunks_of(out.shape, out.itemsize):
+        assign(out[chunk], spectra[chunk])
+        np.copyto(out[chunk], value, where=covered_times[chunk] | covered_bins[chunk])
 
 
 @operation

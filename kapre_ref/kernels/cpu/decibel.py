@@ -94,11 +94,11 @@ def _convert_chunks(
     """Share a long item among threads, and copy no more than chunks of it."""
     peaks: list[NDArray[Any]] = []
 
-    def find(stretch: NDArray[Any]) -> None:
-        peaks.append(_peaks_of(stretch[None]))
+    def find(some: NDArray[Any]) -> None:
+        peaks.append(_peaks_of(some[None]))
 
-    def convert(stretch: NDArray[Any], converted: NDArray[Any]) -> None:
-        _convert(stretch[None], peak, converted[None], numbers)
+    def convert(some: NDArray[Any], converted: NDArray[Any]) -> None:
+        _convert(some[None], peak, converted[None], numbers)
 
     for_chunks(find, [item], None, [dtype], _PEAK_SECONDS)
     peak = np.concatenate(peaks).max(keepdims=True)  # NaN if one is

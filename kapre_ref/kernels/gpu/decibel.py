@@ -95,7 +95,7 @@ def to_logarithms(x, scale, out, peaks):
 def raise_to_floor(values, peaks, scale, limit):
     """Let no logarithm lie more than `limit` below the peak of its group, in the values' dtype.
 
-    The groups, as many as there are peaks, fill one stretch of memory, one after the other.
+    The groups, as many as there are peaks, fill one run of memory, one after the other.
     """
     where = _where(values, values)
     function, grid, task = _launch("raise_to_floor", scale, len(peaks), values.size, *where)
@@ -106,7 +106,7 @@ def raise_to_floor(values, peaks, scale, limit):
 
 @lru_cache(maxsize=512)
 def groups_are_dense(shape, strides, itemsize, n_outer):
-    """Tell whether groups fill one stretch of memory, in any order of the axes within a group.
+    """Tell whether groups fill one run of memory, in any order of the axes within a group.
 
     The first `n_outer` axes number the groups, in their order.
     """

@@ -34,9 +34,9 @@ def for_chunks(
     dtypes: list[np.dtype[Any]],
     seconds_per_number: float,
 ) -> None:
-    """Call `function(*inputs, out)` for stretches of arrays of one shape, in their `dtypes`.
+    """Call `function(*inputs, out)` for runs of arrays of one shape, in their `dtypes`.
 
-    The stretches are one-dimensional and contiguous, those of inputs read-only. If all arrays are
+    The runs are one-dimensional and contiguous, those of inputs read-only. If all arrays are
     contiguous already, nothing is copied. If not, chunks are copied, and they are the same however
     the work is sliced. `out` may be one of the inputs, or None for a reduction, whose order must
     not matter.
@@ -52,8 +52,8 @@ def for_chunks(
         arrays = [x.transpose(axes) for x in arrays]
 
     def run(start: int, stop: int) -> None:
-        stretches = [x[start:stop] for x in flat]
-        function(*map(as_input, stretches[: len(inputs)]), *stretches[len(inputs) :])
+        runs = [x[start:stop] for x in flat]
+        function(*map(as_input, runs[: len(inputs)]), *runs[len(inputs) :])
 
     inputs_in_order = arrays[: len(inputs)]
 
@@ -149,8 +149,8 @@ def for_frames(
 
     def run(start: int, stop: int) -> None:
         for number in range(start, stop):
-            channel, part = divmod(number, chunks_of_channel)
-            index = *divmod(channel, n_channels), slice(part * step, (part + 1) * step)
+            channel, position = divmod(number, chunks_of_channel)
+            index = *divmod(channel, n_channels), slice(position * step, (position + 1) * step)
             source, result = contiguous(x[index], dtype, "chunk of frames"), out[index]
             straight = is_plain(result, dtype)
             computed = result if straight else scratch_array("results", result.shape, dtype)

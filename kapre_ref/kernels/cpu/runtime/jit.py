@@ -193,13 +193,13 @@ class _DiskCache(KernelCache):
 def _write(folder: Path, name: str, content: bytes) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     # Another process sees the whole file or none. If two processes write it, the last one's stays.
-    part = folder / f"{name}.{os.getpid()}.part"
+    unfinished = folder / f"{name}.{os.getpid()}.part"
     try:
-        part.write_bytes(content)
-        part.replace(folder / name)
+        unfinished.write_bytes(content)
+        unfinished.replace(folder / name)
     finally:
         with suppress(OSError):
-            part.unlink()
+            unfinished.unlink()
 
 
 @lru_cache(maxsize=4)

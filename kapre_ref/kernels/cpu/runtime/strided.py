@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._parts import parts_of
+from kapre_ref._chunks import chunks_of
 from kapre_ref.kernels.cpu.emit.copies import copy_numbers, copy_run, gather_run
 from kapre_ref.kernels.cpu.emit.intrinsics import itemsize_of
 from kapre_ref.kernels.cpu.runtime.jit import Addresses, address_kernel, as_input, kernel
@@ -57,9 +57,9 @@ def contiguous(x: NDArray[Any], dtype: np.dtype[Any], purpose: str | None = None
 
 def assign(target: NDArray[Any], source: NDArray[Any]) -> None:
     """Do `target[...] = source` for arrays of one shape, without warnings."""
-    for index in parts_of(target.shape, target.itemsize):
-        part: tuple[Any, ...] = (*index, ...)  # a view, even of an array without axes
-        _assign(target[part], source[part])
+    for index in chunks_of(target.shape, target.itemsize):
+        chunk: tuple[Any, ...] = (*index, ...)  # a view, even of an array without axes
+        _assign(target[chunk], source[chunk])
 
 
 def _assign(target: NDArray[Any], source: NDArray[Any]) -> None:

@@ -83,9 +83,9 @@ def _fill_converted(
 
     def run(start: int, stop: int) -> None:
         for index in range(start, stop):
-            number, part = divmod(index, chunks_of_channel)
+            number, position = divmod(index, chunks_of_channel)
             item, channel = divmod(number, n_channels)
-            frames = slice(part * chunk, min((part + 1) * chunk, n_frames))
+            frames = slice(position * chunk, min((position + 1) * chunk, n_frames))
             first = frames.start * hop_length - ends.n_padded
             last = (frames.stop - 1) * hop_length - ends.n_padded + front_end.frame_length
             samples = samples_between(signals[item, channel], ends, first, last, dtype)

@@ -137,9 +137,9 @@ def inverse_stft(spectra: NDArray[Any], synthesis: Synthesis, out: NDArray[Any])
 
     def run(start: int, stop: int) -> None:
         for index in range(start, stop):
-            number, part = divmod(index, sections_of_channel)
-            part += first_section
-            first_sample = part * section
+            number, position = divmod(index, sections_of_channel)
+            position += first_section
+            first_sample = position * section
             stop = min(first_sample + section, n_samples)
             n_cut = max(0, n_skipped - first_sample)
             frames = spectra[divmod(number, n_channels)]
@@ -149,8 +149,8 @@ def inverse_stft(spectra: NDArray[Any], synthesis: Synthesis, out: NDArray[Any])
             total = result if is_in_place else np.empty(stop - first_sample, real)
             total[:] = 0
             lost = np.zeros(len(total) if n_overlaps >= _MANY else 0, real)
-            first = max(part * section // hop_length - n_overlaps, 0)
-            last = min((part + 1) * section // hop_length, n_frames)
+            first = max(position * section // hop_length - n_overlaps, 0)
+            last = min((position + 1) * section // hop_length, n_frames)
             for at in range(first, last, chunk):
                 some = frames[at : min(at + chunk, last)]
                 n_missing = _n_in_vectors(len(some), chunk, real) - len(some)
@@ -227,12 +227,12 @@ def _for_each_chunk(
     def run(start: int, stop: int) -> None:
         room = scratch_array("frames", (min(chunk, -(-n_frames // 4) * 4), n_fft), dtype)
         for index in range(start, stop):
-            number, part = divmod(index, chunks_of_channel)
+            number, position = divmod(index, chunks_of_channel)
             item, channel = divmod(number, n_channels)
-            frames = slice(part * chunk, min((part + 1) * chunk, n_frames))
+            frames = slice(position * chunk, min((position + 1) * chunk, n_frames))
             first = frames.start * hop_length - ends.n_padded
             end = (frames.stop - 1) * hop_length - ends.n_padded + len(window)
-            samples = _stretch(signals[item, channel], ends, first, end, dtype)
+            samples = _run_of(signals[item, channel], ends, first, end, dtype)
             n_here = frames.stop - frames.start
             spectra = _spectra(samples, hop_length, n_here, window, steps, room)
             write((item, channel, frames), spectra)
@@ -241,7 +241,7 @@ def _for_each_chunk(
     run_slices(run, n_chunks, n_chunks * chunk * n_fft * _SAMPLE_SECONDS)
 
 
-def _stretch(
+def _run_of(
     signal: NDArray[Any], ends: Ends, first: int, stop: int, dtype: np.dtype[Any]
 ) -> NDArray[Any]:
     """Return contiguous samples of a signal with what stands outside its ends."""
@@ -258,7 +258,7 @@ def _spectra(
     steps: tuple[bool, Any] | None,
     room: NDArray[Any],
 ) -> NDArray[Any]:
-    """Transform the frames of a stretch of samples; `room` is overwritten."""
+    """Transform the frames of a run of samples; `room` is overwritten."""
     from scipy import fft
 
     n_fft = room.shape[1]
