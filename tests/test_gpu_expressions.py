@@ -11,7 +11,7 @@ import test_polar
 import test_standardize
 from conftest import Arrangement, Backend
 from harness import fake_cupy
-from test_gpu_kernels import on_harness
+from on_harness import on_harness
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from harness.cuda_on_cpu.module import KernelError
 from harness.cuda_on_cpu.planting import Bug
 from hypothesis import given
 from hypothesis import strategies as st
+from on_harness import ORDERS, in_order, shuffled  # noqa: F401
 from recorded_recipes import COMPARED
 from strategies import PROFILE, front_ends
-from test_gpu_kernels import ORDERS, in_order, shuffled  # noqa: F401
 
 import kapre_ref as kr
 

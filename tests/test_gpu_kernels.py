@@ -4,7 +4,6 @@ What the tests of operations ask of any backend is asked here of the stand-in fo
 about fused transforms is asked at each size that has one, with threads in any order.
 """
 
-import inspect
 import shutil
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from closeness import assert_close, eps_of, peak_of
 from conftest import Arrangement, Backend
 from harness import fake_cupy
 from harness.cuda_on_cpu.planting import Bug
+from on_harness import in_order, on_harness, shuffled  # noqa: F401
 from operation import FIRST, case
 from test_general_transform import front_end  # noqa: F401
 
@@ -34,38 +34,16 @@ pytestmark = pytest.mark.skipif(
     shutil.which("g++") is None, reason="needs g++, which compiles the CUDA sources for the CPU"
 )
 FUSED = (256, 512, 1024, 2048, 4096)
-ORDERS = ("forward", "reversed", "shuffled")
-
-
-@pytest.fixture(scope="class")
-def shuffled():
-    with fake_cupy.installed(checked=True, order="shuffled", seed=11) as stand_in:
-        yield stand_in
-
-
-@pytest.fixture(scope="class", params=ORDERS)
-def in_order(request):
-    with fake_cupy.installed(checked=True, order=request.param, seed=7) as stand_in:
-        yield stand_in
 
 
 @pytest.fixture
-def backend(shuffled):
+def backend(shuffled):  # noqa: F811
     return Backend("gpu")
 
 
 @pytest.fixture(params=["strided", "reversed", "fortran"])
 def arrangement(request, backend):
     return Arrangement(backend, request.param, Path())
-
-
-def on_harness(tests):
-    """Keep those tests of an operation that run a kernel."""
-    for name, test in inspect.getmembers(tests, inspect.isfunction):
-        runs = {"backend", "arrangement"} & set(inspect.signature(test).parameters)
-        if name.startswith("test_") and (not runs or "threads" in name):
-            setattr(tests, name, None)
-    return tests
 
 
 def smaller_than(n, tests):
@@ -288,7 +266,7 @@ class TestInverseKernelAlone:
         x[..., 0], x[..., -1] = x[..., 0].real, x[..., -1].real
         np.testing.assert_array_equal(backend.numpy(kr.inverse_stft(backend.array(x), n_fft)), got)
 
-    def test_serves(self, shuffled):
+    def test_serves(self, shuffled):  # noqa: F811
         from kapre_ref.kernels.gpu.inverse import can_fuse
 
         single, double = np.dtype("f4"), np.dtype("f8")
@@ -327,7 +305,7 @@ class AnyOrder:
     dtypes = ("float32",)
 
     @pytest.fixture
-    def backend(self, in_order):
+    def backend(self, in_order):  # noqa: F811
         return Backend("gpu")
 
 

@@ -13,14 +13,9 @@ import test_stft
 from closeness import assert_close, eps_of, peak_of
 from conftest import Backend
 from harness.cuda_on_cpu.module import Module
+from on_harness import in_order, shuffled  # noqa: F401
 from operation import FIRST, case
-from test_gpu_kernels import (  # noqa: F401
-    AnyOrder,
-    arrangement,
-    fused_cases,
-    in_order,
-    shuffled,
-)
+from test_gpu_kernels import AnyOrder, arrangement, fused_cases  # noqa: F401
 from test_gpu_traffic import of_kind, total, traffic_of
 
 import kapre_ref as kr
