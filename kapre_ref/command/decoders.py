@@ -71,17 +71,17 @@ _LOSSES = re.compile("partial file|prematurely|invalid data|truncat|corrupt", re
 
 
 class MissingExtraError(Exception):
-    """A package that only the command needs is not installed."""
+    """A package of one of the extras is not installed."""
 
 
-def load_extra(name: str) -> ModuleType:
-    """Import a package that only the command needs."""
+def load_extra(name: str, extra: str = "cli") -> ModuleType:
+    """Import a package that is installed with one of the extras of kapre_ref."""
     try:
         return import_module(name)
     except (ImportError, OSError) as error:  # OSError: soundfile without its C library
         raise MissingExtraError(
             f"this needs the package {name}, which cannot be imported ({error}); install it with: "
-            f'pip install "kapre_ref[cli]"'
+            f'pip install "kapre_ref[{extra}]"'
         ) from error
 
 

@@ -6,20 +6,23 @@ import os
 import socket
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 from contextlib import closing
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from kapre_ref._checks import check_integer
 from kapre_ref._threads import set_num_threads
-from kapre_ref.command.decoders import MissingExtraError
+from kapre_ref.command.decoders import MissingExtraError, load_extra
+from kapre_ref.job._index import ShardReport
 from kapre_ref.job._recording import OutputError
-from kapre_ref.job._workers import MODES, n_usable_cpus, run_here, run_locally
+from kapre_ref.job._shard import ignore, run_shard
+from kapre_ref.job._workers import MODES, n_usable_cpus, run_locally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable
     from concurrent.futures import Executor, Future
     from multiprocessing.context import BaseContext
 
-    from kapre_ref.job._index import ShardReport, Summary
+    from kapre_ref.job._index import Summary
     from kapre_ref.job._job import Job
     from kapre_ref.job._shard import Report
 
@@ -86,65 +89,86 @@ def reports(
     context: BaseContext | None = None,
 ) -> Reports:
     """Do all shards, and yield the report of each when it is done."""
-    report = report or (lambda row, outcome: None)
+    report = report or ignore
     shards = range(job.n_shards)
     if executor is not None:
         return _run_on_executor(job, executor, report)
     workers = n_usable_cpus() if workers is None else check_integer("workers", workers, 1)
     if workers == 1 or job.edges[-1] == 1:
-        return run_here(job, shards, report)
+        return (job.run(shard, report=report) for shard in shards)
     return run_locally(job, shards, min(workers, job.n_shards), report, context)
 
 
 def _run_on_executor(job: Job, executor: Executor, report: Report) -> Reports:
-    waiting = iter(range(job.n_shards))
     running: dict[Future[ShardReport], tuple[int, int]] = {}
 
     def submit(shard: int, n_deaths: int) -> None:
         future = executor.submit(run_in_worker, job, shard, MODES[n_deaths], _this_process())
         running[future] = shard, n_deaths
 
+    def result_of(future: Future[ShardReport]) -> ShardReport | Exception:
+        try:
+            return future.result()
+        except (OutputError, MissingExtraError, OSError, BrokenExecutor):
+            raise
+        except Exception as error:
+            # The engine itself has tried again already: something kills whoever reads the shard.
+            return error
+
+    def finished() -> Iterable[Future[ShardReport]]:
+        return wait(running, return_when=FIRST_COMPLETED).done
+
     try:
-        for shard in waiting:
-            submit(shard, 0)
-            if len(running) == _WINDOW:
-                break
-        while running:
-            done = wait(running, return_when=FIRST_COMPLETED).done
-            for future in done:
-                shard, n_deaths = running.pop(future)
-                try:
-                    result = future.result()
-                except (OutputError, MissingExtraError, OSError, BrokenExecutor):
-                    raise
-                except Exception:
-                    # The engine's own retries are over: something kills whoever reads it.
-                    if n_deaths + 1 == len(MODES):
-                        raise
-                    submit(shard, n_deaths + 1)
-                    continue
-                report_failures(job, result, report)
-                yield result
-                for following in waiting:
-                    submit(following, 0)
-                    break
+        yield from _run_on_engine(job, running, submit, finished, result_of, report)
     finally:
         for future in running:
             future.cancel()
+
+
+def _run_on_engine(
+    job: Job,
+    running: dict[Any, tuple[int, int]],
+    submit: Callable[[int, int], None],
+    finished: Callable[[], Iterable[Any]],
+    result_of: Callable[[Any], ShardReport | Exception],
+    report: Report,
+) -> Reports:
+    """Submit all shards, `_WINDOW` at a time, and yield the report of each when it is done.
+
+    `submit(shard, n_deaths)` adds to `running` what stands for a shard there, and `finished()`
+    waits for some of it. An exception that `result_of` returns means that the worker died: the
+    shard is submitted again, in the next of the `MODES`.
+    """
+    waiting = iter(range(job.n_shards))
+    for shard in islice(waiting, _WINDOW):
+        submit(shard, 0)
+    while running:
+        for each in finished():
+            shard, n_deaths = running.pop(each)
+            result = result_of(each)
+            if isinstance(result, ShardReport):
+                _report_failures(job, result, report)
+                yield result
+                for following in islice(waiting, 1):
+                    submit(following, 0)
+            elif n_deaths + 1 == len(MODES):
+                raise result
+            else:
+                submit(shard, n_deaths + 1)
 
 
 def run_in_worker(job: Job, shard: int, mode: str, driver: tuple[str, int]) -> ShardReport:
     """Do a shard in a worker of an engine, with one thread if that is another process."""
     if _this_process() != driver:
         set_num_threads(1)
-    return job.run(shard, alone=mode == "alone", lost=mode == "lost")
+    return run_shard(job, shard, mode, ignore)
 
 
 def _this_process() -> tuple[str, int]:
     return socket.gethostname(), os.getpid()
 
 
-def report_failures(job: Job, result: ShardReport, report: Report) -> None:
+def _report_failures(job: Job, result: ShardReport, report: Report) -> None:
     """Report the failures of a shard by its index, which other processes wrote."""
     for row in (job.rows(result.shard) or []) if result.n_failed else []:
         if row["error"]:
@@ -199,50 +223,36 @@ def ray_reports(
     report: Report | None = None,
 ) -> Reports:
     """Do all shards as tasks of Ray, and yield the report of each when it is done."""
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingExtraError(
-            f"this needs the package ray, which cannot be imported ({error}); install it with: "
-            f'pip install "kapre_ref[ray]"'
-        ) from error
+    ray: Any = load_extra("ray", "ray")
     is_ours = not ray.is_initialized()
     if is_ours:
         ray.init(address=address, include_dashboard=False, log_to_driver=False)
     try:
         task = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus, max_retries=3)(run_in_worker)
-        yield from _run_on_ray(ray, task, job, report or (lambda row, outcome: None))
+        yield from _run_on_ray(ray, task, job, report or ignore)
     finally:
         if is_ours:
             ray.shutdown()
 
 
-def _run_on_ray(ray: Any, task: Any, job: Job, report: Callable[..., None]) -> Reports:
-    whole = ray.put(job)
-    waiting = iter(range(job.n_shards))
-    running = {}
+def _run_on_ray(ray: Any, task: Any, job: Job, report: Report) -> Reports:
+    stored_job = ray.put(job)
+    running: dict[Any, tuple[int, int]] = {}
 
     def submit(shard: int, n_deaths: int) -> None:
-        running[task.remote(whole, shard, MODES[n_deaths], _this_process())] = shard, n_deaths
+        result = task.remote(stored_job, shard, MODES[n_deaths], _this_process())
+        running[result] = shard, n_deaths
 
-    for shard in waiting:
-        submit(shard, 0)
-        if len(running) == _WINDOW:
-            break
-    while running:
-        (done,), _ = ray.wait(list(running), num_returns=1)
-        shard, n_deaths = running.pop(done)
+    def result_of(result: Any) -> Any:
         try:
-            result = ray.get(done)
-        except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
-            if n_deaths + 1 == len(MODES):
-                raise
-            submit(shard, n_deaths + 1)
-            continue
+            return ray.get(result)
+        except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
+            return error
         except ray.exceptions.RayTaskError as error:
             raise (error.cause if isinstance(error.cause, Exception) else error) from None
-        report_failures(job, result, report)
-        yield result
-        for following in waiting:
-            submit(following, 0)
-            break
+
+    def finished() -> Any:
+        done, _ = ray.wait(list(running), num_returns=1)
+        return done
+
+    yield from _run_on_engine(job, running, submit, finished, result_of, report)

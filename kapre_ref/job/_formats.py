@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from kapre_ref.command.decoders import MissingExtraError
+from kapre_ref.command.decoders import load_extra
 from kapre_ref.command.feature_files import npy_header
 
 if TYPE_CHECKING:
@@ -29,16 +29,9 @@ _ENDS = {"parquet": b"PAR1", "tar": b"\0" * 1024}  # the last bytes of a file th
 
 def load_pyarrow() -> ModuleType:
     """Import pyarrow with its writer of Parquet files."""
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtraError(
-            f"this needs the package pyarrow, which cannot be imported ({error}); install it with: "
-            f'pip install "kapre_ref[shards]"'
-        ) from error
-    module: ModuleType = pyarrow
-    return module
+    pyarrow = load_extra("pyarrow", "shards")
+    load_extra("pyarrow.parquet", "shards")
+    return pyarrow
 
 
 def is_whole(store: Folder, name: str, format_name: str, n_bytes: int) -> bool:

@@ -26,7 +26,7 @@ from kapre_ref.job._index import (
 )
 from kapre_ref.job._plan import JOB, JobError
 from kapre_ref.job._remote import find
-from kapre_ref.job._shard import run_shard
+from kapre_ref.job._shard import ignore, run_shard
 from kapre_ref.job._store import is_url, open_store, whole_path
 
 if TYPE_CHECKING:
@@ -208,10 +208,10 @@ class Job:
             return job
         earlier = list(_plan.read_list(store, self.plan_name))
         try:
-            current, new, has_changed = _plan.merged(earlier, now, extend)
+            current, new = _plan.merged(earlier, now, extend)
         except JobError as error:
             raise JobError(f"{self.out} was made of other recordings: {error}") from None
-        if not new and not has_changed:
+        if not new and current == earlier:
             return job
         ends = _plan.read_edges(store, self.plan_name)[1:]
         ends += [len(current) + end for end in _plan.shard_ends(new, shard_bytes)]
@@ -306,7 +306,7 @@ class Job:
         if not 0 <= shard < self.n_shards:
             raise JobError(f"shard must be from 0 to {self.n_shards - 1}, got {shard}")
         mode = "lost" if lost else "alone" if alone else "together"
-        return run_shard(self, shard, mode, report or _ignore)
+        return run_shard(self, shard, mode, report or ignore)
 
     def summary(self) -> Summary:
         """Return the counts and failures of all shards that are finished, from the index."""
@@ -349,7 +349,3 @@ def _forget(store: Folder) -> None:
 
 def _shard_name(shard: int, format_name: str) -> str:
     return f"part-{shard:06d}.{format_name}"
-
-
-def _ignore(row: dict[str, Any], outcome: str) -> None:
-    pass

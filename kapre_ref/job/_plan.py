@@ -125,20 +125,19 @@ def remove_lists(store: Folder, name: str) -> None:
         store.remove(f"{PLAN}/{name}.{suffix}")
 
 
-def read_edges(store: Folder, name: str, first: int = 0, last: int | None = None) -> list[int]:
+def read_edges(store: Folder, name: str) -> list[int]:
     """Return where shards begin, as counts of recordings; the last number is their end."""
-    end = None if last is None else (last + 1) * _EDGE_LENGTH
-    lines = store.read(f"{PLAN}/{name}.edges", first * _EDGE_LENGTH, end).splitlines()
+    lines = store.read(f"{PLAN}/{name}.edges").splitlines()
     return [int(line.split()[0]) for line in lines]
 
 
-def read_shard(store: Folder, name: str, shard: int) -> tuple[int, list[Planned]]:
-    """Return the number of a shard's first recording, and the recordings of the shard alone."""
+def read_shard(store: Folder, name: str, shard: int) -> list[Planned]:
+    """Return the recordings of a shard; the rest of the list is not read."""
     start, end = shard * _EDGE_LENGTH, (shard + 2) * _EDGE_LENGTH
     lines = store.read(f"{PLAN}/{name}.edges", start, end).splitlines()
-    (first, begin), (_, finish) = (map(int, line.split()) for line in lines)
+    begin, finish = (int(line.split()[1]) for line in lines)
     data = store.read(f"{PLAN}/{name}.jsonl", begin, finish)
-    return first, [Planned.from_line(line) for line in data.splitlines()]
+    return [Planned.from_line(line) for line in data.splitlines()]
 
 
 def read_list(store: Folder, name: str) -> Iterator[Planned]:
@@ -153,11 +152,8 @@ def read_list(store: Folder, name: str) -> Iterator[Planned]:
 
 def merged(
     earlier: Sequence[Planned], now: Sequence[Planned], extend: bool
-) -> tuple[list[Planned], list[Planned], bool]:
-    """Return the recordings planned earlier, in the state that they have now, and the new ones.
-
-    The third value tells whether any of the first has changed.
-    """
+) -> tuple[list[Planned], list[Planned]]:
+    """Return the recordings planned earlier, in the state that they have now, and the new ones."""
     states = {each.path: each for each in now}
     known = {each.path for each in earlier}
     new = [each for each in now if each.path not in known]
@@ -174,7 +170,7 @@ def merged(
                 f"{each.path} would have the output of {keys[os.path.normcase(each.key)]}"
             )
     current = [states.get(each.path, each)._replace(key=each.key) for each in earlier]
-    return current, new, current != list(earlier)
+    return current, new
 
 
 def difference(earlier: Any, now: Any, name: str = "") -> str | None:

@@ -150,13 +150,6 @@ class Bucket(Folder):
             file.write(data)
         return True
 
-    def names(self, folder: str) -> list[str]:
-        """Return the names of the files in a folder, sorted."""
-        from pyarrow import fs
-
-        selector = fs.FileSelector(self._at(folder), allow_not_found=True)
-        return sorted(info.base_name for info in self._system.get_file_info(selector))
-
     def remove(self, name: str) -> None:
         """Remove a file if it is there."""
         with suppress(FileNotFoundError):

@@ -38,7 +38,7 @@ class ShardRun:
         self.job, self.shard = job, shard
         self.store = open_store(job.out)
         self.tag = f"{shard:06d}"
-        self.n_before, self.planned = read_shard(self.store, job.plan_name, shard)
+        self.planned = read_shard(self.store, job.plan_name, shard)
         self.shard_file = job.shard_file(shard)
         self.fetcher: Fetcher | None = None  # of remote recordings
 
@@ -153,6 +153,10 @@ def run_shard(job: Job, shard: int, mode: str, report: Report) -> ShardReport:
     ways = {"together": run.compute, "alone": run.compute_alone, "lost": run.lose}
     result: ShardReport = run.run(report, ways[mode])
     return result
+
+
+def ignore(row: Row, outcome: str) -> None:
+    """Report nothing of a recording."""
 
 
 def load_kernels(job: Job) -> None:

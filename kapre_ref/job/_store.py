@@ -85,7 +85,7 @@ class Folder:
             self.remove(own)
         return True
 
-    def names(self, folder: str) -> list[str]:
+    def _names(self, folder: str) -> list[str]:
         """Return the names of the files in a folder, sorted."""
         with suppress(FileNotFoundError):
             return sorted(os.listdir(self.path(folder)))
@@ -104,7 +104,7 @@ class Folder:
 
     def clear_unfinished(self, tag: str) -> None:
         """Remove the unfinished files of a tag that dead processes left."""
-        for name in self.names(_UNFINISHED):
+        for name in self._names(_UNFINISHED):
             if name.startswith(f"{tag}-"):
                 self.remove(f"{_UNFINISHED}/{name}")
 
@@ -116,7 +116,7 @@ class Folder:
 
     def clear_all_unfinished(self, n_shards: int) -> None:
         """Remove all that dead processes left unfinished, and the folder of it."""
-        for name in self.names(_UNFINISHED):
+        for name in self._names(_UNFINISHED):
             tag = name.partition("-")[0]
             if tag.isdecimal():
                 is_dead = int(tag) < n_shards

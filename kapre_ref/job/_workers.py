@@ -17,7 +17,7 @@ from kapre_ref._threads import set_num_threads
 from kapre_ref.command.decoders import MissingExtraError
 from kapre_ref.job._index import ShardReport
 from kapre_ref.job._recording import OutputError
-from kapre_ref.job._shard import load_kernels
+from kapre_ref.job._shard import load_kernels, run_shard
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -72,12 +72,6 @@ class _Slot:
         with suppress(EOFError, OSError):
             while self.connection.poll():
                 yield self.connection.recv()
-
-
-def run_here(job: Job, shards: Iterable[int], report: Report) -> Reports:
-    """Do shards in this process; yield their reports."""
-    for shard in shards:
-        yield job.run(shard, report=report)
 
 
 def run_locally(
@@ -221,8 +215,7 @@ def _work(job: Job, connection: Connection) -> None:
                 return
         try:
             shard, mode = connection.recv()
-            options = {} if mode == "together" else {mode: True}
-            connection.send(("done", job.run(shard, report=report, **options)))
+            connection.send(("done", run_shard(job, shard, mode, report)))
         except (OutputError, MissingExtraError, OSError) as error:
             with suppress(OSError):
                 connection.send(("error", error))
