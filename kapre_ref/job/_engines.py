@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Reports = Generator[ShardReport, None, None]
 
-_WINDOW = 256  # shards that an engine holds at a time, so that it need not queue 100,000
+_WINDOW = 256  # An engine holds so many shards at a time, so that it need not queue 100,000.
 
 
 def run_job(
@@ -44,37 +44,38 @@ def run_job(
     Parameters
     ----------
     job : Job
-        As `Job.plan` or `Job.open` returns it.
+        The job, as `Job.plan` or `Job.open` returns it.
     executor : concurrent.futures.Executor or None
-        What calls `job.run`; its workers must see the folder of the job under the same path. None
-        for processes of this machine, of which each may die without harm to more than the
-        recording that kills it.
+        The executor whose workers do the shards; they must see the folder of the job under the same
+        path. None starts processes on this machine; if one of them dies, only the recording that
+        killed it is lost.
     workers : int or None
-        Number of these processes; None for the CPUs that this process may use. With 1, or a single
-        recording, all is done in this process.
+        The number of these processes; None starts one for each CPU that this process may use. With
+        1, or with a single recording, this process does all the work.
     report : callable or None
-        Called with each recording's row of the index and "written", "kept" or "failed"; for
-        recordings kept, and with an executor, of those that failed only.
+        It is called with each recording's row of the index and "written", "kept" or "failed".
+        Worker processes report recordings that are kept only if these failed before. With an
+        executor, only recordings that failed are reported.
     context : multiprocessing context or None
-        How the processes are started; None for Python's default.
+        How the processes are started; None takes Python's default.
 
     Returns
     -------
     Summary
-        What the index says of the whole job.
+        The counts and failures of the whole job, as its index has them.
 
     Raises
     ------
     OutputError
-        If the output folder takes nothing more, e.g. since the disk is full.
+        If nothing more can be written to the output folder, for example because the disk is full.
     ChildProcessError
         If processes of this machine end before they do anything.
     concurrent.futures.BrokenExecutor
-        If a worker of the executor died and took the executor with it, as it does that of
-        `concurrent.futures`. What is written is whole: run again.
+        If a worker died and broke the executor, as happens with `ProcessPoolExecutor`. All files
+        that were written are complete, so the job can be run again.
     """
     work = reports(job, executor, workers=workers, report=report, context=context)
-    with closing(work):  # which ends the processes, whatever happens
+    with closing(work):  # Closing it ends the processes, whatever happens.
         for _ in work:
             pass
     return job.finish()
@@ -88,7 +89,7 @@ def reports(
     report: Report | None = None,
     context: BaseContext | None = None,
 ) -> Reports:
-    """Do all shards, and yield the report of each when it is done."""
+    """Do all shards that are not done yet, and yield the report of each when it is done."""
     report = report or ignore
     shards = range(job.n_shards)
     if executor is not None:
@@ -169,7 +170,7 @@ def _this_process() -> tuple[str, int]:
 
 
 def _report_failures(job: Job, result: ShardReport, report: Report) -> None:
-    """Report the failures of a shard by its index, which other processes wrote."""
+    """Report the failures of a shard that another process did, from the rows that it wrote."""
     for row in (job.rows(result.shard) or []) if result.n_failed else []:
         if row["error"]:
             report(row, "failed")
@@ -188,24 +189,25 @@ def run_on_ray(
     Parameters
     ----------
     job : Job
-        As `Job.plan` or `Job.open` returns it. All nodes must see its folder under its path.
+        The job, as `Job.plan` or `Job.open` returns it. All nodes must see its folder under the
+        same path.
     address : str or None
-        Of a cluster, "auto" for that which this machine belongs to; None for processes of this
-        machine. If Ray is initialised already, that is taken.
+        The address of a cluster; "auto" takes the cluster that this machine belongs to, and None
+        starts processes on this machine. If Ray is initialised already, the address is ignored.
     num_cpus, num_gpus : float
-        What Ray reserves for a task.
+        The CPUs and GPUs that Ray reserves for each task.
     report : callable or None
-        Called with the row of each recording that failed, and "failed".
+        It is called with the row of each recording that failed, and "failed".
 
     Returns
     -------
     Summary
-        What the index says of the whole job.
+        The counts and failures of the whole job, as its index has them.
 
     Raises
     ------
     OutputError
-        If the output folder takes nothing more.
+        If nothing more can be written to the output folder.
     """
     work = ray_reports(job, address, num_cpus=num_cpus, num_gpus=num_gpus, report=report)
     with closing(work):

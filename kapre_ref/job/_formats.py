@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("npy", "npz", "parquet", "tar")
 DTYPES = ("float32", "float16")
-_GROUP_ROWS = 16  # recordings of a row group, or less if they are long
-_GROUP_BYTES = 32 << 20
+_GROUP_ROWS = 16  # A row group has so many recordings, or fewer if they are long.
+_GROUP_BYTES = 32 << 20  # A row group ends when it has so many bytes.
 _ENDS = {"parquet": b"PAR1", "tar": b"\0" * 1024}  # the last bytes of a file that is whole
 
 
@@ -45,8 +45,8 @@ def is_whole(store: Folder, name: str, format_name: str, n_bytes: int) -> bool:
 class ParquetShard:
     """A Parquet file with a row for each recording; its row groups are written as they fill.
 
-    Features are a list of frames, each a list of its values. Those of several channels stand one
-    after the other; `shape` says (channel, n_frames, n_values).
+    Features are a list of frames, and a frame is a list of its values. All frames of the first
+    channel come before those of the second; `shape` is (channel, n_frames, n_values).
     """
 
     def __init__(self, file: BinaryIO, job: Job) -> None:
@@ -63,7 +63,7 @@ class ParquetShard:
                 ("error", arrow.string()),
             ]
         )
-        # Without statistics, and so without what differs between equal results.
+        # Statistics are left out, since they may differ between equal results.
         self._writer = arrow.parquet.ParquetWriter(
             file, self._schema, compression="zstd", use_dictionary=False, write_statistics=False
         )
@@ -71,7 +71,7 @@ class ParquetShard:
         self._n_bytes = 0
 
     def add(self, row: Row, features: Features | None) -> None:
-        """Add a recording; those of a group are written together."""
+        """Add a recording; the recordings of a row group are written together."""
         self._waiting.append((row, features))
         self._n_bytes += 0 if features is None else features.nbytes
         if len(self._waiting) == _GROUP_ROWS or self._n_bytes >= _GROUP_BYTES:
@@ -109,14 +109,14 @@ class ParquetShard:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        """Write what waits and the end of the file, unless an error ends it."""
+        """Write the last row group and the end of the file, unless there was an error."""
         try:
             if kind is None and self._waiting:
                 self._flush()
             if kind is None:
                 self._writer.close()
         finally:
-            self._writer.is_open = False  # else its `__del__` writes to a file that is closed
+            self._writer.is_open = False  # Else its `__del__` would write to a closed file.
 
 
 def _offsets(lengths: Any) -> Any:
@@ -124,14 +124,14 @@ def _offsets(lengths: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    """Return a text as UTF-8 can have it; names of files may hold any bytes."""
+    """Return a text that UTF-8 can encode: the name of a file may hold any bytes."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     return value
 
 
 class _Buffers:
-    """What a file reads from several buffers, in order and without a copy of all."""
+    """Several buffers that are read as one file; nothing is copied before it is read."""
 
     def __init__(self, buffers: Sequence[bytes | memoryview]) -> None:
         self._buffers = [memoryview(buffer) for buffer in buffers]
@@ -151,8 +151,8 @@ class _Buffers:
 class TarShard:
     """A tar file with two members for each recording that has features: `.npy` and `.json`.
 
-    WebDataset takes what follows the first point of a name for the kind of the member. So the
-    points of a recording's own name are written %2E, and its per cent signs %25.
+    WebDataset takes all that follows the first point of a name for the kind of the member. So the
+    points of a recording's own name become %2E, and its per cent signs %25.
     """
 
     def __init__(self, file: BinaryIO, job: Job) -> None:
@@ -164,7 +164,7 @@ class TarShard:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        """Write the end of the file, unless an error ends it."""
+        """Write the end of the file, unless there was an error."""
         if kind is None:
             self._tar.close()
 
@@ -183,7 +183,8 @@ class TarShard:
     def _add(self, name: str, *buffers: bytes | memoryview) -> None:
         member = tarfile.TarInfo(name)
         member.size = sum(len(buffer) for buffer in buffers)
-        self._tar.addfile(member, _Buffers(buffers))  # type: ignore[arg-type]  # of which it reads
+        # `addfile` needs no method of a file but `read`.
+        self._tar.addfile(member, _Buffers(buffers))  # type: ignore[arg-type]
 
 
 SHARD_WRITERS: dict[str, Any] = {"parquet": ParquetShard, "tar": TarShard}

@@ -22,7 +22,7 @@ INDEX = "_index.jsonl"
 
 
 class ShardReport(NamedTuple):
-    """What became of a shard: counts of its recordings, and the seconds of sound in them."""
+    """The result of a shard: counts of its recordings, and the seconds of sound in them."""
 
     shard: int
     n_written: int
@@ -32,10 +32,10 @@ class ShardReport(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What became of a job, as its index says: counts, seconds of sound, and each failure.
+    """The result of a job by its index: counts, seconds of sound, and each failure.
 
-    `n_recordings` counts all that were planned, `n_done` those that have a row in the index. A
-    failure is the path of a recording and the reason.
+    `n_recordings` counts all recordings that were planned, `n_done` those that have a row in the
+    index. A failure is the path of a recording and the reason.
     """
 
     n_recordings: int
@@ -46,13 +46,13 @@ class Summary(NamedTuple):
 
 
 class FinishedShard(NamedTuple):
-    """The rows of a finished shard as they are written, and its last line, which counts them."""
+    """The lines that a finished shard has in the index, and its last line, which counts them."""
 
     lines: list[bytes]
     end: dict[str, Any]
 
     def rows(self) -> list[Row]:
-        """Return the rows."""
+        """Return the row of each recording."""
         return [json.loads(line) for line in self.lines]
 
 

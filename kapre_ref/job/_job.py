@@ -1,4 +1,4 @@
-"""A job as a value: small, picklable, the same wherever it is opened."""
+"""A job as a value: it is small, can be pickled, and is the same wherever it is opened."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 class Job:
     """Which recordings, which front end, and where the results go.
 
-    `Job.plan` makes one and `Job.open` opens it again. A job does not hold the list of recordings,
-    however long that is: a shard reads its own slice.
+    `Job.plan` makes a job and `Job.open` opens it again. The list of recordings may be long, so a
+    job does not hold it: each shard reads its own slice.
 
     Attributes
     ----------
@@ -58,9 +58,9 @@ class Job:
     keep_partial : bool
         Whether recordings that are cut off count as far as they go.
     n_shards : int
-        Number of shards; `run` takes 0 to `n_shards - 1`.
+        Number of shards; `run` takes a number from 0 to `n_shards - 1`.
     retry_failed : bool
-        Whether `run` does recordings again that failed; `dataclasses.replace` sets it.
+        Whether `run` tries failed recordings again; `dataclasses.replace` sets it.
     """
 
     out: str
@@ -90,8 +90,8 @@ class Job:
     ) -> Job:
         """List the recordings and freeze the plan in the folder of the results.
 
-        If there is a plan already, it must be the same. Recordings that changed since then, as
-        their size or time of modification says, will be done again.
+        If the folder has a plan already, it must be the same. Recordings whose size or time of
+        modification has changed since then will be done again.
 
         Parameters
         ----------
@@ -100,25 +100,25 @@ class Job:
         out : path
             Folder or URL of the results, made if it is not there.
         front_end : FrontEnd
-            What makes the features. Recordings of another sample rate are brought to its own.
+            What computes the features. Recordings of another sample rate are resampled to its own.
         mono : bool
             Mix all channels down to their mean.
         keep_partial : bool
-            Take what is there of recordings that are cut off or damaged; else they fail.
+            Use recordings that are cut off or damaged as far as they go; otherwise they fail.
         format : str
             "npy", "npz", "parquet" or "tar".
         dtype : str
-            "float32" or "float16", of the features.
+            The dtype of the features, "float32" or "float16".
         extend : bool
             Add recordings that are not in the plan yet, in shards of their own.
         shard_bytes : int or None
-            Bytes of recordings in a shard; None for 4 to 64 MiB, by the size of the collection.
+            Bytes of recordings in a shard; None chooses 4 to 64 MiB, by the size of the collection.
 
         Raises
         ------
         JobError
-            If options, version or recordings are others than those planned before, if two
-            recordings would have one output, or if there is no recording.
+            If options, version or recordings differ from those of an earlier plan, if two
+            recordings would have the same output, or if there is no recording.
         OSError
             If the folder cannot be written.
         """
@@ -147,7 +147,7 @@ class Job:
         overwrite: bool = False,
         shard_bytes: int | None = None,
     ) -> Job:
-        """Return this job with the recordings that were found, planned now or before."""
+        """Return this job with a plan of the recordings found, a new or an earlier one."""
         if self.format == "parquet":
             load_pyarrow()
         now = _plan.planned(found)
@@ -163,7 +163,8 @@ class Job:
         job = dataclasses.replace(self, plan_name=name, n_shards=len(ends))
         if store.create_first(JOB, job._to_json()):
             return job
-        _plan.remove_lists(store, name)  # another process has planned in this moment
+        # Another process has written its plan a moment earlier.
+        _plan.remove_lists(store, name)
         return Job.open(self.out)._again(self, now, extend, shard_bytes)
 
     @classmethod
@@ -173,7 +174,7 @@ class Job:
         Raises
         ------
         JobError
-            If there is none, or if another version of kapre_ref planned it.
+            If the folder has no plan, or one of another version of kapre_ref.
         """
         out = whole_path(out)
         record = _read(open_store(out))
@@ -198,7 +199,7 @@ class Job:
     def _again(
         self, wanted: Job, now: list[_plan.Planned], extend: bool, shard_bytes: int | None
     ) -> Job:
-        """Return this job, planned earlier, if it is what is wanted now."""
+        """Return this job, which was planned earlier, if it agrees with what is wanted now."""
         found = _plan.difference(self._what_decides(), wanted._what_decides())
         if found:
             raise JobError(f"{self.out} was {found}")
@@ -223,11 +224,11 @@ class Job:
         return job
 
     def _what_decides(self) -> dict[str, Any]:
-        """Return what must be equal for results to be equal, as JSON."""
+        """Return all options that results depend on, as JSON."""
         record: dict[str, Any] = json.loads(self._to_json())
         asked = record.pop("asked")
         record |= {name: asked[name] for name in ("feature", "n_mfccs", "sample_rate")}
-        if self.format == "npz":  # which has them
+        if self.format == "npz":  # Its files contain them.
             record["parameters"] = asked["parameters"]
         del record["plan"], record["shards"]
         return record
@@ -246,7 +247,7 @@ class Job:
         return json.dumps(record, indent=1).encode()
 
     def with_options(self, *, plot: bool = False, retry_failed: bool = False) -> Job:
-        """Return this job, with what may differ from run to run."""
+        """Return this job with other options of those that may differ from run to run."""
         return dataclasses.replace(self, plot=plot, retry_failed=retry_failed)
 
     def is_remote(self) -> bool:
@@ -256,12 +257,12 @@ class Job:
 
     @property
     def front_end(self) -> FrontEnd:
-        """The front end; for options of Kapre without a sample rate, that at 22050 Hz."""
+        """The front end; Kapre's options without a sample rate give that for 22050 Hz."""
         return self.asked.front_end_at(self.sample_rate or 22050)
 
     @property
     def sample_rate(self) -> float | None:
-        """Rate that recordings are brought to, Hz; None to leave them as they are."""
+        """The rate that recordings are resampled to, Hz; None leaves them as they are."""
         return self.asked.sample_rate
 
     @property
@@ -270,36 +271,36 @@ class Job:
         return _plan.read_edges(open_store(self.out), self.plan_name)
 
     def shard_file(self, shard: int) -> str:
-        """Return the name of a shard's file; "" if each recording has a file of its own."""
+        """Return the name of a shard's file, or "" if each recording has a file of its own."""
         return _shard_name(shard, self.format) if self.format in SHARD_WRITERS else ""
 
     def run(
         self, shard: int, *, alone: bool = False, lost: bool = False, report: Report | None = None
     ) -> ShardReport:
-        """Do what is not done yet of a shard, in this process.
+        """Do those recordings of a shard that are not done yet, in this process.
 
         Parameters
         ----------
         shard : int
-            Which, from 0 to `n_shards - 1`.
+            The number of the shard, from 0 to `n_shards - 1`.
         alone : bool
-            Read each recording in a process of its own. One whose reader dies has that as its
-            error, and the others have their features.
+            Read each recording in a process of its own. If such a process dies, its recording has
+            failed, and all other recordings still get their features.
         lost : bool
-            Give up all recordings of the shard, since even so the process that runs it dies.
+            Give up all recordings of the shard, because the process dies even with `alone`.
         report : callable or None
-            Called for each recording with its row of the index, a dict, and with "written", "kept"
-            or "failed".
+            It is called for each recording with its row of the index, a dict, and with "written",
+            "kept" or "failed".
 
         Returns
         -------
         ShardReport
-            What became of the shard.
+            How many recordings were written, kept or failed.
 
         Raises
         ------
         OutputError
-            If nothing more can be written: the disk is full, say.
+            If nothing more can be written, for example because the disk is full.
         OSError
             If the plan or the index cannot be read or written.
         """
@@ -318,7 +319,7 @@ class Job:
         return finished and finished.rows()
 
     def finish(self) -> Summary:
-        """Write the index of what is done, remove what dead processes left; return the summary."""
+        """Write the index, remove what dead processes left behind, and return the summary."""
         store = open_store(self.out)
         summary = write_index(store, self.n_shards, self.edges[-1])
         store.clear_all_unfinished(self.n_shards)

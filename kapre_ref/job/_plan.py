@@ -1,4 +1,4 @@
-"""The plan of a job: which recordings, in which shards, frozen beside the results."""
+"""The plan of a job: the list of recordings and their shards, stored beside the results."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ if TYPE_CHECKING:
     from kapre_ref.job._store import Folder
 
 JOB = f"{PLAN}/job.json"
-SHARD_BYTES = 4 << 20, 64 << 20  # of recordings, in a small and in a large collection
-N_SHARDS = 256  # in a collection between the two
-_EDGE = "{:15d} {:20d}\n"  # lines of one length, so that a worker finds its own without the others
-_AT_ONCE = 1 << 20  # bytes of the list
+# Bytes of the recordings in a shard: the first in a small collection, the second in a large one.
+SHARD_BYTES = 4 << 20, 64 << 20
+N_SHARDS = 256  # A collection between the two has so many shards.
+_EDGE = "{:15d} {:20d}\n"  # All lines have one length, so that a worker can read its own alone.
+_AT_ONCE = 1 << 20  # bytes of the list that are read at a time
 _EDGE_LENGTH = len(_EDGE.format(0, 0))
 
 
 class JobError(ValueError):
-    """What is asked for does not agree with what was planned before, or with itself."""
+    """What is asked for contradicts itself or what was planned before."""
 
 
 class Planned(NamedTuple):
-    """A recording of a plan: its path, its path below the input, and its state when planned."""
+    """A recording of a plan: its path, its path below the input, and its state at that time."""
 
     path: str
     key: str
@@ -39,17 +40,17 @@ class Planned(NamedTuple):
     mtime_ns: int
 
     def to_line(self) -> bytes:
-        """Return a line of the list, which `from_line` reads back, whatever the file is called."""
+        """Return a line for the list of recordings; `from_line` reads it back."""
         return json.dumps(list(self)).encode() + b"\n"
 
     @classmethod
     def from_line(cls, line: bytes) -> Planned:
-        """Return the recording of a line of the list."""
+        """Return the recording that `to_line` wrote."""
         return cls(*json.loads(line))
 
 
 def planned(found: Sequence[Found | RemoteFound]) -> list[Planned]:
-    """Return what was found, with its state; refuse recordings whose outputs would be one."""
+    """Add their state to the recordings found; refuse two that would have the same output."""
     result: list[Planned] = []
     paths: dict[str, str] = {}
     for each in found:
@@ -71,9 +72,9 @@ def _state(path: str) -> tuple[int, int]:
     """Return the bytes and the time of modification of a file, -1 and 0 if there is none."""
     try:
         state = os.stat(path)
-    except (OSError, ValueError):  # whoever reads it will say why
+    except (OSError, ValueError):  # Whoever reads the file will say why.
         return (-1, 0) if path != "-" else (-1, time.time_ns())
-    if not stat.S_ISREG(state.st_mode):  # what comes through a pipe is new each time
+    if not stat.S_ISREG(state.st_mode):  # A pipe gives something new each time.
         return -1, time.time_ns()
     return state.st_size, state.st_mtime_ns
 
@@ -81,7 +82,7 @@ def _state(path: str) -> tuple[int, int]:
 def shard_ends(recordings: Sequence[Planned], shard_bytes: int | None) -> list[int]:
     """Return where each shard ends; a shard has recordings of `shard_bytes`, or a single one.
 
-    The list alone decides, not the machine: so the shards are the same wherever they are made.
+    Shards depend on the list alone, so they are the same on any machine.
     """
     if shard_bytes is None:
         total = sum(max(each.n_bytes, 0) for each in recordings)
@@ -120,13 +121,13 @@ def write_lists(store: Folder, recordings: Iterable[Planned], ends: Sequence[int
 
 
 def remove_lists(store: Folder, name: str) -> None:
-    """Remove the lists of a plan that another one has replaced."""
+    """Remove the lists of a plan that another plan has replaced."""
     for suffix in ("jsonl", "edges"):
         store.remove(f"{PLAN}/{name}.{suffix}")
 
 
 def read_edges(store: Folder, name: str) -> list[int]:
-    """Return where shards begin, as counts of recordings; the last number is their end."""
+    """Return the number of each shard's first recording, and of all recordings at the end."""
     lines = store.read(f"{PLAN}/{name}.edges").splitlines()
     return [int(line.split()[0]) for line in lines]
 
@@ -141,7 +142,7 @@ def read_shard(store: Folder, name: str, shard: int) -> list[Planned]:
 
 
 def read_list(store: Folder, name: str) -> Iterator[Planned]:
-    """Yield all recordings of a plan, which is not held in memory as a whole."""
+    """Yield all recordings of a plan; only a part of the list is in memory at a time."""
     list_name = f"{PLAN}/{name}.jsonl"
     n_bytes, begun = store.size(list_name) or 0, b""
     for start in range(0, n_bytes, _AT_ONCE):
@@ -174,7 +175,7 @@ def merged(
 
 
 def difference(earlier: Any, now: Any, name: str = "") -> str | None:
-    """Return how two values of JSON differ in the first place, in words; None if they do not."""
+    """Describe the first difference between two values of JSON; return None if they are equal."""
     if isinstance(earlier, dict) and isinstance(now, dict):
         for key in {**earlier, **now}:
             found = difference(earlier.get(key), now.get(key), key)

@@ -1,4 +1,4 @@
-"""One recording of a job: its features, or the reason why there are none, and its row."""
+"""One recording of a job: its row in the index, and its features or why there are none."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class OutputError(Exception):
 
 
 def output_name(key: str, suffix: str) -> str:
-    """Return where the result of a recording lies: its path below the input, and a suffix.
+    """Return the name of a recording's result: its path below the input, and a suffix.
 
-    Where the file system would not allow that name, its end gives way to a hash of the whole.
+    If the file system does not allow a name so long, a hash of the name replaces its end.
     """
     folder, name = os.path.split(key)
     if len(os.fsencode(name)) + len(suffix) > _LONGEST:
@@ -67,10 +67,10 @@ def empty_row(planned: Planned, error: str) -> Row:
 def compute(
     job: Job, planned: Planned, store: Output, output: str, tag: str, fetcher: Fetcher | None = None
 ) -> tuple[Row, Features | None]:
-    """Compute the features of a recording; return its row, and the features if no file has them.
+    """Compute the features of a recording; return its row, and the features unless it wrote them.
 
-    A format with a file for each recording has them in the file `output`. A remote recording comes
-    from the fetcher.
+    If the format has a file for each recording, they are written to the file `output`. The fetcher
+    brings remote recordings to this machine.
     """
     row = empty_row(planned, "")
     try:
@@ -90,10 +90,10 @@ def compute(
                 values = _written(job, features, store, output, tag)
                 if job.plot:
                     _draw(job, features, store, planned, output, tag)
-    except MissingExtraError:  # as all others would
+    except MissingExtraError:  # All other recordings would fail in the same way.
         raise
     except Exception as error:
-        # Whatever is wrong with one recording, the others go on; not so if nothing can be written.
+        # A recording may fail in any way without ending the job; a full disk does end it.
         if isinstance(error, OSError) and error.errno in _FULL:
             raise OutputError(f"{job.out}: {error.strerror}") from error
         return empty_row(planned, reason(error, planned.path)), None
@@ -113,7 +113,7 @@ def _features_of(
 def _written(
     job: Job, features: RecordingFeatures, store: Output, output: str, tag: str
 ) -> Features | None:
-    """Write the features to a file of their own, or return them if the format has none."""
+    """Write the features to a file of their own, or return them if the format has no such file."""
     dtype = np.dtype(job.dtype)
     if job.format not in ("npy", "npz"):
         return features_array(features, dtype)
@@ -143,7 +143,7 @@ def picture_name(job: Job, planned: Planned, output: str) -> str:
 
 
 def reason(error: Exception, path: str) -> str:
-    """Word an error in one line, without the path that stands before it."""
+    """Describe an error in one line, without the path, which the caller puts before it."""
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename not in (None, path) else ""
         return error.strerror + where

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from kapre_ref.command.search import Found, PassedOver
 
-_AHEAD = 8  # recordings that are fetched before they are needed, at the same time
+_AHEAD = 8  # So many recordings are fetched at the same time, before they are needed.
 
 
 class RemoteFound(NamedTuple):
-    """A remote recording, where it lies below what was given, and its state."""
+    """A remote recording, its path below the URL that was given, and its state."""
 
     path: str
     relative: str
@@ -47,7 +47,7 @@ def _file_system(scheme: str, host: str) -> tuple[Any, str]:
     try:
         system, root = fs.FileSystem.from_uri(f"{scheme}://{host}/")
     except (ValueError, NotImplementedError):
-        import fsspec  # which knows more; a ValueError of it names the scheme
+        import fsspec  # It knows more schemes, and its ValueError names an unknown one.
 
         return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(scheme))), host
     return system, root.rstrip("/")
@@ -64,7 +64,7 @@ def _split(url: str) -> tuple[Any, str]:
 def find(
     inputs: Iterable[str], passed_over: PassedOver | None = None
 ) -> tuple[list[Found | RemoteFound], list[tuple[str, str]]]:
-    """Return all recordings among files, folders and URLs, and each part that gave none."""
+    """Return all recordings in files, folders and URLs, and each of these that had none."""
     found: list[Found | RemoteFound] = []
     failures: list[tuple[str, str]] = []
     inputs = list(inputs)
@@ -100,7 +100,7 @@ def _state(info: Any) -> tuple[int, int]:
 
 
 class Bucket(Folder):
-    """A folder of a remote file system, where a file appears when it is closed."""
+    """A folder of a remote file system, in which a file appears when it is closed."""
 
     def __init__(self, root: str) -> None:
         super().__init__(root.rstrip("/"))
@@ -115,7 +115,7 @@ class Bucket(Folder):
         return f"{self._base}/{name}"
 
     def size(self, name: str) -> int | None:
-        """Return the bytes of a file, None if there is none."""
+        """Return how many bytes a file has, or None if there is no such file."""
         info = self._system.get_file_info(self._at(name))
         return info.size if info.is_file else None
 
@@ -128,22 +128,22 @@ class Bucket(Folder):
 
     @contextmanager
     def create(self, name: str, tag: str) -> Iterator[BinaryIO]:
-        """Take a file in memory, and put it into its place as a whole when it is complete.
+        """Collect a file in memory, and write it when it is complete.
 
-        A stream that an error closes half-way would leave half a file.
+        If it were written as it comes, an error would leave half a file.
         """
         file = io.BytesIO()
         yield file
         try:
             stream = self._system.open_output_stream(self._at(name))
-        except FileNotFoundError:  # a file system with folders
+        except FileNotFoundError:  # The file system has folders, and this one is missing.
             self._system.create_dir(self._at(name).rpartition("/")[0], recursive=True)
             stream = self._system.open_output_stream(self._at(name))
         with stream:
             stream.write(file.getbuffer())
 
     def create_first(self, name: str, data: bytes) -> bool:
-        """Write a small file unless it is there; return whether it was not."""
+        """Write a small file unless it exists already; return whether it was written."""
         if self.size(name) is not None:
             return False
         with self.create(name, "first") as file:
@@ -156,19 +156,19 @@ class Bucket(Folder):
             self._system.delete_file(self._at(name))
 
     def remove_plan(self) -> None:
-        """Remove all that is known of earlier runs, though not their results."""
+        """Remove the plan and the index of earlier runs, but not their results."""
         with suppress(FileNotFoundError):
             self._system.delete_dir(self._at(PLAN))
 
     def clear_unfinished(self, tag: str) -> None:
-        """Do nothing: what is not complete was never there."""
+        """Do nothing, since a remote file system never has unfinished files."""
 
     def clear_all_unfinished(self, n_shards: int) -> None:
-        """Do nothing: what is not complete was never there."""
+        """Do nothing, since a remote file system never has unfinished files."""
 
 
 class Fetcher:
-    """Remote recordings in temporary files, of which the next ones come in the meantime."""
+    """Remote recordings in temporary files; the next ones are fetched in the background."""
 
     def __init__(self, urls: Sequence[str]) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="kapre_ref-")
@@ -185,7 +185,7 @@ class Fetcher:
 
     @contextmanager
     def local(self, url: str) -> Iterator[str]:
-        """Yield where a recording lies on this machine, as long as it is needed."""
+        """Yield the path of a local copy, which is removed afterwards."""
         while self._waiting and len(self._coming) < _AHEAD:
             number, following = self._waiting.popleft()
             self._coming[following] = self._pool.submit(self._fetch, number, following)
@@ -198,7 +198,7 @@ class Fetcher:
                 os.unlink(path)
 
     def _fetch(self, number: int, url: str) -> str:
-        # The suffix stays, since decoders heed it.
+        # The suffix is kept because decoders look at it.
         path = os.path.join(self._folder.name, f"{number}{os.path.splitext(url)[1]}")
         system, source = _split(url)
         with system.open_input_stream(source) as stream, open(path, "wb") as file:

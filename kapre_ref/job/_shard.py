@@ -1,4 +1,4 @@
-"""The work on one shard: a function of the plan and a number, and of nothing else."""
+"""The work on one shard, which depends on the plan and the shard's number alone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from kapre_ref.job._recording import Features, Row
     from kapre_ref.job._remote import Fetcher
 
-    Report = Callable[[Row, str], None]  # of a recording's row, and "written", "kept" or "failed"
+    # A report gets the row of a recording, and "written", "kept" or "failed".
+    Report = Callable[[Row, str], None]
 
 LOST = "the process that read it died"
 
@@ -40,10 +41,10 @@ class ShardRun:
         self.tag = f"{shard:06d}"
         self.planned = read_shard(self.store, job.plan_name, shard)
         self.shard_file = job.shard_file(shard)
-        self.fetcher: Fetcher | None = None  # of remote recordings
+        self.fetcher: Fetcher | None = None  # It is set while there are remote recordings to do.
 
     def run(self, report: Report, compute_one: Callable[[int], tuple[Row, Features | None]]) -> Any:
-        """Do what is not done yet; return the report of the shard."""
+        """Do the recordings that are not done yet; return the report of the shard."""
         kept = self._kept()
         for row in kept:
             if row:
@@ -51,7 +52,7 @@ class ShardRun:
         if all(kept):
             return _report_of(self.shard, kept, kept)
         if self.shard_file:
-            kept = [None] * len(kept)  # the file is made as a whole
+            kept = [None] * len(kept)  # The shard's file can only be written as a whole.
         rows: list[Row] = []
         with ExitStack() as stack:
             self._open_fetcher(stack, kept)
@@ -131,25 +132,26 @@ class ShardRun:
         return self.fetcher if is_url(planned.path) else None
 
     def compute_alone(self, number: int) -> tuple[Row, Features | None]:
-        """Compute them in a process of their own, whose death costs this one recording."""
+        """Compute them in a process of their own; if it dies, this recording alone fails."""
         if not hasattr(os, "fork"):
             return self.compute(number)
         result = _in_child(lambda: self.compute(number))
         return result or self.lose(number)
 
     def lose(self, number: int) -> tuple[Row, Features | None]:
-        """Return the row of a recording that is given up, since whatever reads it dies."""
+        """Return the row of a recording that kills every process that reads it."""
         return empty_row(self.planned[number], LOST), None
 
 
 def run_shard(job: Job, shard: int, mode: str, report: Report) -> ShardReport:
-    """Do a shard in this process, recording by recording in their own, or give it up.
+    """Do a shard in the way that `mode` says.
 
-    `mode` is "together", "alone" or "lost".
+    With "together", this process computes all recordings; with "alone", each recording has a
+    process of its own; with "lost", all recordings are given up.
     """
     run = ShardRun(job, shard)
     if mode == "alone":
-        load_kernels(job)  # here, and not in the process of each recording
+        load_kernels(job)  # Otherwise the process of each recording would load them.
     ways = {"together": run.compute, "alone": run.compute_alone, "lost": run.lose}
     result: ShardReport = run.run(report, ways[mode])
     return result
@@ -160,7 +162,7 @@ def ignore(row: Row, outcome: str) -> None:
 
 
 def load_kernels(job: Job) -> None:
-    """Compute the features of a little noise, so that what computes them is in memory."""
+    """Compute the features of a little noise, so that all kernels are in memory."""
     with suppress(Exception), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         front_end = job.asked.front_end_at(job.sample_rate or 16000)
@@ -176,10 +178,10 @@ def _report_of(shard: int, rows: list[Any], kept: list[Any]) -> ShardReport:
 
 
 def _in_child(function: Callable[[], Any]) -> Any:
-    """Return what a function gives in a forked process, None if that process dies."""
+    """Call a function in a forked process; return its result, or None if the process dies."""
     reader, writer = os.pipe()
     with warnings.catch_warnings():
-        # Python warns of locks that other threads may hold; the child takes none of theirs.
+        # Python warns that other threads may hold locks, but the child takes none of these.
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if not pid:
@@ -188,7 +190,7 @@ def _in_child(function: Callable[[], Any]) -> Any:
     try:
         with open(reader, "rb") as pipe:
             data = pipe.read()
-    except BaseException:  # this process is asked to stop
+    except BaseException:  # This process has been asked to stop.
         os.kill(pid, signal.SIGKILL)
         raise
     finally:
@@ -207,7 +209,7 @@ def _child(function: Callable[[], Any], reader: int, writer: int) -> Never:
         os.close(reader)
         try:
             result = function()
-        except Exception as error:  # that of a full disk, which ends the run
+        except Exception as error:  # For example, the disk is full, which ends the run.
             result = error
         with open(writer, "wb") as pipe:
             pickle.dump(result, pipe, protocol=pickle.HIGHEST_PROTOCOL)

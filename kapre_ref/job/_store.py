@@ -1,4 +1,4 @@
-"""The folder that a job writes to: files appear in it when they are complete, never before."""
+"""The folder that a job writes to, in which files appear only when they are complete."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import BinaryIO
 
-PLAN = "_job"  # readers of Arrow, Spark and Hive pass over what begins with an underscore
+PLAN = "_job"  # Arrow, Spark and Hive ignore names that begin with an underscore.
 _UNFINISHED = f"{PLAN}/unfinished"
-_DEAD = 3600  # s; no list of recordings takes that long to write
+_DEAD = 3600  # s; writing a list of recordings never takes so long
 
 
 class Output(Protocol):
-    """What results are written to."""
+    """A place that results are written to."""
 
     scratch: str | None
 
     def create(self, name: str, tag: str) -> AbstractContextManager[BinaryIO]:
-        """Open a file that takes the place of `name` when it is complete, else is removed."""
+        """Open a file that becomes `name` when it is complete, and is removed otherwise."""
 
     def size(self, name: str) -> int | None:
-        """Return the bytes of a file, None if there is none."""
+        """Return how many bytes a file has, or None if there is no such file."""
 
 
 class Folder:
-    """A folder of this machine, or of one that it shares with others."""
+    """A folder of this machine, or one that several machines share."""
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self.scratch: str | None = root  # folder of scratch files, as large as results
+        self.scratch: str | None = root  # for scratch files, as large as results
 
     def path(self, name: str) -> str:
-        """Return where a file lies."""
+        """Return the path of a file."""
         return f"{self.root}{os.sep}{name}"
 
     def size(self, name: str) -> int | None:
-        """Return the bytes of a file, None if there is none."""
+        """Return how many bytes a file has, or None if there is no such file."""
         with suppress(FileNotFoundError, NotADirectoryError):
             about = os.stat(self.path(name))
             if stat.S_ISREG(about.st_mode):
@@ -59,7 +59,7 @@ class Folder:
             return file.read(-1 if end is None else end - start)
 
     def create(self, name: str, tag: str) -> AbstractContextManager[BinaryIO]:
-        """Open a file that takes the place of `name` when it is complete, else is removed.
+        """Open a file that becomes `name` when it is complete, and is removed otherwise.
 
         Until then it lies among unfinished files, under a name that begins with the tag, by which
         `clear_unfinished` finds what dead processes left.
@@ -68,7 +68,7 @@ class Folder:
         return atomic_file(self.path(name), unfinished)
 
     def create_first(self, name: str, data: bytes) -> bool:
-        """Write a small file unless another process has; return whether it is this one's."""
+        """Write a small file unless it exists already; return whether it was written."""
         if self.size(name) is not None:
             return False
         own = f"{PLAN}/{secrets.token_hex(8)}"
@@ -78,7 +78,7 @@ class Folder:
             os.link(self.path(own), self.path(name))
         except FileExistsError:
             return False
-        except OSError:  # a file system without links
+        except OSError:  # The file system has no links.
             with self.create(name, "first") as file:
                 file.write(data)
         finally:
@@ -97,8 +97,8 @@ class Folder:
             os.unlink(self.path(name))
 
     def remove_plan(self) -> None:
-        """Remove all that is known of earlier runs, though not their results."""
-        self.remove(f"{PLAN}/job.json")  # the first to go, since all else means nothing without
+        """Remove the plan and the index of earlier runs, but not their results."""
+        self.remove(f"{PLAN}/job.json")  # first, since all else means nothing without it
         with suppress(FileNotFoundError):
             shutil.rmtree(self.path(PLAN))
 
@@ -124,23 +124,23 @@ class Folder:
                 is_dead = time.time() - self._written_at(f"{_UNFINISHED}/{name}") > _DEAD
             if is_dead:
                 self.remove(f"{_UNFINISHED}/{name}")
-        with suppress(OSError):  # another run has unfinished files there
+        with suppress(OSError):  # Another run may have unfinished files there.
             os.rmdir(self.path(_UNFINISHED))
 
 
 def is_url(path: str) -> bool:
-    """Tell whether a path is that of another file system, such as s3://bucket/folder."""
+    """Tell whether a path belongs to a remote file system, such as s3://bucket/folder."""
     return "://" in path
 
 
 def whole_path(path: str | os.PathLike[str]) -> str:
-    """Return a path that means the same in every process."""
+    """Return a path that does not depend on the current folder."""
     path = os.fspath(path)
     return path if is_url(path) or path == "-" else os.path.abspath(path)
 
 
 def open_store(out: str) -> Folder:
-    """Return what a job writes to."""
+    """Return the place that a job writes to, a folder or a remote one."""
     if is_url(out):
         from kapre_ref.job._remote import Bucket
 

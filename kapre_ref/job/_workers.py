@@ -1,4 +1,4 @@
-"""Worker processes on this machine, one shard each at a time; any of them may die at any time."""
+"""Worker processes on this machine, which do one shard at a time and may die at any moment."""
 
 from __future__ import annotations
 
@@ -29,10 +29,12 @@ if TYPE_CHECKING:
 
     Reports = Generator[ShardReport, None, None]
 
-MODES = ("together", "alone", "lost")  # how a shard is done after so many deaths
+# How a shard is done at first, after one worker has died of it, and after two or more.
+MODES = ("together", "alone", "lost")
 _SIGNALS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
-_ENOUGH_DEATHS = 5  # of workers with one shard, of which the last ones read nothing
-_PATIENCE = 0.6  # s that a worker has to remove what it has half written
+# So many workers may die of one shard. The later ones read nothing, so recordings are not to blame.
+_ENOUGH_DEATHS = 5
+_PATIENCE = 0.6  # s, in which a worker can remove a file that it has half written
 
 
 def n_usable_cpus() -> int:
@@ -53,10 +55,10 @@ class _Slot:
         self.shard = -1
 
     def start(self) -> None:
-        """Start the process; whoever stops all of them must know of it before."""
-        # A signal that comes before the process is set up waits until it is.
+        """Start the process; the slot must be in the list of slots before, to be stopped too."""
+        # Signals wait until the process is set up.
         with _blocked_signals(), warnings.catch_warnings():
-            # Python warns of locks that other threads may hold; the worker takes none of theirs.
+            # Python warns that other threads may hold locks, but the worker takes none of these.
             warnings.simplefilter("ignore", DeprecationWarning)
             self.process.start()
         self._theirs.close()
@@ -64,11 +66,11 @@ class _Slot:
     def give(self, shard: int, mode: str) -> None:
         """Let the worker do a shard."""
         self.shard = shard
-        with suppress(OSError):  # it has died, as will be seen
+        with suppress(OSError):  # The worker has died, which `run_locally` will notice.
             self.connection.send((shard, mode))
 
     def messages(self) -> Iterator[tuple[str, Any]]:
-        """Yield what the worker has said."""
+        """Yield the messages that the worker has sent, (kind, value) each."""
         with suppress(EOFError, OSError):
             while self.connection.poll():
                 yield self.connection.recv()
@@ -81,16 +83,17 @@ def run_locally(
     report: Report,
     context: BaseContext | None = None,
 ) -> Reports:
-    """Do shards in worker processes; yield their reports as they come.
+    """Do shards in worker processes; yield the report of each when it is done.
 
-    A shard whose worker died is done again with each recording in a process of its own.
+    If a worker dies, its shard is done again with each recording in a process of its own.
     """
     context = context or multiprocessing.get_context()
     waiting = deque((shard, 0) for shard in shards)
     n_deaths: dict[int, int] = {}
-    said: dict[int, set[tuple[str, str | None]]] = {}  # what was reported of shards in work
+    # What was reported of each shard that is not done yet.
+    said: dict[int, set[tuple[str, str | None]]] = {}
     if context.get_start_method() == "fork":
-        load_kernels(job)  # once, and not in each worker
+        load_kernels(job)  # Forked workers have them then, and need not load them.
     slots: list[_Slot] = []
     try:
         while waiting or any(slot.shard >= 0 for slot in slots):
@@ -106,7 +109,7 @@ def run_locally(
                         row, outcome = value
                         known = said.setdefault(slot.shard, set())
                         what = row["recording"], row["error"]
-                        if what not in known:  # else by a worker that died
+                        if what not in known:  # Else a worker that died has reported it.
                             known.add(what)
                             report(row, outcome)
                     elif kind == "done":
@@ -140,7 +143,7 @@ def _occupy(
     job: Job,
     context: BaseContext,
 ) -> None:
-    """Give each idle worker a shard, and start workers as long as shards wait."""
+    """Give each idle worker a shard, and start workers while shards are left."""
     for slot in slots:
         if waiting and slot.shard < 0:
             shard, n_deaths = waiting.popleft()
@@ -153,7 +156,7 @@ def _occupy(
 
 
 def _stop(slots: list[_Slot]) -> None:
-    """End all workers: idle ones at once, the others when they have removed what is half done."""
+    """End all workers, after a short time in which they can remove half-written files."""
     slots = [slot for slot in slots if slot.process.pid is not None]
     for slot in slots:
         slot.process.terminate()
@@ -179,7 +182,7 @@ def _blocked_signals() -> Iterator[None]:
 
 
 def _sent_once(connection: Connection) -> Any:
-    """Return what shows a warning by sending its text to the driver, each text once."""
+    """Return a function that sends the text of a warning to the driver, each text once."""
     sent = set()
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
@@ -191,9 +194,9 @@ def _sent_once(connection: Connection) -> Any:
 
 
 def _work(job: Job, connection: Connection) -> None:
-    """Do the shards that come, until the driver is gone."""
+    """Do the shards that the driver sends, until it is gone."""
     driver, parent = multiprocessing.parent_process(), os.getppid()  # a fork server may be between
-    for each in _SIGNALS:  # the driver hears them too, and decides
+    for each in _SIGNALS:  # The driver gets them too, and decides.
         signal.signal(each, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if hasattr(signal, "pthread_sigmask"):
@@ -209,7 +212,7 @@ def _work(job: Job, connection: Connection) -> None:
     warnings.simplefilter("always", UserWarning)
     warnings.showwarning = _sent_once(connection)
     while True:
-        # The processes that were forked after this one hold the pipe open when the driver dies.
+        # If the driver dies, the pipe stays open: workers that were forked later hold it too.
         while not connection.poll(1):
             if os.getppid() != parent or (driver and not driver.is_alive()):
                 return
