@@ -56,16 +56,16 @@ class TestCutOff:
         assert f"warning: {path}: only " in capfd.readouterr().err
         assert 0.2 * n_frames < len(np.load(out)) < 0.75 * n_frames
 
-    @pytest.mark.parametrize("block_size", [4096, 1 << 22])
-    def test_the_part_is_what_can_be_decoded(self, tmp_path, monkeypatch, block_size):
+    @pytest.mark.parametrize("chunk_size", [4096, 1 << 22])
+    def test_the_part_is_what_can_be_decoded(self, tmp_path, monkeypatch, chunk_size):
         from kapre_ref.command import recordings
 
         write(tmp_path / "a.flac", "FLAC", "PCM_16")
         assert features(tmp_path / "a.flac", "--out", tmp_path / "a.npy", *OPTIONS) == 0
         whole = (tmp_path / "a.flac").read_bytes()
         (tmp_path / "b.flac").write_bytes(whole[: len(whole) // 2])
-        monkeypatch.setattr(recordings, "BLOCK_SIZE", block_size)
-        monkeypatch.setattr(recordings, "WHOLE_SIZE", block_size)
+        monkeypatch.setattr(recordings, "CHUNK_SIZE", chunk_size)
+        monkeypatch.setattr(recordings, "WHOLE_SIZE", chunk_size)
         options = ("--out", tmp_path / "b.npy", "--keep-partial", "--no-decibel", *OPTIONS)
         assert features(tmp_path / "b.flac", *options) == 0
         options = ("--out", tmp_path / "a.npy", "--no-decibel", "--overwrite", *OPTIONS)
@@ -85,7 +85,7 @@ class TestSamples:
     def test_the_first_bad_one_has_its_time(self, tmp_path, capsys, monkeypatch, whole_size):
         from kapre_ref.command import recordings
 
-        monkeypatch.setattr(recordings, "BLOCK_SIZE", 10000)
+        monkeypatch.setattr(recordings, "CHUNK_SIZE", 10000)
         monkeypatch.setattr(recordings, "WHOLE_SIZE", whole_size)
         sound = np.zeros((40000, 2))
         sound[20000, 1] = sound[30000, 0] = np.nan

@@ -197,15 +197,15 @@ class TestPicture:
         assert min(times) < 0.04  # it takes 0.007; a library of figures takes 0.165
 
     # Blocks of a frame, of a part of a column, of several columns, and of the whole.
-    @pytest.mark.parametrize("block_size", [1, 300, 5000, 1 << 20])
+    @pytest.mark.parametrize("chunk_size", [1, 300, 5000, 1 << 20])
     @pytest.mark.parametrize("kind", ["stft", "mfcc"])
-    def test_a_column_stands_for_all_its_frames(self, tmp_path, monkeypatch, kind, block_size):
+    def test_a_column_stands_for_all_its_frames(self, tmp_path, monkeypatch, kind, chunk_size):
         monkeypatch.setattr(plot, "WIDTH", 10)
         write_sound(tmp_path / "a.wav", seconds=1)
         pool = np.mean if kind == "mfcc" else np.max
         with self.made(tmp_path, kind) as features:  # 83 frames: 9 columns of 9, one of 2
             whole = np.concatenate(list(features.chunks(0)))
-        monkeypatch.setattr(recordings, "BLOCK_SIZE", block_size)
+        monkeypatch.setattr(recordings, "CHUNK_SIZE", chunk_size)
         monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
         with self.made(tmp_path, kind) as features:
             got = plot.pooled(features, 0)

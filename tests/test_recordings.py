@@ -141,15 +141,15 @@ class TestSections:
 
     @pytest.mark.parametrize("padding", [[], ["--pad-begin"], ["--pad-end"]], ids=str)
     @pytest.mark.parametrize("hop_length", [1, 100, 256, 300, 1000])
-    @pytest.mark.parametrize("block_size", [1, 200, 999])
-    def test_equals_one_piece(self, tmp_path, monkeypatch, padding, hop_length, block_size):
+    @pytest.mark.parametrize("chunk_size", [1, 200, 999])
+    def test_equals_one_piece(self, tmp_path, monkeypatch, padding, hop_length, chunk_size):
         if padding == ["--pad-begin"]:
             hop_length = min(hop_length, 256)
         options = ["--feature", "stft", "--n-fft", "256", "--hop-length", hop_length, *padding]
         options += ["--db-dynamic-range", "15"]
-        seconds = 0.05 if 1 in (block_size, hop_length) else 0.3  # a sample at a time takes long
+        seconds = 0.05 if 1 in (chunk_size, hop_length) else 0.3  # a sample at a time takes long
         whole, samples = single(tmp_path, *options, seconds=seconds)
-        monkeypatch.setattr(recordings, "BLOCK_SIZE", block_size)
+        monkeypatch.setattr(recordings, "CHUNK_SIZE", chunk_size)
         monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
         got, _ = single(tmp_path, *options, seconds=seconds)
         flags = {flag[2:].replace("-", "_"): True for flag in padding}
@@ -164,7 +164,7 @@ class TestSections:
         options = ["--feature", "mfcc", "--n-fft", "512", "--n-mels", "40", "--pad-end"]
         options += ["--sample-rate", "16000", "--db-dynamic-range", "12"]
         expected, _ = single(tmp_path, *options, n_channels=2)
-        monkeypatch.setattr(recordings, "BLOCK_SIZE", 777)
+        monkeypatch.setattr(recordings, "CHUNK_SIZE", 777)
         monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
         monkeypatch.setattr(recording_features, "SCRATCH_BYTES", scratch_bytes)
         got, _ = single(tmp_path, *options, n_channels=2)
@@ -172,7 +172,7 @@ class TestSections:
         assert_resampled(got, expected)
 
     def test_memory_does_not_grow_with_length(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(recordings, "BLOCK_SIZE", 1 << 14)
+        monkeypatch.setattr(recordings, "CHUNK_SIZE", 1 << 14)
         monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
         monkeypatch.setattr(recording_features, "SCRATCH_BYTES", 1 << 14)
         write_sound(tmp_path / "a.wav", seconds=60)
@@ -261,7 +261,7 @@ class TestShortRecordings:
 
 class TestLongRecordings:
     def test_say_how_far_they_are(self, tmp_path, monkeypatch, capsys):
-        monkeypatch.setattr(recordings, "BLOCK_SIZE", 10000)
+        monkeypatch.setattr(recordings, "CHUNK_SIZE", 10000)
         monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
         monkeypatch.setattr(recordings, "TELL_SECONDS", 0.0)
         path = tmp_path / "a.wav"
@@ -376,18 +376,18 @@ class TestFrontEnds:
         return x
 
     @pytest.fixture(params=[2000, 1 << 20], ids=["sections", "one section"])
-    def block_size(self, request, monkeypatch):
-        monkeypatch.setattr(recordings, "BLOCK_SIZE", request.param)
+    def chunk_size(self, request, monkeypatch):
+        monkeypatch.setattr(recordings, "CHUNK_SIZE", request.param)
         monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
         monkeypatch.setattr(recording_features, "SCRATCH_BYTES", request.param)
 
-    @pytest.mark.usefixtures("block_size")
+    @pytest.mark.usefixtures("chunk_size")
     @pytest.mark.parametrize("recipe", recipes(), ids=lambda recipe: recipe.name)
     def test_recipe(self, tmp_path, recipe):
         x = self.noise(recipe.front_end)
         self.assert_right(self.of_file(tmp_path, x, recipe.front_end), x, recipe.front_end)
 
-    @pytest.mark.usefixtures("block_size")
+    @pytest.mark.usefixtures("chunk_size")
     @pytest.mark.parametrize("n_channels", [1, 3])
     @pytest.mark.parametrize("name", OTHERS)
     def test_others(self, tmp_path, name, n_channels):
@@ -400,7 +400,7 @@ class TestFrontEnds:
     def test_signals_shorter_than_what_is_padded(self, tmp_path, monkeypatch, n_samples, pad_mode):
         front_end = FrontEnd(**MEL, **LN, pad_left=200, pad_right=250, pad_mode=pad_mode)
         x = self.noise(front_end)[:n_samples]
-        monkeypatch.setattr(recordings, "BLOCK_SIZE", 50)
+        monkeypatch.setattr(recordings, "CHUNK_SIZE", 50)
         monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
         self.assert_right(self.of_file(tmp_path, x, front_end), x, front_end)
 
@@ -420,7 +420,7 @@ class TestFrontEnds:
         assert_resampled(got, recipe.front_end(resampled.T[None].copy())[0])
 
     def test_memory_does_not_grow_with_length(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(recordings, "BLOCK_SIZE", 1 << 14)
+        monkeypatch.setattr(recordings, "CHUNK_SIZE", 1 << 14)
         monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
         monkeypatch.setattr(recording_features, "SCRATCH_BYTES", 1 << 14)
         write_sound(tmp_path / "a.wav", seconds=120, sample_rate=16000)

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]
 
-N_COLOURS = 240  # entries of the palette that values take; greys from black to white follow
+N_COLOURS = 240  # The palette has so many colours for values, then greys from black to white.
 _BLACK, _WHITE = N_COLOURS, 255
-_NOTHING = N_COLOURS + 11  # a light grey for values that are no numbers
+_NOTHING = N_COLOURS + 11  # NaN is drawn in a light grey.
 
-# Colours at equal distances, with even steps of lightness: those of magma in matplotlib (CC0).
+# These colours have even steps of lightness. They come from magma in matplotlib (CC0).
 _MAGMA = (
     *((0, 0, 4), (20, 14, 54), (59, 15, 112), (100, 26, 128), (140, 41, 129), (183, 55, 121)),
     *((222, 73, 104), (247, 112, 92), (254, 159, 109), (254, 207, 146), (252, 253, 191)),
@@ -65,7 +65,7 @@ class Canvas:
         anchor: Sequence[float] = (0.5, 0.5),
         upright: bool = False,
     ) -> None:
-        """Write a text. `anchor` is the point of it at (x, y): (0, 0) is its upper left corner."""
+        """Write a text with its `anchor` at (x, y); (0, 0) is the upper left corner of the text."""
         mark = _text(text, size, upright)
         height, width = mark.shape
         left, top = round(x - anchor[0] * width), round(y - anchor[1] * height)

@@ -102,18 +102,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         with suppress(OutputError, BrokenPipeError):
             say("kapre-ref: interrupted; what is written is complete", sys.stderr)
         return 128 + interrupted.number
-    except OutputError as error:  # a full disk behind `> log`, say
+    except OutputError as error:  # For example, the disk of `> log` is full.
         _close_output()
         with suppress(OutputError, BrokenPipeError):
             say(f"kapre-ref: error: the output cannot be written: {error}", sys.stderr)
         return 1
-    except BrokenPipeError:  # the reader of our output has gone, as in `kapre-ref check | head -1`
+    except BrokenPipeError:  # The reader has gone, as in `kapre-ref check | head -1`.
         _close_output()
         return 1
 
 
 def _close_output() -> None:
-    """Let what is still to be written vanish, for Python would raise the error again at its end."""
+    """Drop what is still to be written; otherwise Python would raise the error again at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

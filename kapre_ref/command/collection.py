@@ -1,4 +1,4 @@
-"""The features of many recordings: what the command says while a job is done, and its end."""
+"""The features of many recordings: what the command prints while a job runs, and at its end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     Reports = Generator[ShardReport, None, None]
 
 _OF_A_RECORDING = ("npy", "npz")  # formats with a file for each recording
-_WORKER_SHARDS = 4  # shards that are worth one worker more, unless --workers is given
+_WORKER_SHARDS = 4  # Without --workers, there is one worker more for each four shards.
 
 
 def run_collection(
@@ -51,7 +51,8 @@ def run_collection(
 ) -> int:
     """Compute the features of all recordings that were found; return the exit status.
 
-    `failures` has what was given and is no recording, and why; `passed_over` what else is there.
+    `failures` lists arguments that are no recordings, and why. `passed_over` counts other files
+    that the search saw.
     """
     single = _names_file(arguments)
     if not single:
@@ -80,7 +81,7 @@ _ADVICE = "; --extend adds new recordings, --overwrite does all anew, or take an
 
 
 def _names_file(arguments: argparse.Namespace) -> bool:
-    """Tell whether --out names the output of a single recording; fill in the format."""
+    """Tell whether --out names the output of a single recording; if so, set the format."""
     out: str = arguments.out
     suffix = os.path.splitext(out)[1][1:].lower()
     if suffix not in _OF_A_RECORDING or os.path.isdir(out) or is_url(out):
@@ -128,7 +129,7 @@ def _reports_of(arguments: argparse.Namespace, job: Job, told: _Told) -> Reports
     """Start the work on a job where the command line wants it."""
     if arguments.ray is not None:
         return ray_reports(job, arguments.ray or None, report=told.row)
-    # Forked processes share what is loaded; but clients of object stores do not survive it.
+    # Forked processes share what is loaded, but clients of object stores do not survive a fork.
     can_fork = "fork" in multiprocessing.get_all_start_methods() and not job.is_remote()
     context: Any = multiprocessing.get_context("fork" if can_fork else "spawn")
     if arguments.shard is not None:
@@ -137,20 +138,20 @@ def _reports_of(arguments: argparse.Namespace, job: Job, told: _Told) -> Reports
         return run_locally(job, [arguments.shard], 1, told.row, context)
     n_workers = arguments.workers
     if n_workers is None:
-        # A process more must be worth its start. One beside this is there in any case, to die of
-        # what would kill it.
+        # Each further process must be worth its start. There is at least one beside this process:
+        # a recording that kills its reader must not end the command.
         n_workers = max(2, min(n_usable_cpus(), 1 + job.n_shards // _WORKER_SHARDS))
     return reports(job, workers=n_workers, report=told.row, context=context)
 
 
 def _done(arguments: argparse.Namespace, job: Job, told: _Told) -> bool:
-    """Do a job and say so; return whether it came to its end."""
+    """Do a job and print its progress; return whether it came to its end."""
     n_recordings = job.edges[-1]
     told.job = job
     try:
         with (
             Progress(n_recordings, arguments.quiet) as told.progress,
-            closing(_reports_of(arguments, job, told)) as work,  # which ends its processes
+            closing(_reports_of(arguments, job, told)) as work,  # Closing it ends its processes.
         ):
             for each in work:
                 told.shard(each)
@@ -177,7 +178,7 @@ def _done(arguments: argparse.Namespace, job: Job, told: _Told) -> bool:
 
 
 class _Told:
-    """What was said of the recordings that are done, and what is still to be said of them."""
+    """What was printed about the recordings so far, and what must be printed at the end."""
 
     def __init__(
         self,
@@ -186,12 +187,13 @@ class _Told:
         passed_over: PassedOver,
     ) -> None:
         self._out, self._plot, self._json = arguments.out, arguments.plot, arguments.json
-        self._quiet = arguments.quiet or arguments.json  # else lines would stand among the objects
+        # With --json, other lines would stand among the objects.
+        self._quiet = arguments.quiet or arguments.json
         self._started = time.monotonic()
         self._failures: list[tuple[str, str]] = []
         self._outcomes: Counter[str] = Counter()
-        self._said: set[str] = set()  # recordings that JSON has of shards in work
-        self._n_lines = 0  # lines after the first failure
+        self._said: set[str] = set()  # recordings of unfinished shards that were printed as JSON
+        self._n_lines = 0  # lines printed after the first failure
         self._passed_over, self._mixture = passed_over, Mixture()
         self.job: Job | None = None
         self.progress: Progress | None = None
@@ -200,7 +202,7 @@ class _Told:
             self._outcomes["failed"] += 1
 
     def row(self, row: dict[str, Any], outcome: str) -> None:
-        """Say what became of a recording."""
+        """Print what became of a recording."""
         if self._json and not row["error"] and outcome != "kept":
             self._say_object(row, "written")
             self._said.add(row["recording"])
@@ -219,7 +221,7 @@ class _Told:
         interrupts.check()
 
     def wrote(self, output: str, row: dict[str, Any]) -> None:
-        """Say which file has the features of a recording."""
+        """Print which file has the features of a recording."""
         if self._quiet:
             return
         line = f"wrote {output}: {tuple(row['shape'])}, {row['seconds']:.2f} s"
@@ -247,7 +249,7 @@ class _Told:
             )
 
     def _say_rest(self, rows: list[dict[str, Any]], report: ShardReport) -> None:
-        """Say what is in a shard that was not reported: what is kept, or what others wrote."""
+        """Print the recordings of a shard that were kept, or that other processes wrote."""
         rest = [r for r in rows if not r["error"] and r["recording"] not in self._said]
         is_kept = len(rest) == report.n_kept
         outcome = "kept" if is_kept else "written" if not report.n_kept else "written or kept"
@@ -274,7 +276,7 @@ class _Told:
             say(line, stream)
 
     def end(self, interrupted: bool = False) -> int:
-        """Say all failures again, unless nothing was said since, and how many recordings are done.
+        """Print a summary, and all failures again unless they are the last lines already.
 
         Return the exit status.
         """
@@ -295,7 +297,7 @@ class _Told:
 
 
 def _shown(path: str) -> str:
-    """Return a path as it may have been given: below the current folder, without that."""
+    """Return a path without the current folder, if it lies there: so users give it."""
     here = os.path.join(os.getcwd(), "")
     return path.removeprefix(here)
 
@@ -338,9 +340,9 @@ class _File:
         self.scratch: str | None = folder
 
     def create(self, name: str, tag: str) -> AbstractContextManager[BinaryIO]:
-        """Open a file that takes the place of `name` when it is complete, else is removed."""
+        """Open a file that becomes `name` when it is complete, and is removed otherwise."""
         return atomic_file(os.path.join(self._folder, name))
 
     def size(self, name: str) -> int | None:
-        """Return the bytes of a file."""
+        """Return how many bytes a file has."""
         return os.path.getsize(os.path.join(self._folder, name))

@@ -1,4 +1,4 @@
-"""Options from a file: those that somebody wrote down, and those that made an earlier result."""
+"""Options from a file of TOML, or from an earlier result."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def with_config(parser: Parser, argv: Sequence[str]) -> list[str]:
     add_config_options(finder)
     try:
         named, _ = finder.parse_known_args(argv)
-    except SystemExit:  # what is wrong, the parser itself says with its usage
+    except SystemExit:  # The parser itself will say what is wrong.
         return list(argv)
     written: list[str] = []
     if named.config_from is not None:
@@ -100,7 +100,7 @@ def _of_result(path: str) -> list[str]:
     if "feature" not in parameters or parameters.get("normalise"):
         return [*written, f"--front-end-file={path}"]
     written += [] if rate is None else [f"--sample-rate={rate}"]
-    if parameters["feature"] == "mfcc":  # always of decibels
+    if parameters["feature"] == "mfcc":  # Its coefficients are always made of decibels.
         del parameters["decibel"]
     for name, value in parameters.items():
         flag = "--" + name.replace("_", "-")

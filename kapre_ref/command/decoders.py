@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# What files of each format of soundfile are called. A `.mat` may hold anything, and is read only
-# if it is named.
+# Suffixes of the formats that soundfile reads. A `.mat` may hold anything, so it is read only if it
+# is named.
 _SUFFIXES_OF = {
     "WAV": (".wav", ".wave", ".bwf"),
     "FLAC": (".flac",),
@@ -45,28 +45,30 @@ _SUFFIXES_OF = {
     "XI": (".xi",),
     "WVE": (".wve",),
 }
-# Sound that ffmpeg reads, and soundfile does not.
+# Suffixes of sound that ffmpeg reads and soundfile does not.
 _OF_FFMPEG = frozenset(
     (
         *(".m4a", ".m4b", ".aac", ".mp4", ".3gp", ".webm", ".weba", ".mka", ".wma", ".amr", ".ac3"),
         *(".eac3", ".dts", ".ape", ".wv", ".tta", ".mpc", ".tak", ".spx", ".dsf", ".dff", ".ra"),
     )
 )
-_UNKNOWN_FRAMES = 1 << 62  # what libsndfile counts if the header has no length is above
-_UNKNOWN_BYTES = 0x7FFF0000  # programs that write to a pipe announce this or more
-_WRONG_BYTES = 16  # by so much, headers of whole files are wrong: by padding, or by a chunk's head
+_UNKNOWN_FRAMES = 1 << 62  # libsndfile counts more than this if the header has no length.
+_UNKNOWN_BYTES = 0x7FFF0000  # Programs that write to a pipe announce this or more.
+# Headers of whole files may be wrong by so many bytes: by padding, or by the head of a RIFF chunk.
+_WRONG_BYTES = 16
 _OGG_PAGE = 65307  # bytes of the largest page
 _NAMES = {2: "int16", 4: "float32", 8: "float64"}
-# Of libsndfile's log: "data : 176400 (should be 88178)". RIFF's own size is often a bit wrong.
+# libsndfile logs "data : 176400 (should be 88178)". The size of RIFF itself is left out, since it
+# is often a bit wrong.
 _SIZE = re.compile(
     r"(?:data|Data Size|SSND|BODY|Data length)[ :]+(\d+) \(?should be (\d+)", re.ASCII
 )
 _W64_SIZE = re.compile(r"^riff : (\d+) \(should be (\d+)\)", re.ASCII | re.MULTILINE)
-# Files of these formats are cut to what is there, and the log says how much there should be.
+# For these formats, libsndfile counts what is there, and logs how much there should be.
 _LOGS_FRAMES = ("RF64", "AVR", "MPC2K")
 _FRAMES = re.compile(r"(?:chunk of|Frames +:) (\d+)", re.ASCII)
 
-# What ffmpeg says of sound that it could not decode, and goes on.
+# ffmpeg prints one of these if it could not decode a part of the sound, and goes on.
 _LOSSES = re.compile("partial file|prematurely|invalid data|truncat|corrupt", re.IGNORECASE)
 
 
@@ -78,7 +80,7 @@ def load_extra(name: str, extra: str = "cli") -> ModuleType:
     """Import a package that is installed with one of the extras of kapre_ref."""
     try:
         return import_module(name)
-    except (ImportError, OSError) as error:  # OSError: soundfile without its C library
+    except (ImportError, OSError) as error:  # soundfile raises OSError without its C library.
         raise MissingExtraError(
             f"this needs the package {name}, which cannot be imported ({error}); install it with: "
             f'pip install "kapre_ref[{extra}]"'
@@ -90,7 +92,7 @@ def soundfile_suffixes() -> frozenset[str]:
     """Return the suffixes of all formats that soundfile reads here."""
     try:
         formats = set(import_module("soundfile").available_formats())
-    except (ImportError, OSError):  # what needs soundfile says so
+    except (ImportError, OSError):  # Whoever needs soundfile will say that it is missing.
         formats = set(_SUFFIXES_OF)
     return frozenset(
         suffix for name, suffixes in _SUFFIXES_OF.items() if name in formats for suffix in suffixes
@@ -99,25 +101,25 @@ def soundfile_suffixes() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def ffmpeg_suffixes() -> frozenset[str]:
-    """Return the suffixes of sound that ffmpeg alone reads, be it here or not."""
+    """Return the suffixes of sound that only ffmpeg reads, whether or not it is installed."""
     known = {suffix for suffixes in _SUFFIXES_OF.values() for suffix in suffixes}
     return frozenset(known.union(_OF_FFMPEG) - soundfile_suffixes())
 
 
 def has_ffmpeg() -> bool:
-    """Say whether ffmpeg is on the path."""
+    """Tell whether ffmpeg is on the path."""
     return shutil.which("ffmpeg") is not None
 
 
 def open_sound(path: str) -> SoundFileDecoder | FfmpegDecoder:
-    """Open a sound file, or what a pipe or standard input ("-") gives to its end."""
+    """Open a sound file, a pipe, or standard input ("-"), which are read to their end first."""
     if path == "-":
         if os.isatty(0):
             raise ValueError("standard input is a terminal; pipe sound into it")
         with open(0, "rb", closefd=False) as source:
             return _open_copy(source)
     about = os.stat(path)
-    if not stat.S_ISREG(about.st_mode):  # decoders want to go back and forth
+    if not stat.S_ISREG(about.st_mode):  # Decoders need a file in which they can seek.
         with open(path, "rb") as source:
             return _open_copy(source)
     if not about.st_size:
@@ -126,7 +128,7 @@ def open_sound(path: str) -> SoundFileDecoder | FfmpegDecoder:
 
 
 def _open_copy(source: IO[bytes]) -> SoundFileDecoder | FfmpegDecoder:
-    """Open a temporary copy of what a pipe holds, which goes when it is closed."""
+    """Open a temporary copy of what a pipe holds; closing the sound removes the copy."""
     with ExitStack() as stack:
         copy = stack.enter_context(tempfile.NamedTemporaryFile(prefix="kapre_ref-"))
         shutil.copyfileobj(source, copy, 1 << 20)
@@ -139,7 +141,7 @@ def _open_copy(source: IO[bytes]) -> SoundFileDecoder | FfmpegDecoder:
 
 
 def open_again(sound: SoundFileDecoder | FfmpegDecoder) -> SoundFileDecoder | FfmpegDecoder:
-    """Open a file once more from its start, and close it where it is."""
+    """Close a sound, and open its file again from the start."""
     fresh = _open_file(sound.path)
     fresh.copy, sound.copy = sound.copy, ExitStack()
     sound.close()
@@ -156,10 +158,10 @@ def _open_file(path: str) -> SoundFileDecoder | FfmpegDecoder:
             "raw samples have no header with their rate, channels and format; make a WAV of them"
         )
     try:
-        # As bytes, for soundfile cannot encode names that are not in the system's encoding.
+        # The name is given as bytes, since soundfile encodes only what the system's encoding has.
         sound = soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path)
     except soundfile.LibsndfileError as error:
-        with open(path, "rb"):  # which says more of a file that must not be read
+        with open(path, "rb"):  # This raises a better error if reading is not allowed.
             pass
         if suffix not in soundfile_suffixes() and has_ffmpeg():
             return FfmpegDecoder(path, suffix)
@@ -168,7 +170,7 @@ def _open_file(path: str) -> SoundFileDecoder | FfmpegDecoder:
 
 
 def _cause(error: Any) -> str:
-    """Return what soundfile says without the path; of a file that can be opened, nothing false."""
+    """Return soundfile's reason without the path; the file exists, though soundfile may deny it."""
     text = str(error.error_string).rstrip(".")
     return "unknown format" if "does not exist" in text else text or "it is cut off or damaged"
 
@@ -180,7 +182,7 @@ class SoundFileDecoder:
         self._sound, self.path, self.copy = sound, path, ExitStack()
         self.samplerate, self.channels = sound.samplerate, sound.channels
         self.frames: int | None = sound.frames if sound.frames < _UNKNOWN_FRAMES else None
-        if self.frames is None and sound.format == "FLAC":  # libsndfile goes astray in them
+        if self.frames is None and sound.format == "FLAC":  # libsndfile fails to read them.
             sound.close()
             raise ValueError(
                 "its header does not say how long it is, as in FLAC that was written to a pipe; "
@@ -189,11 +191,11 @@ class SoundFileDecoder:
         self.is_pcm16: bool = sound.subtype == "PCM_16"
 
     def read(self, chunk: NDArray[Any]) -> int:
-        """Fill (time, channel) from the front, and return how many samples of a channel."""
+        """Fill (time, channel) from the front; return how many samples a channel got."""
         return int(self._sound.buffer_read_into(chunk, _NAMES[chunk.itemsize]))
 
     def missing(self, n_read: int) -> str | None:
-        """Say what the file lacks of what it announces, after so much was read to its end."""
+        """Describe what the header announces and the file lacks; it had `n_read` samples."""
         rate, log, form = self.samplerate, self._sound.extra_info, self._sound.format
         announced = self.frames or 0
         if form in _LOGS_FRAMES:
@@ -201,7 +203,7 @@ class SoundFileDecoder:
             announced = max(announced, int(logged[1]) if logged else 0)
         elif form == "NIST":
             announced = max(announced, _frames_of_sphere(self.path))
-        # Counts of compressed files are estimates.
+        # Headers of compressed files have estimates, so small differences do not count.
         if announced - n_read > min(0.01 * announced, rate):
             what = f"{announced / rate:.2f} s that its header announces"
             return f"only {n_read / rate:.2f} s of the {what}"
@@ -211,7 +213,7 @@ class SoundFileDecoder:
             is_known = int(announced_size) < _UNKNOWN_BYTES
             if is_known and int(announced_size) - int(size) > _WRONG_BYTES:
                 return f"only {n_read / rate:.2f} s, less than its header announces"
-        if "Seems to be a truncated file" in log:  # of VOC
+        if "Seems to be a truncated file" in log:  # libsndfile logs this of VOC.
             return f"only {n_read / rate:.2f} s, less than its header announces"
         if form == "OGG" and not _has_ogg_end(self.path):
             return f"only {n_read / rate:.2f} s, and its end is missing"
@@ -224,21 +226,21 @@ class SoundFileDecoder:
 
 
 def _frames_of_sphere(path: str) -> int:
-    """Return the samples of a channel by the header of a NIST SPHERE file, which is text."""
+    """Return how many samples of a channel the header of a NIST SPHERE file announces."""
     with open(path, "rb") as file:
         count = re.search(rb"sample_count -i (\d+)", file.read(1024))
     return int(count[1]) if count else 0
 
 
 def _has_ogg_end(path: str) -> bool:
-    """Say whether the last page of an Ogg file is whole and marked as the last one."""
+    """Tell whether the last page of an Ogg file is whole and marked as the last one."""
     with open(path, "rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _OGG_PAGE))
         end = file.read()
     start = end.rfind(b"OggS")
     page = end[start:]
-    if start < 0:  # what follows the last page is not sound
+    if start < 0:  # Something that is not sound follows the last page.
         return True
     if len(page) < 27 or len(page) < 27 + page[26]:
         return False
@@ -247,7 +249,7 @@ def _has_ogg_end(path: str) -> bool:
 
 
 class FfmpegDecoder:
-    """A file that ffmpeg decodes, as a stream of an AU file, whose length has no limit."""
+    """A file that ffmpeg decodes, as a stream in the AU format, whose length has no limit."""
 
     is_pcm16 = False
     frames: int | None = None
@@ -277,7 +279,7 @@ class FfmpegDecoder:
         self._stdout.read(start - 24)
 
     def read(self, chunk: NDArray[Any]) -> int:
-        """Fill (time, channel) from the front, and return how many samples of a channel."""
+        """Fill (time, channel) from the front; return how many samples a channel got."""
         frame = 4 * self.channels
         data = self._stdout.read(frame * len(chunk))
         n_read: int = len(data) // frame
@@ -286,7 +288,7 @@ class FfmpegDecoder:
         return n_read
 
     def missing(self, n_read: int) -> str | None:
-        """Say what ffmpeg could not decode."""
+        """Describe what ffmpeg could not decode; None if it decoded everything."""
         status = self._process.wait()
         said = self._said()
         losses = [line for line in said if _LOSSES.search(line)]
@@ -296,14 +298,14 @@ class FfmpegDecoder:
         return None
 
     def _said(self) -> list[str]:
-        """Return the lines that ffmpeg wrote, without its own names for its parts."""
+        """Return the lines that ffmpeg printed, without the names of its modules before them."""
         self._process.wait()
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         return [re.sub(r"^(\[[^]]*\] *)*", "", line) for line in lines]
 
     def close(self) -> None:
-        """End ffmpeg, wherever it is."""
+        """End ffmpeg, even if it is not done."""
         self._stdout.close()
         self._process.kill()
         self._process.wait()

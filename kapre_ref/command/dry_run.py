@@ -1,4 +1,4 @@
-"""What the command would do: each recording with its length, and all of them together."""
+"""What the command would do: it lists each recording with its length, and their totals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def dry_run(
     mono: bool,
     sample_rate: float | None,
 ) -> int:
-    """Open each recording and say what its header says; return 1 if any cannot be opened."""
+    """Print what the header of each recording says; return 1 if any cannot be opened, else 0."""
     failed, mixture, seconds, n_bytes = list(failures), Mixture(), 0.0, 0
     for path, _ in found:
         if not os.path.isfile(path):

@@ -1,4 +1,4 @@
-"""Writing the features of a recording, so that no file is ever half there."""
+"""How the features of a recording are written, so that no file is ever incomplete."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def atomic_file(path: str, unfinished: str = "") -> Iterator[BinaryIO]:
     own, is_beside = "", not unfinished
     if is_beside:
         folder, name = os.path.split(path)
-        # No part of the name itself: the longest name allowed has no room for anything added.
+        # A hash stands for the name, since a name of the greatest length allows no addition.
         own = f".kapre_ref-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}-"
         unfinished = os.path.join(folder, f"{own}{secrets.token_hex(8)}.part")
     try:
@@ -58,13 +58,13 @@ def atomic_file(path: str, unfinished: str = "") -> Iterator[BinaryIO]:
         with suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(unfinished)
         if isinstance(error, OSError) and error.filename == unfinished:
-            error.filename = path  # the name that the reader of the message knows
+            error.filename = path  # The reader of the message knows this name.
         raise
 
 
 def _created(path: str) -> BinaryIO:
-    """Create a file, and its folder if there is none: to ask first would take time each time."""
-    for _ in range(2):  # another run that ends may remove the folder once more
+    """Create a file, and its folder if that is missing; to ask first would cost time each time."""
+    for _ in range(2):  # Another run that ends may remove the folder a second time.
         with suppress(FileNotFoundError):
             return open(path, "xb")
         os.makedirs(os.path.dirname(path) or os.curdir, exist_ok=True)
@@ -83,7 +83,7 @@ def _move(unfinished: str, path: str) -> None:
 
 
 def write_npy(file: BinaryIO, features: RecordingFeatures, dtype: Dtype = _FLOAT32) -> None:
-    """Write the features alone, as `numpy.load` reads them."""
+    """Write the features as an .npy."""
     _write_features(file, features, dtype)
 
 
@@ -94,7 +94,7 @@ def write_npz(
     front_end: str,
     dtype: Dtype = _FLOAT32,
 ) -> None:
-    """Write the features with what their axes mean and how they were made."""
+    """Write an .npz with the features, the meaning of their axes, and how they were made."""
     arrays: dict[str, Any] = {
         "times": features.front_end.times(features.n_frames),
         "sample_rate": np.array(features.sample_rate),
@@ -115,7 +115,7 @@ def write_npz(
 
 def frequencies_of(front_end: FrontEnd) -> NDArray[np.float64]:
     """Return the frequency of each bin, or the centre of each band, Hz."""
-    if front_end.bands is None:  # rounded once more than a product with the distance of two bins
+    if front_end.bands is None:  # A product with the distance of two bins would round less often.
         return (
             np.arange(front_end.n_freq, dtype=np.float64) * front_end.sample_rate / front_end.n_fft
         )
@@ -141,7 +141,7 @@ def _write_features(file: IO[bytes], features: RecordingFeatures, dtype: Dtype) 
 
 @lru_cache(maxsize=16)
 def npy_header(shape: tuple[int, ...], dtype: Dtype) -> bytes:
-    """Return how an .npy of C order begins."""
+    """Return the header of an .npy in C order."""
     header = io.BytesIO()
     descr = np.lib.format.dtype_to_descr(dtype)
     fields = {"descr": descr, "fortran_order": False, "shape": shape}
@@ -150,7 +150,10 @@ def npy_header(shape: tuple[int, ...], dtype: Dtype) -> bytes:
 
 
 def _chunks_as_stored(features: RecordingFeatures, dtype: Dtype) -> Iterator[NDArray[Any]]:
-    """Yield the numbers of all channels in the order of the result; refuse what does not fit."""
+    """Yield the numbers of all channels in the order of the result, in its dtype.
+
+    Numbers beyond the range of the dtype raise ValueError.
+    """
     for channel in range(features.n_channels):
         for chunk in features.chunks_as_stored(channel):
             if chunk.dtype == dtype:

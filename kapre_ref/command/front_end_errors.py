@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
 
-# The size of one decibel in each logarithm.
+# How much one decibel is in each logarithm.
 _DECIBEL = {"ln": math.log(10) / 10, "log10": 0.1, "10log10": 1.0}
-# The magnitude, relative to the largest of a channel, below which errors count in proportion to it.
+# Below this magnitude, relative to the largest of a channel, errors count in proportion to it.
 _FAINT = 0.01
 
 
@@ -25,8 +25,8 @@ def front_end_error(
 ) -> float:
     """Return the worst error: in decibels if there is a logarithm, else relative to the peak.
 
-    Each value's error is divided by what one decibel, or the peak, becomes by the steps that
-    follow: gains, deviations, and sums of bands for cepstra.
+    Later steps change the size of an error: gains, deviations, and sums of bands for cepstra. So
+    each value's error is divided by the size of one decibel, or of the peak, after these steps.
     """
     distance = np.abs(got.astype(np.float64) - truth)
     distance = distance if front_end.time_first else distance.swapaxes(-1, -2)

@@ -1,4 +1,4 @@
-"""The front end that the command line asks for by name, file or options; the list of names."""
+"""The front end that the command line asks for, by name, file or options; the list of names."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ if TYPE_CHECKING:
 class Asked:
     """A front end as the command line asks for it.
 
-    A feature of Kapre becomes a front end when it is told the rate of the samples, which are
-    brought to `sample_rate` unless that is None.
+    A feature of Kapre becomes a front end when the sample rate is known. Recordings are resampled
+    to `sample_rate` unless that is None.
     """
 
     title: str
     feature: FrontEnd | KapreFeature
     sample_rate: float | None
-    parameters: dict[str, Any]  # an .npz has them as `parameters`
-    n_mfccs: int = 0  # of Kapre, made of what the front end gives; 0 for none
-    is_kapre: bool = False  # whether Kapre's options make it, so that messages may name them
-    decibel: dict[str, float] | None = None  # of Kapre, for pictures of plain magnitudes
-    notes: tuple[str, ...] = ()  # what the tool does besides
+    parameters: dict[str, Any]  # stored in an .npz as `parameters`
+    n_mfccs: int = 0  # Kapre's coefficients, made of the front end's result; 0 for none
+    is_kapre: bool = False  # whether Kapre's options made it, so that messages may name them
+    decibel: dict[str, float] | None = None  # Kapre's options, for pictures of plain magnitudes
+    notes: tuple[str, ...] = ()  # what the tool does in addition
 
     def front_end_at(self, sample_rate: float) -> FrontEnd:
         """Return the front end for samples of a rate; warn of bands that are empty."""
@@ -58,12 +58,12 @@ class Asked:
         return feature if isinstance(feature, FrontEnd) else feature.front_end_at(sample_rate)
 
     def made_by(self, front_end: FrontEnd) -> tuple[dict[str, Any], str]:
-        """Return what an .npz says of how its features were made, and the front end as JSON."""
+        """Return the parameters that an .npz stores, and the front end as JSON."""
         own = self.parameters | {"kapre_ref": kapre_ref.__version__}
         return own, portable(front_end).to_json()
 
     def to_record(self) -> dict[str, Any]:
-        """Return all fields as JSON can have them, which `from_record` reads back."""
+        """Return all fields as values of JSON; `from_record` reads them back."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         if isinstance(self.feature, FrontEnd):
             fields["feature"] = {"front_end": json.loads(portable(self.feature).to_json())}
@@ -84,7 +84,7 @@ class Asked:
 
 
 def asked_for(arguments: argparse.Namespace) -> Asked:
-    """Return what is asked for; refuse options that contradict each other."""
+    """Return the front end that is asked for; refuse options that contradict each other."""
     name, path = arguments.front_end, arguments.front_end_file
     if name is None and path is None:
         feature = kapre_feature(arguments)
@@ -123,7 +123,7 @@ def asked_for(arguments: argparse.Namespace) -> Asked:
 
 
 def named(name: str) -> FrontEnd:
-    """Return the front end of a name; of an unknown one, name those that are close to it."""
+    """Return the front end of a name; the error for an unknown name lists similar ones."""
     try:
         front_end = kapre_ref.front_end(name)
         front_end.check_dtype(np.dtype(np.float32))
@@ -148,7 +148,7 @@ def read_front_end(path: str) -> FrontEnd:
             with open(path, encoding="utf-8") as file:
                 text = file.read()
         front_end = FrontEnd.from_json(text)
-        front_end.check_dtype(np.dtype(np.float32))  # in which recordings are computed
+        front_end.check_dtype(np.dtype(np.float32))  # Recordings are computed in float32.
     except OSError as error:
         raise UsageError(f"--front-end-file: {path}: {error.strerror or error}") from error
     except KeyError as error:
@@ -168,9 +168,9 @@ def _notes(name: str) -> tuple[str, ...]:
 
 
 def portable(front_end: FrontEnd) -> FrontEnd:
-    """Return an equal front end whose JSON says all of it.
+    """Return an equal front end that JSON can describe.
 
-    JSON has no word for bands as Kapre makes them of an odd `n_fft`: they are written out.
+    JSON has no word for the bands that Kapre makes for an odd `n_fft`, so they become a matrix.
     """
     bands = front_end.bands
     if not isinstance(bands, KapreBands):
@@ -180,7 +180,7 @@ def portable(front_end: FrontEnd) -> FrontEnd:
 
 
 def show(asked: Asked, found: Sequence[Found]) -> None:
-    """Print the front end as JSON, a field a line, as --front-end-file reads it."""
+    """Print the front end as JSON for --front-end-file, with a line for each field."""
     fields = json.loads(portable(asked.front_end_at(_rate_to_show(asked, found))).to_json())
     lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in fields.items()]
     for line in ("{", *(f"{line}," for line in lines[:-1]), lines[-1], "}"):
@@ -214,7 +214,7 @@ def _rate_to_show(asked: Asked, found: Sequence[Found]) -> float:
 
 
 def list_front_ends(word: str | None) -> int:
-    """Print the named front ends, or those that a word occurs in; 1 if there is none."""
+    """Print the named front ends, or those in which a word occurs; return the exit status."""
     listed = [recipe for recipe in kapre_ref.recipes() if _has(recipe, word)]
     if not listed:
         raise UsageError(f"WORD must occur in the name, tool or source of a front end, got {word}")

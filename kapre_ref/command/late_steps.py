@@ -67,7 +67,7 @@ class LateSteps:
     ) -> None:
         self._front_end = f = front_end
         self._cepstra = _Cepstra(f)
-        self._n_counted = n_frames  # frames that normalisation counts
+        self._n_counted = n_frames  # Normalisation counts so many frames.
         self._limits: NDArray[np.float32] | None = None
         self._scale: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
         self._moments: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
@@ -85,7 +85,7 @@ class LateSteps:
 
     @silent
     def apply(self, rows: Rows, channel: int, first_frame: int) -> Rows:
-        """Do all steps to (n_frames, n_bands), of which the first is frame `first_frame`."""
+        """Do all steps to (n_frames, n_bands), whose first frame has the number `first_frame`."""
         rows = self._scaled(rows, channel)
         if self._moments:
             mean, deviation = self._moments[channel]
@@ -115,7 +115,7 @@ class LateSteps:
         how = self._front_end.normalisation
         assert how is not None, "asked for where there is one"
         n, one = self._n_counted, np.ones(self._front_end.n_bands)
-        if not n:  # all frames will be 0
+        if not n:  # All frames become 0, whatever the mean.
             return 0 * one, one
         mean, squares = 0 * one, 0 * one
         for rows in self._counted(channel, read):
@@ -124,7 +124,7 @@ class LateSteps:
             return mean, one
         for rows in self._counted(channel, read):
             squares += ((rows - mean) ** 2).sum(axis=0)
-        n_divided = max(n - how.ddof, 0)  # of one frame it may be 0, and the deviation NaN
+        n_divided = max(n - how.ddof, 0)  # With one frame it may be 0, and the deviation NaN.
         variance = squares / np.float64(n_divided)
         if how.eps_in == "variance":
             return mean, np.sqrt(variance + how.eps)

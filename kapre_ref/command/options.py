@@ -50,10 +50,10 @@ _STFT = ("n_fft", "win_length", "hop_length", "window_name", "pad_begin", "pad_e
 _MEL = ("n_mels", "mel_f_min", "mel_f_max", "mel_htk", "mel_norm")
 _LOG = ("log_n_bins", "log_f_min", "log_bins_per_octave", "log_spread")
 _DECIBEL = ("db_amin", "db_ref_value", "db_dynamic_range")
-_HIGHEST_SAMPLE_RATE = 1e6  # Hz; stands for a sample rate that only the recording will tell
+_HIGHEST_SAMPLE_RATE = 1e6  # Hz; it stands for the rate of a recording that is not open yet
 
 
-# What --out may look like that would name a file of another format.
+# If --out ends in one of these, somebody expects a file of that format.
 _TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".yaml", ".xls", ".xlsx", ".html", ".pdf")
 _ARRAYS = (
     ".h5",
@@ -89,7 +89,7 @@ def _norm(text: str) -> str | float | None:
     return None if text == "none" else float(text)
 
 
-_norm.__name__ = "norm"  # argparse names it where it refuses a value
+_norm.__name__ = "norm"  # argparse prints this name when it refuses a value.
 
 _Option = tuple["Callable[[str], Any] | type", str, str]
 
@@ -172,13 +172,13 @@ def _flag(name: str, value: Any) -> str:
 
 
 class KapreFeature(NamedTuple):
-    """A feature of Kapre by its options, of which a sample rate makes a front end."""
+    """A feature of Kapre by its options; with a sample rate it becomes a front end."""
 
     kind: str
-    parameters: dict[str, Any]  # of the composed function, with defaults filled in
+    parameters: dict[str, Any]  # all parameters of the function, including defaults
     decibel: bool
-    n_mfccs: int  # coefficients that are made of the decibels; 0 for none
-    scale: Any = None  # the mean and the deviation of each band that --normalise takes off
+    n_mfccs: int  # how many coefficients are made of the decibels; 0 for none
+    scale: Any = None  # the mean and the deviation of each band for --normalise
 
     def front_end_at(self, sample_rate: float) -> FrontEnd:
         """Return the front end; warn of bands that are empty."""
@@ -205,7 +205,7 @@ class KapreFeature(NamedTuple):
         return {name.removeprefix("db_"): self.parameters[name] for name in _DECIBEL}
 
     def own_parameters(self) -> dict[str, Any]:
-        """Return all that the features are made by, but for what the recording itself has."""
+        """Return all options of the feature, without the sample rate."""
         own: dict[str, Any] = {"decibel": self.decibel}
         own |= {"n_mfccs": self.n_mfccs} if self.n_mfccs else {}
         own |= {"normalise": True} if self.scale else {}
@@ -229,7 +229,7 @@ def _made_front_end(
 
 
 def kapre_feature(arguments: argparse.Namespace) -> KapreFeature:
-    """Return the feature that is asked for; refuse options that it does not have."""
+    """Return the feature that the command line asks for; refuse options that it does not have."""
     given = {
         name: value
         for name, value in vars(arguments).items()
@@ -252,13 +252,13 @@ def kapre_feature(arguments: argparse.Namespace) -> KapreFeature:
             raise UsageError(f"--normalise must not be given with --feature mfcc: {OF_CEPSTRA}")
         feature = KapreFeature(kind, _filled(kind, given), decibel, n_mfccs, scale)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they show with each recording
+            warnings.simplefilter("ignore")  # They are shown with each recording.
             front_end = feature.front_end_at(arguments.sample_rate or _HIGHEST_SAMPLE_RATE)
-        if kind == "mfcc":  # so that it refuses now what it would refuse later
+        if kind == "mfcc":  # Its error must come now, not with the first recording.
             logmel_to_mfcc(np.zeros((0, front_end.n_bands), np.float32), n_mfccs)
     except (ValueError, TypeError, NotImplementedError, RuntimeError, OverflowError) as error:
         text = str(error)
-        if arguments.sample_rate is None:  # of a rate that nobody gave
+        if arguments.sample_rate is None:  # The text must not name a rate that nobody gave.
             text = text.replace(f"{_HIGHEST_SAMPLE_RATE / 2:.0f} Hz", "half of it")
         raise UsageError(text) from error
     except MemoryError as error:
@@ -268,7 +268,7 @@ def kapre_feature(arguments: argparse.Namespace) -> KapreFeature:
 
 
 def _filled(kind: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Return all options of the composed function, checked as far as they make frames."""
+    """Return all options of the function with their defaults; check those of the STFT."""
     known = inspect.signature(FUNCTIONS[kind]).parameters
     filled = {name: known[name].default for name in known if name not in SET_HERE}
     filled.update(given)

@@ -1,4 +1,4 @@
-"""Command lines, and what is said of those that cannot be understood."""
+"""A parser of command lines, with helpful messages about those that it refuses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class UsageError(Exception):
 class Parser(argparse.ArgumentParser):
     """A parser that refuses unknown options with its own usage, and names those that are close."""
 
-    # What writes out the options of files before they are parsed.
+    # A function that puts the options of files into the command line before it is parsed.
     expand: Callable[[Parser, Sequence[str]], list[str]] | None = None
 
     def parse_known_args(  # type: ignore[override]
@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
         return self._option_string_actions.get(flag)
 
     def closest(self, word: str) -> str | None:
-        """Return the option that looks most like a word, if any looks much like it."""
+        """Return the option that looks most like a word, or None if all look different."""
         if not word.startswith("-"):
             return None
         flag = "--" + word.partition("=")[0].strip("-").replace("_", "-")

@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     Image = NDArray[np.float32]  # (n_columns, n_values)
 
 WIDTH, LEFT, RIGHT = 820, 74, 100  # pixels of the time axis, and of what stands beside it
-TOP, BETWEEN, BOTTOM = 34, 24, 44  # pixels above, between and below the panels
+TOP, BETWEEN, BOTTOM = 34, 24, 44  # pixels above, between and below the panels of channels
 ONE_HEIGHT, EACH_HEIGHT = 320, 180  # pixels of a single panel, and of each of several
 MAX_PANELS = 8  # channels shown
 _BAR = 14  # pixels of the width of the colour bar
 _UNITS = {"ln": "ln", "log10": "log10", "10log10": "dB"}
-# Decibels of powers and magnitudes that are not Kapre's, for which librosa's defaults are usual.
+# Powers and magnitudes that are not Kapre's become decibels by librosa's usual defaults.
 _POWER_DECIBEL = {"ref_value": 1.0, "amin": 1e-10, "dynamic_range": 80.0}
 
 
 class TimeAxis(NamedTuple):
-    """Which pixel shows which time: both ends of the axis are edges of pixels."""
+    """The time that each pixel shows; both ends of the axis are edges of pixels."""
 
-    first: float  # s, where the first frame begins to be shown: half a hop before its centre
+    first: float  # s, half a hop before the centre of the first frame
     last: float  # s, half a hop behind the centre of the last frame
     n_frames: int
 
@@ -44,11 +44,11 @@ class TimeAxis(NamedTuple):
         return min(0.0, self.first)
 
     def pixel(self, time: float) -> float:
-        """Return the distance from the left end in pixels, of which the first is 0 to 1."""
+        """Return the distance of a time from the left end, in pixels."""
         return (time - self.start) / (self.last - self.start) * WIDTH
 
     def frames(self) -> tuple[int, NDArray[np.intp]]:
-        """Return the first pixel that shows a frame, and the frame that each shows from there."""
+        """Return the first pixel that shows a frame, and the frame of each pixel from there on."""
         centres = np.arange(WIDTH) + 0.5
         times = self.start + centres / WIDTH * (self.last - self.start)
         hop = (self.last - self.first) / self.n_frames
@@ -62,7 +62,7 @@ class TimeAxis(NamedTuple):
 
 
 def round_numbers(first: float, last: float, n_most: int) -> NDArray[np.float64]:
-    """Return numbers at equal distances of 1, 2 or 5 at their last place, so many at most."""
+    """Return at most `n_most` numbers whose distance is 1, 2 or 5 times a power of ten."""
     span = last - first
     if not span > 0:
         return np.array([first])
@@ -70,11 +70,11 @@ def round_numbers(first: float, last: float, n_most: int) -> NDArray[np.float64]
     step = next(s * power for s in (0.1, 0.2, 0.5, 1, 2, 5) if span / (s * power) <= n_most)
     numbers = np.arange(math.ceil(first / step - 1e-9), math.floor(last / step + 1e-9) + 1)
     digits = max(0, 2 - math.floor(math.log10(step)))
-    return np.asarray(np.round(numbers * step, digits)) + 0.0  # no -0
+    return np.asarray(np.round(numbers * step, digits)) + 0.0  # + 0.0 turns -0 into 0.
 
 
 def time_axis(features: RecordingFeatures) -> TimeAxis:
-    """Return the time axis of features: each frame is as wide as a hop, around its centre."""
+    """Return the time axis of features, on which each frame is a hop wide around its centre."""
     half_hop = features.front_end.hop_length / features.front_end.sample_rate / 2
     first, last = features.front_end.times(features.n_frames)[[0, -1]]
     return TimeAxis(float(first) - half_hop, float(last) + half_hop, features.n_frames)
@@ -88,7 +88,7 @@ def draw_features(
 ) -> None:
     """Draw the features over time, one panel for each channel, as a PNG.
 
-    Kapre's magnitudes become its `decibel`, other magnitudes and powers the usual ones.
+    Kapre's magnitudes become decibels by the options `decibel`, all others by the usual ones.
     """
     n_panels = min(features.n_channels, MAX_PANELS)
     panel_height = ONE_HEIGHT if n_panels == 1 else EACH_HEIGHT
@@ -109,7 +109,9 @@ def draw_features(
             canvas.text(LEFT + WIDTH, top - 4, name, 11, (1, 1))
     label = "value" if features.has_coefficients else _unit(features.front_end)
     _colour_bar(canvas, panel_height, (lowest, highest), label)
-    printable = title.encode("utf-8", "backslashreplace").decode()  # file names may hold anything
+    printable = title.encode(
+        "utf-8", "backslashreplace"
+    ).decode()  # Names of files may hold any bytes.
     canvas.text(LEFT, 12, " ".join(printable.split()), 14, (0, 0.5))
     canvas.save(file)
 
@@ -119,7 +121,7 @@ def _shown(image: Image, axis: TimeAxis, height: int, is_mean: bool) -> tuple[in
     begin, frames = axis.frames()
     columns = image[frames // _n_together(axis.n_frames)].T  # (n_values, width)
     n_values = len(columns)
-    if n_values > height and not is_mean:  # so that no loud row is hidden between two pixels
+    if n_values > height and not is_mean:  # Else a loud row could lie between two pixels.
         edges = np.arange(height) * n_values // height
         return begin, np.maximum.reduceat(columns, edges, axis=0)[::-1]
     rows = ((np.arange(height) + 0.5) * n_values / height).astype(np.intp)
@@ -127,7 +129,7 @@ def _shown(image: Image, axis: TimeAxis, height: int, is_mean: bool) -> tuple[in
 
 
 def _frame(canvas: Canvas, left: int, top: int, width: int, height: int) -> None:
-    """Draw lines around pixels, and cover none of them."""
+    """Draw lines around pixels, without covering any of them."""
     for y in (top - 1, top + height):
         canvas.line(left - 1, y, width + 2, 1)
     for x in (left - 1, left + width):
@@ -145,7 +147,7 @@ def _label_times(canvas: Canvas, axis: TimeAxis, bottom: int, is_last: bool) -> 
 
 
 def _colour_bar(canvas: Canvas, height: int, limits: tuple[float, float], label: str) -> None:
-    """Draw the colours beside the first panel, and what they stand for."""
+    """Draw the colours beside the first panel, with the values that they stand for."""
     left, (lowest, highest) = LEFT + WIDTH + 16, limits
     steps = (np.arange(height, 0, -1) - 0.5) / height
     values = np.float32(lowest) + steps.astype(np.float32) * np.float32(highest - lowest)
@@ -159,9 +161,9 @@ def _colour_bar(canvas: Canvas, height: int, limits: tuple[float, float], label:
 
 
 def _range(images: Sequence[Image], are_coefficients: bool) -> tuple[float, float]:
-    """Return the lowest and the highest value to tell apart."""
+    """Return the values that get the first and the last colour."""
     if are_coefficients:
-        # Coefficient 0, the level, is so much larger than all others that nothing else would show.
+        # Coefficient 0, the level, is so large that all others would have the same colour.
         others = [image[:, 1:] if image.shape[1] > 1 else image for image in images]
         _, highest = _finite_range([np.abs(image) for image in others])
         return -highest, highest
@@ -169,16 +171,17 @@ def _range(images: Sequence[Image], are_coefficients: bool) -> tuple[float, floa
 
 
 def _finite_range(images: Sequence[Image]) -> tuple[float, float]:
-    """Return the least and the largest finite value; a logarithm without a floor has others."""
+    """Return the least and the largest finite value; without a floor, logarithms have others."""
     finite = [image[np.isfinite(image)] for image in images]
     values = [extreme for image in finite if image.size for extreme in (image.min(), image.max())]
     return (float(min(values)), float(max(values))) if values else (0.0, 1.0)
 
 
 def _unit(front_end: FrontEnd) -> str:
-    unit = _UNITS.get(front_end.log, "dB")  # what has no logarithm gets one in the picture
+    # The picture shows decibels of values without a logarithm.
+    unit = _UNITS.get(front_end.log, "dB")
     power = front_end.power
-    if unit == "dB" and power != 2:  # as in Kapre with 1: half of the decibels of a power
+    if unit == "dB" and power != 2:  # As in Kapre, with power 1 it is half of the usual decibels.
         unit = "10 log10 of the magnitude" + (f" to the power {power:g}" if power != 1 else "")
     if front_end.normalisation is not None:
         return f"{unit}, normalised"
@@ -190,13 +193,13 @@ def pooled(
 ) -> Image:
     """Return a channel as (n_columns, n_values), each column the maximum of frames side by side.
 
-    Magnitudes and powers become decibels. Of cepstral coefficients, which have no louder and
-    softer, each column is the mean.
+    Magnitudes and powers become decibels. A column of cepstral coefficients is the mean, since
+    their maximum means nothing.
     """
     n_together = _n_together(features.n_frames)
     pool = np.add if features.has_coefficients else np.maximum
     columns = []
-    # Blocks hold a whole number of columns.
+    # Each chunk holds a whole number of columns.
     n_at_once = n_together * max(1, features.n_frames_at_once // n_together)
     for chunk in features.chunks(channel, n_at_once):
         starts = np.arange(0, len(chunk), n_together)
@@ -216,14 +219,14 @@ def pooled(
 
 
 def _n_together(n_frames: int) -> int:
-    """Return how many frames make a column of the image, of which there are WIDTH at most."""
+    """Return how many frames share a column of the image, which has at most WIDTH columns."""
     return math.ceil(n_frames / WIDTH)
 
 
 def _label_rows(
     canvas: Canvas, features: RecordingFeatures, top: int, height: int, n_rows: int
 ) -> None:
-    """Label coefficients by their numbers, and bands by their frequencies if these rise."""
+    """Label coefficients with their numbers, and bands with their frequencies if these rise."""
     title, labels = row_labels(features)
     for row, text in labels:
         y = top + height - (row + 0.5) * height / n_rows
@@ -233,7 +236,7 @@ def _label_rows(
 
 
 def row_labels(features: RecordingFeatures) -> tuple[str, list[tuple[float, str]]]:
-    """Return what the rows are, and the labels of some of them: the row, which may lie between."""
+    """Return the title of the axis, and (row, label) pairs; a label may lie between two rows."""
     frequencies = None if features.has_coefficients else frequencies_of(features.front_end)
     if frequencies is None or np.any(np.diff(frequencies) <= 0):
         step = max(1, features.n_values // 8)
@@ -247,7 +250,7 @@ def row_labels(features: RecordingFeatures) -> tuple[str, list[tuple[float, str]
 
 
 def tick_frequencies(frequencies: NDArray[np.float64], linear: bool) -> NDArray[np.float64]:
-    """Choose round frequencies for the labels of rows: 5 to 10, none close to another."""
+    """Choose 5 to 10 round frequencies for labels, at some distance from each other."""
     lowest, highest = float(frequencies[0]), float(frequencies[-1])
     if linear:
         power = 10.0 ** math.floor(math.log10(highest))
@@ -259,7 +262,7 @@ def tick_frequencies(frequencies: NDArray[np.float64], linear: bool) -> NDArray[
     if len(inside) < 2:
         return np.array([lowest, highest])
     rows = np.interp(inside, frequencies, np.arange(len(frequencies)))
-    chosen, gap = [len(inside) - 1], len(frequencies) / 14  # rows that a label needs
+    chosen, gap = [len(inside) - 1], len(frequencies) / 14  # A label needs `gap` rows.
     for index in range(len(inside) - 2, -1, -1):
         if rows[chosen[-1]] - rows[index] >= gap:
             chosen.append(index)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kapre_ref._front_end import FrontEnd
     from kapre_ref.command.recordings import Recording
 
-SCRATCH_BYTES = 16 << 20  # features of a recording up to here stay in memory until written
+SCRATCH_BYTES = 16 << 20  # Up to this size, the features of a recording stay in memory.
 
 
 class TooShortError(ValueError):
@@ -29,10 +29,10 @@ class TooShortError(ValueError):
 
 
 class RecordingFeatures:
-    """The features of one recording, in scratch files; finished chunk by chunk when read.
+    """The features of one recording, kept in a scratch file and finished when they are read.
 
-    The scratch files bound the memory: the peak below which a range lies and the mean of each band
-    are known when the whole recording has been read. If `n_mfccs` is not 0, Kapre's cepstral
+    The scratch file bounds the memory, since some steps need all frames: a limit below the peak, or
+    the mean of each band. If `n_mfccs` is not 0, Kapre's cepstral
     coefficients are made of the front end's values. That is a step of its own since no front end
     gives these: Kapre's coefficient 0 is sqrt(2) times as large as that of `n_cepstra`.
     """
@@ -50,14 +50,13 @@ class RecordingFeatures:
         self.n_channels, self.sample_rate = recording.n_channels, recording.sample_rate
         self._frame_size = self.n_channels * front_end.n_bands
         # A short recording is read and computed in one section, which stays in memory.
-        size = recordings.WHOLE_SIZE if recording.is_short else recordings.BLOCK_SIZE
+        size = recordings.WHOLE_SIZE if recording.is_short else recordings.CHUNK_SIZE
         self.n_frames_at_once = max(1, size // self._frame_size)
         self._n_samples_at_once = size
         self._folder = folder
-        self._frames: NDArray[np.float32] | None = (
-            None  # (n_frames, channel, n_bands) of one section
-        )
-        self._scratch: IO[bytes] | None = None  # the same, of several sections
+        # The frames of one section, (n_frames, channel, n_bands); those of several are in the file.
+        self._frames: NDArray[np.float32] | None = None
+        self._scratch: IO[bytes] | None = None
         self._late: LateSteps | None = None  # None if the frames are finished
         try:
             peaks = self._compute(recording)
@@ -74,7 +73,7 @@ class RecordingFeatures:
         self.close()
 
     def close(self) -> None:
-        """Give the scratch file back."""
+        """Remove the scratch file."""
         if self._scratch is not None:
             self._scratch.close()
 
@@ -84,10 +83,11 @@ class RecordingFeatures:
         return tempfile.SpooledTemporaryFile(SCRATCH_BYTES, dir=self._folder)
 
     def _compute(self, recording: Recording) -> NDArray[np.float32] | None:
-        """Keep what single frames decide, and return each channel's peak.
+        """Do the steps that need one frame at a time, and return each channel's peak.
 
-        A recording of one section is finished at once, to the same bits, and has no peaks then. But
-        if its bands are normalised, it takes the sums of float64 that long recordings have.
+        If a recording is one section, all steps are done at once, to the same bits, and None is
+        returned. But if its bands are normalised, it waits as a long recording does, whose sums are
+        of float64.
         """
         peaks = np.full(self.n_channels, -np.inf, np.float32)
         sizes = (self._n_samples_at_once, self.n_frames_at_once)

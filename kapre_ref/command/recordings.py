@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-BLOCK_SIZE = 1 << 16  # samples read and values computed at a time: 256 KiB of float32 each
-WHOLE_SIZE = 1 << 22  # samples of all channels, and values, up to which a recording is one chunk
+CHUNK_SIZE = 1 << 16  # samples read and values computed at a time: 256 KiB of float32 each
+WHOLE_SIZE = 1 << 22  # A recording of at most so many samples, of all channels, is one chunk.
 
-TELL_SECONDS = 30.0  # from one line to the next on how far a long recording is
-tell: Callable[[str], None] | None = None  # what takes these lines, if anybody wants them
+TELL_SECONDS = 30.0  # s between two lines about the progress of a long recording
+tell: Callable[[str], None] | None = None  # It gets these lines, if anybody wants them.
 
 _INT16, _FLOAT32 = np.dtype(np.int16), np.dtype(np.float32)
 _PCM16_UNIT = np.float32(2**-15)
@@ -33,19 +33,19 @@ class TruncatedError(ValueError):
 
 
 class Mixture:
-    """Counts sample rates and numbers of channels, whose features do not compare."""
+    """Counts of sample rates and of channels, to warn of features that cannot be compared."""
 
     def __init__(self) -> None:
         self._rates: Counter[float] = Counter()
         self._channels: Counter[int] = Counter()
 
     def add(self, sample_rate: float, n_channels: int) -> None:
-        """Count a recording as its features have it, resampled and mixed."""
+        """Count a recording by its rate and channels after resampling and mixing."""
         self._rates[sample_rate] += 1
         self._channels[n_channels] += 1
 
     def warnings(self) -> list[str]:
-        """Say how many recordings are of which kind, if there are several, and what mends it."""
+        """Describe the kinds of recordings if there are several, and name the option that helps."""
         said = []
         if len(self._rates) > 1:
             counts = ", ".join(f"{self._rates[rate]} at {rate:g}" for rate in sorted(self._rates))
@@ -81,7 +81,7 @@ class Recording:
         self.n_channels: int = 1 if mono else self._sound.channels
         self.sample_rate: float = sample_rate or self._sound.samplerate
         self.n_read = 0  # samples of a channel, at the file's own sample rate
-        self.missing: str | None = None  # what was announced and is not there, after all was read
+        self.missing: str | None = None  # what the header announced and the file lacks
         self._buffers: dict[np.dtype[Any], NDArray[Any]] = {}
 
     def __enter__(self) -> Recording:
@@ -94,7 +94,7 @@ class Recording:
 
     @property
     def seconds(self) -> float:
-        """Duration of what was read."""
+        """Duration of the samples that were read, s."""
         return float(self.n_read / self._sound.samplerate)
 
     @property
@@ -104,13 +104,13 @@ class Recording:
 
     @property
     def announced_seconds(self) -> float | None:
-        """Duration by the header, which may be an estimate; None if the header has none."""
+        """Duration by the header, s, which may be an estimate; None if the header has none."""
         frames = self._sound.frames
         return None if frames is None else float(frames / self._sound.samplerate)
 
     @property
     def is_short(self) -> bool:
-        """Whether the whole recording is one chunk, by its header."""
+        """Whether the recording is one chunk, if its header tells the truth."""
         frames = self._sound.frames
         return frames is not None and frames * self._sound.channels <= WHOLE_SIZE
 
@@ -127,10 +127,10 @@ class Recording:
             yield chunk.T
 
     def _chunks_as_stored(self) -> Iterator[NDArray[np.float32]]:
-        size = n_read = max(1, BLOCK_SIZE // self._sound.channels)
+        size = n_read = max(1, CHUNK_SIZE // self._sound.channels)
         told = time.monotonic()
         if self.is_short:
-            # One more sample than there should be: what is read counts, not the header.
+            # One sample more than announced is asked for, since the header may be wrong.
             first_size = (self._sound.frames or 0) + 1
             chunk = self._read(self._buffer(_FLOAT32, first_size))
             n_read = size if len(chunk) == first_size else 0
@@ -162,13 +162,13 @@ class Recording:
                 integers = self._buffer(_INT16, len(chunk))
                 n_read = self._sound.read(integers)
                 chunk = chunk[:n_read]
-                chunk[...] = integers[:n_read]  # sooner than to multiply integers
+                chunk[...] = integers[:n_read]  # This is faster than to multiply integers.
                 chunk *= _PCM16_UNIT
                 self.n_read += n_read
                 return chunk
             n_read = self._sound.read(chunk)
             chunk = chunk[:n_read]
-        except RuntimeError as error:  # of the decoder
+        except RuntimeError as error:  # The decoder gives up.
             chunk = self._read_again(chunk, error)
         if chunk.size and not (np.isfinite(chunk.min()) and np.isfinite(chunk.max())):
             self._refuse(chunk)
@@ -176,7 +176,7 @@ class Recording:
         return chunk
 
     def _read_again(self, chunk: NDArray[np.float32], error: Exception) -> NDArray[np.float32]:
-        """Return what can be decoded of a chunk, and keep in mind that no more can."""
+        """Return the part of a chunk that can be decoded, and note that no more can."""
         reason = " ".join(str(getattr(error, "error_string", error)).split())
         reason = reason.removeprefix("Error : ").rstrip(".") or "the decoder gives up"
         if not self._keep_partial:
@@ -196,7 +196,7 @@ class Recording:
         return chunk
 
     def _refuse(self, chunk: NDArray[np.float32]) -> None:
-        """Say where the first sample is that is not finite."""
+        """Raise an error that tells where the first sample is that is not finite."""
         row = int((~np.isfinite(chunk)).any(axis=1).argmax())
         where = f"at {(self.n_read + row) / self._sound.samplerate:.3f} s"
         value = chunk[row][~np.isfinite(chunk[row])][0]
@@ -205,14 +205,14 @@ class Recording:
         raise ValueError(f"samples that are NaN or infinite, the first {where}")
 
     def _skip(self, n_frames: int) -> None:
-        """Read so many samples of a channel, for not every decoder can seek."""
-        size = max(1, BLOCK_SIZE // self._sound.channels)
+        """Read and forget `n_frames` samples a channel, since not every decoder can seek."""
+        size = max(1, CHUNK_SIZE // self._sound.channels)
         skipped = np.empty((size, self._sound.channels), np.float32)
         while n_frames:
             n_frames -= self._sound.read(skipped[:n_frames])
 
     def _is_finite_in_file(self, frame: int) -> bool:
-        """Say whether a sample that is not finite in float32 is so in float64."""
+        """Tell whether a sample that is infinite in float32 is finite in float64."""
         self._sound = open_again(self._sound)
         self._skip(frame)
         wide = np.empty((1, self._sound.channels))
@@ -223,7 +223,7 @@ class Recording:
         n_channels = chunk.shape[1]
         if not self._mono or n_channels == 1:
             return chunk
-        if n_channels >= 8:  # `mean` adds so many pairwise
+        if n_channels >= 8:  # From so many on, `mean` adds in pairs.
             return np.asarray(chunk.mean(axis=1, keepdims=True))
         total = chunk[:, 0] + chunk[:, 1]
         for channel in range(2, n_channels):
@@ -239,7 +239,7 @@ class Recording:
         yield stream.resample_chunk(np.zeros((0, self.n_channels), np.float32), last=True)
 
     def _buffer(self, dtype: np.dtype[Any], size: int) -> NDArray[Any]:
-        """Return (size, channel) of memory that is used again once this recording is closed."""
+        """Return memory of (size, channel), which another recording reuses when this is closed."""
         n_channels = self._sound.channels
         buffer = self._buffers.get(dtype)
         if buffer is None or buffer.size < size * n_channels:

@@ -1,4 +1,4 @@
-"""What the command wrote: the features in it, and how they were made."""
+"""Results that the command wrote: their features, and how they were made."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Features = NDArray[Any]
 
 SUFFIXES = (".npy", ".npz", ".parquet", ".tar")
-# What can be wrong with a file that is no result.
+# A file that is no result raises one of these.
 WRONG = (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, tarfile.TarError)
 
 
@@ -33,9 +33,10 @@ class Made(NamedTuple):
 
 
 def made_by(path: str) -> Made:
-    """Return how a result was made, as an .npz says, or the plan of the folder that has it.
+    """Return how a result was made, from an .npz or from the plan of the folder around it.
 
-    The folder itself stands for all of its results. ValueError or KeyError if neither says it.
+    The folder itself stands for all of its results. If there is no such record, ValueError or
+    KeyError is raised.
     """
     if not os.path.isdir(path) and zipfile.is_zipfile(path):
         with np.load(path) as made:
@@ -63,7 +64,7 @@ def made_by(path: str) -> Made:
 
 @lru_cache(maxsize=16)
 def _plan_around(path: str) -> tuple[str, dict[str, Any] | None]:
-    """Return the folder that has a plan, of those around a path, and what the plan says."""
+    """Return the nearest folder around a path that has a plan, and the record of that plan."""
     from kapre_ref.job._plan import JOB
     from kapre_ref.job._store import open_store
 
@@ -78,7 +79,7 @@ def _plan_around(path: str) -> tuple[str, dict[str, Any] | None]:
 
 
 def _sample_rates(folder: str, n_shards: int, output: str) -> set[float]:
-    """Return the sample rates of an output, or of all of them if it is ""."""
+    """Return the sample rates of an output, or of all outputs if the name is ""."""
     from kapre_ref.job._index import finished_shards
     from kapre_ref.job._store import open_store
 
@@ -96,7 +97,8 @@ def _sample_rates(folder: str, n_shards: int, output: str) -> set[float]:
 def features_in(path: str, bands_first: bool) -> Iterator[Features]:
     """Yield (..., n_frames, n_bands) of each recording in a file.
 
-    An .npz and a plan say which axis is which. For others, `bands_first` does.
+    The order of the axes comes from an .npz or from the plan around the file. For all other files,
+    `bands_first` tells it.
     """
     readers = {".parquet": _of_parquet, ".tar": _of_tar, ".npz": _of_npz}
     suffix = os.path.splitext(path)[1].lower()

@@ -1,4 +1,4 @@
-"""Recordings in folders: none is passed over without a word."""
+"""Recordings in folders; sound that cannot be taken is counted, so that the user hears of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Failures = list[tuple[str, str]]
 
-_HEADERLESS = frozenset((".raw", ".pcm"))  # nothing in them tells their rate and format
+_HEADERLESS = frozenset((".raw", ".pcm"))  # These files do not contain their rate and format.
 
 
 class Found(NamedTuple):
@@ -24,10 +24,10 @@ class Found(NamedTuple):
 
 
 class PassedOver(Counter[str]):
-    """Counts what a search saw and did not take, by suffix or kind."""
+    """Counts of files that a search saw and did not take, by suffix or kind."""
 
     def __str__(self) -> str:
-        """Return one line for all of it, empty if it is nothing."""
+        """Return all counts in one line, or an empty text if nothing was passed over."""
         if not +self:
             return ""
         counts = [f"{self[kind]} {kind}" for kind in sorted(+self)]
@@ -40,7 +40,7 @@ class PassedOver(Counter[str]):
 def find_recordings(
     inputs: Iterable[str], passed_over: PassedOver | None = None
 ) -> tuple[list[Found], list[tuple[str, str]]]:
-    """Return all recordings among files and folders, and each part that gave none, with why.
+    """Return all recordings in files and folders, and (path, reason) of each that had none.
 
     Folders are searched recursively for all suffixes that soundfile reads here, and for those that
     ffmpeg reads if it is on the path. Links are followed, but for those that lead back to a folder
@@ -69,7 +69,7 @@ def find_recordings(
 
 
 def _why_nothing(given: str) -> str | None:
-    """Say what is wrong with a name that no file can be meant by."""
+    """Return why a name cannot mean a file, or None if it can."""
     if not given:
         return "an empty name"
     if any(mark in given for mark in "*?[") and not os.path.lexists(given):
@@ -105,7 +105,7 @@ def _recordings_below(folder: str, passed_over: PassedOver, failures: Failures) 
                 folders.append((entry.path, (*around, here)))
             elif kind == "pipe or device":
                 passed_over[kind] += suffix in sound
-            elif kind != "file":  # it may stand for a folder, if it has no suffix
+            elif kind != "file":  # Without a suffix, it may stand for a folder.
                 failures += [(entry.path, kind)] if suffix in sound or not suffix else []
             elif suffix in taken:
                 yield entry.path
@@ -124,6 +124,6 @@ def _kind(entry: os.DirEntry[str]) -> str:
         entry.stat()
     except FileNotFoundError:
         return "a link to nothing"
-    except OSError as error:  # links in a circle
+    except OSError as error:  # For example, links lead in a circle.
         return error.strerror or str(error)
     return "pipe or device"

@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
     Arrays = Callable[[np.random.Generator, np.dtype[Any]], tuple[NDArray[Any], ...]]
 
-N_REPETITIONS = 3  # the quickest of which counts
+N_REPETITIONS = 3  # The quickest one counts.
 
 
 class Kind(NamedTuple):
     """How an error is measured, and its tolerance in eps of the result's dtype.
 
-    A float16 result is rounded once, so it may lie one step beside the oracle's: one eps of a
-    value, at most. In float32 all steps of the computation round, each by half an eps. In float64
-    those of the oracle do too, which adds up to `ORACLE_EPS`.
+    A float16 result is rounded once, so it may lie one step beside the oracle's result: at most
+    one eps of a value. In float32 all steps of the computation round, each by half an eps. In
+    float64 the steps of the oracle round as well, which adds up to `ORACLE_EPS`.
     """
 
     unit: str
@@ -52,14 +52,14 @@ EXACT = Kind("absolute", 0, 0)
 CODES = Kind("codes", 0, 0)
 # The plain formula in the working precision reaches 1 to 4 eps of the peak.
 PEAK = Kind("of the peak", 8, 1)
-# A step of the magnitude and one of the phase, which is up to 4 eps for angles up to pi.
+# The magnitude may be one step off, and the phase too. For angles up to pi, that step is 4 eps.
 POLAR = Kind("of the peak", 16, 5)
 RADIANS = Kind("rad", 8, 4)
 # From -50 to 20 dB a float32 has steps of up to 32 eps; the plain formula makes 70 eps of it.
 DECIBEL = Kind("dB", 200, 32)
-# 8 eps of the peak are 10 / ln(10) * 8 eps / 0.01 = 3500 eps in dB at a hundredth of the peak;
-# half of it is asked for. Below a hundredth, errors count in proportion to the magnitude, but for
-# silence, which counts in full.
+# 8 eps of the peak are 10 / ln(10) * 8 eps / 0.01 = 3500 eps in dB at a hundredth of the peak. The
+# tolerance is half of this. Below a hundredth of the peak, errors count in proportion to the
+# magnitude, except in silence, where they count in full.
 SPECTRUM_DECIBEL = Kind("dB", 1700, 32)
 # The relative error of a power is twice that of its magnitude.
 POWER = Kind("of the peak", 2 * PEAK.n_eps, 2)
@@ -71,7 +71,7 @@ COMPLEX = ("complex64", "complex128")
 
 @dataclass(frozen=True)
 class Check:
-    """One operation with its input; a variant of it says what is not as by default."""
+    """One operation with its input; `variant` names the options that are not the defaults."""
 
     operation: str
     arrays: Arrays
@@ -79,10 +79,10 @@ class Check:
     kind: Kind = PEAK
     dtypes: Sequence[str] = FLOATS
     variant: str = ""
-    front_end: FrontEnd | None = None  # what computes, if it is not a function of the library
+    front_end: FrontEnd | None = None  # It computes in place of a function of the library.
 
     def functions(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        """Return what computes, and its oracle."""
+        """Return the function that is checked, and its oracle."""
         if self.front_end is not None:
             return self.front_end, self.front_end.reference
         oracle = getattr(kapre_ref, f"{self.operation}_reference")
@@ -91,7 +91,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Row:
-    """What a check found."""
+    """The result of a check."""
 
     operation: str
     variant: str
@@ -106,7 +106,7 @@ class Row:
 
 
 class Backend(NamedTuple):
-    """How arrays get to where an operation runs, and back."""
+    """A device on which operations run, and how arrays get there and back."""
 
     name: str
     send: Callable[[NDArray[Any]], Any]
@@ -122,15 +122,15 @@ def _signals_with_a_rest(
     rng: np.random.Generator, dtype: np.dtype[Any]
 ) -> tuple[NDArray[Any], ...]:
     (signals,) = _signals(rng, dtype)
-    # From frame to frame, so that none has merely the faint edge of its window in the sound.
+    # The rest covers whole frames: none has just the faint edge of its window in the sound.
     signals[..., 40 * 512 : 60 * 512] = 0
     return (signals,)
 
 
 def _short_signals(rng: np.random.Generator, dtype: np.dtype[Any]) -> tuple[NDArray[Any], ...]:
-    # Of several loudnesses, so that it counts over what a range is taken.
+    # Channels differ in loudness, so that it matters whose peak limits a range.
     signals = rng.uniform(-1, 1, (2, 2, 12000)) * [[[1], [0.1]], [[0.5], [0.05]]]
-    signals[..., 4000:9000] = 0  # longer than two frames of any front end that has a name
+    signals[..., 4000:9000] = 0  # This is longer than two frames of any named front end.
     return (signals.astype(dtype),)
 
 
@@ -169,7 +169,7 @@ def _nothing(rng: np.random.Generator, dtype: np.dtype[Any]) -> tuple[NDArray[An
 _FIRST = {"data_format": CH_FIRST_STR}
 _BOTH_FIRST = {"input_data_format": CH_FIRST_STR, "output_data_format": CH_FIRST_STR}
 _PADDED = _BOTH_FIRST | {"pad_begin": True, "pad_end": True}
-# A range less than that of float32's rounding, so that silence lies at its lower end.
+# The range is so small that silence lies at its lower end in spite of float32's rounding.
 _DECIBEL = _PADDED | {"return_decibel": True, "db_dynamic_range": 60.0}
 
 
@@ -248,7 +248,7 @@ CHECKS = (
 def run_self_check(
     json_path: str | None = None, seed: int | None = None, checks: Sequence[Check] = CHECKS
 ) -> int:
-    """Check everything, print a table, write it as JSON if asked; 1 if anything is out, else 0."""
+    """Run all checks, print a table, write JSON if asked; return 1 if any check fails, else 0."""
     started = time.monotonic()
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     about = {"kapre_ref": kapre_ref.__version__, **_versions(), "cpu": _cpu_name()}
@@ -284,7 +284,7 @@ def all_rows(checks: Sequence[Check], backends: Sequence[Backend], seed: int) ->
 
 
 def check_one(check: Check, dtype: np.dtype[Any], backend: Backend, seed: int) -> Row:
-    """Compare an operation with its oracle and time both; whatever it raises is a failure too."""
+    """Compare an operation with its oracle and time both; an exception is a failure too."""
     arrays = check.arrays(np.random.default_rng(seed), dtype)
     options = dict(check.options) if arrays else {**check.options, "dtype": dtype}
     function, oracle = check.functions()
@@ -305,7 +305,7 @@ def check_one(check: Check, dtype: np.dtype[Any], backend: Backend, seed: int) -
     except Exception as raised:
         text = " ".join(str(raised).split())
         message = f"{type(raised).__name__}: {text}"
-    # Written so that an error which compares with nothing, such as NaN, is out.
+    # The comparison is False if the error is NaN, so NaN does not pass.
     passed = error is not None and error <= tolerance
     return Row(
         check.operation,
@@ -334,7 +334,7 @@ def measure(
     got, truth = got.astype(wide), truth.astype(wide)
     if kind is POLAR:
         got, truth = _from_polar(got), _from_polar(truth)
-    if kind is RADIANS:  # on the circle, where -pi is pi
+    if kind is RADIANS:  # On the circle, -pi equals pi.
         got, truth = np.exp(1j * got), np.exp(1j * truth)
     error = np.abs(got - truth)
     if kind is SPECTRUM_DECIBEL:
@@ -354,7 +354,7 @@ def _from_polar(x: NDArray[Any]) -> NDArray[Any]:
 def _code_error(
     got: NDArray[Any], truth: NDArray[Any], signal: NDArray[Any], quantization_channels: int
 ) -> float:
-    """Return the worst error in codes; one code beside the other is none at their boundary."""
+    """Return the worst error in codes; at the boundary of two codes, either is right."""
     mu = quantization_channels - 1
     x = signal.astype(np.float64)
     exact = (np.sign(x) * np.log1p(mu * np.abs(x)) / np.log1p(mu) + 1) / 2 * mu + 0.5
@@ -365,7 +365,7 @@ def _code_error(
 
 
 def tolerance_of(kind: Kind, dtype: np.dtype[Any]) -> float:
-    """Return the largest error of a result that is in, in the unit of its kind."""
+    """Return the largest error that passes, in the unit of its kind."""
     if dtype.kind in "iu" or kind is EXACT:
         return 0.0
     n_eps = kind.n_eps_float16 if dtype == np.float16 else kind.n_eps
@@ -384,7 +384,7 @@ def _timed(
     for _ in range(1 + N_REPETITIONS):
         fresh = {"rng": np.random.default_rng(options["rng"])} if "rng" in options else {}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # overflows and empty bands are not at issue here
+            warnings.simplefilter("ignore")  # Overflows and empty bands do not matter here.
             started = time.perf_counter()
             result = function(*arrays, **{**options, **fresh})
             wait()
@@ -393,7 +393,7 @@ def _timed(
 
 
 def find_gpu() -> tuple[Backend | None, str]:
-    """Return the GPU as a backend if CuPy and a device are there, and what is there or not."""
+    """Return the GPU as a backend and its name, or None and the reason why there is none."""
     try:
         cupy = import_module("cupy")
         n_devices = cupy.cuda.runtime.getDeviceCount()
@@ -403,7 +403,7 @@ def find_gpu() -> tuple[Backend | None, str]:
         name = properties["name"].decode()
     except ImportError:
         return None, "not present: CuPy is not installed"
-    except Exception as error:  # CuPy has its own kinds for drivers missing, too old and so on
+    except Exception as error:  # CuPy has its own exceptions, for example for drivers.
         return None, f"not present: {' '.join(str(error).split())}"
     stream = cupy.cuda.get_current_stream()
     return Backend("gpu", cupy.asarray, cupy.asnumpy, stream.synchronize), name

@@ -4,7 +4,7 @@ import signal
 
 
 def main() -> int:
-    """Run the command; Ctrl-C gives no traceback while its libraries load, or when all is done."""
+    """Run the command; before and after it, Ctrl-C ends Python without a traceback."""
     heeds_interrupts = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if heeds_interrupts:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,7 +1,7 @@
 """`kapre-ref statistics`: the mean and the deviation of each band over a collection of results.
 
-Sums over a result are of float64. Sums of these are exact, as whole numbers of the smallest float.
-So statistics of parts, merged in any order, are those of the whole to the bit.
+The sums over one result are float64. They are added exactly, as multiples of the smallest float. So
+statistics of several parts of a collection, merged in any order, equal those of the whole.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from kapre_ref._front_end import FrontEnd
 
-_SHIFT = 1074  # 2**-1074 is the smallest float64, so that all are whole multiples of it
+_SHIFT = 1074  # All float64 are whole multiples of 2**-1074, the smallest one.
 
 
 class Statistics:
@@ -40,7 +40,7 @@ class Statistics:
         self.squares: list[int] = []
 
     def add(self, values: NDArray[Any]) -> None:
-        """Count (..., n_frames, n_bands), frames of all channels alike."""
+        """Add (..., n_frames, n_bands); the frames of all channels count alike."""
         rows = values.reshape(-1, values.shape[-1]).astype(np.float64)
         if not np.isfinite(rows).all():
             raise ValueError("there are values that are NaN or infinite")
@@ -50,7 +50,7 @@ class Statistics:
         self._add(len(rows), [_whole(x) for x in rows.sum(axis=0)], [_whole(x) for x in squares])
 
     def merge(self, other: Statistics) -> None:
-        """Count all that another has counted."""
+        """Add all frames that other statistics have counted."""
         self._add(other.n_frames, other.sums, other.squares)
 
     def _add(self, n_frames: int, sums: Sequence[int], squares: Sequence[int]) -> None:
@@ -67,7 +67,7 @@ class Statistics:
         return np.array([float(Fraction(s, self.n_frames << _SHIFT)) for s in self.sums])
 
     def deviation(self) -> NDArray[np.float64]:
-        """Return the standard deviation of each band, of all frames (ddof 0)."""
+        """Return the standard deviation of each band over all frames (ddof 0)."""
         n = self.n_frames
         variances = (
             Fraction(q, n << _SHIFT) - Fraction(s, n << _SHIFT) ** 2
@@ -94,7 +94,7 @@ def _whole(value: float) -> int:
 
 
 def read_statistics(path: str) -> Statistics | None:
-    """Return what `Statistics.write` wrote, or None of another file."""
+    """Read what `Statistics.write` wrote; return None for any other file."""
     if not zipfile.is_zipfile(path):
         return None
     with np.load(path) as made:
@@ -135,7 +135,7 @@ def run_statistics(given: Iterable[str], out: str, bands_first: bool) -> int:
 
 
 def _files(given: Iterable[str], out: str) -> Iterator[str]:
-    """Yield the files, and those of folders that are results."""
+    """Yield all files that are given, and the results in all folders."""
     for each in given:
         if not os.path.isdir(each):
             yield each
@@ -157,7 +157,7 @@ Scale = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def scale_of(path: str) -> Scale:
-    """Return the mean and the deviation of each band for --normalise; 1 where it is 0."""
+    """Return the mean and the deviation of each band for --normalise, with 1 in place of 0."""
     try:
         read = read_statistics(path)
     except OSError as error:
@@ -172,7 +172,7 @@ def scale_of(path: str) -> Scale:
 
 
 def normalised(front_end: FrontEnd, scale: Scale) -> FrontEnd:
-    """Return a front end whose bands are as far from the mean as they were, in deviations."""
+    """Return a front end that subtracts the mean and divides by the deviation of each band."""
     if front_end.normalisation is not None:
         raise UsageError("--normalise has no meaning with bands that are normalised over time")
     if front_end.n_cepstra:

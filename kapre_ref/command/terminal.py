@@ -1,4 +1,4 @@
-"""What the command says on a terminal, and how it is stopped there."""
+"""Lines that the command prints, its progress bar, and the signals that stop it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from types import FrameType
 
 MINUTE = 60.0  # s
-_STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not there on Windows
+_STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP.
 
 
 class Progress:
-    """How far the work is: a bar on a terminal, else a line a minute on stderr."""
+    """The progress of the work: a bar on a terminal, otherwise a line a minute on stderr."""
 
     def __init__(self, n_recordings: int, quiet: bool) -> None:
         self._n_recordings, self._n_done, self._seconds = n_recordings, 0, 0.0
@@ -68,7 +68,7 @@ class Progress:
 
 @contextmanager
 def short_warnings() -> Iterator[None]:
-    """Show each warning once, in one line, without the place in our code where it arose."""
+    """Print each warning once, in one line, without the line of code that raised it."""
     said = set()
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
@@ -83,7 +83,7 @@ def short_warnings() -> Iterator[None]:
 
 
 def tell_of_compiling() -> None:
-    """Say once, in all processes together, that kernels are compiled, or cannot be kept."""
+    """Print once, in all processes together, that kernels are compiled, or cannot be kept."""
     said = mmap.mmap(-1, 2)  # a byte for each message, which forked workers share
 
     def once(index: int, text: str) -> None:
@@ -105,7 +105,7 @@ def tell_of_compiling() -> None:
 
 
 def say(text: str, stream: IO[str] | None = None) -> None:
-    """Print a line, whatever characters the stream cannot show; file names may hold any."""
+    """Print a line; characters that the stream cannot show are escaped."""
     stream = stream or sys.stdout
     text = text.replace("\n", "\\n").replace("\r", "\\r")
     encoding = getattr(stream, "encoding", None) or "utf-8"
@@ -130,7 +130,7 @@ class Interrupted(BaseException):
 
 
 class Interrupts:
-    """While in use, the signals that ask to stop raise `Interrupted`, so half-written files go."""
+    """Signal handlers that raise `Interrupted`, so that half-written files are removed."""
 
     def __init__(self) -> None:
         self._earlier: dict[int, Any] = {}
@@ -142,7 +142,10 @@ class Interrupts:
             return
         for each in (getattr(signal, name) for name in _STOPPING if hasattr(signal, name)):
             handler = signal.getsignal(each)
-            if handler not in (signal.SIG_IGN, None):  # ignored: started in the background, say
+            if handler not in (
+                signal.SIG_IGN,
+                None,
+            ):  # It is ignored in the background, for example.
                 self._earlier[each] = handler
                 signal.signal(each, self._interrupt)
         self._hook, sys.unraisablehook = sys.unraisablehook, self._unraisable
@@ -157,21 +160,21 @@ class Interrupts:
 
     def _interrupt(self, number: int, _frame: FrameType | None) -> None:
         now = time.monotonic()
-        # Another one at once, as from a second key stroke, must not cut the cleaning up short.
+        # A second signal within a second must not interrupt the cleaning up.
         if self._last is None or now - self._last[1] > 1:
             self._last = (number, now)
             raise Interrupted(number)
 
     def _unraisable(self, what: sys.UnraisableHookArgs) -> None:
-        """Say what Python drops, but for interruptions, which `check` raises, and what follows.
+        """Report an error that Python drops, unless it follows an interruption.
 
-        Objects that one left half made may fail in their `__del__`.
+        `check` raises the interruption; objects that it left half made may fail in `__del__`.
         """
         if self._last is None:
             self._hook(what)
 
     def check(self) -> None:
-        """Raise what got lost: Python drops what is raised in a `__del__` or a callback of C."""
+        """Raise an interruption that got lost, as in a `__del__` or a callback of C."""
         if self._last is not None:
             raise Interrupted(self._last[0])
 
