@@ -10,7 +10,7 @@ from kapre_ref.command import cli
 # If soundfile is not installed, all test files that import this one are skipped.
 soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra cli")
 
-# What it says of compiling depends on which kernels were compiled before.
+# Its notes on compiling depend on which kernels were compiled before.
 cli.tell_of_compiling = lambda: None
 
 RECORDING = Path(__file__).parent / "data" / "recording.flac"

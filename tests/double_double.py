@@ -71,7 +71,7 @@ def roots(n):
     """Return cosines and sines of 0, 1 ... n - 1 n-ths of a turn, as two `Double`."""
     angle = 2 * _PI // n
     cosine, sine, term = 0, 0, 1 << _BITS
-    for i in range(80):  # the series of the exponential, in integers
+    for i in range(80):  # It is the series of the exponential, in integers.
         signed = (term, term, -term, -term)[i % 4]
         cosine, sine = (cosine, sine + signed) if i % 2 else (cosine + signed, sine)
         term = term * angle // (i + 1) >> _BITS

@@ -154,7 +154,7 @@ def _window(library, window_name, window_length, **options):
 
 def _validate(library, data_format):
     kapre_ref.validate_data_format_str(data_format)
-    return np.empty(0)  # a call that returned None is recorded so
+    return np.empty(0)  # If a call returned None, this is its record.
 
 
 def _mel(library, **parameters):

@@ -54,7 +54,7 @@ def call(function, seconds_until_signal):
         sender.start()
         function()
         sender.join()
-        time.sleep(1)  # the call may have ended before the signal
+        time.sleep(1)  # The call may have ended before the signal came.
     except KeyboardInterrupt:
         computed, passed = time.process_time() - sent[0], time.perf_counter() - sent[1]
         answered = max(computed / kr.get_num_threads(), passed / 10)

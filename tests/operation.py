@@ -74,7 +74,7 @@ class OperationTests:
     public = oracle = plain = precise = None
     dtypes = ("float16", "float32", "float64")
     cases = ()
-    usual = None  # the case for everything but shapes and parameters
+    usual = None  # Tests of anything but shapes and parameters use this case.
 
     def example(self, rng, shape, dtype):
         """Return an input: by default, noise between -1 and 1."""
@@ -195,7 +195,8 @@ class TakesOut(OperationTests):
 
     def test_out_that_overlaps(self, backend, rng):
         x, expected, parameters = self._input_and_result(backend, rng, self.dtypes[0])
-        start = (x.nbytes - 1) // 16 * 16  # the last few samples are the first few results
+        # The last few samples share memory with the first few results.
+        start = (x.nbytes - 1) // 16 * 16
         memory = backend.array(np.zeros(start + expected.nbytes, np.uint8))
         shared = memory[: x.nbytes].view(x.dtype).reshape(x.shape)
         shared[...] = backend.array(x)

@@ -13,7 +13,7 @@ import numpy as np
 
 import kapre_ref as kr
 
-N_SAMPLES = 1 << 20  # so many that threads share the work
+N_SAMPLES = 1 << 20  # so many samples that threads share the work
 CODES = (np.arange(N_SAMPLES) % 256).astype(np.int32)
 SAMPLES = kr.mu_law_decoding_reference(CODES, 256)  # each in the middle of its code's range
 
@@ -235,7 +235,7 @@ def transforms(rng, dtype):
         parameters = {"n_fft": n_fft, "hop_length": hop_length, "n_mels": 3}
         mel = kr.melspectrogram_reference(signal, return_decibel=True, **parameters)
         close(kr.melspectrogram(signal, return_decibel=True, **parameters), mel)
-    for n_fft in (277, 323):  # a convolution, and looped radices
+    for n_fft in (277, 323):  # These sizes need a convolution, and looped radices.
         signal = rng.uniform(-1, 1, 4 * n_fft).astype(dtype)
         spectra = kr.stft(signal, n_fft, None, 100)
         close(spectra, kr.stft_reference(signal, n_fft, None, 100))

@@ -12,7 +12,8 @@ import kapre_ref as kr
 FOLDER = Path(__file__).parent / "data" / "recipes"
 LINEAR = {"log": "none", "floor": 0, "dynamic_range": None, "gain": 1, "offset": 0}
 LINEAR |= {"normalisation": None, "n_cepstra": 0, "lifter": 0}
-LOUD = {2: 1e-6, 1: 1e-3}  # of the strongest band of a frame, for powers and for magnitudes
+# A band is loud from this share of a frame's strongest band on, by power.
+LOUD = {2: 1e-6, 1: 1e-3}
 
 
 @cache
@@ -102,7 +103,7 @@ def reference(front_end, x):
     return front_end.reference(x)
 
 
-# What is done to samples, or to whole frames, and leaves each value a band.
+# These steps change samples or whole frames, so each value still belongs to a band.
 _NOT_BANDS = {"zero_last", "mask_tail", "to_multiple"}
 _OF_VALUES = ("minus_peak", "zero_last", "mask_tail", "fill_rows", "fill_before_affine")
 

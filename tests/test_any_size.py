@@ -43,7 +43,7 @@ from kapre_ref.kernels.cpu.transform.radices import (
     prime_factors,
 )
 
-RADICES = (9, 11, 13, 17, 31, 67)  # with one whole group of outputs, with few and many more
+RADICES = (9, 11, 13, 17, 31, 67)  # Outputs are one whole group, a few more, or many more.
 # One odd radix first, or inside, or several; a convolution of p - 1 rows and of more, first and
 # last among others; the smallest size and the largest.
 SIZES = (
@@ -170,7 +170,7 @@ def check_size(n_fft, rng):
     error, of_scipy = (
         np.linalg.norm(x - expected) for x in (spectra_of(single), scipy.fft.rfft(single))
     )
-    assert error <= 1.5 * of_scipy + 1e-6  # of few frames
+    assert error <= 1.5 * of_scipy + 1e-6  # Both are errors of few frames.
     spectra = spectra_of(frames)
     np.testing.assert_allclose(spectra, scipy.fft.rfft(frames), rtol=0, atol=1e-13 * n_fft)
     back = np.empty((1, 1, frames.size))

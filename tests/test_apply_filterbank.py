@@ -171,7 +171,8 @@ class TestBandsOfLongFrames:
     def test_numbers_of_bands_and_frames(self, dtype, n_bands, n_frames, rng):
         x = rng.uniform(0, 1, (n_frames, 1033)).astype(dtype)
         weights = np.zeros((1033, n_bands), np.float32)
-        for band in range(n_bands):  # from one bin to many, at both ends too, one band empty
+        # Bands have one bin or many, also at both ends, and one band is empty.
+        for band in range(n_bands):
             first = band * 1033 // n_bands
             weights[first : first + 1 + 20 * (band % 7), band] = rng.uniform(-1, 1)
         weights[-1, n_bands - 1] = 1

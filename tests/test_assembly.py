@@ -72,7 +72,7 @@ class TestStackFrames(CopyTests):
         case(2, 3, 2, 11, 5, n=2, edge="zeros"),
         case(0, 11, 5, n=2, edge="repeat"),
         case(2, 11, 0, n=2, edge="repeat"),
-        case(2, 1200, 80, n=7, step=6, edge="repeat"),  # of a size that is worth threads
+        case(2, 1200, 80, n=7, step=6, edge="repeat"),  # so large that threads share the work
     )
 
     def expected(self, x, n, step=None, edge="drop"):
@@ -146,7 +146,7 @@ class TestPatches(CopyTests):
         case(2, 3, 2, 11, 5, length=4, hop=2),
         case(0, 11, 5, length=4, hop=2),
         case(2, 11, 0, length=4, hop=2),
-        case(2, 1200, 64, length=96, hop=48),  # of a size that is worth threads
+        case(2, 1200, 64, length=96, hop=48),  # so large that threads share the work
     )
 
     def expected(self, x, length, hop):
@@ -206,7 +206,7 @@ class TestFixLength(CopyTests):
         case(2, 0, size=7, value=3),
         case(0, 5, size=7, mode="repeat"),
         case(2, 5, 0, size=7, axis=1, mode="repeatpad"),
-        case(2, 900, 128, size=1024, axis=-2),  # of a size that is worth threads
+        case(2, 900, 128, size=1024, axis=-2),  # so large that threads share the work
     )
 
     def expected(self, x, size, axis=-1, mode="constant", value=0.0):
@@ -234,7 +234,7 @@ class TestFixLength(CopyTests):
 
     @pytest.mark.parametrize("n", [7, 100, 160, 479, 480, 481])
     def test_clap(self, backend, n, rng):
-        # As ClapFeatureExtractor of transformers 5.24.0 does it, 480 in place of 480000 samples.
+        # ClapFeatureExtractor of transformers 5.24.0 does this with 480000 samples in place of 480.
         x, size = rng.standard_normal(n).astype(np.float32), 480
         repeated = np.tile(x, size // n + 1)[:size]
         whole = np.tile(x, size // n)[:size] if n < size else x[:size]

@@ -55,7 +55,7 @@ class TestSpecAugment(Random):
         case(3, 9, 12, freq_mask_param=1, time_mask_param=1, n_freq_masks=0, n_time_masks=0),
         case(0, 9, 12, freq_mask_param=4, time_mask_param=3),
         case(3, 9, 12, 0, freq_mask_param=4, time_mask_param=3),
-        case(2, 400, 128, freq_mask_param=40, time_mask_param=30),  # for several threads
+        case(2, 400, 128, freq_mask_param=40, time_mask_param=30),  # It is worth several threads.
     )
 
     def test_masks_are_bands_of_each_item(self, backend):
@@ -160,7 +160,7 @@ class TestChannelSwap(Random):
     def test_all_orders_occur(self, backend):
         x, rng = backend.array(np.arange(3.0).reshape(1, 1, 3)), generator()
         seen = {tuple(backend.numpy(kr.channel_swap(x, rng=rng)).ravel()) for _ in range(200)}
-        assert len(seen) == 6  # the chance that one lacks is 1e-15
+        assert len(seen) == 6  # One is missing with a probability of 1e-15.
 
     @pytest.mark.parametrize(
         ("arguments", "kind", "match"),

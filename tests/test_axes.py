@@ -124,7 +124,8 @@ class TestTimes:
         loudness = made["features"].sum(axis=1, dtype=np.float64)
         assert made["times"].shape == loudness.shape
         got = (made["times"] * loudness).sum() / loudness.sum()
-        assert abs(got - 7001 / SAMPLE_RATE) <= 1 / SAMPLE_RATE  # a sample; a hop is 25
+        # The tolerance is a sample; a hop has 25.
+        assert abs(got - 7001 / SAMPLE_RATE) <= 1 / SAMPLE_RATE
 
     def test_advance_by_hops(self, tmp_path):
         made = axes_of(tmp_path, np.ones(12000), "--n-fft", "512", "--hop-length", "100")

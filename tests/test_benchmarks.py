@@ -111,7 +111,7 @@ class TestSuite:
         benchmark = streams.Stream()
         benchmark.setup("cpu", ms)
         n_frames = sum(len(benchmark.call()) for _ in range(10))
-        assert n_frames == ms  # a frame every 10 ms
+        assert n_frames == ms  # There is a frame every 10 ms.
         benchmark.time_push("cpu", ms)
 
     @pytest.mark.parametrize("ms", streams.StreamBesidePeer.params)
@@ -401,7 +401,7 @@ class TestGate:
         ("key", "factors", "status"),
         [
             ("speed_up", [1], 0),
-            ("speed_up", [0.4, 1], 0),  # a neighbour had the processor
+            ("speed_up", [0.4, 1], 0),  # Another process had the processor.
             ("speed_up", [0.4, 0.4], 1),
             ("relative_l2", [3], 1),
         ],

@@ -58,7 +58,7 @@ class TestFailures:
         (folder / "empty.wav").touch()
         for name, value in (("infinite", -np.inf), ("nan", np.nan)):
             sound = np.zeros((5000, 2))
-            sound[4000, 1] = value  # a single sample
+            sound[4000, 1] = value  # It has a single sample.
             soundfile.write(folder / f"{name}.wav", sound, 22050, subtype="FLOAT")
         noise = np.random.default_rng(1).integers(0, 255, 20000, np.uint8).tobytes()
         (folder / "noise.mp3").write_bytes(b"\0" * 64 + noise.replace(b"\xff", b"\0"))
@@ -128,7 +128,7 @@ class TestFailures:
 
     def test_names_the_output_that_cannot_be_written(self, tmp_path, capsys):
         write_sound(tmp_path / "a.wav")
-        (tmp_path / "out" / "a.wav.npy").mkdir(parents=True)  # a folder, not a file
+        (tmp_path / "out" / "a.wav.npy").mkdir(parents=True)  # This is a folder.
         options = ("--out", tmp_path / "out", "--overwrite")
         assert features(tmp_path / "a.wav", *options) == 1
         error = capsys.readouterr().err
@@ -139,7 +139,7 @@ class TestFailures:
     def test_does_not_warn_of_a_length_that_was_unknown(self, tmp_path, capsys):
         write_sound(tmp_path / "a.wav", seconds=1)
         whole = (tmp_path / "a.wav").read_bytes()
-        at = whole.index(b"data") + 4  # what ffmpeg writes to a pipe
+        at = whole.index(b"data") + 4  # ffmpeg writes such a length to a pipe.
         (tmp_path / "a.wav").write_bytes(whole[:at] + b"\xff" * 4 + whole[at + 4 :])
         assert features(tmp_path / "a.wav", "--out", tmp_path / "a.npy") == 0
         assert capsys.readouterr().err == ""
@@ -158,7 +158,7 @@ class TestFailures:
         assert files_below(tmp_path / "out") == expected
 
 
-# What the process that runs the tests ignores, its children would ignore too: each starts anew.
+# Children ignore all signals that the process of the tests ignores, so each takes all again.
 INTERRUPTED = """
 import os, signal, sys
 from kapre_ref.command import cli, feature_files, {module}

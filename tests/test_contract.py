@@ -86,7 +86,7 @@ ARRAY_OPERATIONS = {
     ),
     "stft_mag_phase": f"x, {_STFT}, {_DECIBEL}, out=None",
 }
-# What models take that were not made with Kapre.
+# Models that were not made with Kapre need these.
 BEYOND_KAPRE = {
     "amplitude_to_db": "x, ref=1.0, amin=1e-05, top_db=80.0, *, peak_over='call', out=None",
     "db_to_amplitude": "x, ref=1.0, *, out=None",

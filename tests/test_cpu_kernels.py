@@ -61,7 +61,7 @@ class TestLogarithm:
         logarithms(x, n, r)
         np.testing.assert_array_equal(n, np.round(n))
         exact = np.log(np.ldexp(x.astype(np.longdouble), -n.astype(int)))
-        assert np.max(np.abs(exact)) <= np.log(2) / 2 + 1e-6  # the nearest power of two
+        assert np.max(np.abs(exact)) <= np.log(2) / 2 + 1e-6  # It is the nearest power of two.
         # The polynomial's error is far below one rounding, and the last three steps are rounded.
         assert in_ulp(r, exact) <= 1.5
 
@@ -149,7 +149,7 @@ class TestPolar:
         x.real, x.imag = lengths * np.cos(angles) / 2, lengths * np.sin(angles) / 2
         re, im = (part.astype(np.longdouble) for part in (x.real, x.imag))
         assert in_ulp(kr.magnitude(x), np.hypot(re, im)) <= 1.5
-        # In eps of the result, since the quarter turn that an angle is added to is rounded too.
+        # Errors are in eps of the result: an angle is added to a rounded quarter turn.
         assert in_ulp(kr.phase(x), np.arctan2(im, re)) <= 3
 
     @pytest.mark.parametrize("real", DTYPES)
@@ -367,7 +367,7 @@ class TestFallback:
 
         def noticing(transform):
             def notice(x, *arguments, **options):
-                if x.ndim == 2:  # and not one of the small plans that make room for a large one
+                if x.ndim == 2:  # Small plans, which make room for a large one, have one axis.
                     heights.append(len(x))
                 return transform(x, *arguments, **options)
 

@@ -183,7 +183,8 @@ class TestMagnitudeToDecibel(TakesOut):
         got, exact = self.oracle(x), self.oracle(double(x))
         above = exact > exact.max(axis=1, keepdims=True) - 79.9
         np.testing.assert_array_equal(got[above], exact[above].astype(dtype))
-        least = np.maximum(got.max(axis=1, keepdims=True) - 80, got.dtype.type(-50))  # of amin
+        # -50 dB is `amin`.
+        least = np.maximum(got.max(axis=1, keepdims=True) - 80, got.dtype.type(-50))
         np.testing.assert_array_equal(got[~above], np.broadcast_to(least, x.shape)[~above])
 
     def test_quiet_item_beside_a_loud_one(self, backend, rng):

@@ -93,7 +93,7 @@ CONSTRUCTORS = {
 }
 RANDOM = {
     "spec_augment": ((2, 9, 17, 3), {"freq_mask_param": 5, "time_mask_param": 3}),
-    "channel_swap": ((2, 9, 17, 5), {}),  # in an order that is not its own inverse
+    "channel_swap": ((2, 9, 17, 5), {}),  # This order is not its own inverse.
 }
 
 
@@ -372,7 +372,7 @@ class Subclass(np.ndarray):
     """May change what an array means, as units do."""
 
 
-# what came: the message's pattern after the argument's name
+# Each value that came has the pattern of its message, after the argument's name.
 FOREIGN = {
     "list": ([1.0] * 100, r"got list; pass numpy\.asarray\({name}"),
     "tuple": ((1.0,) * 100, r"got tuple; pass numpy\.asarray\({name}"),

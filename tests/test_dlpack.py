@@ -26,7 +26,7 @@ TAKES_NO_ARRAY = {
     "perfectly_reconstructing_stft_istft", "recipes", "release_memory", "set_keep_bytes",
     "set_num_threads", "validate_data_format_str",
 }  # fmt: skip
-SCALES = {"hz_to_mel", "mel_to_hz"}  # of numbers, in arrays or not
+SCALES = {"hz_to_mel", "mel_to_hz"}  # They take numbers, in arrays or not.
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ class TestHost:
         parameters = {name: inspect.signature(getattr(kr, name)).parameters for name in functions}
         constructors = {name for name in functions if "like" in parameters[name]}
         assert constructors == set(CONSTRUCTORS)
-        oracles = {f"{name}_reference" for name in constructors}  # these take numbers alone
+        oracles = {f"{name}_reference" for name in constructors}  # These take numbers only.
         others = constructors | oracles | SCALES | TAKES_NO_ARRAY
         assert functions == {*GOOD, *ORACLES} | others
         for name in TAKES_NO_ARRAY | oracles:
@@ -139,7 +139,7 @@ class TestHost:
     def test_a_call_costs_one_call_more(self):
         called = []
         x = FLOATS[:16]
-        kr.magnitude(x)  # the kernel is compiled
+        kr.magnitude(x)  # This compiles the kernel.
         sys.setprofile(lambda frame, event, _: event == "call" and called.append(frame.f_code))
         try:
             kr.magnitude(x)

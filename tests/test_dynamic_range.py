@@ -17,7 +17,7 @@ def decibels(name, x, n_fft, oracle=False, **scale):
     """Return the decibels of signals (batch, time)."""
     options = {"n_fft": n_fft, "return_decibel": True, **FEW.get(name, {}), **scale}
     operation = getattr(kr, f"{name}_reference" if oracle else name)
-    return operation(x[..., None], **options)[..., :1]  # without phases
+    return operation(x[..., None], **options)[..., :1]  # The phases are left out.
 
 
 @pytest.fixture(params=["float16", "float32", "float64"])

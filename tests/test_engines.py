@@ -114,7 +114,7 @@ class TestReadBack:
         assert capfd.readouterr().err == ""
         assert files_below(tmp_path) == []
 
-    @pytest.mark.filterwarnings("ignore")  # of files that it leaves open
+    @pytest.mark.filterwarnings("ignore")  # webdataset leaves files open.
     @pytest.mark.parametrize("dtype", ["float32", "float16"])
     def test_webdataset(self, folder, tmp_path, dtype):
         webdataset = pytest.importorskip("webdataset", reason="needs the engines: webdataset")

@@ -59,7 +59,7 @@ class TestEpilogues:
         turns.real[[12, 36]] = 0
         turns.imag[[0, 24]] = 0
         sizes = np.array([1, limits.tiny, limits.max / 2, limits.smallest_subnormal * 64])
-        for size in sizes:  # those of one vector are alike, as those of a signal are
+        for size in sizes:  # All numbers of a vector have about one size, as in a signal.
             numbers = (np.concatenate([turns, turns.conj()]) * size).reshape(-1, lanes)
             rows = aligned((len(numbers), 2, lanes), dtype)
             rows[:, 0], rows[:, 1] = numbers.real, numbers.imag

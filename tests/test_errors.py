@@ -55,12 +55,13 @@ class TestBadCalls:
         with pytest.raises(ValueError, match=_pattern(message)):
             kr.get_num_threads()
 
-    # What Python compares, unpacks or counts in ways of its own, each of no use for any argument.
+    # Python compares, unpacks or counts these in unusual ways; no argument takes any of them.
     @pytest.mark.parametrize(
         "value", [np.ones((2, 2), "U1"), np.datetime64("NaT", "s"), object(), 1j]
     )
     def test_every_argument_of_a_wrong_kind_is_named(self, value):
-        needs = {"db_": "return_decibel", "pad_value": "pad_end"}  # without which they do not count
+        # Without these, the arguments are not used.
+        needs = {"db_": "return_decibel", "pad_value": "pad_end"}
         for name, (args, kwargs) in GOOD.items():
             function = getattr(kr, name)
             signature = inspect.signature(function)
@@ -171,7 +172,7 @@ class TestNumpyScalarsAreNumbers:
         np.testing.assert_array_equal(got, kr.stft(X, 16, window_name="hamming_window"))
 
     def test_a_good_call_does_not_excuse_a_bad_one(self):
-        # What was checked is remembered; 16 and True equal 16.0 and 1, and are other parameters.
+        # Checked parameters are remembered; 16 and True must not excuse the equal 16.0 and 1.
         kr.stft(X, 16, pad_begin=True)
         kr.melspectrogram(X, 16, n_mels=4, mel_htk=True)
         with pytest.raises(ValueError, match=r"n_fft must be an integer, got 16\.0"):

@@ -75,7 +75,7 @@ CONSTRUCTORS = {
     ],
     "vorbis_window": [{"window_length": n} for n in (0, 1, 2, 4096)],
 }
-OTHERS = {  # which compute nothing
+OTHERS = {  # These compute nothing.
     "front_end", "get_keep_bytes", "get_num_threads", "get_window_fn", "hz_to_mel", "mel_to_hz",
     "recipes", "release_memory", "set_keep_bytes", "set_num_threads", "validate_data_format_str",
 }  # fmt: skip

@@ -394,7 +394,8 @@ class TestWhatItKnows:
         n_samples = data.draw(st.integers(1, 200))
         n_frames = front_end.n_frames(n_samples)
         starts = front_end.times(n_frames) * 8000 - front_end.frame_length / 2
-        n_before = (front_end.frame_length - front_end.win_length) // 2  # the window
+        # So many samples lie before the window.
+        n_before = (front_end.frame_length - front_end.win_length) // 2
         # Hamming's window is nowhere 0, so a frame is silent if no sample of the click is in it.
         # Pre-emphasis spreads a click over two samples.
         at = data.draw(st.integers(0, n_samples - 1))
@@ -431,7 +432,7 @@ class TestWhatItKnows:
         assert frequencies.shape == (front_end.n_values,)
         bin_width = 8000 / 256
         for band, frequency in enumerate(frequencies):
-            n_cycles = np.rint(frequency / bin_width)  # in a frame
+            n_cycles = np.rint(frequency / bin_width)  # so many cycles fit in a frame
             if 2 <= n_cycles <= 126:
                 tone = np.cos(2 * np.pi * n_cycles / 256 * np.arange(256))
                 assert front_end.reference(tone)[0].argmax() == band

@@ -112,7 +112,7 @@ class TestFrontEnds:
 
     def test_frames_do_not_know_each_other(self, front_end, dtype, rng):
         if front_end.dynamic_range is not None or front_end.normalisation is not None:
-            return  # these are of all frames
+            return  # These steps need all frames.
         x = signals(rng, 9000).astype(dtype)
         axis = 2 if front_end.time_first else 3
         whole = np.moveaxis(front_end(x), axis, 0)
@@ -194,7 +194,8 @@ class TestNormalisationOfManyFrames:
         )
         x = (1000 + rng.standard_normal(1 << 22)).astype(dtype)
         expected = front_end.reference(x.astype(np.float64))
-        limit = 4 * eps_of(dtype) * 1000  # of a value before the mean is taken off
+        # Errors are relative to a value before the mean is taken off.
+        limit = 4 * eps_of(dtype) * 1000
         assert np.abs(front_end(x) - expected).max() <= limit
 
 

@@ -92,7 +92,7 @@ def assert_signals_near(f, spectra, got, length=None, allowed=2):
     assert (got.dtype, got.shape) == (dtype, truth.shape)
     frames = np.fft.irfft(spectra if f.time_first else spectra.swapaxes(-1, -2), f.n_fft)
     factor = magnification(f, frames.shape[-2], truth.shape[-1])
-    # Of a window that is nearly 0, a float32 has another value, and so have both formulas.
+    # Where a window is nearly 0, its values differ in float32, and so do both formulas.
     limit = allowed * (2 + np.log2(f.n_fft)) * eps_of(dtype) * peak_of(frames) * factor
     error = np.abs(got.astype(np.float64) - truth)
     assert (error <= limit).all(), f"{(error / np.maximum(limit, 1e-300)).max():.3g} times as much"
@@ -271,7 +271,7 @@ class TestScipy:
 class TestInverseStft:
     @pytest.mark.parametrize("dtype", COMPLEX)
     def test_matches_oracle(self, backend, front_end, dtype, rng):
-        for n_frames in (0, 1, 2, 3, 9, 40):  # also fewer than overlap
+        for n_frames in (0, 1, 2, 3, 9, 40):  # These may be fewer than overlap.
             shape = (2, 3, n_frames, front_end.n_freq)
             spectra = (rng.uniform(-1, 1, shape) + 1j * rng.uniform(-1, 1, shape)).astype(dtype)
             spectra = spectra if front_end.time_first else spectra.swapaxes(2, 3)
@@ -316,7 +316,7 @@ class TestInverseStft:
                     pad_mode="reflect",
                 )  # fmt: skip
                 squares = magnification(f, f.n_frames(x.shape[1]), x.shape[1])
-                if not squares.all():  # the window is 0 where no other frame is
+                if not squares.all():  # The window is 0 where no other frame overlaps.
                     continue
                 got = f.inverse_stft(f.stft(backend.array(x)), x.shape[1])
                 limit = 4 * (2 + np.log2(n_fft)) * eps_of(dtype) * np.maximum(1, squares)
@@ -327,7 +327,7 @@ class TestInverseStft:
         f = FrontEnd(sample_rate=1, n_fft=2048, hop_length=512)
         x = rng.uniform(-1, 1, 512 * 20 + 2048)
         got = backend.numpy(f.inverse_stft(f.stft(backend.array(x))))
-        assert got[0] == 0  # where the window is 0
+        assert got[0] == 0  # The window is 0 there.
         assert_close(got[1:-1] * 1.0, x[1:-1], 2e-9)
         assert_close(got[64:-64], x[64:-64], 1e-13)
 

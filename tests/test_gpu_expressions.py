@@ -82,4 +82,4 @@ class TestStackFrames(test_assembly.TestStackFrames):
 
 @on_harness
 class TestStandardize(test_standardize.TestStandardize):
-    test_longest = None  # for gigabytes there is a GPU
+    test_longest = None  # It takes gigabytes, which a real GPU has.

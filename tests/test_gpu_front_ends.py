@@ -206,7 +206,8 @@ class TestNormalisation:
         )  # fmt: skip
         x = (1000 + rng.standard_normal(1 << 13)).astype(dtype)
         expected = front_end.reference(x.astype(np.float64))
-        limit = 4 * eps_of(dtype) * 1000  # of a value before the mean is taken off
+        # Errors are relative to a value before the mean is taken off.
+        limit = 4 * eps_of(dtype) * 1000
         assert np.abs(run(shuffled, front_end, x) - expected).max() <= limit
 
     def test_a_band_that_does_not_change(self, shuffled):  # noqa: F811
@@ -249,7 +250,7 @@ class TestTurned:
     @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
     @pytest.mark.parametrize(
         ("n_fft", "n_bands"),
-        # Of 90 bands, no frame of 256 points has room for all in its slot.
+        # The slot of a frame of 256 points has no room for all of 90 bands.
         [(256, 20), (256, 90), (400, 80), (512, 80), (1200, 80), (2048, 128), (4096, 40)],
     )
     @pytest.mark.filterwarnings("ignore:.*bands are empty")
@@ -300,7 +301,7 @@ class TestHalves:
             front_end(x, out=out)
         n_frames = front_end.count_frames(3000)
         largest = [n for n in sizes if n > 64]  # peaks are a word for each of four channels
-        if "cepstra" in name:  # and their product, before it is rounded
+        if "cepstra" in name:  # Their product is there too, before it is rounded.
             assert sorted(largest) == sorted([4 * 4 * n_frames * n_bands, 4 * out.size])
         else:
             assert largest == n_values * [4 * 4 * n_frames * n_bands]

@@ -55,9 +55,9 @@ class TestDecibelKernels(test_decibel.TestMagnitudeToDecibel):
     dtypes = ("float16", "float32")
     cases = (
         *smaller_than(1000, test_decibel.TestMagnitudeToDecibel),
-        case(2, 5000),  # more than a block takes
-        case(2, 4099, dynamic_range=3.0),  # no multiple of four elements
-        case(21, 516, dynamic_range=3.0),  # two runs of a warp for each
+        case(2, 5000),  # A block takes fewer.
+        case(2, 4099, dynamic_range=3.0),  # It is no multiple of four elements.
+        case(21, 516, dynamic_range=3.0),  # A warp takes two runs for each item.
         case(33, 1023, dynamic_range=3.0),
         case(3, 1024, dynamic_range=3.0),
         case(1, 4096, amin=1e-3, dynamic_range=20.0),
@@ -187,7 +187,7 @@ class TestGeneralInverse(test_general_transform.TestInverseStft):
 
 @on_harness
 class TestGeneralStft(test_general_transform.TestStft):
-    test_leading_axes = None  # of cuFFT, whose bits depend on the batch
+    test_leading_axes = None  # Bits of cuFFT depend on the batch.
     test_its_power_is_what_a_call_computes = None  # front ends have tests of their own
 
 
@@ -195,9 +195,9 @@ class TestGeneralStft(test_general_transform.TestStft):
 class TestOverlapAddKernel(test_inverse_stft.TestInverseStft):
     cases = (
         *smaller_than(4000, test_inverse_stft.TestInverseStft),
-        case(1, 2, 2301, n_fft=4600, hop_length=2300),  # a block makes only a part of a hop
-        case(2, 40, 9, n_fft=16, hop_length=3),  # and here many hops
-        case(1, 60, 33, 2, n_fft=64, hop_length=16),  # more samples than threads, of two channels
+        case(1, 2, 2301, n_fft=4600, hop_length=2300),  # A block makes only a part of a hop.
+        case(2, 40, 9, n_fft=16, hop_length=3),  # A block makes many hops.
+        case(1, 60, 33, 2, n_fft=64, hop_length=16),  # Two channels have more samples than threads.
     )
 
 
@@ -208,10 +208,11 @@ class TestInverseKernel(test_inverse_stft.TestInverseStft):
         case(2, 40, 257, n_fft=512),  # blocks begin within the signal
         case(2, 50, 201, 2, n_fft=400, hop_length=160, output_data_format=FIRST),
         case(1, 30, 201, n_fft=400, win_length=390, hop_length=49),  # eight overlap
-        case(1, 9, 201, n_fft=400, win_length=500, hop_length=100),  # the window is longer
+        # The window is longer than n_fft.
+        case(1, 9, 201, n_fft=400, win_length=500, hop_length=100),
         case(2, 5, 129, n_fft=256, hop_length=300, forward_window_name="hamming_window"),  # gaps
         case(2, 17, 129, n_fft=256, hop_length=256, forward_window_name="hamming_window"),
-        case(1, 8, 442, n_fft=882, hop_length=441),  # half of n_fft is odd
+        case(1, 8, 442, n_fft=882, hop_length=441),  # Half of n_fft is odd.
         case(1, 12, 601, n_fft=1200, hop_length=300),
         case(1, 12, 1025, n_fft=2048, hop_length=512),
         case(1, 9, 2049, n_fft=4096, hop_length=1024),
@@ -323,7 +324,7 @@ class TestFusedMagnitude(AnyOrder, test_spectrograms.TestStftMagnitude):
         case(3, 700, 2, n_fft=256, return_decibel=True, db_dynamic_range=6.0, db_amin=1e-2),
     )
     usual = case(2, 600, 3, n_fft=256, hop_length=77, pad_end=True, output_data_format=FIRST)
-    test_equals_the_chain = None  # in float64, by expressions
+    test_equals_the_chain = None  # Expressions compute it in float64.
 
 
 @on_harness
@@ -402,7 +403,7 @@ class TestOutOfRange:
     def test_stays_in_its_frame(self, backend, n_fft, value, rng):
         x = rng.uniform(-1, 1, 8 * n_fft).astype(np.float32)
         clean = backend.numpy(kr.stft_magnitude(backend.array(x), n_fft, hop_length=n_fft))
-        x[5 * n_fft // 2] = value  # in the third frame; a warp may have four
+        x[5 * n_fft // 2] = value  # It lies in the third frame; a warp may have four.
         got = backend.numpy(kr.stft_magnitude(backend.array(x), n_fft, hop_length=n_fft))
         assert not np.any(got[2] <= 1e20)
         np.testing.assert_array_equal(np.delete(got, 2, 0), np.delete(clean, 2, 0))

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.skipif(
 )
 BEYOND = 2**31  # elements
 PACKAGE = str(Path(kr.__file__).parent)
-NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # as Linux has it; Python knows it since 3.13
+# This is its number on Linux; Python has a name for it since 3.13.
+NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
 
 
 class Device:
@@ -79,7 +80,8 @@ class TestBeyond32Bits:
         dtypes = (np.float32, np.int32) if operation == "encoding" else (np.uint8, np.float32)
         x, out = (device.sparse(dtype, n) for dtype in dtypes)
         values = rng.uniform(-1, 1, 1024) if operation == "encoding" else rng.integers(0, 256, 1024)
-        run = slice(n // n_round * n_round - 1024, n // n_round * n_round)  # the last block's
+        # The one of the last block.
+        run = slice(n // n_round * n_round - 1024, n // n_round * n_round)
         assert run.start > BEYOND
         x._host[run] = values
         getattr(device.kernels, f"mu_law_{operation}")(x, 256, out)
@@ -88,7 +90,7 @@ class TestBeyond32Bits:
 
     @last_blocks(1)
     def test_frames_of_a_long_signal(self, device, rng):
-        beyond = 2 * BEYOND  # beyond unsigned numbers of 32 bits too
+        beyond = 2 * BEYOND  # It also exceeds unsigned numbers of 32 bits.
         x = device.sparse(np.float32, 1, 1, beyond + 2**21)
         tail = rng.uniform(-1, 1, 64).astype(np.float32)
         x._host[..., beyond : beyond + 64] = tail

@@ -152,7 +152,7 @@ class TestServed:
                 if shape is None:
                     continue
                 n_served += 1
-                n_threads = n_fft // 2 // shape.first  # the threads that compute one frame
+                n_threads = n_fft // 2 // shape.first  # These threads compute one frame.
                 assert shape.first * shape.second * shape.third == n_fft // 2
                 assert shape.first >= max(shape.second, shape.third)
                 assert shape.n_threads <= 256
@@ -231,7 +231,7 @@ class TestOutOfRange:
     def test_stays_in_its_frame(self, backend, dtype, n_fft, value, rng):
         x = rng.uniform(-1, 1, 8 * n_fft).astype(dtype)
         clean = backend.numpy(kr.stft_magnitude(backend.array(x), n_fft, hop_length=n_fft))
-        # In the third frame; a warp or a block has others beside it.
+        # It lies in the third frame; a warp or a block has other frames beside it.
         x[5 * n_fft // 2] = np.sqrt(np.finfo(dtype).max) * 8 if value == "loud" else value
         got = backend.numpy(kr.stft_magnitude(backend.array(x), n_fft, hop_length=n_fft))
         assert not np.any(got[2] <= 1e15)
@@ -257,7 +257,7 @@ class TestOutOfRange:
         # 0 times NaN is NaN, so samples outside of all windows must not be read.
         x = rng.uniform(-1, 1, 400).astype(np.float32)
         x[301:] = np.nan
-        for win_length in (300, 301):  # in pairs, and sample by sample
+        for win_length in (300, 301):  # Samples are loaded in pairs, or one by one.
             parameters = {"n_fft": 400, "win_length": win_length, "hop_length": 50}
             got = backend.numpy(kr.stft_magnitude(backend.array(x), **parameters))
             assert np.isfinite(got[0]).all()
@@ -303,7 +303,8 @@ class TestTraffic:
 
 # How many registers a thread of each shape may have.
 BUDGETS = {("f4", 400): 128, ("f4", 480): 168, ("f4", 1200): 128, ("f4", 2000): 168}
-BUDGETS |= {("f4", 504): 184, ("f4", 3360): 168}  # three passes, and many points of a thread
+# It takes three passes, and a thread has many points.
+BUDGETS |= {("f4", 504): 184, ("f4", 3360): 168}
 BUDGETS |= {("f8", 400): 255, ("f8", 1024): 255, ("f8", 4096): 255}
 
 

@@ -127,7 +127,7 @@ class TestTransforms:
             sample_rate=16000, n_fft=n_fft, hop_length=n_fft // 4, bands=kr.Bands(80)
         )
         x = np.random.default_rng(0).uniform(-1, 1, 10 * n_fft).astype(np.float32)
-        n_frames = {512: 8, 400: 12, 2048: 4}[n_fft]  # that a block has at a time
+        n_frames = {512: 8, 400: 12, 2048: 4}[n_fft]  # A block has so many frames at a time.
         stores, wavefronts = [], []
         for time_first in (False, True):
             traffic = traffic_of(kernel, front_end.replace(time_first=time_first), x)
@@ -235,7 +235,8 @@ class TestStreams:
 
     @pytest.mark.parametrize("name", STREAMS)
     def test_rest(self, name):
-        lines, arrays = self.lines(name, 0, n=2 * 4099)  # no packs; the second item is unaligned
+        # Nothing moves in packs, since the second item is unaligned.
+        lines, arrays = self.lines(name, 0, n=2 * 4099)
         for kind, array in zip(("load", "store"), arrays, strict=True):
             ((_, counted),) = of_kind(lines, "global", kind).items()
             n_full = 32 * array.itemsize / SECTOR

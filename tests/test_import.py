@@ -13,8 +13,9 @@ HEAVY = (
     "tensorflow", "torch", "jax", "jaxlib", "pandas", "multiprocessing", "concurrent",
 )  # fmt: skip
 
-MAX_RATIO = 1.35  # the time of a process with `import kapre_ref`, over one with `import numpy`
-N_PAIRS = 100  # at most; a busy machine needs many pairs until one of each is undisturbed
+# `import kapre_ref` may take so many times as long as `import numpy`, each in a process.
+MAX_RATIO = 1.35
+N_PAIRS = 100  # A busy machine may need so many pairs until one of each is undisturbed.
 
 
 def run(code, *options, env=None):
@@ -70,7 +71,7 @@ except TypeError:
 
     @pytest.mark.slow
     def test_cost(self, tmp_path):
-        # As for a user: Python compiles the sources once, whatever this environment says of it.
+        # Python compiles the sources once, as it does for users, whatever this environment says.
         env = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path)}
         env.pop("PYTHONDONTWRITEBYTECODE", None)
         best = {"numpy": float("inf"), "kapre_ref": float("inf")}

@@ -224,7 +224,7 @@ class TestLevels:
         got = kr.magnitude_to_decibel(x, **scale)
         if x.size:
             peak = got.max(axis=(1, 2, 3), keepdims=True)
-            slack = 1e-5 * scale["dynamic_range"]  # the subtraction rounds in float32
+            slack = 1e-5 * scale["dynamic_range"]  # The subtraction rounds in float32.
             assert np.all(got >= peak - scale["dynamic_range"] - slack)
 
     @PROFILE

@@ -131,7 +131,7 @@ class TestInverseStft(TakesOut):
         got = self.run(backend, x, {"n_fft": 64, "hop_length": 80})
         starts = 80 * np.arange(3)[:, None]
         assert not got[starts + np.arange(64, 80)].any()
-        assert not got[80 * np.arange(4)].any()  # the Hann window is 0 there, and so its inverse
+        assert not got[80 * np.arange(4)].any()  # The Hann window and its inverse are 0 there.
 
     def test_nan_stays_in_its_frame(self, backend, rng):
         x = self.example(rng, (2, 9, 33), np.complex64)

@@ -89,7 +89,7 @@ class TestPlan:
         planned = [Planned(f"{i}", f"{i}", size, 0) for i, size in enumerate(sizes)]
         assert shard_ends(planned, 20_000) == [4, 6]
         assert shard_ends(planned, None) == [4, 6]
-        many = planned[3:4] * 100_000  # a terabyte
+        many = planned[3:4] * 100_000  # They have a terabyte.
         assert shard_ends(many, None)[:2] == [7, 14]
 
     def test_a_worker_reads_its_slice_alone(self, folder, tmp_path, monkeypatch):
@@ -279,7 +279,7 @@ class TestDeaths:
 
         def recording(path, *how):
             if path.endswith("05.wav"):
-                faulthandler.disable()  # that of pytest
+                faulthandler.disable()  # pytest has enabled it.
                 os.kill(os.getpid(), signal.SIGSEGV)
             return original(path, *how)
 
@@ -407,7 +407,7 @@ class TestDeaths:
         while not lines or "interrupted" not in lines[-1]:
             lines.append(process.stderr.readline())
             assert lines[-1]
-        assert time.monotonic() - sent < 10  # a tenth of a second on a quiet machine
+        assert time.monotonic() - sent < 10  # It takes a tenth of a second on a quiet machine.
         out, _ = process.communicate(timeout=60)
         error = "".join(lines)
         assert process.returncode == 128 + getattr(signal, name)

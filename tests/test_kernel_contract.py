@@ -50,7 +50,7 @@ def _parameters_of(folder, name):
     return [argument.arg for argument in function.args.args]
 
 
-# What the contract asks of a backend: {kernel: its parameters}.
+# The contract asks a backend for {kernel: its parameters}.
 PROTOCOL = {
     name: list(inspect.signature(method).parameters)[1:]
     for name, method in vars(contract.Kernels).items()

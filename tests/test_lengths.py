@@ -20,7 +20,7 @@ class TestRecipes:
         front_end = kr.front_end(name)
         x = rng.uniform(-1, 1, (len(LENGTHS), 2, 9000)).astype(np.float32)
         for item, length in enumerate(LENGTHS):
-            x[item, :, length:] = np.nan  # what follows must not be read
+            x[item, :, length:] = np.nan  # The rest must not be read.
         got = backend.numpy(front_end(backend.array(x), lengths=LENGTHS))
         axis = 1 if front_end.time_first else 2
         for item, length in enumerate(LENGTHS):

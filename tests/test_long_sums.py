@@ -87,7 +87,7 @@ class TestDelta:
     @pytest.mark.slow
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_long_line(self, dtype):
-        half = 1 << 13  # a slope has twice as many terms, and that is long enough
+        half = 1 << 13  # A slope has twice as many terms, so this is long enough.
         self._assert_within_contract(self._frames("line", half + 9, 1, dtype), half, "symmetric")
 
     def _assert_within_contract(self, x, half, mode):

@@ -21,9 +21,9 @@ MIB = 1 << 20
 
 @pytest.fixture(autouse=True)
 def nothing_kept():
-    # Of the limit for tables: SciPy may keep a large plan of another test.
-    # Set by hand: monkeypatch would be made first, and put the environment
-    # of a test back only after the last line here has read it.
+    # SciPy may still keep a large plan of another test, which takes a part of the limit.
+    # monkeypatch would restore a test's environment only after the last line
+    # here has read it, so this is set by hand.
     _kept._reserved_bytes = 0
     gc.collect()
     _kept.release_memory()
@@ -78,7 +78,7 @@ class TestResults:
         x = result(8)
         address = x.ctypes.data
         del x
-        assert result(7).ctypes.data != address  # an eighth more at most
+        assert result(7).ctypes.data != address  # It may be an eighth longer.
         assert result(9).ctypes.data != address
 
     def test_all_sizes_behave_alike(self):
@@ -142,9 +142,9 @@ class TestTables:
         table = _kept.kept(lambda n: np.zeros(n, np.uint8))
         try:
             table(20 * MIB), table(30 * MIB)
-            _kept.reserve(20 * MIB)  # the oldest has to go
+            _kept.reserve(20 * MIB)  # The oldest one is dropped.
             assert 30 * MIB <= _kept._table_bytes < 31 * MIB
-            _kept.reserve(1000 * MIB)  # a quarter stays
+            _kept.reserve(1000 * MIB)  # A quarter of them is kept.
             first = table(15 * MIB)
             assert table(15 * MIB) is first
             assert table(17 * MIB) is not table(17 * MIB)

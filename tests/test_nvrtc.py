@@ -15,7 +15,8 @@ REPORT = Path(__file__).resolve().parent.parent / "asv_benchmarks" / "gpu"
 # The options of launch.py, and those that CuPy adds.
 OPTIONS = ("-std=c++17", "--prec-sqrt=false", "-ftz=true")
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90", "sm_100")  # Turing, Ampere, Hopper, Blackwell
-# What a value is, where it goes, and how samples come. Powers and OffsetRoots differ by a root.
+# Each row says what a value is, where it goes, and how samples come. Powers and OffsetRoots differ
+# by a root alone.
 OUTPUTS = (
     ("Magnitudes", "AtOnce", "Stored"),
     ("Bins", "Strided", "Stored"),
@@ -67,7 +68,7 @@ OTHERS = {
     ],
     "overlap_add": ["overlap_add<float>", "overlap_add<double>"],
 }
-# What inverse.py makes of n_fft: the type of a point, frames of a block, radices.
+# inverse.py makes these of n_fft: the type of a point, frames of a block, radices.
 INVERSES = (
     "float2, 256, 32, 32, 4, 1",
     "float2, 400, 12, 20, 10, 1",
@@ -120,7 +121,7 @@ class TestCompiles:
             is_real = "Bins" not in name
             most = strided if "Strided" in name else plain
             most = magnitudes if is_real and "AtOnce" in name else most
-            most = strided if "Shaped" in name else most  # a block less
+            most = strided if "Shaped" in name else most  # This allows one block less.
             assert needs.registers <= most, name
             assert needs.shared <= shared + 1024, name
             assert needs.stack <= most_spilled(architecture, name), name
@@ -130,7 +131,8 @@ class TestCompiles:
     def test_normalisation(self, architecture, real):
         names = [f"normalise<{real}>"]
         for name, needs in compiled(architecture, "normalisation", names).items():
-            assert needs.registers <= 64, name  # two blocks of 512 threads, one on Turing
+            # It allows two blocks of 512 threads, or one on Turing.
+            assert needs.registers <= 64, name
             assert needs.shared <= 4 * 1024 + 1024, name
             assert needs.stack == 0, name
 
@@ -139,7 +141,7 @@ class TestCompiles:
     def test_inverse(self, architecture):
         names = [f"inverse_stft<kapre::Mixed<{shape}>>" for shape in INVERSES]
         for name, needs in compiled(architecture, "inverse", names).items():
-            # Of 32 points in registers, a few addresses are spilled, outside of all loops.
+            # With 32 points in registers, a few addresses are spilled, outside of all loops.
             assert needs.registers <= (255 if "double" in name else 168), name
             assert needs.shared <= 48 * 1024, name
             assert needs.stack <= 96, name
@@ -148,9 +150,10 @@ class TestCompiles:
     @pytest.mark.parametrize("stem", OTHERS)
     def test_others(self, architecture, stem):
         for name, needs in compiled(architecture, stem, OTHERS[stem]).items():
-            # Up to 40, six blocks of 256 threads share the 65,536 registers of a multiprocessor:
-            # enough to keep the memory busy. Turing has room for four blocks anyway. For Blackwell
-            # the compilers of CUDA 12.8 to 13.0 take up to 48, five blocks; 13.1 and newer do not.
+            # With up to 40 registers, six blocks of 256 threads fit in the 65,536 registers of a
+            # multiprocessor, enough to keep the memory busy. Turing has room for four blocks
+            # anyway. For Blackwell, the compilers of CUDA 12.8 to 13.0 take up to 48 registers,
+            # which leaves five blocks; 13.1 and newer do not.
             early = architecture == "sm_100" and nvrtc.version() < (13, 1)
             most = 64 if architecture == "sm_75" else 48 if early else 40
             assert needs.registers <= most, name

@@ -101,7 +101,8 @@ class TestPicture:
         edges = got.made["times"][:-1] + np.diff(got.made["times"]) / 2
         is_loud = got.made["features"].mean(axis=1) > -20
         expected = [got.time_pixel(e) for e in edges[is_loud[1:] != is_loud[:-1]]]
-        changes = changes[changes > got.time_pixel(edges[0]) - 2]  # what lies left is white paper
+        # To the left there is white paper.
+        changes = changes[changes > got.time_pixel(edges[0]) - 2]
         np.testing.assert_allclose(changes, expected, atol=0.51)
 
     def test_ticks_stand_at_their_times_and_frequencies(self, drawn):
@@ -146,7 +147,7 @@ class TestPicture:
     def test_shows_eight_channels_at_most(self, drawn, tmp_path, n_channels, n_panels):
         write_sound(tmp_path / "a.wav", n_channels=n_channels, seconds=0.2)
         got = drawn(tmp_path / "a.wav")
-        assert len(got.ranges) == n_panels + 1  # and the colour bar
+        assert len(got.ranges) == n_panels + 1  # One more is the colour bar.
         assert got.ranges[-1][0].shape[1] < 20
         names = [text for text in got.places() if text.startswith("channel")]
         assert names == [f"channel {n + 1} of {n_channels}" for n in range(n_panels)] * (

@@ -94,7 +94,7 @@ class TestKernelsMatchOracles:
         options |= {"forward_window_name": window_name}
         options |= {"input_data_format": data_format, "output_data_format": output}
         got = kr.inverse_stft(x, **options)
-        truth = kr.inverse_stft_reference(x, **options)  # not of double(x): another window
+        truth = kr.inverse_stft_reference(x, **options)  # double(x) would give another window.
         given = filled_in(parameters)
         spectra = channels_first(x, data_format, 2).astype(x.dtype.newbyteorder("="))
         lengths = (given["n_fft"], given["win_length"], given["hop_length"])
@@ -226,7 +226,7 @@ class TestKernelsMatchOracles:
         truth = kr.logmel_to_mfcc_reference(double(x), n_mfccs, data_format)
         plain = plain_formulas.logmel_to_mfcc(channels_first(x, data_format, 2), n_mfccs)
         plain = as_caller(plain, x.ndim - 2, data_format).astype(got.dtype)
-        # In float64 the oracle rounds as a kernel does, and sums in an order of its own.
+        # In float64 the oracle rounds as a kernel does, but it sums in another order.
         assert_sum_close(got, truth, plain, 4 * np.sqrt(n_mels) * peak_of(x))
 
     @PROFILE

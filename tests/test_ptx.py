@@ -33,7 +33,7 @@ from test_gpu_mixed import only
 
 import kapre_ref as kr
 
-pytestmark = pytest.mark.slow  # an interpreter of instructions
+pytestmark = pytest.mark.slow  # An interpreter runs each instruction.
 SOURCES = Path(kr.__file__).parent / "kernels" / "gpu"
 
 
@@ -158,9 +158,9 @@ class TestDecibel(OnPtx, test_decibel.TestMagnitudeToDecibel):
     cases = (
         case(1),
         case(3, 1001, dynamic_range=30.0),
-        case(19, 100, dynamic_range=3.0),  # a warp has one of them
-        case(2, 5000),  # a block takes 4096 elements
-        case(2, 8195, dynamic_range=3.0),  # no multiple of four
+        case(19, 100, dynamic_range=3.0),  # A warp has one item.
+        case(2, 5000),  # A block takes 4096 elements.
+        case(2, 8195, dynamic_range=3.0),  # It is no multiple of four.
         case(2, 4, 1025, 2, amin=1e-3, dynamic_range=20.0),
     )
 
@@ -201,7 +201,7 @@ class TestFrame(OnPtx, test_framing.TestFrame):
     cases = (
         *test_framing.LAYOUTS,
         *test_framing.LENGTHS[:-1],
-        case(2, 700, 2, frame_length=301, hop_length=9),  # a block takes 32 frames
+        case(2, 700, 2, frame_length=301, hop_length=9),  # A block takes 32 frames.
         case(2, 99, frame_length=33, hop_length=1, pad_end=True, pad_value=-2),
     )
 
@@ -223,8 +223,9 @@ class TestInverseStft(OnPtx, test_inverse_stft.TestInverseStft):
     cases = (
         case(9, 31, n_fft=60, hop_length=23),
         case(2, 9, 33, 2, n_fft=64, hop_length=64, forward_window_name="hamming_window"),
-        case(1, 2, 2301, n_fft=4600, hop_length=2300),  # a block makes only a part of a hop
-        case(2, 140, 9, n_fft=16, hop_length=15, output_data_format=FIRST),  # more than one block
+        case(1, 2, 2301, n_fft=4600, hop_length=2300),  # A block makes only a part of a hop.
+        # It takes more than one block.
+        case(2, 140, 9, n_fft=16, hop_length=15, output_data_format=FIRST),
         case(1, 60, 33, 2, n_fft=64, hop_length=16),
         case(2, 1, 33, n_fft=64),
         case(2, 20, 201, 2, n_fft=400, win_length=390, hop_length=70),

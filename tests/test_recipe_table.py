@@ -28,7 +28,7 @@ class TestTable:
         assert row.share == pytest.approx(0.5 / least, rel=1e-3)
         assert 0 < row.allowed_share <= row.share
         assert row.loud_share == pytest.approx(0.5 / least, rel=1e-3)
-        assert row.double == pytest.approx(0.5, rel=0.9)  # of a peak of up to 4.6
+        assert row.double == pytest.approx(0.5, rel=0.9)  # It is relative to a peak of up to 4.6.
         assert by_name["kaldi-mfcc-13"].loud_share == -1
         assert by_name["resemblyzer"].share == np.inf  # silence has a tolerance of 0
 

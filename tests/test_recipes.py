@@ -14,8 +14,8 @@ import kapre_ref as kr
 
 RECIPES = kr.recipes()
 NAMES = [recipe.name for recipe in RECIPES]
-# Of float64, relative to the scale of the values: rounding errors of 1e-16 of a frame's strongest
-# bin are much more of a band that is 120 dB below it.
+# The tolerance of float64 is relative to the scale of the values. A rounding error of 1e-16 of a
+# frame's strongest bin is much larger relative to a band that is 120 dB below it.
 DOUBLE = 1e-9
 PUBLIC = {name: getattr(kr, name) for name in ("Bands", "FrontEnd", "LogBands", "Normalisation")}
 
@@ -94,7 +94,7 @@ class TestOtherResults:
     @pytest.mark.parametrize("way", ["oracle", "operation"])
     @pytest.mark.parametrize("name", ["nemo-80", "parakeet-hf"])
     def test_one_valid_frame_is_zero(self, name, way, run):
-        # As in NeMo, which takes a deviation of one frame for 0; transformers has nan there.
+        # NeMo takes the deviation of one frame for 0, as we do; transformers gives nan.
         x = of("nemo-80", "speech").samples[:300]
         got = (reference if way == "oracle" else run)(kr.front_end(name), x)
         np.testing.assert_array_equal(got, np.zeros((80, 2) if name == "nemo-80" else (2, 80)))
@@ -179,7 +179,8 @@ class TestNames:
         outside = set(OUTSIDE[name])
         of_samples = {"to_samples", "to_multiple", "to_patches", "append", "pad_end_to_whole"}
         assert bool(recipe.before) >= bool(outside & of_samples)
-        of_features = outside - of_samples - {"crop"}  # which was for a smaller file
+        # The recording was cropped for a smaller file.
+        of_features = outside - of_samples - {"crop"}
         assert bool(recipe.after) >= bool(of_features)
 
     @pytest.mark.parametrize(

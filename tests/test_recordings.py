@@ -147,7 +147,8 @@ class TestSections:
             hop_length = min(hop_length, 256)
         options = ["--feature", "stft", "--n-fft", "256", "--hop-length", hop_length, *padding]
         options += ["--db-dynamic-range", "15"]
-        seconds = 0.05 if 1 in (chunk_size, hop_length) else 0.3  # a sample at a time takes long
+        # Reading one sample at a time is slow.
+        seconds = 0.05 if 1 in (chunk_size, hop_length) else 0.3
         whole, samples = single(tmp_path, *options, seconds=seconds)
         monkeypatch.setattr(recordings, "CHUNK_SIZE", chunk_size)
         monkeypatch.setattr(recordings, "WHOLE_SIZE", 0)
@@ -177,14 +178,15 @@ class TestSections:
         monkeypatch.setattr(recording_features, "SCRATCH_BYTES", 1 << 14)
         write_sound(tmp_path / "a.wav", seconds=60)
         options = ["--feature", "stft", "--hop-length", "512", "--quiet"]
-        features(RECORDING, "--out", tmp_path / "b.npy", *options)  # what loads once, is loaded
+        # This loads all that is loaded once.
+        features(RECORDING, "--out", tmp_path / "b.npy", *options)
         tracemalloc.start()
         status = features(tmp_path / "a.wav", "--out", tmp_path / "a.npy", *options)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert status == 0
         assert (tmp_path / "a.npy").stat().st_size > 10_000_000
-        assert peak < 2_000_000  # the chunk, its features, copies of both, and the tables
+        assert peak < 2_000_000  # The chunk, its features, copies of both, and the tables fit in.
 
 
 def random_front_end(rng):
@@ -321,7 +323,7 @@ class TestPieces:
 MEL = {"sample_rate": 16000, "n_fft": 400, "hop_length": 160, "bands": Bands(40)}
 LN = {"log": "ln", "floor": 1e-10}
 EACH = np.linspace(0.5, -2, 40)
-# What stands in no recipe.
+# These fields occur in no recipe.
 OTHERS = {
     "a gain a band below the limit": {**LN, "dynamic_range": 9, "gain": EACH, "offset": 2 * EACH},
     "a negative gain": {**LN, "dynamic_range": 9, "gain": -2, "offset": 1},
@@ -364,7 +366,7 @@ class TestFrontEnds:
         assert (got.shape, got.dtype) == (expected.shape, np.float32)
         if front_end.normalisation is None:
             np.testing.assert_array_equal(got, expected)
-        else:  # its sums are of float64 here; kernels promise four eps of the peak
+        else:  # Its sums are float64; kernels promise four eps of the peak.
             assert_close(got, expected, 4 * 2**-23 * peak_of(expected))
 
     def noise(self, front_end, seconds=0.6, n_channels=2):
@@ -425,7 +427,8 @@ class TestFrontEnds:
         monkeypatch.setattr(recording_features, "SCRATCH_BYTES", 1 << 14)
         write_sound(tmp_path / "a.wav", seconds=120, sample_rate=16000)
         options = ["--front-end", "nemo-128", "--quiet"]
-        features(RECORDING, "--out", tmp_path / "b.npy", *options)  # what loads once, is loaded
+        # This loads all that is loaded once.
+        features(RECORDING, "--out", tmp_path / "b.npy", *options)
         tracemalloc.start()
         status = features(tmp_path / "a.wav", "--out", tmp_path / "a.npy", *options)
         _, peak = tracemalloc.get_traced_memory()

@@ -31,7 +31,7 @@ def exact_root(turns):
 class TestRoots:
     @pytest.mark.parametrize("n", [1, 2, 3, 5, 7, 12, 360, 1009, 2048, 30_030, 65_536, 1 << 20])
     def test_error_with_double_alone(self, n, monkeypatch):
-        monkeypatch.setattr(np, "longdouble", np.float64)  # as it is on some systems
+        monkeypatch.setattr(np, "longdouble", np.float64)  # long double is float64 on some systems
         numbers = np.unique(np.linspace(0, 3 * n, 60).astype(int))
         got = roots.cos_sin_of_turns(numbers, n)
         for number, *parts in zip(numbers.tolist(), *got, strict=True):

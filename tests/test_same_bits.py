@@ -189,9 +189,8 @@ class TestLongSums:
     """The error does not grow with the number of terms."""
 
     def assert_within_contract(self, got, x, weights):
-        # Four eps are allowed, whatever the error of NumPy's sum is, which may be small by luck.
-        # Terms that cancel are measured by the root of the sum of their squares, which is about
-        # what noise sums to.
+        # Four eps are allowed in any case, since NumPy's own sum may be exact by luck. If terms
+        # cancel, eps are relative to the root of the sum of squares, which noise sums to.
         x, columns = x.astype("g"), weights.T.astype("g")
         truth = np.stack([np.sum(x * column, axis=1) for column in columns], axis=1)
         noise = max(float(np.sqrt(np.sum((x * column) ** 2, axis=1)).max()) for column in columns)

@@ -15,7 +15,7 @@ from kapre_ref.command.front_end_errors import front_end_error
 from kapre_ref.kernels import cpu
 
 OPERATIONS = {name.removesuffix("_reference") for name in kapre_ref.__all__ if "_ref" in name}
-KERNELS = sorted(set(cpu.__all__) - {"asarray", "empty"})  # those two make room for results
+KERNELS = sorted(set(cpu.__all__) - {"asarray", "empty"})  # These two make room for results.
 FUSED = {
     "features": ("stft_magnitude", "melspectrogram", "log_frequency_spectrogram"),
     "magnitude_to_decibel": ("magnitude_to_decibel", "power_to_db", "amplitude_to_db"),
@@ -175,8 +175,8 @@ class TestVerdict:
         assert self_check.measure(check, truth - 1, truth, [signal]) == expected
 
 
-# Tolerances in eps of the result, for float16, float32 and float64. They stand here as well as in
-# the package, since users may rely on them.
+# These are tolerances in eps of the result, for float16, float32 and float64. They stand here as
+# well as in the package, since users may rely on them.
 TOLERANCES = {
     self_check.EXACT: (0, 0, 0),
     self_check.PEAK: (1, 8, 24),
@@ -272,7 +272,7 @@ class TestFrontEndError:
     @pytest.mark.parametrize("power", [1, 2])
     def test_counts_from_the_peak(self, power):
         front_end = FrontEnd(**FRAMES, power=power, gain=7, offset=5)
-        peak = 7 * 2.0**power  # half the sum of a window whose mean is a half
+        peak = 7 * 2.0**power  # It is half the sum of a window whose mean is a half.
         for frame in range(3):
             assert self.error(front_end, frame, 2, 0.5 * peak) == pytest.approx(0.5)
 

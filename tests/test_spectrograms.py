@@ -70,7 +70,7 @@ class ComposedTests(TakesOut):
         result = self.chain_linear(x, parameters, formats[1])
         if scale is None:
             return result
-        if x.ndim == 1:  # one item, as if there were a batch of it
+        if x.ndim == 1:  # It is one item, as if there were a batch of one.
             return kr.magnitude_to_decibel(result[None], **scale)[0]
         return kr.magnitude_to_decibel(result, **scale)
 

@@ -43,7 +43,7 @@ class TestStandardize(TakesOut):
         case(2, 0, 5),
         case(2, 0, 5, axis=1),
         case(2, 300, 80, axis=1),
-        case(2, LONG),  # of a size that is worth threads
+        case(2, LONG),  # so large that threads share the work
     )
 
     def precise(self, x, eps=1e-7, axis=-1):

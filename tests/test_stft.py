@@ -241,7 +241,7 @@ class TestStft(TakesOut):
         ids=str,
     )
     def test_rules_hold_for_values_that_are_equal(self, good, bad):
-        # What was checked once is remembered; 64 == 64.0 and 1 == True must not be mixed up.
+        # Checked parameters are remembered, and 64 == 64.0 and 1 == True must not be mixed up.
         kr.stft(np.ones(99), **good)
         with pytest.raises(
             (TypeError, ValueError), match=r"must be (an integer|True or False), got"

@@ -80,7 +80,7 @@ class TestChunks:
         stream, n_frames = front_end.stream(), 0
         for n_samples in range(1, 200):
             n_frames += len(stream.push(np.ones(1, np.float32)))
-            # What is cut off the end may yet be the last of what is there.
+            # The samples that are cut off at the end may be the last ones so far.
             n_there = n_samples + min(0, right)
             n_reflected = left + 1 if mode != "zeros" and left > 0 else 0
             n_complete = front_end.replace(pad_right=0).n_frames(max(0, n_there))

@@ -88,7 +88,7 @@ class TestThreads:
         for n_threads in N_THREADS[1:]:
             kr.set_num_threads(n_threads)
             got = OPERATIONS[name]()
-            assert not np.shares_memory(got, expected)  # else they would be alike in any case
+            assert not np.shares_memory(got, expected)  # Else they would be equal in any case.
             np.testing.assert_array_equal(bits(got), bits(expected), err_msg=f"{n_threads} threads")
 
     @pytest.mark.slow
@@ -188,7 +188,7 @@ class TestRunSlices:
 
         with ThreadPoolExecutor(1) as threads:
             waiting = threads.submit(run_slices, wait, 2, self.LONG)
-            busy.wait()  # the calling thread and the only helper have begun
+            busy.wait()  # The calling thread and the only helper have begun.
             assert len(self.slices(8, self.LONG)) == 8
             release.set()
             waiting.result(timeout=60)

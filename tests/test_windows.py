@@ -27,7 +27,7 @@ NAMES = (
     "kaiser_bessel_derived_window",
     "vorbis_window",
 )
-EXACT = 8 * eps_of(np.float64)  # the error of cosines and square roots between 0 and 1
+EXACT = 8 * eps_of(np.float64)  # Cosines and square roots between 0 and 1 have this error.
 
 
 def angle(length, turn):

@@ -24,10 +24,11 @@ from kapre_ref import kernels
 __version__ = "stand-in"
 transfers = Counter()  # 'get': copies to the host, 'set': copies from it
 waited_for = []  # devices, one for each wait
-exports = []  # by DLPack: the current stream, and the one that is to wait for it
+# Pairs of streams in exports by DLPack: the current one, and the one that must wait for it.
+exports = []
 
 _CUDA = 2  # DLPack's number of a CUDA device
-_LEGACY_STREAM = 1  # what stands for the default stream there
+_LEGACY_STREAM = 1  # DLPack's number of the default stream
 
 _UFUNC_OPTIONS = {"out", "dtype", "casting"}  # CuPy's ufuncs know no others, `where` included
 
@@ -59,7 +60,8 @@ _OPERATORS = _words(
 class ndarray:  # noqa: N801
     """An array "on the device": it wraps a NumPy array, and never turns into one by itself."""
 
-    __array_ufunc__ = None  # an expression with an array of the host ends in this class's operators
+    # NumPy leaves an expression with such an array to the operators of this class.
+    __array_ufunc__ = None
 
     def __init__(self, shape, dtype=float):
         self._host = _poisoned(np.empty(shape, dtype))
@@ -96,7 +98,7 @@ class ndarray:  # noqa: N801
         return _wrap(self._host[_unwrap(index)], self)
 
     def __setitem__(self, index, value):
-        with np.errstate(all="ignore"):  # a device warns of no arithmetic
+        with np.errstate(all="ignore"):  # A device gives no warnings.
             self.usable[_unwrap(index)] = _unwrap(value)
 
     def __iter__(self):
@@ -287,7 +289,7 @@ def may_share_memory(a, b, max_work=None):
     return False
 
 
-@np.errstate(all="ignore")  # a device warns of no arithmetic
+@np.errstate(all="ignore")  # A device gives no warnings.
 def _rfft(a, n=None, axis=-1, norm=None):
     if a.dtype == np.float16:
         raise TypeError("cupy.fft.rfft does not support float16")
@@ -344,7 +346,7 @@ class _Stream:
 
     def __init__(self, null=False, non_blocking=False, ptds=False):
         self._is_capturing = False
-        self.n_waits = 0  # for all that was asked of it so far
+        self.n_waits = 0  # how often somebody waited for all of its work
 
     def __enter__(self):
         _current.append(self)

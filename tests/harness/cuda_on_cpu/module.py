@@ -32,7 +32,7 @@ _CHECKED = (
     "-fsanitize=float-cast-overflow",
 )
 _CACHE_BYTES = 1 << 29
-_IN_USE_SECONDS = 3600  # in which no file is removed that a process may still need
+_IN_USE_SECONDS = 3600  # a time after which no process needs the files any more
 _KINDS = ("pointer", "pointer to const", "signed", "unsigned", "float", "other")
 _NUMPY_KINDS = {"i": "signed", "u": "unsigned", "f": "float"}
 _ORDERS = {"forward": 0, "reversed": 1, "shuffled": 2}
@@ -58,7 +58,7 @@ class Traffic:
 
     requests: int = 0
     cost: int = 0
-    ideal: int = 0  # what they would cost at consecutive addresses
+    ideal: int = 0  # the wavefronts that consecutive addresses would take
 
 
 class _Options(ctypes.Structure):

@@ -149,7 +149,7 @@ BUGS = (
     Bug("strided bins", "series / task.n_channels, channel", "series, channel", "out of bounds"),
     Bug("faint", "if (!again) break;", "break;", ""),
     Bug("faint", "output.begin(again ? inverse(scale) : 1)", "output.begin(1)", ""),
-    # What becomes of the bins.
+    # These bugs concern what is made of bins.
     Bug("bins", "if (output.live) output.row[k]", "output.row[k]", "out of bounds|race"),
     Bug("bins", "if (output.live) output", "if (output.live && k) output", ""),
     Bug("bins", "make_float2(high.x, -high.y)", "make_float2(high.x, high.y)", ""),

@@ -79,6 +79,6 @@ def _argument(value: Any) -> Any:
         return value.scalar
     if isinstance(value, np.ndarray):
         raise TypeError("Unsupported type <class 'numpy.ndarray'>")
-    if isinstance(value, float):  # a Python float has eight bytes, whatever the parameter has
+    if isinstance(value, float):  # A Python float has eight bytes, even if the parameter has four.
         return np.float64(value)
     return np.int64(value) if type(value) is int else value

@@ -15,7 +15,7 @@ class Rule(NamedTuple):
     """The modifiers that an opcode may have, and a function that turns instructions into steps."""
 
     modifiers: str
-    make: object  # a function (instruction, operands) of a function (machine, active)
+    make: object  # It takes (instruction, operands), and returns a function of (machine, active).
 
 
 def of_values(function):
@@ -216,7 +216,7 @@ def _convert(instruction, operands):
     if of.kind == "f" and to.kind in "iu":
         function = _to_integer(to, rounded)
     elif {"rzi", "rni"} & set(instruction.modifiers):
-        function = rounded  # to a whole number that is still a float
+        function = rounded  # It rounds to a whole number, which is still a float.
     else:
         function = operator.methodcaller("astype", to)
     return _step(instruction, operands, function, [to, of])
@@ -227,7 +227,7 @@ def _to_integer(to, rounded):
     info = np.iinfo(to)
 
     def convert(x):
-        whole = rounded(x).astype(np.longdouble)  # which holds every integer of 64 bits
+        whole = rounded(x).astype(np.longdouble)  # It holds every integer of 64 bits.
         return np.where(np.isnan(whole), 0, np.clip(whole, info.min, info.max)).astype(to)
 
     return convert

@@ -21,7 +21,7 @@ class Step(NamedTuple):
     text: str
     guard: Guard | None
     kind: str  # 'plain', 'branch', 'end' or 'meeting'
-    do: object  # a function (machine, threads); of a branch, where it goes
+    do: object  # a function of (machine, threads), or the target of a branch
 
 
 class Kernel:
