@@ -23,7 +23,7 @@ def _arrays(file):
 
 
 class Case(NamedTuple):
-    """What a tool gave for a signal, or said."""
+    """The values or the error that a tool gave for a signal."""
 
     recipe: str
     signal: str

@@ -130,7 +130,7 @@ class TestErrors:
 
 
 class TestSignals:
-    """What calling a front end refuses, before it computes anything."""
+    """A front end refuses bad calls before it computes anything."""
 
     FRONT_END = FrontEnd(**SIZES, bands=Bands(4), log="ln", floor=1e-5)
 

@@ -234,7 +234,7 @@ class TestCompany:
 
 
 class TestTurned:
-    """Where frames are neighbours in memory, values are those of the other order of axes."""
+    """If frames are neighbours in memory, values equal those of the other order of axes."""
 
     NO_BARRIER = Bug(
         "mirror", "        __syncthreads();  // the slots are free\n", "", "", "TurnedBands"

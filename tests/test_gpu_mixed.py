@@ -103,7 +103,7 @@ class TestMelspectrogramDouble(AnyOrder, test_band_spectrograms.TestMelspectrogr
 
 
 class TestServed:
-    """Which n_fft the kernel serves, and by which radices."""
+    """The kernel serves certain n_fft, each by certain radices."""
 
     def shape(self, n_fft, itemsize):
         from kapre_ref.kernels.gpu.radices import radices_for
@@ -265,7 +265,7 @@ class TestOutOfRange:
 
 
 class TestTraffic:
-    """Counted over one block. A point is a pair of float32 or of float64."""
+    """Memory accesses are counted over one block. A point is a pair of float32 or of float64."""
 
     def traffic(self, dtype, n_fft, operation=kr.stft_magnitude):
         x = np.random.default_rng(0).uniform(-1, 1, 10 * n_fft).astype(dtype)

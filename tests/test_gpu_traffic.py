@@ -69,7 +69,7 @@ class TestTurns:
 
 
 class TestTransforms:
-    """Counted over one block."""
+    """Memory accesses of transforms are counted over one block."""
 
     def traffic(self, operation, n_fft):
         x = np.random.default_rng(0).uniform(-1, 1, 10 * n_fft).astype(np.float32)

@@ -36,25 +36,25 @@ class TestNumbaPrivate:
         assert set(map(str.lower, numba_private.__all__)) <= named
 
     def test_is_compiler_off(self):
-        """Without it, NUMBA_DISABLE_JIT=1 would look for methods of compiled functions."""
+        """Without `is_compiler_off`, NUMBA_DISABLE_JIT=1 would break compiled functions."""
         code = "print(numba_private.is_compiler_off())"
         assert _run(code, NUMBA_DISABLE_JIT="0") == "False"
         assert _run(code, NUMBA_DISABLE_JIT="1") == "True"
 
     def test_cache_folder(self, tmp_path):
-        """Without it, NUMBA_CACHE_DIR would not say where kernels are kept."""
+        """Without `cache_folder`, NUMBA_CACHE_DIR would not say where kernels are kept."""
         code = "print(numba_private.cache_folder())"
         assert _run(code, NUMBA_CACHE_DIR=str(tmp_path)) == str(tmp_path)
         assert _run(code, NUMBA_CACHE_DIR="") == ""
 
     def test_cpu_features(self):
-        """Without it, no vector would be wider than 16 bytes."""
+        """Without `cpu_features`, no vector would be wider than 16 bytes."""
         code = "print('+avx' in numba_private.cpu_features())"
         assert _run(code, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="+avx") == "True"
         assert _run(code, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="") == "False"
 
     def test_cpu_key(self):
-        """Without it, a kernel compiled for another CPU might be loaded, and end the process."""
+        """Without `cpu_key`, a kernel of another CPU might be loaded, and end the process."""
         code = """
 from numba.core.registry import cpu_target
 print(numba_private.cpu_key(cpu_target.target_context.codegen()))
@@ -63,7 +63,7 @@ print(numba_private.cpu_key(cpu_target.target_context.codegen()))
         assert len(keys) == 2
 
     def test_kernelcache(self):
-        """Without it, numba would not ask our cache before it compiles."""
+        """Without `KernelCache`, numba would not ask our cache before it compiles."""
         asked = []
 
         class Cache(numba_private.KernelCache):
@@ -82,7 +82,7 @@ print(numba_private.cpu_key(cpu_target.target_context.codegen()))
     test_keep_in = test_kernelcache
 
     def test_let_compile(self):
-        """Without it, a signal could end numba's first compilation, and all after it would fail."""
+        """Without `let_compile`, a signal could break the first and all later compilations."""
         asked = []
 
         def run(compile_for, *arguments):
@@ -95,7 +95,7 @@ print(numba_private.cpu_key(cpu_target.target_context.codegen()))
         assert asked == [(21,), (0.5,)]
 
     def test_may_be_kept(self):
-        """Without it, a kernel with an address of this process might be saved for others."""
+        """Without `may_be_kept`, a kernel with an address of this process might be saved."""
         assert numba_private.may_be_kept(_compiled(_twice))
         for dynamic, lifted in ((True, ()), (False, ("loop",))):
             library = SimpleNamespace(has_dynamic_globals=dynamic)
@@ -103,7 +103,7 @@ print(numba_private.cpu_key(cpu_target.target_context.codegen()))
             assert not numba_private.may_be_kept(compiled)
 
     def test_kernel_to_bytes(self):
-        """Without both, every process would compile every kernel anew."""
+        """Without the two ways, to bytes and back, every process would compile every kernel."""
         content = numba_private.kernel_to_bytes(_compiled(_twice))
         assert isinstance(content, bytes)
         context = cpu_target.target_context
@@ -118,7 +118,7 @@ print(numba_private.cpu_key(cpu_target.target_context.codegen()))
     test_kernel_from_bytes = test_kernel_to_bytes
 
     def test_compiler_lock(self):
-        """Without it, a child forked while another thread compiles would wait for ever."""
+        """Without `compiler_lock`, a child forked during a compilation would wait for ever."""
         with numba_private.compiler_lock:
             assert numba_private.compiler_lock.is_locked()
         assert not numba_private.compiler_lock.is_locked()

@@ -156,7 +156,7 @@ class TestMemory:
 
 
 class Own(torch.Tensor):
-    """A subclass."""
+    """A subclass of the tensors of torch."""
 
 
 T = torch.from_numpy(FLOATS.copy())

@@ -70,7 +70,7 @@ class TestRecordedResults:
 
 
 class TestOtherResults:
-    """What a tool refuses, what overflows in it, and what has no values."""
+    """Signals that a tool refuses, that overflow in it, or that give no values."""
 
     def test_every_such_case_is_below(self):
         others = {str(case) for case in CASES if case not in COMPARED}

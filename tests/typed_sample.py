@@ -55,7 +55,7 @@ def codes(single: Single, numbers: NDArray[np.int64]) -> None:
 
 
 def an_array_of_unknown_dtype_is_taken(x: NDArray[Any]) -> None:
-    """What NumPy itself cannot follow, such as a file that was read, is accepted."""
+    """Arrays whose dtype NumPy itself does not know, such as those of a file, are accepted."""
     kr.stft(x)
     kr.melspectrogram(x, mel_norm=None, output_data_format="channels_first")
 

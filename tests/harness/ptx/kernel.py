@@ -16,7 +16,7 @@ _BLOCKS_AT_A_TIME = 64
 
 
 class Step(NamedTuple):
-    """What one instruction does."""
+    """One instruction: its text, which threads it affects, and what it does."""
 
     text: str
     guard: Guard | None

@@ -13,7 +13,7 @@ _OPERAND = re.compile(r"\{[^}]*\}|\[[^\]]*\]|[^,\s][^,]*")
 
 
 class Guard(NamedTuple):
-    """Which threads take an instruction: where a predicate is set, or where it is not."""
+    """The threads that take an instruction: those whose predicate is set, or is not set."""
 
     register: str
     negated: bool
