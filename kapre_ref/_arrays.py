@@ -9,7 +9,8 @@ import numpy as np
 
 from kapre_ref._checks import check_array, check_out
 from kapre_ref._chunks import chunks_of
-from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._dispatch import kernels_for
+from kapre_ref._libraries import of_another_library
 from kapre_ref._other_libraries import by_views, made_like, on_host
 
 if TYPE_CHECKING:

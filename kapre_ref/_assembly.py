@@ -15,8 +15,9 @@ from kapre_ref._checks import (
     check_ndim,
     check_number,
 )
-from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._dispatch import kernels_for
 from kapre_ref._framing import count_frames
+from kapre_ref._libraries import of_another_library
 from kapre_ref._other_libraries import by_views
 
 if TYPE_CHECKING:

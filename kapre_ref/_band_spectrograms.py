@@ -11,7 +11,7 @@ from kapre_ref._bands import Bands, LogBands
 from kapre_ref._checks import check_flag, check_integer, check_positive
 from kapre_ref._data_format import CH_FIRST_STR, in_layout
 from kapre_ref._decibel import DecibelScale, rounded_decibels_reference
-from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._dispatch import kernels_for
 from kapre_ref._filterbanks import (
     C1_HZ,
     apply_filterbank_reference,
@@ -24,6 +24,7 @@ from kapre_ref._filterbanks import (
     filterbank_mel_reference,
 )
 from kapre_ref._kapre_front_end import KapreBands, stft_front_end, with_decibels
+from kapre_ref._libraries import of_another_library
 from kapre_ref._other_libraries import by_views
 from kapre_ref._polar import magnitude_reference
 from kapre_ref._spectrograms import spectra_reference, spectrogram_arrays

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kapre_ref._dispatch import library_of, of_another_library
+from kapre_ref._libraries import library_of, of_another_library
 
 if TYPE_CHECKING:
     from collections.abc import Collection

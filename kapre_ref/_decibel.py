@@ -8,7 +8,8 @@ import numpy as np
 
 from kapre_ref._arrays import checked_once, native, real_dtype, result_array, silent, working_dtype
 from kapre_ref._checks import LEAST_RANGE, check_floating, check_in_range, check_positive
-from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._dispatch import kernels_for
+from kapre_ref._libraries import of_another_library
 from kapre_ref._other_libraries import by_views
 
 if TYPE_CHECKING:

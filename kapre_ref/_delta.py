@@ -9,7 +9,8 @@ import numpy as np
 from kapre_ref._arrays import native, real_dtype, result_array, silent
 from kapre_ref._checks import check_choice, check_floating, check_integer
 from kapre_ref._data_format import check_data_format, in_layout, spectrogram_view
-from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._dispatch import kernels_for
+from kapre_ref._libraries import of_another_library
 from kapre_ref._other_libraries import by_views
 
 if TYPE_CHECKING:

@@ -31,7 +31,8 @@ from kapre_ref._checks import (
     warn_caller,
 )
 from kapre_ref._data_format import check_data_format, in_layout, layout_shape, spectrogram_view
-from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._dispatch import kernels_for
+from kapre_ref._libraries import of_another_library
 from kapre_ref._mel_scale import mel_edges_reference
 from kapre_ref._other_libraries import by_views
 

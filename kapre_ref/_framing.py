@@ -24,7 +24,8 @@ from kapre_ref._data_format import (
     signal_view,
     spectrogram_view,
 )
-from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._dispatch import kernels_for
+from kapre_ref._libraries import of_another_library
 from kapre_ref._other_libraries import by_views
 
 if TYPE_CHECKING:

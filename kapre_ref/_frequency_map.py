@@ -9,7 +9,8 @@ import numpy as np
 from kapre_ref._arrays import native, result_array, silent
 from kapre_ref._checks import check_floating, check_ndim
 from kapre_ref._data_format import CH_FIRST_STR, check_data_format, spectrogram_view
-from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._dispatch import kernels_for
+from kapre_ref._libraries import of_another_library
 from kapre_ref._other_libraries import by_views
 
 if TYPE_CHECKING:

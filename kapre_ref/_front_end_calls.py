@@ -8,10 +8,11 @@ import numpy as np
 
 from kapre_ref._arrays import complex_dtype, native, real_dtype, result_array, silent
 from kapre_ref._checks import check_complex, check_integer, check_signal, warn_caller
-from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._dispatch import kernels_for
 from kapre_ref._kept import kept
 from kapre_ref._layout import layout_of
 from kapre_ref._lengths import check_lengths, fill_by_lengths
+from kapre_ref._libraries import of_another_library
 from kapre_ref._other_libraries import by_views
 from kapre_ref._synthesis import (
     Synthesis,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kapre_ref._checks import check_integer
-from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._dispatch import kernels_for
+from kapre_ref._libraries import of_another_library
 from kapre_ref._other_libraries import by_views, on_host
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from kapre_ref._arrays import silent
 from kapre_ref._checks import check_flag
-from kapre_ref._dispatch import library_of, of_another_library
+from kapre_ref._libraries import library_of, of_another_library
 from kapre_ref._other_libraries import by_views, on_host
 
 if TYPE_CHECKING:

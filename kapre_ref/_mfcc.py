@@ -16,9 +16,10 @@ from kapre_ref._checks import (
     check_number,
 )
 from kapre_ref._data_format import check_data_format, in_layout, layout_shape, spectrogram_view
-from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._dispatch import kernels_for
 from kapre_ref._kapre_front_end import check_signals, with_decibels
 from kapre_ref._kept import kept
+from kapre_ref._libraries import of_another_library
 from kapre_ref._other_libraries import by_views
 from kapre_ref._spectrograms import spectrogram_arrays
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from kapre_ref._checks import kind_of
-from kapre_ref._dispatch import library_of, module_of_tensor, of_another_library
+from kapre_ref._libraries import library_of, module_of_tensor, of_another_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable

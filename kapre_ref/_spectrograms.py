@@ -21,9 +21,10 @@ from kapre_ref._decibel import (
     check_scale_in_range,
     rounded_decibels_reference,
 )
-from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._dispatch import kernels_for
 from kapre_ref._filterbanks import warn_of_empty_bands
 from kapre_ref._kapre_front_end import check_signals, frames_of, stft_front_end, with_decibels
+from kapre_ref._libraries import of_another_library
 from kapre_ref._other_libraries import by_views
 from kapre_ref._polar import magnitude_reference, phase_reference
 from kapre_ref._stft import stft_reference

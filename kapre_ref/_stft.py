@@ -16,7 +16,7 @@ from kapre_ref._data_format import (
     signal_view,
     spectrogram_view,
 )
-from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._dispatch import kernels_for
 from kapre_ref._framing import frame_reference
 from kapre_ref._kapre_front_end import (
     check_signals,
@@ -25,6 +25,7 @@ from kapre_ref._kapre_front_end import (
     stft_front_end,
 )
 from kapre_ref._kept import kept
+from kapre_ref._libraries import of_another_library
 from kapre_ref._other_libraries import by_views
 from kapre_ref._synthesis import Synthesis, inverse_window_reference, overlapped_squares
 from kapre_ref._windows import (

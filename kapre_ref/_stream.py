@@ -12,7 +12,8 @@ from kapre_ref._checks import (
     check_same_place,
     check_signal,
 )
-from kapre_ref._dispatch import kernels_for, of_another_library
+from kapre_ref._dispatch import kernels_for
+from kapre_ref._libraries import of_another_library
 from kapre_ref._other_libraries import as_tensor, view_of
 from kapre_ref._sections import Section, Signal
 

@@ -15,7 +15,7 @@ from other_library import Tensor
 from test_dispatch import CONSTRUCTORS
 
 import kapre_ref as kr
-from kapre_ref import _dispatch
+from kapre_ref import _libraries
 
 FLOATS = np.random.default_rng(0).uniform(-1, 1, 800).astype(np.float32)
 MEL = kr.FrontEnd(
@@ -131,7 +131,7 @@ class TestHost:
         def looked_at(x):
             assert not isinstance(x, np.ndarray)
 
-        monkeypatch.setattr(_dispatch, "module_of_tensor", looked_at)
+        monkeypatch.setattr(_libraries, "module_of_tensor", looked_at)
         for name in GOOD:
             result_of(name, lambda x: x)
         MEL(FLOATS)

@@ -4,11 +4,12 @@
 - `cli`: the command line
 - `collection`: what is said while a job runs, and the exit status
 - `options`: the options of Kapre's features, and the front end that they make
+- `asked`: what is asked for, as it is stored beside results and read back
 - `front_ends`: front ends by name or from a file, and their list
 - `parsing`: command lines that cannot be understood
 - `config`: options from files
 - `dry_run`: what there is to do
-- `results`: what the command wrote, and how that was made
+- `results`: what the command wrote
 - `statistics`: mean and deviation of each band over many results
 - `search`: recordings in folders
 - `decoders`: sound files opened by soundfile and by ffmpeg

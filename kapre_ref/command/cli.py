@@ -30,8 +30,7 @@ from kapre_ref.command.terminal import (
 )
 from kapre_ref.job._formats import DTYPES, FORMATS
 from kapre_ref.job._plan import JOB
-from kapre_ref.job._remote import find
-from kapre_ref.job._store import open_store
+from kapre_ref.job._remote import find, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

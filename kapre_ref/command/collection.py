@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import BinaryIO
 
-    from kapre_ref.command.front_ends import Asked
+    from kapre_ref.command.asked import Asked
     from kapre_ref.command.search import Found, PassedOver
     from kapre_ref.job import ShardReport
     from kapre_ref.job._remote import RemoteFound

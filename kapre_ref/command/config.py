@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kapre_ref import __version__
 from kapre_ref.command import results
+from kapre_ref.command.asked import made_by
 from kapre_ref.command.parsing import UsageError
 from kapre_ref.command.terminal import say
 
@@ -84,7 +85,7 @@ def _written(path: str, key: str, flag: str, value: Any, takes_value: bool) -> l
 def _of_result(path: str) -> list[str]:
     """Return the options that make the same features as a result has."""
     try:
-        parameters, rate, _ = results.made_by(path)
+        parameters, rate, _ = made_by(path)
     except OSError as error:
         raise UsageError(f"--config-from: {path}: {error.strerror or error}") from error
     except (AttributeError, *results.WRONG) as error:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import kapre_ref
 from kapre_ref._front_end import FrontEnd
-from kapre_ref._kapre_front_end import KapreBands
+from kapre_ref.command.asked import Asked, made_by, portable
 from kapre_ref.command.options import (
     TITLES,
-    KapreFeature,
     UsageError,
     kapre_feature,
     kapre_options_given,
 )
 from kapre_ref.command.recordings import Recording
-from kapre_ref.command.results import SUFFIXES, made_by
+from kapre_ref.command.results import SUFFIXES
 from kapre_ref.command.statistics import normalised, scale_of
 from kapre_ref.command.terminal import say
 
@@ -33,54 +30,6 @@ if TYPE_CHECKING:
 
     from kapre_ref._recipes import Recipe
     from kapre_ref.command.search import Found
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A front end as the command line asks for it.
-
-    A feature of Kapre becomes a front end when the sample rate is known. Recordings are resampled
-    to `sample_rate` unless that is None.
-    """
-
-    title: str
-    feature: FrontEnd | KapreFeature
-    sample_rate: float | None
-    parameters: dict[str, Any]  # stored in an .npz as `parameters`
-    n_mfccs: int = 0  # Kapre's coefficients, made of the front end's result; 0 for none
-    is_kapre: bool = False  # whether Kapre's options made it, so that messages may name them
-    decibel: dict[str, float] | None = None  # Kapre's options, for pictures of plain magnitudes
-    notes: tuple[str, ...] = ()  # what the tool does in addition
-
-    def front_end_at(self, sample_rate: float) -> FrontEnd:
-        """Return the front end for samples of a rate; warn of bands that are empty."""
-        feature = self.feature
-        return feature if isinstance(feature, FrontEnd) else feature.front_end_at(sample_rate)
-
-    def made_by(self, front_end: FrontEnd) -> tuple[dict[str, Any], str]:
-        """Return the parameters that an .npz stores, and the front end as JSON."""
-        own = self.parameters | {"kapre_ref": kapre_ref.__version__}
-        return own, portable(front_end).to_json()
-
-    def to_record(self) -> dict[str, Any]:
-        """Return all fields as values of JSON; `from_record` reads them back."""
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        if isinstance(self.feature, FrontEnd):
-            fields["feature"] = {"front_end": json.loads(portable(self.feature).to_json())}
-        else:
-            fields["feature"] = self.feature._asdict()
-        return fields
-
-    @classmethod
-    def from_record(cls, record: dict[str, Any]) -> Asked:
-        """Return what `to_record` wrote down."""
-        feature = record["feature"]
-        value: FrontEnd | KapreFeature
-        if "front_end" in feature:
-            value = FrontEnd.from_json(json.dumps(feature["front_end"]))
-        else:
-            value = KapreFeature(**feature)
-        return cls(**record | {"feature": value, "notes": tuple(record["notes"])})
 
 
 def asked_for(arguments: argparse.Namespace) -> Asked:
@@ -165,18 +114,6 @@ def _notes(name: str) -> tuple[str, ...]:
     (recipe,) = (each for each in kapre_ref.recipes() if each.name == name)
     steps = (("before", recipe.before), ("after", recipe.after))
     return tuple(f"{recipe.tool} does more {when}: {what}" for when, what in steps if what)
-
-
-def portable(front_end: FrontEnd) -> FrontEnd:
-    """Return an equal front end that JSON can describe.
-
-    JSON has no word for the bands that Kapre makes for an odd `n_fft`, so they become a matrix.
-    """
-    bands = front_end.bands
-    if not isinstance(bands, KapreBands):
-        return front_end
-    matrix = bands.matrix_reference(front_end.sample_rate, front_end.n_fft)
-    return front_end.replace(bands=matrix)
 
 
 def show(asked: Asked, found: Sequence[Found]) -> None:

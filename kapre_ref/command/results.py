@@ -1,4 +1,4 @@
-"""Results that the command wrote: their features, and how they were made."""
+"""Results that the command wrote: their features, and the plan of the folder around them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import tarfile
 import zipfile
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,49 +24,11 @@ SUFFIXES = (".npy", ".npz", ".parquet", ".tar")
 WRONG = (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, tarfile.TarError)
 
 
-class Made(NamedTuple):
-    """How a result was made."""
-
-    parameters: dict[str, Any]  # all options, and `kapre_ref`, the version
-    sample_rate: float | None  # Hz; None if recordings of several rates were left as they are
-    front_end: str | None  # as JSON; None if the options make one for each sample rate
-
-
-def made_by(path: str) -> Made:
-    """Return how a result was made, from an .npz or from the plan of the folder around it.
-
-    The folder itself stands for all of its results. If there is no such record, ValueError or
-    KeyError is raised.
-    """
-    if not os.path.isdir(path) and zipfile.is_zipfile(path):
-        with np.load(path) as made:
-            parameters = json.loads(str(made["parameters"]))
-            return Made(parameters, made["sample_rate"].item(), str(made["front_end"]))
-    from kapre_ref.command.front_ends import Asked
-    from kapre_ref.job._store import is_url, whole_path
-
-    path = whole_path(path)
-    if not is_url(path):
-        os.stat(path)
-    folder, record = _plan_around(path)
-    if record is None:
-        raise ValueError("neither it nor a folder around it has a plan")
-    asked = Asked.from_record(record["asked"])
-    parameters = asked.parameters | {"kapre_ref": record["kapre_ref"]}
-    rate = asked.sample_rate
-    if rate is None:
-        rates = _sample_rates(folder, record["shards"], path.removeprefix(folder).lstrip("/\\"))
-        rate = next(iter(rates)) if len(rates) == 1 else None
-    if rate is None and asked.is_kapre:
-        return Made(parameters, None, None)
-    return Made(parameters, rate, asked.made_by(asked.front_end_at(rate or 0))[1])
-
-
 @lru_cache(maxsize=16)
-def _plan_around(path: str) -> tuple[str, dict[str, Any] | None]:
+def plan_around(path: str) -> tuple[str, dict[str, Any] | None]:
     """Return the nearest folder around a path that has a plan, and the record of that plan."""
     from kapre_ref.job._plan import JOB
-    from kapre_ref.job._store import open_store
+    from kapre_ref.job._remote import open_store
 
     while path:
         store = open_store(path)
@@ -78,22 +40,6 @@ def _plan_around(path: str) -> tuple[str, dict[str, Any] | None]:
     return "", None
 
 
-def _sample_rates(folder: str, n_shards: int, output: str) -> set[float]:
-    """Return the sample rates of an output, or of all outputs if the name is ""."""
-    from kapre_ref.job._index import finished_shards
-    from kapre_ref.job._store import open_store
-
-    rates: set[float] = set()
-    for finished in finished_shards(open_store(folder), n_shards):
-        rows = [row for row in finished.rows() if row["output"]]
-        rates |= {row["sample_rate"] for row in rows if output in ("", row["output"])}
-        if rates and output:
-            break
-    if not rates:
-        raise ValueError(f"{folder} has no such result")
-    return rates
-
-
 def features_in(path: str, bands_first: bool) -> Iterator[Features]:
     """Yield (..., n_frames, n_bands) of each recording in a file.
 
@@ -102,7 +48,7 @@ def features_in(path: str, bands_first: bool) -> Iterator[Features]:
     """
     readers = {".parquet": _of_parquet, ".tar": _of_tar, ".npz": _of_npz}
     suffix = os.path.splitext(path)[1].lower()
-    _, record = _plan_around(os.path.dirname(os.path.abspath(path)))
+    _, record = plan_around(os.path.dirname(os.path.abspath(path)))
     if record is not None:
         front_end = record["asked"]["feature"].get("front_end", {})
         bands_first = not front_end.get("time_first", True)

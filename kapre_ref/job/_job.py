@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kapre_ref import __version__
 from kapre_ref._checks import check_choice
 from kapre_ref._front_end import FrontEnd
-from kapre_ref.command.front_ends import Asked
+from kapre_ref.command.asked import Asked
 from kapre_ref.job import _plan
 from kapre_ref.job._formats import DTYPES, FORMATS, SHARD_WRITERS, load_pyarrow
 from kapre_ref.job._index import (
@@ -25,9 +25,9 @@ from kapre_ref.job._index import (
     write_index,
 )
 from kapre_ref.job._plan import JOB, JobError
-from kapre_ref.job._remote import find
+from kapre_ref.job._remote import find, open_store
 from kapre_ref.job._shard import ignore, run_shard
-from kapre_ref.job._store import is_url, open_store, whole_path
+from kapre_ref.job._store import is_url, whole_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -205,3 +205,8 @@ class Fetcher:
             while chunk := stream.read(1 << 20):
                 file.write(chunk)
         return path
+
+
+def open_store(out: str) -> Folder:
+    """Return the place that a job writes to, a folder or a remote one."""
+    return Bucket(out) if is_url(out) else Folder(out)

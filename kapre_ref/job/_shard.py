@@ -15,7 +15,8 @@ from kapre_ref.job._formats import SHARD_WRITERS, is_whole
 from kapre_ref.job._index import ShardReport, read_finished, write_finished
 from kapre_ref.job._plan import read_shard
 from kapre_ref.job._recording import compute, empty_row, output_name, picture_name
-from kapre_ref.job._store import is_url, open_store
+from kapre_ref.job._remote import open_store
+from kapre_ref.job._store import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable

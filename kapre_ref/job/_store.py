@@ -137,12 +137,3 @@ def whole_path(path: str | os.PathLike[str]) -> str:
     """Return a path that does not depend on the current folder."""
     path = os.fspath(path)
     return path if is_url(path) or path == "-" else os.path.abspath(path)
-
-
-def open_store(out: str) -> Folder:
-    """Return the place that a job writes to, a folder or a remote one."""
-    if is_url(out):
-        from kapre_ref.job._remote import Bucket
-
-        return Bucket(out)
-    return Folder(out)
