@@ -8,6 +8,7 @@ import threading
 import time
 
 import numpy as np
+from good_calls import GOOD
 
 import kapre_ref as kr
 from kapre_ref._kept import set_keep_bytes
@@ -178,15 +179,38 @@ def storm():
                 kr.stft_magnitude(x, n_fft=512, hop_length=64)
         except KeyboardInterrupt:
             n_interrupted += 1
-        while True:
-            try:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                break
-            except KeyboardInterrupt:
-                pass
+        stop_timer()
         if n_interrupted % 20 == 0:
             got = kr.stft_magnitude(x, n_fft=512, hop_length=64)
             np.testing.assert_array_equal(got, expected)
+    print(n_interrupted)
+
+
+def stop_timer():
+    while True:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            break
+        except KeyboardInterrupt:
+            pass
+
+
+def small():
+    """Interrupt short calls, most of whose time passes between Python and kernels."""
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    n_interrupted = 0
+    for name, (arguments, options) in GOOD.items():
+        function = getattr(kr, name)
+        function(*arguments, **options)
+        deadline = time.monotonic() + 0.3
+        while time.monotonic() < deadline:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 1e-4))
+                while True:
+                    function(*arguments, **options)
+            except KeyboardInterrupt:
+                n_interrupted += 1
+            stop_timer()
     print(n_interrupted)
 
 

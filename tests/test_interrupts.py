@@ -58,6 +58,10 @@ def test_hundreds_at_any_moment(n_threads):
     assert int(run("storm", n_threads)) >= 30
 
 
+def test_in_short_calls():
+    assert int(run("small", 2)) >= 1000
+
+
 def test_the_end_waits_for_every_thread_of_a_call():
     assert run("last_slices", 3) == "none"
 

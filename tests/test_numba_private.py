@@ -7,9 +7,13 @@ from types import SimpleNamespace
 
 import numba
 import numpy as np
-from numba.core.registry import cpu_target
+from good_calls import GOOD
+from numba import types
+from numba.core.registry import CPUDispatcher, cpu_target
 
+import kapre_ref as kr
 from kapre_ref.kernels.cpu import numba_private
+from kapre_ref.kernels.cpu.transform.plan import MAX_N_FFT
 
 
 @numba.njit
@@ -56,7 +60,9 @@ class TestNumbaPrivate:
     def test_cpu_key(self):
         """Without `cpu_key`, a kernel of another CPU might be loaded, and end the process."""
         code = """
-from numba.core.registry import cpu_target
+from good_calls import GOOD
+from numba import types
+from numba.core.registry import CPUDispatcher, cpu_target
 print(numba_private.cpu_key(cpu_target.target_context.codegen()))
 """
         keys = {_run(code, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES=x) for x in ("", "+avx")}
@@ -122,3 +128,30 @@ print(numba_private.cpu_key(cpu_target.target_context.codegen()))
         with numba_private.compiler_lock:
             assert numba_private.compiler_lock.is_locked()
         assert not numba_private.compiler_lock.is_locked()
+
+
+def test_kernels_return_numbers_alone():
+    """While numba makes an array to return, an interrupt would end in a SystemError."""
+    for name, (arguments, options) in GOOD.items():
+        getattr(kr, name)(*arguments, **options)
+    long = np.ones((3, 1500), np.float32)  # frames whose bands are summed as they lie
+    kr.apply_filterbank(long, kr.filterbank_mel(16000, 1500, 20))
+    by_scipy = kr.FrontEnd(sample_rate=1, n_fft=MAX_N_FFT + 1, hop_length=999, remove_mean=True)
+    by_scipy(np.ones(70_000, np.float32))
+    returned = {
+        (kernel.__name__, overload.signature.return_type)
+        for name, module in list(sys.modules.items())
+        if name.startswith("kapre_ref.kernels.cpu")
+        for kernel in vars(module).values()
+        if isinstance(kernel, CPUDispatcher) and kernel.targetoptions.get("inline") != "always"
+        for overload in kernel.overloads.values()
+    }
+    assert len(returned) > 20
+    assert [(name, str(kind)) for name, kind in returned if not is_of_numbers(kind)] == []
+
+
+def is_of_numbers(kind):
+    """Tell whether a type of numba's is nothing, a number, or a tuple of these."""
+    if isinstance(kind, types.BaseTuple):
+        return all(map(is_of_numbers, kind))
+    return isinstance(kind, types.NoneType | types.Number | types.Boolean)

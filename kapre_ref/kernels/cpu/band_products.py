@@ -7,13 +7,18 @@ are added up as one vector. That takes more arithmetic than frames in lanes do, 
 transposed, would not stay in L1.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from kapre_ref.kernels.cpu.emit.bands import PackedBands, sum_bands_of_two
 from kapre_ref.kernels.cpu.emit.language import Strided
 from kapre_ref.kernels.cpu.runtime.jit import kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _CHAIN = 16  # vectors of bins that are summed one after the other; longer bands are cut into chains
 
@@ -27,44 +32,55 @@ class PairTables(NamedTuple):
     numbers: np.ndarray  # how many chains each band is cut into
 
 
-@kernel
-def pair_tables(n_freq, lanes, firsts, counts, weights):
+def pair_tables(
+    n_freq: int,
+    lanes: int,
+    firsts: NDArray[np.int32],
+    counts: NDArray[np.int32],
+    weights: NDArray[Any],
+) -> PairTables:
     """Cut long bands into chains, and pack the weights of groups of chains."""
     size, longest = lanes // 2, min(_CHAIN * lanes, n_freq // lanes * lanes)
-    numbers, n_chains = np.empty(counts.size, np.int32), 0
-    for band in range(counts.size):
-        numbers[band] = max(1, -(-counts[band] // longest))
-        n_chains += numbers[band]
-    n_groups = -(-n_chains // size)
-    chain_firsts = np.zeros(n_groups * size, np.int32)
-    chain_counts = np.zeros(n_groups * size, np.int32)
-    n_vectors, n_packed, chain = np.zeros(n_groups, np.int32), 0, 0
+    numbers = np.maximum(1, -(-counts // longest)).astype(np.int32)
+    n_groups = -(-int(numbers.sum()) // size)
+    n_vectors = np.zeros(n_groups, np.int32)
+    chains = np.zeros((3, n_groups * size), np.int32)  # first bin, number of bins, first byte
+    _cut_bands(lanes, longest, firsts, counts, numbers, chains, n_vectors)
+    packed = np.zeros(int(n_vectors.sum()) * size * lanes, weights.dtype)
+    _pack_chains(n_freq, lanes, chains, n_vectors, weights, packed)
+    return PairTables(n_vectors, chains[2], packed, numbers)
+
+
+@kernel
+def _cut_bands(lanes, longest, firsts, counts, numbers, chains, n_vectors):
+    size, chain = lanes // 2, 0
     for band in range(counts.size):
         for i in range(numbers[band]):
-            chain_firsts[chain] = firsts[band] + i * longest
-            chain_counts[chain] = min(longest, counts[band] - i * longest)
-            group, n = chain // size, -(-chain_counts[chain] // lanes)
-            n_packed += max(0, n - n_vectors[group])
+            chains[0, chain] = firsts[band] + i * longest
+            chains[1, chain] = min(longest, counts[band] - i * longest)
+            group, n = chain // size, -(-chains[1, chain] // lanes)
             n_vectors[group] = max(n_vectors[group], n)
             chain += 1
-    starts = np.empty(n_groups * size, np.int32)
-    packed = np.zeros(n_packed * size * lanes, weights.dtype)
-    at = place = 0
-    for group in range(n_groups):
+
+
+@kernel
+def _pack_chains(n_freq, lanes, chains, n_vectors, weights, packed):
+    firsts, counts, starts = chains[0], chains[1], chains[2]
+    size, at, place = lanes // 2, 0, 0
+    for group in range(n_vectors.size):
         for member in range(size):
             chain = group * size + member
             # A chain may begin earlier, so that its vectors do not end beyond the frame.
-            start = min(chain_firsts[chain], n_freq - n_vectors[group] * lanes)
+            start = min(firsts[chain], n_freq - n_vectors[group] * lanes)
             starts[chain] = start * packed.itemsize
-            vector, lane = divmod(chain_firsts[chain] - start, lanes)
+            vector, lane = divmod(firsts[chain] - start, lanes)
             target = place + (vector * size + member) * lanes
-            for _ in range(chain_counts[chain]):
+            for _ in range(counts[chain]):
                 packed[target + lane] = weights[at]
                 at, lane = at + 1, lane + 1
                 if lane == lanes:
                     target, lane = target + size * lanes, 0
         place += n_vectors[group] * size * lanes
-    return PairTables(n_vectors, starts, packed, numbers)
 
 
 @kernel

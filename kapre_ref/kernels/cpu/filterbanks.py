@@ -45,11 +45,15 @@ def apply_filterbank(spectra: NDArray[Any], filterbank: NDArray[Any], out: NDArr
         dtype = working_dtype(out.dtype)
         weights = contiguous(filterbank, dtype)
         # Every call looks for the bands, since the filterbank may have been changed.
-        bands = _find_bands(weights, _most_weights(weights.shape))
-        if bands[0]:
-            multiply = product(weights, dtype, out.size // weights.shape[1])
+        n_bands, most = weights.shape[1], _most_weights(weights.shape)
+        firsts, counts = np.zeros(n_bands, np.int32), np.zeros(n_bands, np.int32)
+        n_weights = _find_ends(weights, firsts, counts, most)
+        if n_weights > most:
+            multiply = product(weights, dtype, out.size // n_bands)
         else:
-            multiply = _sparse_product(len(weights), *bands[1:])
+            packed = np.empty(n_weights, dtype)
+            _pack_bands(weights, firsts, counts, packed)
+            multiply = _sparse_product(len(weights), firsts, counts, packed)
         for_frames(multiply, spectra, out, dtype, spectra.size * _BIN_SECONDS)
 
 
@@ -77,6 +81,7 @@ def _sparse_product(
         _fill_matrix(firsts, counts, weights, matrix)
         return product(matrix, dtype)
     lanes, unit = n_lanes(dtype), dtype.type(1)
+    tables: tuple[NDArray[Any], ...]
     if n_freq * vector_bytes() > _TURNED_BYTES:
         pairs = pair_tables(n_freq, lanes, firsts, counts, weights)
         tables = *pairs, firsts, counts
@@ -105,23 +110,6 @@ def _sparse_product(
         run_slices(run, len(out), frames.size * _BIN_SECONDS, granule)
 
     return multiply
-
-
-@kernel
-def _find_bands(weights, most):
-    """Return False and what `bands_of` finds, fast; or True if more than `most` weights count."""
-    n_bands = weights.shape[1]
-    firsts, counts = np.zeros(n_bands, np.int32), np.zeros(n_bands, np.int32)
-    n_weights = _find_ends(weights, firsts, counts, most)
-    is_dense = n_weights > most
-    packed = np.empty(0 if is_dense else n_weights, weights.dtype)
-    place = 0
-    for band in range(0 if is_dense else n_bands):
-        counts[band] -= firsts[band]
-        for k in range(firsts[band], firsts[band] + counts[band]):
-            packed[place] = weights[k, band]
-            place += 1
-    return is_dense, firsts, counts, packed
 
 
 @kernel
@@ -160,6 +148,17 @@ def _find_ends(weights, firsts, stops, most):
                 stops[band] -= 1
             n_weights += stops[band] - firsts[band]
     return n_weights
+
+
+@kernel
+def _pack_bands(weights, firsts, stops, packed):
+    """Write the weights of each band, one after the other, and how many they are over `stops`."""
+    place = 0
+    for band in range(weights.shape[1]):
+        stops[band] -= firsts[band]
+        for k in range(firsts[band], firsts[band] + stops[band]):
+            packed[place] = weights[k, band]
+            place += 1
 
 
 @kernel

@@ -63,6 +63,9 @@ _OPTIONS: dict[str, Any] = {
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function at module level on its first call, or load what a process compiled before.
 
+    It writes to arrays that it is given, and returns nothing but numbers. While numba makes arrays
+    to return, a signal may end in a SystemError.
+
     With NUMBA_DISABLE_JIT=1 the function stays Python: slow, with correct results.
     """
     return _kernel(function, _OPTIONS)

@@ -263,7 +263,9 @@ def _spectra(
 
     n_fft = room.shape[1]
     if steps is not None:
-        samples = _prepared(samples, hop_length, n_frames, len(window), *steps)
+        prepared = np.empty(n_frames * len(window), samples.dtype)
+        _prepare(samples, hop_length, n_frames, len(window), steps, prepared)
+        samples = prepared
         hop_length = len(window)
     if n_fft <= 2:
         spectra = np.empty((n_frames, n_fft // 2 + 1), np.result_type(room, np.complex64))
@@ -307,9 +309,9 @@ def _mean_distance(samples, centre):
 
 
 @kernel
-def _prepared(samples, hop_length, n_frames, win_length, removes_mean, factor):
+def _prepare(samples, hop_length, n_frames, win_length, steps, prepared):
     # Frames one after the other: less their mean, and less a factor times the sample before.
-    prepared = np.empty(n_frames * win_length, samples.dtype)
+    removes_mean, factor = steps
     for i in range(n_frames):
         source = samples[i * hop_length : i * hop_length + win_length]
         frame = prepared[i * win_length : (i + 1) * win_length]
@@ -322,7 +324,6 @@ def _prepared(samples, hop_length, n_frames, win_length, removes_mean, factor):
             x = (source[j] - mean) - rest
             frame[j] = x - factor * before
             before = x
-    return prepared
 
 
 @kernel
