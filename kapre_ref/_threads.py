@@ -30,7 +30,7 @@ def set_num_threads(n: int | None) -> None:
 
     Ctrl-C is answered within 0.3 s on any number of threads, and no part of the call runs on
     afterwards. A single transform by `scipy.fft` cannot be interrupted: it delays the answer if it
-    has more than ten million points, or a million points and a large prime factor.
+    has more than eight million points, or a million points and a large prime factor.
 
     Examples
     --------

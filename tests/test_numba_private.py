@@ -60,9 +60,7 @@ class TestNumbaPrivate:
     def test_cpu_key(self):
         """Without `cpu_key`, a kernel of another CPU might be loaded, and end the process."""
         code = """
-from good_calls import GOOD
-from numba import types
-from numba.core.registry import CPUDispatcher, cpu_target
+from numba.core.registry import cpu_target
 print(numba_private.cpu_key(cpu_target.target_context.codegen()))
 """
         keys = {_run(code, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES=x) for x in ("", "+avx")}

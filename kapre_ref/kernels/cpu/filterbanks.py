@@ -45,20 +45,30 @@ def apply_filterbank(spectra: NDArray[Any], filterbank: NDArray[Any], out: NDArr
         dtype = working_dtype(out.dtype)
         weights = contiguous(filterbank, dtype)
         # Every call looks for the bands, since the filterbank may have been changed.
-        n_bands, most = weights.shape[1], _most_weights(weights.shape)
-        firsts, counts = np.zeros(n_bands, np.int32), np.zeros(n_bands, np.int32)
-        n_weights = _find_ends(weights, firsts, counts, most)
-        if n_weights > most:
-            multiply = product(weights, dtype, out.size // n_bands)
+        bands = _find_bands(weights, _most_weights(weights.shape))
+        if bands is None:
+            multiply = product(weights, dtype, out.size // weights.shape[1])
         else:
-            packed = np.empty(n_weights, dtype)
-            _pack_bands(weights, firsts, counts, packed)
-            multiply = _sparse_product(len(weights), firsts, counts, packed)
+            multiply = _sparse_product(len(weights), *bands)
         for_frames(multiply, spectra, out, dtype, spectra.size * _BIN_SECONDS)
 
 
 def _most_weights(shape: tuple[int, ...]) -> int:
     return int(_SPARSE * shape[0] * shape[1])
+
+
+def _find_bands(
+    weights: NDArray[Any], most: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[Any]] | None:
+    """Return what `bands_of` finds, fast; or None if more than `most` weights count."""
+    n_bands = weights.shape[1]
+    firsts, counts = np.zeros(n_bands, np.int32), np.zeros(n_bands, np.int32)
+    n_weights = _find_ends(weights, firsts, counts, most)
+    if n_weights > most:
+        return None
+    packed = np.empty(n_weights, weights.dtype)
+    _pack_bands(weights, firsts, counts, packed)
+    return firsts, counts, packed
 
 
 def band_product(bands: BandWeights, dtype: np.dtype[Any]) -> Product:
