@@ -213,6 +213,9 @@ class TestInverseKernel(test_inverse_stft.TestInverseStft):
         case(2, 5, 129, n_fft=256, hop_length=300, forward_window_name="hamming_window"),  # gaps
         case(2, 17, 129, n_fft=256, hop_length=256, forward_window_name="hamming_window"),
         case(1, 8, 442, n_fft=882, hop_length=441),  # Half of n_fft is odd.
+        case(1, 12, 221, n_fft=440, hop_length=110),  # Factors are 11 and 13.
+        case(1, 12, 573, n_fft=1144, hop_length=286),
+        case(1, 12, 1301, n_fft=2600, hop_length=650),
         case(1, 12, 601, n_fft=1200, hop_length=300),
         case(1, 12, 1025, n_fft=2048, hop_length=512),
         case(1, 9, 2049, n_fft=4096, hop_length=1024),
@@ -275,8 +278,8 @@ class TestInverseKernelAlone:
         def serves(n_fft, hop_length, dtype):
             return can_fuse(Synthesis(n_fft, hop_length, np.ones(n_fft)), dtype)
 
-        assert all(serves(n, n // 4, single) for n in (200, 400, 512, 882, 2048, 4096))
-        assert all(serves(n, n // 4, double) for n in (200, 400, 512, 882, 2048))
+        assert all(serves(n, n // 4, single) for n in (200, 400, 512, 882, 1144, 2048, 4096))
+        assert all(serves(n, n // 4, double) for n in (200, 400, 440, 512, 882, 2048))
         assert serves(400, 50, single)
         # Sums of many frames, sizes of large primes, more memory than a block has.
         assert not serves(400, 49, single)

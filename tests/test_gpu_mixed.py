@@ -26,8 +26,9 @@ pytestmark = pytest.mark.skipif(
 # A warp has several frames, with idle lanes (400) and without; a block has frames whose threads
 # fill whole warps (1200) or do not (882); half of n_fft is odd (882); threads do not share columns
 # evenly (480, 2000). All of these occur with two passes and with three.
-SINGLE = (400, 480, 882, 1200, 2000)
-DOUBLE = (256, 400, 1024, 4096)
+# 572 and 832 have factors 11 and 13 in two passes, 1144 and 440 of float64 in three.
+SINGLE = (400, 480, 882, 1200, 2000, 572, 832, 1144)
+DOUBLE = (256, 400, 1024, 4096, 440, 2600)
 
 
 @pytest.fixture
@@ -134,13 +135,21 @@ class TestServed:
         for n_fft in (*usual, 1600, 1764, 1920, 2000, 2048, 2400, 3000, 3072, 3200, 4000, 4096):
             assert self.shape(n_fft, itemsize), n_fft
 
+    def test_factors_11_and_13(self, shuffled):  # noqa: F811
+        for n_fft in (220, 260, 352, 416, 440, 484, 520, 528, 616, 1040, 1100, 1300, 2200, 2600):
+            assert self.shape(n_fft, 4), n_fft
+            assert self.shape(n_fft, 8), n_fft
+        for n_fft in (286, 572, 1144, 2002, 2288, 2860, 3432, 4004, 4056):
+            assert self.shape(n_fft, 4), n_fft
+
     def test_others_are_left_to_cufft(self, shuffled):  # noqa: F811
-        for n_fft in (1, 2, 64, 198, 254, 257, 401, 441, 572, 1001, 2002, 4098, 4200):
+        for n_fft in (1, 2, 64, 198, 254, 257, 401, 441, 544, 1001, 2006, 4098, 4200):
             assert self.shape(n_fft, 4) is None
             assert self.shape(n_fft, 8) is None
+        assert self.shape(572, 8) is None  # 11 times 13 takes too many registers
         x = shuffled.asarray(np.ones(2000, np.float32))
         before = len(shuffled.RawModule.launches)
-        for n_fft in (64, 441, 572):
+        for n_fft in (64, 441, 544):
             kr.stft_magnitude(x, n_fft)
         assert len(shuffled.RawModule.launches) == before
 
@@ -163,7 +172,7 @@ class TestServed:
                     assert shape.n_frames == shape.n_threads // 32 * (32 // n_threads)
                 else:
                     assert shape.n_frames * n_threads == shape.n_threads
-        assert n_served > 200
+        assert n_served > 450
 
     def test_runs(self, shuffled, rng):  # noqa: F811
         x = shuffled.asarray(rng.uniform(-1, 1, 900).astype(np.float32))
@@ -196,7 +205,7 @@ class TestDft:
             }"""
         names = tuple(f"dft<{pair}, {radix}>" for radix in radices)
         module = Module(code, names)
-        assert {2, 3, 5, 7, 10, 16, 20} < set(radices)
+        assert {2, 3, 5, 7, 10, 11, 13, 16, 20} < set(radices)
         for name, radix in zip(names, radices, strict=True):
             x = (rng.uniform(-1, 1, radix) + 1j * rng.uniform(-1, 1, radix)).astype(dtype)
             got = np.empty_like(x)
@@ -273,7 +282,10 @@ class TestTraffic:
 
     @pytest.mark.parametrize(
         ("dtype", "n_fft"),
-        [("f4", 400), ("f4", 480), ("f4", 1200), ("f4", 2000), ("f8", 400), ("f8", 1024)],
+        [
+            *(("f4", n) for n in (400, 440, 480, 832, 1144, 1200, 2000, 2600)),
+            *(("f8", n) for n in (400, 440, 1024, 1040)),
+        ],
     )
     def test_exchanges_have_no_bank_conflict(self, dtype, n_fft):
         shared = of_kind(self.traffic(dtype, n_fft), "shared")
@@ -285,9 +297,11 @@ class TestTraffic:
         assert total(mirrored) <= 2 * total(mirrored, "ideal")
         assert total(shared) <= 1.2 * total(shared, "ideal")
 
-    def test_rows_that_wrap(self):
-        # A row has ten points, and 16 lanes read more than one row: there are few conflicts.
-        shared = of_kind(self.traffic("f4", 1000), "shared")
+    @pytest.mark.parametrize("n_fft", [1000, 572])
+    def test_rows_that_wrap(self, n_fft):
+        # A row has ten points, or there are thirteen rows, and 16 lanes are served together: they
+        # reach another row, or another frame. There are few conflicts.
+        shared = of_kind(self.traffic("f4", n_fft), "shared")
         assert total(shared) > total(shared, "ideal")
         assert total(shared) <= 1.3 * total(shared, "ideal")
 
@@ -305,6 +319,8 @@ class TestTraffic:
 BUDGETS = {("f4", 400): 128, ("f4", 480): 168, ("f4", 1200): 128, ("f4", 2000): 168}
 # It takes three passes, and a thread has many points.
 BUDGETS |= {("f4", 504): 184, ("f4", 3360): 168}
+BUDGETS |= {("f4", 440): 168, ("f4", 832): 168, ("f4", 1144): 128, ("f4", 4004): 168}
+BUDGETS |= {("f8", 440): 255, ("f8", 2600): 255}
 BUDGETS |= {("f8", 400): 255, ("f8", 1024): 255, ("f8", 4096): 255}
 
 

@@ -332,7 +332,7 @@ class TestFrames:
         assert total(added) <= 1.05 * total(added, "ideal")
 
     @pytest.mark.parametrize(
-        ("n_fft", "hop_length", "factor"), [(352, 96, 1), (352, 91, 5 / 3), (60, 16, 3 / 2)]
+        ("n_fft", "hop_length", "factor"), [(544, 160, 1), (544, 155, 5 / 3), (60, 16, 3 / 2)]
     )
     def test_overlap_add(self, n_fft, hop_length, factor):
         def inverse(x):

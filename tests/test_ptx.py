@@ -81,8 +81,9 @@ def channels(n_fft, **others):
 DECIBEL = {"return_decibel": True, "db_dynamic_range": 30.0}
 ONE, SOME = only("test_matches_oracle"), only("test_matches_oracle", "test_any_arrangement")
 POWERS = (256, 512, 1024, 2048, 4096)
-# Two passes in a warp, with idle lanes and without; in a block; half an n_fft that is odd; three.
-MIXED = (400, 480, 1200, 882, 2000)
+# Two passes in a warp, with idle lanes and without; in a block; half an n_fft that is odd; three;
+# two and three with factors of 11 and 13.
+MIXED = (400, 480, 1200, 882, 2000, 572, 1144)
 
 
 @SOME
@@ -125,7 +126,11 @@ class TestMagnitudeHalf(OnPtx, test_spectrograms.TestStftMagnitude):
 @ONE
 class TestMagnitudeDouble(OnPtx, test_spectrograms.TestStftMagnitude):
     dtypes = ("float64",)
-    cases = (*(frames(n_fft) for n_fft in (256, 400, 4096)), channels(400), frames(400, **DECIBEL))
+    cases = (
+        *(frames(n_fft) for n_fft in (256, 400, 440, 1040, 4096)),
+        channels(400),
+        frames(400, **DECIBEL),
+    )
 
 
 @ONE
@@ -230,6 +235,8 @@ class TestInverseStft(OnPtx, test_inverse_stft.TestInverseStft):
         case(2, 1, 33, n_fft=64),
         case(2, 20, 201, 2, n_fft=400, win_length=390, hop_length=70),
         case(1, 40, 257, n_fft=512),
+        case(1, 9, 573, n_fft=1144, hop_length=286),
+        case(1, 9, 221, n_fft=440, hop_length=110),
         case(1, 9, 601, n_fft=1200, hop_length=300),
         case(1, 9, 1025, n_fft=2048, hop_length=512, output_data_format=FIRST),
     )

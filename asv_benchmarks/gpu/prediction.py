@@ -129,6 +129,27 @@ WORK = (
         (N - 400) // 160 + 1,
         4 * (160 + 201),
     ),
+    # Factors of 11: two passes in a warp, of three frames, and three passes in a block, of five.
+    Work(
+        "stft_magnitude 440/110",
+        "frame",
+        "mixed<",
+        lambda x: kr.stft_magnitude(x, 440),
+        [ROUNDS],
+        ROUNDS * 3,
+        (N - 440) // 110 + 1,
+        4 * (110 + 221),
+    ),
+    Work(
+        "stft_magnitude 1144/286",
+        "frame",
+        "mixed<",
+        lambda x: kr.stft_magnitude(x, 1144),
+        [ROUNDS],
+        ROUNDS * 5 / 7,
+        (N - 1144) // 286 + 1,
+        4 * (286 + 573),
+    ),
     Work(
         "stft_magnitude 2048/512 float64",
         "frame",
@@ -210,14 +231,14 @@ WORK = (
         8 * 1025 + 4 * 512,
     ),
     Work(
-        "overlap-add 2112/512",
+        "overlap-add 2176/512",
         "frame",
         "overlap_add<",
-        lambda x: kr.inverse_stft(kr.stft(x, 2112, None, 512), 2112, None, 512),
+        lambda x: kr.inverse_stft(kr.stft(x, 2176, None, 512), 2176, None, 512),
         [8, 8, 8, 0, 0, 0],
         8 * 32 / 512,
-        (N - 2112) // 512 + 4,
-        4 * (2112 + 512),
+        (N - 2176) // 512 + 4,
+        4 * (2176 + 512),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Spectra and features in one pass over the signals, for even n_fft of small primes."""
+"""Spectra and features in one pass over the signals, for even n_fft of primes up to 13."""
 
 from functools import lru_cache
 from typing import NamedTuple

@@ -6,6 +6,7 @@ from typing import NamedTuple
 # The sizes go from 25 ms at 8 kHz to the longest frames that fit shared memory. Each size is
 # compiled when it is first used.
 MIN_N_FFT, MAX_N_FFT = 200, 4096
+_PRIMES = (2, 3, 5, 7, 11, 13)  # the factors of half a size
 _MAX_RADIX = {4: 32, 8: 20}  # by the bytes of a sample; larger radices need over 255 registers
 _MAX_THREADS = 256  # the threads of a block
 _MAX_SHARED = 46 * 1024  # bytes of a block; up to 48 KiB need no permission
@@ -39,7 +40,7 @@ def _splits(m, itemsize, max_shared):
     largest = _MAX_RADIX[itemsize]
     for first in range(2, largest + 1):
         n_threads = m // first  # the threads that compute one frame
-        if m % first or _greatest_prime(m) > 7 or n_threads > _MAX_THREADS:
+        if m % first or not _is_product(m) or n_threads > _MAX_THREADS:
             continue
         block = _block(m, n_threads, itemsize, max_shared)
         for second in range(2, first + 1):
@@ -88,16 +89,16 @@ def _arithmetic(radix):
     """Count the instructions of Dft<radix>, as dft.cuh builds it."""
     if radix in (1, 2, 4, 8):
         return {1: 0, 2: 4, 4: 16, 8: 60}[radix]
-    if radix in (3, 5, 7):
+    if radix in _PRIMES:
         return (radix // 2) * (4 * (radix // 2) + 10)
-    factor = 8 if radix % 16 == 8 else next(f for f in (4, 2, 3, 5, 7) if radix % f == 0)
+    factor = 8 if radix % 16 == 8 else next(f for f in (4, *_PRIMES) if radix % f == 0)
     other = radix // factor
     twiddles = 4 * (factor - 1) * (other - 1)
     return other * _arithmetic(factor) + factor * _arithmetic(other) + twiddles
 
 
-def _greatest_prime(n):
-    for prime in (2, 3, 5, 7):
+def _is_product(n):
+    for prime in _PRIMES:
         while n % prime == 0:
             n //= prime
-    return 7 if n == 1 else n
+    return n == 1

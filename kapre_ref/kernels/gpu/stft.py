@@ -1,4 +1,4 @@
-"""Transforms of windowed frames and back: fused for even n_fft of small primes, else by cuFFT."""
+"""Transforms of windowed frames and back: fused for sizes of radices.py, else by cuFFT."""
 
 from __future__ import annotations
 

@@ -11,10 +11,13 @@
 //                 N    M    radices   T   frames and warps of a block   registers (sm_90)
 //     float     400  200     20 10   10            12  4                      96
 //               480  240      30 8    8            16  4                     128
+//               440  220     22 10   10            12  4                     128
+//              1144  572   13 4 11   44             5  7                     112
 //              1200  600    15 5 8   40             4  5                      88
 //              2000 1000    25 5 8   40             4  5                     128
 //     double    400  200     20 10   10             9  3                     204
 //              1024  512    16 4 8   32             4  4                     164
+//              2600 1300  13 10 10  100             1  4                     168
 //              4096 2048   16 8 16  128             1  4                     158
 //
 // Points in registers: thread t loads z[t + qT] for q < R1 and transforms over q. In each further
@@ -28,14 +31,16 @@
 // time. The first exchange has rows of R1 points, which threads write one each, so ROW is odd; its
 // columns are read side by side. Blocks of R1 R2 points behind the second pass are padded so that
 // the last column of one and the first of the next are in neighbouring banks, and so are the slots
-// of frames that share a warp. N = 400, 480, 800, 1200, 2000 and all powers of two have no conflict
-// in the exchanges. Other sizes have some where the lanes that are served together read the end of
-// one row and the start of the next: N = 1000, whose rows of 10 are the worst, takes 22 % more
-// wavefronts in all. Where two frames are served together, Z[M - k] runs down in both and takes two
-// wavefronts instead of one: 62 of shared memory for a frame of N = 400, not 55.
+// of frames that share a warp. N = 400, 440, 480, 800, 832, 1144, 1200, 2000, 2600 and all powers of
+// two have no conflict in the exchanges. Other sizes have some where the lanes that are served
+// together read the end of one row and the start of the next: N = 1000, whose rows of 10 are the
+// worst, takes 22 % more wavefronts in all. Where two frames are served together, Z[M - k] runs
+// down in both and takes two wavefronts instead of one: 62 of shared memory for a frame of N = 400,
+// not 55.
 //
-// asv_benchmarks/gpu/prediction.md has predictions for N = 400 and for float64; three passes are
-// bound by the instructions that warps issue, two nearly by the bytes. None of this is measured.
+// asv_benchmarks/gpu/prediction.md has predictions for N = 400, 440, 1144 and for float64; three
+// passes are bound by the instructions that warps issue, two nearly by the bytes. None of this is
+// measured.
 
 #include "bins.cuh"
 #include "dft.cuh"
