@@ -53,3 +53,15 @@ class TestStandIn:
             assert "kapre_ref.kernels.gpu" in sys.modules
         assert sys.modules.get("cupy") is not fake_cupy
         assert "kapre_ref.kernels.gpu" not in sys.modules
+
+    def test_is_gone_in_any_order(self):
+        first, second = fake_cupy.installed(), fake_cupy.installed()
+        first.__enter__()
+        second.__enter__()
+        raw_module = fake_cupy.RawModule
+        first.__exit__(None, None, None)
+        assert sys.modules["cupy"] is fake_cupy
+        assert fake_cupy.RawModule is raw_module
+        second.__exit__(None, None, None)
+        assert sys.modules.get("cupy") is not fake_cupy
+        assert "kapre_ref.kernels.gpu" not in sys.modules

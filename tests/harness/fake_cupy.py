@@ -432,25 +432,46 @@ def __getattr__(name):
     return _wrapped(thing, name)
 
 
+_raw_modules = []  # of each `installed` that has not ended
+_before_all = {}  # the modules that the first of them took out
+
+
 @contextmanager
 def installed(**settings):
-    """Be 'cupy' for a while, with the GPU kernels bound to this module and to nothing else."""
-    before = _take_out()
-    stand_in = sys.modules[__name__]
-    stand_in.RawModule = raw_module_class(**settings)
-    stand_in.RawModule.current_device = staticmethod(lambda: _devices[-1])
-    for module in (stand_in, fft, cuda, lib, lib.stride_tricks):
-        sys.modules["cupy" if module is stand_in else module.__name__] = module
+    """Be 'cupy' for a while, with the GPU kernels bound to this module and to nothing else.
+
+    pytest may end such a while before another that has begun within it.
+    """
+    taken_out = _take_out()
+    if not _raw_modules:
+        _before_all.update(taken_out)
+    _raw_modules.append(raw_module_class(**settings))
+    mine = _raw_modules[-1]
+    stand_in = _put_in(mine)
     transfers.clear()
     waited_for.clear()
     exports.clear()
     try:
         yield stand_in
     finally:
+        _raw_modules.remove(mine)
         _take_out()
-        sys.modules.update(before)
-        if "kapre_ref.kernels.gpu" in before:
-            kernels.gpu = before["kapre_ref.kernels.gpu"]
+        if _raw_modules:
+            _put_in(_raw_modules[-1])
+        else:
+            sys.modules.update(_before_all)
+            if "kapre_ref.kernels.gpu" in _before_all:
+                kernels.gpu = _before_all["kapre_ref.kernels.gpu"]
+            _before_all.clear()
+
+
+def _put_in(raw_module):
+    stand_in = sys.modules[__name__]
+    stand_in.RawModule = raw_module
+    raw_module.current_device = staticmethod(lambda: _devices[-1])
+    for module in (stand_in, fft, cuda, lib, lib.stride_tricks):
+        sys.modules["cupy" if module is stand_in else module.__name__] = module
+    return stand_in
 
 
 def _take_out():
