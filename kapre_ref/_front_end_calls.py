@@ -188,10 +188,13 @@ def _synthesis(front_end: FrontEnd, n_frames: int) -> Synthesis:
 
 
 def _loses(front_end: FrontEnd, n_frames: int, n_samples: int) -> bool:
-    """Tell whether a signal of so many samples lacks some that lie between its frames' ends."""
+    """Tell whether a signal of so many samples lacks some that its frames were made of.
+
+    What lies beyond them in a longer signal, the padding for one, is not lost.
+    """
     f = front_end
     start = max(0, f.pad_left)
-    stop = min(f.pad_left + n_samples, (n_frames - 1) * f.hop_length + f.frame_length)
+    stop = f.pad_left + min(n_samples, _length_of(f, n_frames))
     if not n_frames or stop <= start:
         return False
     # Of the frames at these samples all but a few at both ends are left out, for they are alike.

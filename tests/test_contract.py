@@ -328,7 +328,7 @@ def _inside(names, package):
     return {name for name in names if name == package or name.startswith(f"{package}.")}
 
 
-BELOW_KERNELS = ("_band_weights", "_first_use", "_kept", "_parts", "_roots", "_threads")
+BELOW_KERNELS = ("_band_weights", "_first_use", "_kept", "_chunks", "_roots", "_threads")
 
 
 class TestDependencies:
