@@ -96,7 +96,8 @@ def growth(records):
     for axes, record in zip(panels, records, strict=True):
         _curves(axes, record)
     panels[0].set_ylabel("ms to a log-mel of 80 bands")
-    panels[0].legend(frameon=False, fontsize=8)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, fontsize=8, loc="outside upper center", ncols=3)
     figure.supxlabel("length of one signal at 16 kHz, seconds", fontsize=10)
     return figure
 
