@@ -298,13 +298,7 @@ class FrontEnd:
         -------
         array, (..., time), float32 for complex64, float64 for complex128
             The signals, in the unit of the input: `input_scale` is divided out. Samples that no
-            frame reaches, or only where its window is 0, are 0.
-
-        Warns
-        -----
-        UserWarning
-            If there are such samples between the first frame and the last one: the first sample of
-            a Hann window without padding, say.
+            window reaches are 0; a UserWarning tells if any of them were in the frames.
 
         Raises
         ------

@@ -58,17 +58,16 @@ class Work(NamedTuple):
     is_filled: bool = True  # whether the window is as long as the transform
 
 
-def _transform(n_fft, lanes):
-    n_frames = (N - n_fft) // (n_fft // 4) + 1
+def _magnitudes(kernel, n_fft, hop_length, frames_a_warp):
     return Work(
-        f"stft_magnitude {n_fft}/{n_fft // 4}",
+        f"stft_magnitude {n_fft}/{hop_length}",
         "frame",
-        "stft<",
-        lambda x: kr.stft_magnitude(x, n_fft),
+        kernel,
+        lambda x: kr.stft_magnitude(x, n_fft, hop_length=hop_length),
         [ROUNDS],
-        ROUNDS * 32 / lanes,
-        n_frames,
-        4 * (n_fft // 4 + n_fft // 2 + 1),
+        ROUNDS * frames_a_warp,
+        (N - n_fft) // hop_length + 1,
+        4 * (hop_length + n_fft // 2 + 1),
     )
 
 
@@ -117,39 +116,16 @@ def _codes(x):
 
 
 WORK = (
-    *(_transform(*pair) for pair in ((256, 8), (512, 16), (1024, 16), (2048, 32), (4096, 32))),
+    _magnitudes("stft<", 256, 64, 32 / 8),
+    _magnitudes("stft<", 512, 128, 32 / 16),
+    _magnitudes("stft<", 1024, 256, 32 / 16),
+    _magnitudes("stft<", 2048, 512, 32 / 32),
+    _magnitudes("stft<", 4096, 1024, 32 / 32),
     # In float32 a warp has three frames; in float64 two warps share a frame.
-    Work(
-        "stft_magnitude 400/160",
-        "frame",
-        "mixed<",
-        lambda x: kr.stft_magnitude(x, 400, hop_length=160),
-        [ROUNDS],
-        ROUNDS * 3,
-        (N - 400) // 160 + 1,
-        4 * (160 + 201),
-    ),
+    _magnitudes("mixed<", 400, 160, 3),
     # Factors of 11: two passes in a warp, of three frames, and three passes in a block, of five.
-    Work(
-        "stft_magnitude 440/110",
-        "frame",
-        "mixed<",
-        lambda x: kr.stft_magnitude(x, 440),
-        [ROUNDS],
-        ROUNDS * 3,
-        (N - 440) // 110 + 1,
-        4 * (110 + 221),
-    ),
-    Work(
-        "stft_magnitude 1144/286",
-        "frame",
-        "mixed<",
-        lambda x: kr.stft_magnitude(x, 1144),
-        [ROUNDS],
-        ROUNDS * 5 / 7,
-        (N - 1144) // 286 + 1,
-        4 * (286 + 573),
-    ),
+    _magnitudes("mixed<", 440, 110, 3),
+    _magnitudes("mixed<", 1144, 286, 5 / 7),
     Work(
         "stft_magnitude 2048/512 float64",
         "frame",
