@@ -14,6 +14,7 @@ from harness import fake_cupy
 from record_torchaudio import FILE, STEP, name_of
 
 import kapre_ref as kr
+from kapre_ref.command.cli import main
 
 FOLDER = readme.README.parent
 soundfile = pytest.importorskip("soundfile", reason="needs soundfile: the extra cli")
@@ -125,6 +126,20 @@ class TestLinks:
         relative = [target for target in self.targets() if not target.startswith("https://")]
         assert relative == ["tests/data/recording.png", "asv_benchmarks/speed.png"]
         assert [target for target in relative if not (FOLDER / target).is_file()] == []
+
+    def test_picture_is_what_the_command_draws(self, tmp_path):
+        image = pytest.importorskip("PIL.Image", reason="needs Pillow: the extra cli")
+        (arguments,) = re.findall(
+            r"kapre-ref (features \S+) --out features (--plot)$", readme.text(), re.MULTILINE
+        )
+        command, recording = arguments[0].split()
+        options = [str(FOLDER / recording), "--out", str(tmp_path), arguments[1]]
+        assert main([command, *options]) == 0
+        drawn, shown = (
+            np.asarray(image.open(path).convert("RGB"), float)
+            for path in (tmp_path / "recording.flac.png", FOLDER / "tests/data/recording.png")
+        )
+        assert np.mean(np.abs(drawn - shown)) < 1  # Pillow's letters may differ, the sound may not.
 
     def test_release_makes_all_absolute(self):
         (pattern, target) = re.search(
