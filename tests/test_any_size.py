@@ -123,7 +123,7 @@ class TestErrors:
         assert distance(got, *expected) <= allowed() * distance(of_scipy, *expected)
 
     def test_of_the_inverse_are_about_those_of_scipy(self, n_fft, dtype, rng):
-        spectra = scipy.fft.rfft(rng.standard_normal((3 + 6000 // n_fft, n_fft)))
+        spectra = scipy.fft.rfft(rng.standard_normal((3 + 40000 // n_fft, n_fft)))
         spectra = spectra.astype(np.result_type(dtype, np.complex64))
         got = np.empty((1, 1, len(spectra) * n_fft), dtype)
         cpu.inverse_stft(spectra[None, None], Synthesis(n_fft, n_fft, np.ones(n_fft)), got)
@@ -133,6 +133,25 @@ class TestErrors:
         most = 1.15 if convolution_length(factorize(n_fft)) else 1
         error = distance(got.reshape(of_scipy.shape), expected)
         assert error <= most * allowed() * distance(of_scipy, expected)
+
+
+# A bin that is the sum of many samples, such as the first one, is the place of most rounding.
+@pytest.mark.parametrize("n_fft", [61, 550, 1542])
+class TestErrorsOfEachPlace:
+    def test_of_bins_are_alike(self, n_fft, rng):
+        frames = rng.standard_normal((400, n_fft)).astype(np.float32)
+        assert _are_alike(spectra_of(frames) - np.fft.rfft(frames.astype(float)))
+
+    def test_of_samples_are_alike(self, n_fft, rng):
+        spectra = scipy.fft.rfft(rng.standard_normal((400, n_fft))).astype(np.complex64)
+        got = np.empty((1, 1, 400 * n_fft), np.float32)
+        cpu.inverse_stft(spectra[None, None], Synthesis(n_fft, n_fft, np.ones(n_fft)), got)
+        assert _are_alike(got.reshape(400, n_fft) - np.fft.irfft(spectra.astype(complex), n_fft))
+
+
+def _are_alike(errors):
+    of_each = np.sqrt((abs(errors) ** 2).mean(axis=0))
+    return of_each.max() < 1.3 * np.median(of_each)
 
 
 class TestAllSizes:

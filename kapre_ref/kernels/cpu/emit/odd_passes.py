@@ -304,12 +304,17 @@ def _odd_dft(emitter, radix, firsts, terms, use):
         emitter.store(x, radix.room + side * emitter.bytes)
     sums = radix.room + row_bytes
     differences = sums + half * row_bytes
-    for i in emitter.loop(half):
-        for first, vectors in zip((sums, differences), terms(i + 1), strict=True):
-            for side, x in enumerate(vectors):
-                emitter.store(x, first + i * row_bytes + side * emitter.bytes)
-                if first is sums:
-                    totals[side].set(totals[side].get() + x)
+    for start, n_terms in _chains(emitter, half):
+        chain = [emitter.variable(emitter.constant(0)) for _ in firsts]
+        for i in emitter.loop(n_terms):
+            pair = terms(start + i + 1)
+            for first, vectors in zip((sums, differences), pair, strict=True):
+                for side, x in enumerate(vectors):
+                    emitter.store(x, first + (start + i) * row_bytes + side * emitter.bytes)
+                    if first is sums:
+                        chain[side].set(chain[side].get() + x)
+        for total, part in zip(totals, chain, strict=True):
+            total.set(total.get() + part.get())
 
     table_bytes = half * (OUTPUTS * emitter.itemsize)
     for group in emitter.loop((half + (OUTPUTS - 1)) // OUTPUTS):
@@ -329,11 +334,11 @@ def _products(emitter, half, rows, factors, starts):
     n_sides = len(starts)
     each = [(output, side) for output in range(OUTPUTS) for side in range(n_sides)]
     totals = {one: emitter.variable(starts[one[1]]) for one in each}
-    for chain in emitter.loop((half + (_CHAIN - 1)) // _CHAIN):
-        done = chain * _CHAIN
+    for start, n_terms in _chains(emitter, half):
         sums = {one: emitter.variable(emitter.constant(0)) for one in each}
-        for i in emitter.loop(emitter.minimum(half - done, _CHAIN)):
-            row, factor = (done + i) * n_sides, factors + (done + i) * (OUTPUTS * emitter.itemsize)
+        for i in emitter.loop(n_terms):
+            term = start + i
+            row, factor = term * n_sides, factors + term * (OUTPUTS * emitter.itemsize)
             x = [emitter.load(rows + (row + side) * emitter.bytes) for side in range(n_sides)]
             weights = [emitter.broadcast(factor + j * emitter.itemsize) for j in range(OUTPUTS)]
             for output, side in each:
@@ -342,3 +347,10 @@ def _products(emitter, half, rows, factors, starts):
         for one in each:
             totals[one].set(totals[one].get() + sums[one].get())
     return [[totals[output, side].get() for side in range(n_sides)] for output in range(OUTPUTS)]
+
+
+def _chains(emitter, n):
+    """Loop over chains of `n` terms: the number of the first, and how many they are."""
+    for chain in emitter.loop((n + (_CHAIN - 1)) // _CHAIN):
+        start = chain * _CHAIN
+        yield start, emitter.minimum(n - start, _CHAIN)
