@@ -43,7 +43,7 @@ from kapre_ref.kernels.cpu.transform.radices import (
     prime_factors,
 )
 
-RADICES = (9, 11, 13, 17, 31, 67)  # Outputs are one whole group, a few more, or many more.
+RADICES = (11, 13, 17, 31, 67)  # Outputs are one whole group, a few more, or many more.
 # One odd radix first, or inside, or several; a convolution of p - 1 rows and of more, first and
 # last among others; the smallest size and the largest.
 SIZES = (

@@ -7,13 +7,14 @@ Straight-line code of a large butterfly needs more registers than there are. Wit
 
     X[k] = even[k] - i odd[k]        X[R - k] = even[k] + i odd[k]
 
-Sums and differences wait in memory. Sums of `OUTPUTS` values of k stay in registers, each for two
-transforms side by side, which share the factors: two butterflies of the first pass, whose samples
-are real, or the real and the imaginary parts of one butterfly of a later pass.
+Sums and differences wait in memory. Sums of a few values of k stay in registers (`n_outputs`), each
+for two transforms side by side, which share the factors: two butterflies of the first pass, whose
+samples are real, or the real and the imaginary parts of one butterfly of a later pass.
 
 Rows hold what they hold in `passes` and `inverse_passes`.
 """
 
+import platform
 from typing import Any, NamedTuple
 
 from kapre_ref.kernels.cpu.emit.butterflies import Complex
@@ -21,12 +22,23 @@ from kapre_ref.kernels.cpu.emit.intrinsics import vector_function
 from kapre_ref.kernels.cpu.emit.language import Strided, Value
 from kapre_ref.kernels.cpu.emit.passes import Parts, Samples, sample_at
 
-OUTPUTS = 4
 _CHAIN = 8  # terms that are added one after the other
 
 
+def n_outputs(width: int) -> int:
+    """Return how many values of k are summed at a time in vectors of `width` bytes.
+
+    Each takes four registers, for two transforms a chain of terms and the sum of chains. There are
+    32 registers with AVX-512 and on ARM, and 16 else. Without fused multiply-adds, which come with
+    vectors of 32 bytes, products take registers too.
+    """
+    if width == 64 or platform.machine() in ("aarch64", "arm64"):
+        return 5
+    return 3 if width == 32 else 2
+
+
 class OddRadix(NamedTuple):
-    """A radix, which is 1 or at least 2 OUTPUTS + 1, and two addresses.
+    """A radix, which is 1 or at least 11, and two addresses.
 
     The factors are those of one group of outputs after the other: cosines for each m, as many as a
     group has outputs, and then sines. The last group ends with the last output, so it may begin
@@ -316,37 +328,38 @@ def _odd_dft(emitter, radix, firsts, terms, use):
         for total, part in zip(totals, chain, strict=True):
             total.set(total.get() + part.get())
 
-    table_bytes = half * (OUTPUTS * emitter.itemsize)
-    for group in emitter.loop((half + (OUTPUTS - 1)) // OUTPUTS):
-        first = emitter.minimum(group * OUTPUTS, half - OUTPUTS)
+    n_at_once = n_outputs(emitter.bytes)
+    table_bytes = half * (n_at_once * emitter.itemsize)
+    for group in emitter.loop((half + (n_at_once - 1)) // n_at_once):
+        first = emitter.minimum(group * n_at_once, half - n_at_once)
         cosines = radix.factors + group * table_bytes * 2
         starts = [emitter.load(radix.room + side * emitter.bytes) for side in range(n_sides)]
         evens = _products(emitter, half, sums, cosines, starts)
         zeros = [emitter.constant(0)] * n_sides
         odds = _products(emitter, half, differences, cosines + table_bytes, zeros)
-        for i in range(OUTPUTS):
+        for i in range(n_at_once):
             use(first + (i + 1), evens[i], odds[i])
     return [total.get() for total in totals]
 
 
 def _products(emitter, half, rows, factors, starts):
     """Return sums of rows times factors, and of starts: of each output a list of each side's."""
-    n_sides = len(starts)
-    each = [(output, side) for output in range(OUTPUTS) for side in range(n_sides)]
+    n_sides, outputs = len(starts), range(n_outputs(emitter.bytes))
+    each = [(output, side) for output in outputs for side in range(n_sides)]
     totals = {one: emitter.variable(starts[one[1]]) for one in each}
     for start, n_terms in _chains(emitter, half):
         sums = {one: emitter.variable(emitter.constant(0)) for one in each}
         for i in emitter.loop(n_terms):
             term = start + i
-            row, factor = term * n_sides, factors + term * (OUTPUTS * emitter.itemsize)
+            row, factor = term * n_sides, factors + term * (len(outputs) * emitter.itemsize)
             x = [emitter.load(rows + (row + side) * emitter.bytes) for side in range(n_sides)]
-            weights = [emitter.broadcast(factor + j * emitter.itemsize) for j in range(OUTPUTS)]
+            weights = [emitter.broadcast(factor + j * emitter.itemsize) for j in outputs]
             for output, side in each:
                 total = sums[output, side]
                 total.set(emitter.multiply_add(x[side], weights[output], total.get()))
         for one in each:
             totals[one].set(totals[one].get() + sums[one].get())
-    return [[totals[output, side].get() for side in range(n_sides)] for output in range(OUTPUTS)]
+    return [[totals[output, side].get() for side in range(n_sides)] for output in outputs]
 
 
 def _chains(emitter, n):

@@ -4,7 +4,6 @@
 """
 
 from collections import Counter, defaultdict
-from math import prod
 
 import numpy as np
 
@@ -72,41 +71,44 @@ class CountingEmitter(LaneEmitter):
         super().store(x, address)
 
 
-def counts_of(radices):
-    """Return a list of (pass, counts of a block of frames), in the order of the passes."""
-    n_fft, width = prod(radices), WIDTHS[-1]  # what is counted are vectors, however wide
+def counts_of(n_fft, width):
+    """Return a list of (pass, counts of a block of frames), in the order of the passes.
+
+    `width` is that of vectors, in bytes.
+    """
+    radices = factorize(n_fft, width)
     rows = np.zeros((n_fft, width // _DTYPE.itemsize), _DTYPE)
     offsets = (samples_of_rows(radices) * width).astype(np.int32)
     window, peak = np.ones(n_fft, _DTYPE), np.ones_like(rows[0])
     samples = Samples(rows.ctypes.data, offsets.ctypes.data, window.ctypes.data)
     twiddles = pass_twiddles(radices, _DTYPE)
     n, place, addresses = radices[0], rows.ctypes.data, Addresses()
-    first, key = _pass_of(n, FIRST_RADICES, first_pass, first_odd_pass, addresses)
-    counts = _count(first, key, samples, place, n_fft // n, Strided(place, 0))
+    first, key = first_pass, n
+    if n not in FIRST_RADICES:
+        first, key = first_odd_pass, _odd_radix(n, width, addresses)
+    counts = _count(width, first, key, samples, place, n_fft // n, Strided(place, 0))
     passes = [(f"first, {n}", counts)]
     for radix, table in zip(radices[1:-1], twiddles, strict=False):
-        inner, key = _pass_of(radix, RADICES, inner_pass, inner_odd_pass, addresses)
+        inner, key = inner_pass, radix
+        if radix not in RADICES:
+            inner, key = inner_odd_pass, _odd_radix(radix, width, addresses)
         parts = Parts(place, n, table.ctypes.data)
         n *= radix
-        passes.append((f"inner, {radix}", _count(inner, key, parts, n_fft // n)))
+        passes.append((f"inner, {radix}", _count(width, inner, key, parts, n_fft // n)))
     parts = Parts(place, n, twiddles[-1].ctypes.data)
     power = np.ones(1, _DTYPE)
     last = radices[-1], parts, place, place, peak.ctypes.data, power.ctypes.data
-    passes.append((f"last, {radices[-1]}", _count(last_pass_to_magnitudes, *last)))
+    passes.append((f"last, {radices[-1]}", _count(width, last_pass_to_magnitudes, *last)))
     return passes
 
 
-def _pass_of(radix, with_code, plain_pass, odd_pass, addresses):
-    """Return a pass, and what it takes for its radix: for an odd one without code, a table."""
-    if radix in with_code:
-        return plain_pass, radix
-    room = np.empty((2 * radix, WIDTHS[-1]), np.uint8)
-    tables = odd_factors(radix, _DTYPE), room
-    return odd_pass, OddRadix(radix, *map(addresses.of, tables))
+def _odd_radix(radix, width, addresses):
+    tables = odd_factors(radix, _DTYPE, width), np.empty((2 * radix, width), np.uint8)
+    return OddRadix(radix, *map(addresses.of, tables))
 
 
-def _count(function, *arguments):
-    emitter = CountingEmitter(_DTYPE, WIDTHS[-1])
+def _count(width, function, *arguments):
+    emitter = CountingEmitter(_DTYPE, width)
     function.on_lanes(_DTYPE.type(1), *arguments, emitter=emitter)
     return emitter.counts
 
@@ -118,13 +120,15 @@ def table():
         "| --- | --- | --- |" + " --- |" * len(COLUMNS),
     ]
     for n_fft in SIZES:
-        widths = defaultdict(list)  # of vectors, by the radices that serve them
+        widths = defaultdict(list)  # of vectors, by what they have in the other columns
         for width in WIDTHS:
-            widths[factorize(n_fft, width)].append(str(width))
-        for radices, served in widths.items():
-            for name, counts in counts_of(radices):
-                cells = " | ".join(str(counts[column]) for column in COLUMNS)
-                lines.append(f"| {n_fft} | {', '.join(served)} | {name} | {cells} |")
+            passes = tuple(
+                " | ".join([name, *(str(counts[column]) for column in COLUMNS)])
+                for name, counts in counts_of(n_fft, width)
+            )
+            widths[passes].append(str(width))
+        for passes, served in widths.items():
+            lines += [f"| {n_fft} | {', '.join(served)} | {cells} |" for cells in passes]
     return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from kapre_ref._roots import cos_sin_of_turns
 from kapre_ref.kernels.cpu.emit.bins import LAST_RADICES
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_bytes
-from kapre_ref.kernels.cpu.emit.odd_passes import OUTPUTS
+from kapre_ref.kernels.cpu.emit.odd_passes import n_outputs
 from kapre_ref.kernels.cpu.emit.passes import FIRST_RADICES
 
 if TYPE_CHECKING:
@@ -83,11 +83,14 @@ def pass_twiddles(radices: tuple[int, ...], dtype: np.dtype[Any]) -> list[NDArra
     return tables
 
 
-def odd_factors(radix: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return the factors of an odd radix in the order of use, see `odd_passes.OddRadix`."""
-    half = radix // 2
-    firsts = np.minimum(np.arange(0, half, OUTPUTS), half - OUTPUTS)
-    k = 1 + firsts[:, None, None] + np.arange(OUTPUTS)
+def odd_factors(radix: int, dtype: np.dtype[Any], width: int | None = None) -> NDArray[Any]:
+    """Return the factors of an odd radix in the order of use, see `odd_passes.OddRadix`.
+
+    `width` is that of vectors, in bytes, None this machine's.
+    """
+    half, n_at_once = radix // 2, n_outputs(width or vector_bytes())
+    firsts = np.minimum(np.arange(0, half, n_at_once), half - n_at_once)
+    k = 1 + firsts[:, None, None] + np.arange(n_at_once)
     m = np.arange(1, half + 1)[:, None]
     return np.stack(cos_sin_of_turns(k * m, radix), axis=1).astype(dtype)
 
