@@ -238,13 +238,15 @@ class TestPlan:
             (32, (8, 4), (8, 4)),
             (400, (16, 5, 5), (16, 5, 5)),
             (512, (8, 4, 4, 4), (16, 8, 4)),
-            (768, (16, 4, 4, 3), (16, 4, 4, 3)),
+            (12, (4, 3), (4, 3)),
+            (100, (5, 5, 4), (5, 5, 4)),
+            (768, (16, 3, 4, 4), (16, 3, 4, 4)),
             (1024, (16, 4, 4, 4), (16, 8, 8)),
             (2048, (8, 4, 4, 4, 4), (16, 8, 4, 4)),
             (704, (11, 4, 4, 4), (11, 8, 8)),
         ],
     )
-    def test_few_registers_take_fours_for_eights(self, n, of_32_bytes, of_64_bytes):
+    def test_order_and_fours_for_eights_with_few_registers(self, n, of_32_bytes, of_64_bytes):
         assert factorize(n, 32) == of_32_bytes
         assert factorize(n, 16) == factorize(n, 64) == of_64_bytes
 

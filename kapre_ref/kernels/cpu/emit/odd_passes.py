@@ -311,22 +311,17 @@ def _odd_dft(emitter, radix, firsts, terms, use):
     """
     half, n_sides = radix.n // 2, len(firsts)
     row_bytes = n_sides * emitter.bytes
-    totals = [emitter.variable(x) for x in firsts]
+    totals = _Chains(emitter, firsts)
     for side, x in enumerate(firsts):
         emitter.store(x, radix.room + side * emitter.bytes)
     sums = radix.room + row_bytes
     differences = sums + half * row_bytes
-    for start, n_terms in _chains(emitter, half):
-        chain = [emitter.variable(emitter.constant(0)) for _ in firsts]
-        for i in emitter.loop(n_terms):
-            pair = terms(start + i + 1)
-            for first, vectors in zip((sums, differences), pair, strict=True):
-                for side, x in enumerate(vectors):
-                    emitter.store(x, first + (start + i) * row_bytes + side * emitter.bytes)
-                    if first is sums:
-                        chain[side].set(chain[side].get() + x)
-        for total, part in zip(totals, chain, strict=True):
-            total.set(total.get() + part.get())
+    for i in totals.terms(half):
+        for first, vectors in zip((sums, differences), terms(i + 1), strict=True):
+            for side, x in enumerate(vectors):
+                emitter.store(x, first + i * row_bytes + side * emitter.bytes)
+                if first is sums:
+                    totals.add(side, x)
 
     n_at_once = n_outputs(emitter.bytes)
     table_bytes = half * (n_at_once * emitter.itemsize)
@@ -339,31 +334,55 @@ def _odd_dft(emitter, radix, firsts, terms, use):
         odds = _products(emitter, half, differences, cosines + table_bytes, zeros)
         for i in range(n_at_once):
             use(first + (i + 1), evens[i], odds[i])
-    return [total.get() for total in totals]
+    return totals.get()
 
 
 def _products(emitter, half, rows, factors, starts):
     """Return sums of rows times factors, and of starts: of each output a list of each side's."""
     n_sides, outputs = len(starts), range(n_outputs(emitter.bytes))
-    each = [(output, side) for output in outputs for side in range(n_sides)]
-    totals = {one: emitter.variable(starts[one[1]]) for one in each}
-    for start, n_terms in _chains(emitter, half):
-        sums = {one: emitter.variable(emitter.constant(0)) for one in each}
-        for i in emitter.loop(n_terms):
-            term = start + i
-            row, factor = term * n_sides, factors + term * (len(outputs) * emitter.itemsize)
-            x = [emitter.load(rows + (row + side) * emitter.bytes) for side in range(n_sides)]
-            weights = [emitter.broadcast(factor + j * emitter.itemsize) for j in outputs]
-            for output, side in each:
-                total = sums[output, side]
-                total.set(emitter.multiply_add(x[side], weights[output], total.get()))
-        for one in each:
-            totals[one].set(totals[one].get() + sums[one].get())
-    return [[totals[output, side].get() for side in range(n_sides)] for output in outputs]
+    sums = _Chains(emitter, [start for _ in outputs for start in starts])
+    for i in sums.terms(half):
+        row, factor = i * n_sides, factors + i * (len(outputs) * emitter.itemsize)
+        x = [emitter.load(rows + (row + side) * emitter.bytes) for side in range(n_sides)]
+        weights = [emitter.broadcast(factor + j * emitter.itemsize) for j in outputs]
+        for j, weight in enumerate(weights):
+            for side in range(n_sides):
+                sums.add_product(j * n_sides + side, x[side], weight)
+    values = sums.get()
+    return [values[j * n_sides :][:n_sides] for j in outputs]
 
 
-def _chains(emitter, n):
-    """Loop over chains of `n` terms: the number of the first, and how many they are."""
-    for chain in emitter.loop((n + (_CHAIN - 1)) // _CHAIN):
-        start = chain * _CHAIN
-        yield start, emitter.minimum(n - start, _CHAIN)
+class _Chains:
+    """Sums whose terms are added one after the other to a chain, and chains to one another."""
+
+    def __init__(self, emitter, starts):
+        self._emitter = emitter
+        self._chains = [emitter.variable(x) for x in starts]
+        self._sums = [emitter.variable(emitter.constant(0)) for _ in starts]
+
+    def terms(self, n):
+        """Loop over the numbers of `n` terms; every few of them, new chains begin."""
+        emitter = self._emitter
+        for chain in emitter.loop((n + (_CHAIN - 1)) // _CHAIN):
+            first = chain * _CHAIN
+            for i in emitter.loop(emitter.minimum(n - first, _CHAIN)):
+                yield first + i
+            for total, part in zip(self._sums, self._chains, strict=True):
+                total.set(total.get() + part.get())
+                part.set(emitter.constant(0))
+
+    def add(self, number, x):
+        """Add a term to the sum of a number."""
+        chain = self._chains[number]
+        chain.set(chain.get() + x)
+
+    def add_product(self, number, x, factor):
+        """Add a product to the sum of a number."""
+        chain = self._chains[number]
+        chain.set(self._emitter.multiply_add(x, factor, chain.get()))
+
+    def get(self):
+        """Return the sums."""
+        return [
+            total.get() + chain.get() for total, chain in zip(self._sums, self._chains, strict=True)
+        ]

@@ -32,8 +32,9 @@ def factorize(n: int, width: int | None = None) -> tuple[int, ...]:
     """Return the radices of a transform of n rows in the order of the passes.
 
     There are two at least: the last one is 1 if the others do all. The order was the fastest, or
-    within 3 % of it, at sizes from 256 to 4096. Primes from 11 on come first, since the first pass
-    has real samples; no last pass has code for them.
+    within 3 % of it, at most sizes from 64 to 4096: fours last, since butterflies of 7, 5 or 3 have
+    many products, and a last pass turns bins into magnitudes beside them. Primes from 11 on come
+    first, since the first pass has real samples; no last pass has code for them.
 
     A butterfly of radix 8 needs more than the 16 registers of CPUs with vectors of 32 bytes. So
     passes of radix 4 do its work there. `width` is that of vectors, in bytes, None this machine's.
@@ -48,9 +49,11 @@ def factorize(n: int, width: int | None = None) -> tuple[int, ...]:
     fours = max(twos // 2 - twos % 2, 0) if has_few_registers else min(-twos % 3, twos // 2)
     eights, lonely = divmod(twos - 2 * fours, 3)
     n_large = sum(p > 7 for p in primes)
-    order += [8] * eights + [4] * fours + [2] * lonely
-    for radix in (7, 5, 3):
-        order += [radix] * primes.count(radix)
+    order += [8] * eights
+    odd = [p for p in reversed(primes) if 2 < p <= 7]
+    if fours and not order and odd[:1] == [3]:  # of a 3 at first, errors would be above SciPy's
+        order, fours = [4], fours - 1
+    order += odd + [4] * fours + [2] * lonely
     order = order or [1]
     return (*order, 1) if len(order) == max(1, n_large) else tuple(order)
 
