@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import contextmanager
+from itertools import count
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -29,6 +30,8 @@ exports = []
 
 _CUDA = 2  # DLPack's number of a CUDA device
 _LEGACY_STREAM = 1  # DLPack's number of the default stream
+_PER_THREAD = 2  # CUDA's number of the stream that each thread has one of
+_handles = count(0x1000)  # of all other streams
 
 _UFUNC_OPTIONS = {"out", "dtype", "casting"}  # CuPy's ufuncs know no others, `where` included
 
@@ -345,6 +348,7 @@ class _Stream:
     """A stream whose work is done at once, and the graph that is captured from it."""
 
     def __init__(self, null=False, non_blocking=False, ptds=False):
+        self.ptr = 0 if null else _PER_THREAD if ptds else next(_handles)
         self._is_capturing = False
         self.n_waits = 0  # how often somebody waited for all of its work
 
@@ -359,6 +363,9 @@ class _Stream:
         if self._is_capturing:
             raise RuntimeError("operation not permitted when stream is capturing")
         self.n_waits += 1
+
+    def is_capturing(self):
+        return self._is_capturing
 
     def begin_capture(self, mode=None):
         self._is_capturing = True
@@ -398,7 +405,7 @@ class _CNumpyArray:
 
 
 fft = _module("cupy.fft", rfft=_rfft, irfft=_irfft)
-_current = [_Stream()]
+_current = [_Stream(null=True)]
 _devices = [0]
 cuda = _module(
     "cupy.cuda",
@@ -410,6 +417,7 @@ cuda = _module(
     get_elapsed_time=_elapsed_time,
     set_allocator=lambda allocator=None: None,
     runtime=SimpleNamespace(
+        streamPerThread=_PER_THREAD,
         getDeviceCount=lambda: 2,
         getDeviceProperties=_properties,
         memGetInfo=lambda: (70 << 30, 80 << 30),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _THREADS, _ELEMENTS = 256, 16  # threads of a block, elements of a thread, as in decibel.cu
 _REALS = {2: np.float32, 4: np.float32, 8: np.float64}  # to compute in, by bytes of a value
 _SHORT = 1024  # elements; a shorter group is the work of one warp
-PEAK_BITS = {4: np.uint32, 8: np.uint64}  # the dtype of a peak's word, by bytes of a value
+PEAK_BYTES = {4: 8, 8: 16}  # the size of `Peak` in floor.cuh, by bytes of a value
 
 
 @on_device
@@ -82,8 +82,8 @@ def decibel_to_magnitude(
 
 
 def new_peaks(n, dtype):
-    """Return a word for the peak of each group. It holds the bits of 0 at first."""
-    return cupy.zeros(n, PEAK_BITS[dtype.itemsize])
+    """Return a `Peak` of floor.cuh for each group, whose bytes are 0 at first."""
+    return cupy.zeros((n, PEAK_BYTES[dtype.itemsize]), np.uint8)
 
 
 def to_logarithms(x, scale, out, peaks):
@@ -99,9 +99,13 @@ def raise_to_floor(values, peaks, scale, limit):
     """
     where = _where(values, values)
     function, grid, task = _launch("raise_to_floor", scale, len(peaks), values.size, *where)
+    function(grid, (_THREADS,), (values, peaks, task, limit_in(values.dtype, limit)))
+
+
+def limit_in(dtype, limit):
+    """Return a limit as values of a dtype have it, as a number to compute with."""
     with np.errstate(over="ignore"):
-        limit = _REALS[values.itemsize](values.dtype.type(limit))
-    function(grid, (_THREADS,), (values, peaks, task, limit))
+        return _REALS[dtype.itemsize](dtype.type(limit))
 
 
 @lru_cache(maxsize=512)

@@ -3,16 +3,15 @@
 from functools import lru_cache
 from typing import NamedTuple
 
-import cupy
 import numpy as np
 
 from kapre_ref._band_weights import filterbank_of
 from kapre_ref._roots import cos_sin_of_turns
-from kapre_ref.kernels.gpu.decibel import PEAK_BITS
+from kapre_ref.kernels.gpu.decibel import PEAK_BYTES, limit_in, new_peaks
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of
-from kapre_ref.kernels.gpu.memory import kept_on_device, resident, working_dtype
+from kapre_ref.kernels.gpu.memory import cleared, kept_on_device, resident, working_dtype
 from kapre_ref.kernels.gpu.radices import radices_for
-from kapre_ref.kernels.gpu.scales import Scale, has_lines, scale_of
+from kapre_ref.kernels.gpu.scales import Scale, has_lines, limit_of, scale_of
 from kapre_ref.kernels.gpu.unfused import n_cut_off
 
 # For each n_fft, the points in a lane's registers and the threads of a block, as in `Shape` of
@@ -22,6 +21,11 @@ _SHAPES = {256: (16, 128), 512: (16, 128), 1024: (32, 128), 2048: (32, 128), 409
 # of frames. It then finds what neighbouring frames share in its L1.
 _MANY_BLOCKS = 4 * 4 * 132
 _MAX_ROUNDS = 8
+# The most bytes that one block raises to a floor, so that no second kernel need do it. A block has
+# 8 KiB on their way from the L2 at a time, in packs of 16 bytes. If that takes 0.3 us, 64 KiB take
+# 2.4 us, about as long as the launch that they spare; for longer groups many blocks are faster. One
+# second of 80 bands at a hop of 10 ms has 31 KiB.
+_MAX_BYTES_OF_BLOCK = 1 << 16
 _LINE = 128  # bytes of a line of the L1
 _EDGES = {"zeros": 0, "reflect": 1, "mirror": 2, "edge": 3, "odd": 4}  # as `Edge` in frames.cuh
 
@@ -39,7 +43,8 @@ def stft(signals, front_end, out):
 def features(signals, front_end, out):
     """Write values of each frame to an array of the signals' or of the working precision.
 
-    Return the peaks if there is a dynamic range. It is not applied yet.
+    Return the peaks if there is a dynamic range that is not applied yet. Then values of groups that
+    share a peak lie in one run of memory.
     """
     what = "Powers" if front_end.power == 2 else "Magnitudes"
     if front_end.power_offset:
@@ -56,12 +61,14 @@ def _run(signals, front_end, what, out):
     filterbank = peaks = windows  # the kernel reads them only if its output needs them
     if launch.has_filterbank:
         filterbank = _filterbank(front_end, dtype, device_id)
-    if launch.n_peaks:
-        peaks = cupy.zeros(launch.n_peaks, PEAK_BITS[dtype.itemsize])
+    if launch.applies_range:
+        peaks = cleared(launch.n_peaks * PEAK_BYTES[dtype.itemsize], device_id)
+    elif launch.n_peaks:
+        peaks = new_peaks(launch.n_peaks, dtype)
     arrays = signals, windows, tables, filterbank, out, peaks
     function = kernel(launch.stem, launch.name, device_id)
     function(launch.grid, launch.block, (*arrays, launch.task))
-    return peaks if launch.n_peaks else None
+    return peaks if launch.n_peaks and not launch.applies_range else None
 
 
 class _Shape(NamedTuple):
@@ -95,6 +102,7 @@ class _Launch(NamedTuple):
     task: object  # `Task` of frames.cuh
     has_filterbank: bool  # whether the kernel reads bands, or a gain and an offset of each
     n_peaks: int
+    applies_range: bool  # in the kernel itself, to short groups
 
 
 @lru_cache(maxsize=512)
@@ -114,10 +122,6 @@ def _launch(front_end, what, sample, word, shape, strides, out_shape, out_stride
         where = "TurnedBands" if out_strides[2] == word.itemsize and n_frames > 1 else "Bands"
     halves = [", kapre::Half" * (kind == np.float16) for kind in (word, sample)]
     output = f"kapre::Output<{divided.name}, kapre::{what}, kapre::{where}{halves[0]}>"
-    channels_of_peak = 0
-    if not is_spectrum and front_end.dynamic_range is not None:
-        over = {"channel": 1, "item": n_channels, "call": batch * n_channels}
-        channels_of_peak = over[front_end.range_over]
     n_turns = -(-n_frames // divided.n_frames)
     n_rounds = min(_MAX_ROUNDS, n_turns, max(1, batch * n_channels * n_turns // _MANY_BLOCKS))
     blocks_of_channel = -(-n_turns // n_rounds)
@@ -127,26 +131,42 @@ def _launch(front_end, what, sample, word, shape, strides, out_shape, out_stride
     policy = "Shaped" if members["all_shaped"] or members["edge"] else "Stored"
     name = f"kapre::{divided.stem}<{output}, kapre::{policy}{halves[1]}>"
     block = (divided.n_threads,)
-    numbers = scale.members(dtype)
     n_before = 8 // dtype.itemsize * n_values if has_bands else 0  # two integers for each band
-    del numbers["settled"]
+    peaks = _peak_members(front_end, what, word, out_shape, blocks_of_channel)
+    n_of_peak, applies_range = peaks["channels_of_peak"], peaks["blocks_of_peak"] > 0
+    n_peaks = batch * n_channels // n_of_peak if n_of_peak else 0
     task = make_task(
         divided.stem,
         dtype.type,
         **members,
         **strides_of("out", ("batch", "channel", "frame", "bin"), out_strides, word.itemsize),
-        **numbers,
+        **scale.members(dtype),
+        **peaks,
         n_frames=n_frames,
         n_bands=n_values if has_bands else 0,
         blocks_of_channel=blocks_of_channel,
         rounds=n_rounds,
-        channels_of_peak=channels_of_peak,
         has_lines=lines,
         lines_at=n_before,
         weights_at=n_before + 2 * n_values * lines,
     )
-    n_peaks = batch * n_channels // channels_of_peak if channels_of_peak else 0
-    return _Launch(divided.stem, name, (n_blocks,), block, task, has_bands or lines, n_peaks)
+    where = divided.stem, name, (n_blocks,), block
+    return _Launch(*where, task, has_bands or lines, n_peaks, applies_range)
+
+
+def _peak_members(front_end, what, word, shape, blocks_of_channel):
+    """Return the members of `Task` that describe a peak and the range below it."""
+    members = {"channels_of_peak": 0, "blocks_of_peak": 0, "values_of_peak": 0, "range": 0}
+    if what == "Bins" or front_end.dynamic_range is None:
+        return members
+    batch, n_channels, n_frames, n_values = shape
+    n_of = {"channel": 1, "item": n_channels, "call": batch * n_channels}[front_end.range_over]
+    members["channels_of_peak"] = n_of
+    if n_of * n_frames * n_values * word.itemsize <= _MAX_BYTES_OF_BLOCK:
+        members["blocks_of_peak"] = n_of * blocks_of_channel
+        members["values_of_peak"] = n_of * n_frames * n_values
+        members["range"] = limit_in(word, limit_of(front_end))
+    return members
 
 
 def _signal_members(front_end, shape, strides, itemsize):

@@ -75,6 +75,30 @@ def _wait() -> None:
 kept_on_device = kept_until(_wait)  # decorates functions that return what `resident` returned
 
 
+def cleared(n_bytes: int, device_id: int) -> cupy.ndarray:
+    """Return zeros for kernels of the current stream that leave zeros behind.
+
+    The kernels of a stream run one after the other, so each can use what the last one left: then
+    nothing is set to zero but at the first call. A graph does not do so, for it may be replayed in
+    another stream, and for ever; nor does a stream that each thread has one of, for all of these
+    have one number.
+    """
+    stream = cupy.cuda.get_current_stream()
+    if stream.ptr == cupy.cuda.runtime.streamPerThread or stream.is_capturing():
+        return cupy.zeros(n_bytes, np.uint8)
+    size = max(_MIN_CLEARED, 1 << (n_bytes - 1).bit_length())
+    return _cleared(size, device_id, stream.ptr)
+
+
+_MIN_CLEARED = 1 << 10  # bytes; the least that is kept, so that most batches share it
+
+
+@kept_on_device
+def _cleared(n_bytes: int, device_id: int, stream: int) -> cupy.ndarray:
+    _in_use.add(device_id)
+    return cupy.zeros(n_bytes, np.uint8)
+
+
 def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype to compute in: float32 for float16, else the same."""
     return np.promote_types(dtype, np.float32)

@@ -83,6 +83,42 @@ static void count_sectors(const std::vector<Access>& accesses, Count& count) {
     count.ideal += (bytes.size() + 31) / 32;
 }
 
+// ---- Order between blocks. Blocks run one after the other here, so an atomic access comes after all
+// earlier ones of its address. It makes an order if the thread fences before it (for what it, and
+// whoever it met at a barrier, did until then) and, in the later block, behind it.
+constexpr uint32_t NEVER = 0xffffffffu;
+typedef std::map<int32_t, uint32_t> Done;  // of each block, the interval up to which it is meant
+static std::map<uintptr_t, Done> released;  // by address
+static std::vector<uint32_t> fenced;        // interval of each thread's last fence, or NEVER
+static std::vector<Done> seen;              // what each thread's atomic accesses have come after
+static Done acquired;                       // what came before the last fences of the block
+static uint32_t acquired_in;                // interval of these
+
+static void fence() {
+    fenced[current] = interval;
+    for (const auto& [block, until] : seen[current]) {
+        uint32_t& known = acquired[block];
+        known = std::max(known, until);
+        acquired_in = interval;
+    }
+}
+
+static void order_by(uintptr_t address) {
+    Done& here = released[address];
+    for (const auto& [block, until] : here) {
+        uint32_t& known = seen[current][block];
+        known = std::max(known, until);
+    }
+    if (fenced[current] == NEVER) return;
+    here[block_number] = std::max(here[block_number], fenced[current]);
+}
+
+// Whether an access of another block lies behind barrier and fence there, and before both here.
+static bool ordered_between_blocks(int32_t block, uint32_t in) {
+    const auto found = acquired.find(block);
+    return found != acquired.end() && in < found->second && acquired_in < interval;
+}
+
 // ---- Races.
 static bool ordered_in_warp(int thread, uint32_t in) {
     return thread / WARP == current / WARP && in < warp_interval(current);
@@ -99,15 +135,20 @@ static void race(const char* what, bool shared, int other, uintptr_t pc) {
          " memory, with thread " + std::to_string(other) + at(pc));
 }
 
-static void touch(Shadow& s, bool write, bool atomic, bool shared, uintptr_t pc) {
+static void touch(Shadow& s, bool write, bool atomic, bool fresh, bool shared, uintptr_t pc) {
     const bool written_here = s.written_by_block == block_number;
     const bool read_here = s.read_by_block == block_number;
     const bool both_atomic = atomic && s.atomic;
-    if (!shared) {  // the blocks of a launch are never ordered
-        if (s.writer >= 0 && !written_here && !both_atomic)
-            race(write ? "write/write between blocks" : "read of another block's write", shared,
-                 s.writer, pc);
-        if (write && !atomic && s.reader >= 0 && !read_here)
+    if (!shared) {
+        if (s.writer >= 0 && !written_here && !both_atomic) {
+            if (!ordered_between_blocks(s.written_by_block, s.written_in))
+                race(write ? "write/write between blocks" : "read of another block's write",
+                     shared, s.writer, pc);
+            else if (!write && !fresh)
+                fail("read of another block's write through the L1" + at(pc));
+        }
+        if (write && !atomic && s.reader >= 0 && !read_here &&
+            !ordered_between_blocks(s.read_by_block, s.read_in))
             race("write of an address another block reads", shared, s.reader, pc);
     }
     if (written_here && s.writer >= 0 && s.writer != current && s.written_in == interval &&
@@ -144,7 +185,9 @@ static void refuse(const std::string& message) {
     end_thread();
 }
 
-static void access(uintptr_t a, int size, bool write, bool atomic, uintptr_t pc) {
+enum How { PLAIN, ATOMIC, FRESH };  // FRESH: past the L1
+
+static void access(uintptr_t a, int size, bool write, How how, uintptr_t pc) {
     if (!watching) return;
     const uintptr_t all = (uintptr_t)stacks, own = all + STACK_BYTES * current;
     if (a >= all && a < all + STACK_BYTES * MAX_THREADS) {
@@ -187,8 +230,9 @@ static void access(uintptr_t a, int size, bool write, bool atomic, uintptr_t pc)
         // One shadow a byte; that of a word's first byte stands for the word.
         const int step = a % 4 == 0 && size % 4 == 0 ? 4 : 1;
         for (int i = 0; i < size; i += step)
-            touch((*shadow)[a - base + i], write, atomic, shared, pc);
+            touch((*shadow)[a - base + i], write, how == ATOMIC, how == FRESH, shared, pc);
     }
+    if (how == ATOMIC && !shared) order_by(a);
     if (block_number < counted_blocks) {
         const uint32_t occurrence = occurrences[{pc, current}]++;
         groups[{pc, {current / WARP, occurrence}}].push_back({place, size, current % WARP});
@@ -202,20 +246,26 @@ static void access(uintptr_t a, int size, bool write, bool atomic, uintptr_t pc)
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 extern "C" {
 void emu_atomic(const void* a, int size) {
-    access((uintptr_t)a, size, true, true, CALLER);
+    access((uintptr_t)a, size, true, ATOMIC, CALLER);
+}
+void emu_read_fresh(const void* a, int size) {
+    access((uintptr_t)a, size, false, FRESH, CALLER);
+}
+void emu_fence() {
+    if (watching) fence();
 }
 #define HOOKS(n)                                       \
     void __tsan_read##n(void* p) {                     \
-        access((uintptr_t)p, n, false, false, CALLER); \
+        access((uintptr_t)p, n, false, PLAIN, CALLER); \
     }                                                  \
     void __tsan_write##n(void* p) {                    \
-        access((uintptr_t)p, n, true, false, CALLER);  \
+        access((uintptr_t)p, n, true, PLAIN, CALLER);  \
     }                                                  \
     void __tsan_volatile_read##n(void* p) {            \
-        access((uintptr_t)p, n, false, false, CALLER); \
+        access((uintptr_t)p, n, false, PLAIN, CALLER); \
     }                                                  \
     void __tsan_volatile_write##n(void* p) {           \
-        access((uintptr_t)p, n, true, false, CALLER);  \
+        access((uintptr_t)p, n, true, PLAIN, CALLER);  \
     }
 HOOKS(1)
 HOOKS(2)
@@ -224,17 +274,17 @@ HOOKS(8)
 HOOKS(16)
 #define UNALIGNED_HOOKS(n)                             \
     void __tsan_unaligned_read##n(void* p) {           \
-        access((uintptr_t)p, n, false, false, CALLER); \
+        access((uintptr_t)p, n, false, PLAIN, CALLER); \
     }                                                  \
     void __tsan_unaligned_write##n(void* p) {          \
-        access((uintptr_t)p, n, true, false, CALLER);  \
+        access((uintptr_t)p, n, true, PLAIN, CALLER);  \
     }
     UNALIGNED_HOOKS(2) UNALIGNED_HOOKS(4) UNALIGNED_HOOKS(8)
         UNALIGNED_HOOKS(16) void __tsan_read_range(void* p, unsigned long n) {
-    for (unsigned long i = 0; i < n; i += 4) access((uintptr_t)p + i, 4, false, false, CALLER);
+    for (unsigned long i = 0; i < n; i += 4) access((uintptr_t)p + i, 4, false, PLAIN, CALLER);
 }
 void __tsan_write_range(void* p, unsigned long n) {
-    for (unsigned long i = 0; i < n; i += 4) access((uintptr_t)p + i, 4, true, false, CALLER);
+    for (unsigned long i = 0; i < n; i += 4) access((uintptr_t)p + i, 4, true, PLAIN, CALLER);
 }
 void __tsan_func_entry(void*) {}
 void __tsan_func_exit() {}
@@ -272,6 +322,7 @@ void checker_begin_launch(bool with_checks, size_t dynamic_bytes, int with_count
     if (!checked) return;
     static_shadow.assign(writable.end - writable.begin, Shadow());
     dynamic_shadow.assign(dynamic_bytes, Shadow());
+    released.clear();
     for (Buffer& b : buffers)
         if (b.writable && b.end - b.begin < MOST_SHADOWED)
             b.shadow.assign(b.end - b.begin, Shadow());
@@ -280,6 +331,9 @@ void checker_begin_launch(bool with_checks, size_t dynamic_bytes, int with_count
 void checker_begin_block() {  // a new block finds garbage (NaN), not what its predecessor left
     for (const Range& r : arrays) memset((void*)r.begin, 0xff, r.end - r.begin);
     if (dynamic.begin) memset((void*)dynamic.begin, 0xff, dynamic.end - dynamic.begin);
+    fenced.assign(MAX_THREADS, NEVER);
+    seen.assign(MAX_THREADS, Done());
+    acquired.clear();
 }
 
 void checker_end_block() {

@@ -34,6 +34,9 @@ struct __align__(8) int2 {
 struct __align__(8) uint2 {
     unsigned x, y;
 };
+struct __align__(16) uint4 {
+    unsigned x, y, z, w;
+};
 struct __align__(16) double2 {
     double x, y;
 };
@@ -62,6 +65,8 @@ extern EmuIndices emu_idx;
 void emu_sync(int line);
 uint64_t emu_warp(int operation, unsigned mask, uint64_t value, int source);
 void emu_atomic(const void* address, int size);
+void emu_read_fresh(const void* address, int size);
+void emu_fence();
 }
 #define threadIdx (emu_idx.tid)
 #define blockIdx (emu_idx.bid)
@@ -119,16 +124,39 @@ inline int __any_sync(unsigned mask, int predicate) {
 inline int __all_sync(unsigned mask, int predicate) {
     return __ballot_sync(mask, predicate) == mask;
 }
+inline __attribute__((always_inline)) void __threadfence() {
+    emu_fence();
+}
 template <class T>
-EMU_UNWATCHED __noinline__ T emu_exchange_max(T* address, T value) {
-    const T before = *address;
-    *address = std::max(before, value);
+EMU_UNWATCHED __noinline__ T emu_read(const T* address) {
+    T value;
+    memcpy(&value, address, sizeof value);  // it may have been written as another type
+    return value;
+}
+template <class T>
+EMU_UNWATCHED __noinline__ void emu_write(T* address, T value) {
+    *address = value;
+}
+template <class T>
+inline __attribute__((always_inline)) T atomicExch(T* address, T value) {
+    emu_atomic(address, sizeof(T));
+    const T before = emu_read(address);
+    emu_write(address, value);
     return before;
 }
 template <class T>
 inline __attribute__((always_inline)) T atomicMax(T* address, T value) {
     emu_atomic(address, sizeof(T));
-    return emu_exchange_max(address, value);
+    const T before = emu_read(address);
+    emu_write(address, std::max(before, value));
+    return before;
+}
+// The next number, or 0 behind `last`.
+inline __attribute__((always_inline)) unsigned atomicInc(unsigned* address, unsigned last) {
+    emu_atomic(address, sizeof(unsigned));
+    const unsigned before = emu_read(address);
+    emu_write(address, before >= last ? 0 : before + 1);
+    return before;
 }
 
 // ---- Functions.
@@ -155,6 +183,11 @@ inline double __longlong_as_double(long long bits) {
 template <class T>
 inline void __stcg(T* address, T value) {
     *address = value;
+}
+template <class T>
+inline __attribute__((always_inline)) T __ldcg(const T* address) {
+    emu_read_fresh(address, sizeof(T));
+    return emu_read(address);
 }
 // Never joined to one operation with what surrounds them.
 __noinline__ inline float __fadd_rn(float a, float b) {

@@ -88,6 +88,14 @@ OPERATIONS = {
     "added floor": lambda x: LOG_MEL.replace(floor=9.0, floor_by="add")(x),
     "lines": lambda x: LOG_MEL.replace(gain=[1 + i / 9 for i in range(20)], offset=3.0)(x),
     "range of channels": lambda x: LOG_MEL.replace(**RANGE, range_over="channel")(x[None]),
+    # The second call is on fainter signals, so that a peak that is still there would be too high.
+    "range of calls": lambda x: [
+        LOG_MEL.replace(**RANGE)(x * gain) for gain in (1, x.dtype.type(0.1))
+    ][1],
+    # Three channels of 21 values a frame begin at addresses that suit no pack.
+    "smooth range": lambda x: LOG_MEL.replace(
+        n_fft=400, win_length=380, bands=kr.Bands(21), **RANGE, range_over="channel"
+    )(x[None]),
     "normalised": lambda x: LOG_MEL.replace(bands=kr.Bands(40), **NORMALISED)(x),
     "turned": lambda x: LOG_MEL.replace(n_fft=400, time_first=False)(x),
     "halves": lambda x: kr.stft_magnitude(x.astype("f2"), 512, 400, 131, **PADDED),
@@ -182,8 +190,8 @@ BUGS = (
     Bug("range of channels", "peak = max(peak, bits(value));", "", "", "Output"),
     Bug(
         "decibel",
-        "if (threadIdx.x % 32 == 0) atomicMax(peaks + group, peak)",
-        "peaks[group] = peak",
+        "if (threadIdx.x % 32 == 0) atomicMax(&peaks[group].largest, peak)",
+        "peaks[group].largest = peak",
         "race",
     ),
     Bug(
@@ -248,10 +256,36 @@ BUGS = (
     Bug("lines", "+ task.lines_at", "", ""),
     Bug(
         "range of channels",
-        "series_of_batch / settings.task.channels_of_peak",
+        "series_of_batch / task.channels_of_peak",
         "0",
-        "",
+        "race: ",
     ),
+    # A range that the last block of a group applies.
+    Bug("range of channels", "__threadfence();  // whoever sees the count", "//", "race: "),
+    Bug(
+        "range of channels", "__threadfence();  // nothing below is done", "//", "race: read of an"
+    ),
+    Bug("range of channels", "__syncthreads();  // all of the block are done", "", "race: "),
+    Bug("range of channels", "__syncthreads();  // the first thread has told", "", "race|uninit"),
+    Bug("range of channels", "== n_blocks - 1;", "== 0;", "race: write/write between blocks"),
+    Bug("range of channels", "if (task.blocks_of_peak)", "if (blockIdx.x % 3)", "", "Output"),
+    Bug("range of calls", "&peak->n_counted, n_blocks - 1", "&peak->n_counted, 99", ""),
+    Bug("range of calls", "atomicExch(&peak->largest,", "atomicMax(&peak->largest,", ""),
+    Bug(
+        "range of channels",
+        "__ldcg(reinterpret_cast<const Raw*>(from))",
+        "*reinterpret_cast<const Raw*>(from)",
+        "another block's write through the L1",
+    ),
+    Bug("range of channels", "out + (i64)group * task.values_of_peak", "out", "race: "),
+    Bug(
+        "range of channels", "task.values_of_peak, task,", "task.values_of_peak + 1, task,", "race"
+    ),
+    Bug("smooth range", "S::rank(), S::RANKS", "threadIdx.x, S::RANKS", ""),
+    Bug("smooth range", "(WIDTH - place) % WIDTH", "0", "misaligned read of 16"),
+    Bug("smooth range", "if (rank < n - n_packs * WIDTH)", "if (false)", ""),
+    Bug("smooth range", "(rank < n_before ? rank : rank", "(false ? rank : rank", "race|out of"),
+    Bug("smooth range", "if (i >= n_packs) break;", "", "race|out of"),
     # Normalisation over time.
     Bug(
         "normalised", "__syncthreads();  // the last use of `sums` is over", "", "race: write after"
@@ -324,25 +358,23 @@ BUGS = (
         "race",
         "Run",
     ),
-    Bug(
-        "items to decibel", "(threadIdx.x == 0) atomicMax(peaks +", "(false) atomicMax(peaks +", ""
-    ),
+    Bug("items to decibel", "(threadIdx.x == 0) atomicMax(&peaks", "(false) atomicMax(&peaks", ""),
     Bug(
         "short items to decibel",
-        "(run.member == 0) atomicMax(peaks + group",
-        "(run.member == 0) atomicMax(peaks",
+        "(run.member == 0) atomicMax(&peaks[group]",
+        "(run.member == 0) atomicMax(&peaks[0]",
         "",
     ),
     Bug("items to decibel", "    out += group * group_length;\n", "", "race: w", "to_decibels"),
     Bug(
         "to decibel",
-        "(threadIdx.x == 0) atomicMax(peaks + group, peak)",
-        "(threadIdx.x == 0) peaks[group] = peak",
+        "(threadIdx.x == 0) atomicMax(&peaks[group].largest, peak)",
+        "(threadIdx.x == 0) peaks[group].largest = peak",
         "race: write/write",
     ),
     Bug("to decibel", "(1u << DECIBEL_THREADS / 32) - 1", "0xffffffffu", "exited|deadlock"),
-    Bug("to decibel", "value >= floor ? value : floor", "value <= floor ? value : floor", ""),
-    Bug("items to decibel", "peaks[group]", "peaks[0]", ""),
+    Bug("to decibel", "value >= lowest ? value : lowest", "value <= lowest ? value : lowest", ""),
+    Bug("items to decibel", "(peaks[group].largest, range", "(peaks[0].largest, range", ""),
     Bug("items to decibel", "    values += group * group_length;\n", "", "race", "raise_to_floor"),
     Bug("short items to decibel", "group >= task.n_groups", "false", "out of", "raise_to_floor"),
     Bug("from decibel", "if (i >= n) return;", "", "out of bounds", "to_magnitudes"),

@@ -83,28 +83,42 @@ def _store(instruction, operands):
     return store
 
 
-def _atomic_max(instruction, operands):
-    """Raise words of memory, one thread after another; what was there goes to the result."""
-    if "max" not in instruction.modifiers:
+_ATOMIC = {
+    "max": np.maximum,
+    "exch": lambda before, value: value,
+    "inc": lambda before, value: np.where(before >= value, 0, before + 1).astype(before.dtype),
+}
+
+
+def _atomic(instruction, operands):
+    """Change words of memory, one thread after another; what was there goes to the result."""
+    names = set(instruction.modifiers) & _ATOMIC.keys()
+    if len(names) != 1:
         raise PtxError(f"unknown instruction: {instruction.text}")
+    change = _ATOMIC[names.pop()]
     (dtype,), space = instruction.dtypes, _space(instruction)
     *result, place, value = instruction.operands
     address, source = operands.address(place), operands.source(value, dtype)
     put = operands.target(result[0], dtype) if result else None
 
-    def atomic_max(machine, active):
+    def atomic(machine, active):
         places = address(machine, active)
         values = np.broadcast_to(source(machine, active), places.shape)
         before = np.empty(places.shape, dtype)
         for i, thread in enumerate(machine.threads(active)):
             at, who = places[i : i + 1], np.array([thread])
             before[i] = machine.load(at, dtype.itemsize, space, who).view(dtype)[0, 0]
-            largest = np.maximum(before[i : i + 1], values[i])
-            machine.store(at, largest.view(np.uint8)[None], space, who)
+            after = change(before[i : i + 1], values[i : i + 1])
+            machine.store(at, after.view(np.uint8)[None], space, who)
         if put:
             put(machine, active, before)
 
-    return atomic_max
+    return atomic
+
+
+def _fence(instruction, operands):
+    """Do nothing: all accesses are seen at once, in the order of the instructions."""
+    return lambda machine, active: None
 
 
 def _move(instruction, operands):
@@ -146,8 +160,9 @@ _CACHED = "nc cg ca cs L1::no_allocate"
 MEMORY = {
     "ld": Rule(f"global shared param v2 v4 {_CACHED}", _load),
     "st": Rule(f"global shared v2 v4 {_CACHED}", _store),
-    "atom": Rule("global shared max", _atomic_max),
-    "red": Rule("global shared max", _atomic_max),
+    "atom": Rule("global shared max exch inc", _atomic),
+    "red": Rule("global shared max", _atomic),
+    "membar": Rule("gl", _fence),
     "cvta": Rule("to global", of_values(lambda x: x)),
     "mov": Rule("", _move),
 }

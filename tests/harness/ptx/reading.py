@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from harness.ptx.values import PtxError, dtype_of
 
-_SHARED = re.compile(r"\.shared \.align (\d+) \.b8 (\w+)\[(\d+)\];")
+_SHARED = re.compile(r"\.shared (?:\.align (\d+) )?\.(\w+) (\w+)(?:\[(\d+)\])?;")
 _PARAMETER = re.compile(r"\.param\s+(?:\.align \d+ )?\.(\w+)\s+(\w+)(?:\[(\d+)\])?")
 _REGISTERS = re.compile(r"\.reg \.(\w+)\s+%(\w+?)(?:<\d+>)?;")
 _INSTRUCTION = re.compile(r"(?:@(!?)(%p\d+)\s+)?(\S+)\s*(.*)$")
@@ -71,9 +71,11 @@ def _until_closed(text):
 
 def _layout(text):
     offsets, end = {}, 0
-    for align, name, size in _SHARED.findall(text):
-        offsets[name] = -(-end // int(align)) * int(align)
-        end = offsets[name] + int(size)
+    for align, kind, name, count in _SHARED.findall(text):
+        itemsize = dtype_of(kind).itemsize
+        align = int(align or itemsize)
+        offsets[name] = -(-end // align) * align
+        end = offsets[name] + itemsize * int(count or 1)
     return offsets, end
 
 

@@ -27,6 +27,7 @@
 // Bins or magnitudes in that order, without bands, go as Strided ones do.
 
 #pragma once
+#include "floor.cuh"
 #include "frames.cuh"
 #include "logarithm.cuh"
 
@@ -204,6 +205,7 @@ struct Output {
     typedef typename What::template Value<C> Value;
     typedef Word_ Word;
     typedef kapre::Bits<R> Bits;
+    typedef kapre::Peak<R> Peak;
     static constexpr bool IN_SHARED = Where::IN_SHARED;
     static constexpr bool IN_RANGE = What::IN_RANGE;
     static constexpr bool TURNS = Where::TURNS;
@@ -280,13 +282,19 @@ struct Output {
         }
         return value;
     }
-    // Let those who share a peak know it; a NaN wins.
-    __device__ __forceinline__ void publish(Bits* peaks, unsigned series_of_batch) {
+    // Let those who share a peak know it; a NaN wins. The values of a short group are raised to
+    // their floor if all are there.
+    __device__ __forceinline__ void publish(Peak* peaks, unsigned series_of_batch, Word* out) {
         if constexpr (What::IS_REAL && IN_SHARED) {
-            if (!settings.task.channels_of_peak) return;
-            const unsigned group = series_of_batch / settings.task.channels_of_peak;
+            const Task<R>& task = settings.task;
+            if (!task.channels_of_peak) return;
+            const unsigned group = series_of_batch / task.channels_of_peak;
             peak = S::largest_in_warp(peak);
-            if (threadIdx.x % 32 == 0) atomicMax(peaks + group, peak);
+            if (threadIdx.x % 32 == 0) atomicMax(&peaks[group].largest, peak);
+            if (task.blocks_of_peak)
+                raise_if_last(peaks + group, task.blocks_of_peak,
+                              out + (i64)group * task.values_of_peak, task.values_of_peak, task,
+                              S::rank(), S::RANKS);
         }
     }
 };

@@ -18,6 +18,7 @@
 // Predicted for an H100: 8 bytes an element at 3 TB/s are 2.7 ps; some 40 instructions an element,
 // 18 of them for the logarithm, are 1.4 ps of issue slots. The memory decides. Not measured.
 
+#include "floor.cuh"
 #include "logarithm.cuh"
 #include "packs.cuh"
 
@@ -52,12 +53,12 @@ struct Run {
 };
 
 // x, out    (groups, group_length), contiguous, apart from each other; words as in half.cuh
-// peaks     (groups,) bits of the largest value that a logarithm was taken of; 0 before
+// peaks     (groups,), 0 before
 // grid      as many blocks as hold `runs` teams for each group
 template <class Real, int WIDTH, int TEAM, class Word = Real>
 __global__ void __launch_bounds__(DECIBEL_THREADS)
     to_decibels(const Word* __restrict__ x, Word* __restrict__ out,
-                Bits<Real>* __restrict__ peaks, const __grid_constant__ Task<Real> task) {
+                Peak<Real>* __restrict__ peaks, const __grid_constant__ Task<Real> task) {
     const i64 group_length = task.group_length;
     const Run<TEAM> run(task);
     const i64 group = run.group, end = run.end;
@@ -80,7 +81,7 @@ __global__ void __launch_bounds__(DECIBEL_THREADS)
 #pragma unroll
     for (int d = 16; d; d >>= 1) peak = max(peak, __shfl_xor_sync(0xffffffffu, peak, d));
     if constexpr (TEAM == 32) {
-        if (run.member == 0) atomicMax(peaks + group, peak);
+        if (run.member == 0) atomicMax(&peaks[group].largest, peak);
     } else {
         __shared__ Bits<Real> warp_peaks[DECIBEL_THREADS / 32];
         if (threadIdx.x % 32 == 0) warp_peaks[threadIdx.x / 32] = peak;
@@ -90,46 +91,31 @@ __global__ void __launch_bounds__(DECIBEL_THREADS)
 #pragma unroll
             for (int d = DECIBEL_THREADS / 64; d; d >>= 1)
                 peak = max(peak, __shfl_xor_sync((1u << DECIBEL_THREADS / 32) - 1, peak, d));
-            if (threadIdx.x == 0) atomicMax(peaks + group, peak);
+            if (threadIdx.x == 0) atomicMax(&peaks[group].largest, peak);
         }
     }
 }
 
-// Round a number as a word does. NaN, and what is beyond the largest Half, stay as they are.
-__device__ __forceinline__ float rounded(float x, Half) {
-    return fabsf(x) < 65504.0f ? (float)Half(x) : x;
-}
-template <class Real>
-__device__ __forceinline__ Real rounded(Real x, Real) {
-    return x;
-}
-
 // values    (groups, group_length) logarithms, contiguous; the limit holds for their words
-// peaks     (groups,) bits of the largest value that a logarithm was taken of
+// peaks     (groups,)
 // range     in units of the logarithms
 // grid      as many blocks as hold `runs` teams for each group
 template <class Real, int WIDTH, int TEAM, class Word = Real>
 __global__ void __launch_bounds__(DECIBEL_THREADS)
-    raise_to_floor(Word* values, const Bits<Real>* peaks,
+    raise_to_floor(Word* values, const Peak<Real>* peaks,
                    const __grid_constant__ Task<Real> task, Real range) {
     const i64 group_length = task.group_length;
     const Run<TEAM> run(task);
     const i64 group = run.group, end = run.end;
     if (group >= task.n_groups) return;
-    const Real highest = scaled_log(from_bits(peaks[group]), task);
-    const Real floor = rounded(rounded(highest, Word()) - range, Word());
-    if (floor < task.settled) return;
+    const Floor<Real, Word> floor(peaks[group].largest, range, task);
+    if (floor.lowest < task.settled) return;
     values += group * group_length;
     for (i64 i = run.begin + WIDTH * run.member; i < end; i += WIDTH * TEAM) {
-        const Pack<Word, WIDTH> from = load<WIDTH>(values + i);
-        Pack<Word, WIDTH> to;
+        Pack<Word, WIDTH> pack = load<WIDTH>(values + i);
 #pragma unroll
-        for (int j = 0; j < WIDTH; ++j) {
-            // The logarithm of a smaller number may be larger: nothing exceeds the peak's.
-            const Real given = from.element[j], value = given > highest ? highest : given;
-            to.element[j] = Word(value >= floor ? value : floor);  // the floor may be NaN
-        }
-        store(values + i, to);
+        for (int j = 0; j < WIDTH; ++j) pack.element[j] = floor.raise(pack.element[j]);
+        store(values + i, pack);
     }
 }
 

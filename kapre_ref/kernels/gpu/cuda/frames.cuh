@@ -46,11 +46,15 @@ struct Task {
     Real emphasis, frame_emphasis;  // factor of the sample before, in the signal and in a frame
     Real power_offset;              // below the root of a magnitude
     int channels_of_peak;           // channels that share a peak; 0 if nobody asks for peaks
+    int blocks_of_peak;             // blocks that share it; 0 if a second kernel applies the range
+    int values_of_peak;             // what they write, in one run of memory
     int takes_log;                  // else values are multiplied by `factor`, and `shift` is added
     int has_lines;                  // whether each value has a gain and an offset of its own
     int lines_at, weights_at;       // where in `filterbank` these and the weights begin, in numbers
     int decimal;                    // of float64: whether logarithms are decimal
     Real added, floor, factor, shift, least;  // as scaled_log() has them
+    Real settled;                   // nothing lies below it, whatever was rounded
+    Real range;                     // below a peak, in units of logarithms
 };
 
 template <int N_>

@@ -146,7 +146,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
                                   Output::Shape::blocks(Output::IN_SHARED))
     mixed(const Sample* __restrict__ x, const typename Output::C* windows,
           const typename Output::C* tables, const int2* __restrict__ filterbank,
-          typename Output::Word* __restrict__ out, typename Output::Bits* __restrict__ peaks,
+          typename Output::Word* __restrict__ out, typename Output::Peak* __restrict__ peaks,
           const __grid_constant__ Task<Real<typename Output::C>> task) {
     typedef typename Output::Shape S;
     typedef typename Output::C C;
@@ -202,7 +202,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         scale = 1;
         again = false;
     }
-    output.publish(peaks, series);
+    output.publish(peaks, series, out);
 }
 
 }  // namespace kapre

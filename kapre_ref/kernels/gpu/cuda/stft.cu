@@ -137,8 +137,8 @@ __device__ __forceinline__ float range_correction(unsigned largest_square, const
 //           offset for each value, if each has its own; then the weights of bands, (bin of the
 //           band, band), so that neighbouring lanes read neighbours
 // out       (batch, channel, frame, bin or band), of the output's Word
-// peaks     bits of the largest value that a logarithm was taken of, one for channels_of_peak
-//           channels; 0 before the launch; not touched unless the task asks for peaks
+// peaks     one for channels_of_peak channels; 0 before the launch, and behind it if the range is
+//           applied here; not touched unless the task asks for peaks
 // Policy    of samples, in frames.cuh
 // grid      blocks_of_channel blocks for each channel of each item; each makes `rounds` times FRAMES
 //           neighbouring frames
@@ -147,7 +147,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
                                   Output::Shape::BLOCKS + Output::BLOCKS_MORE - Policy::SHAPES)
     stft(const Sample* __restrict__ x, const float2* windows, const float2* tables,
          const int2* __restrict__ filterbank, typename Output::Word* __restrict__ out,
-         unsigned* __restrict__ peaks, const __grid_constant__ Task<float> task) {
+         Peak<float>* __restrict__ peaks, const __grid_constant__ Task<float> task) {
     typedef typename Output::Shape S;
     __shared__ float2 exchange[S::FRAMES * S::SLOT];
     const int group = threadIdx.x / S::T;
@@ -196,7 +196,7 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         }
         output.end();
     }
-    output.publish(peaks, series);
+    output.publish(peaks, series, out);
 }
 
 }  // namespace kapre
