@@ -199,6 +199,15 @@ class TestCacheOfTheHarness:
         assert {path.name for path in tmp_path.iterdir()} == {"0", "1"}
 
 
+# Calls with a dynamic range.
+A_SECOND = {
+    "log-mel": lambda x: kr.melspectrogram(x, 512, 400, 160, n_mels=80, return_decibel=True),
+    "whisper-80": kr.front_end("whisper-80"),
+    "magnitudes": lambda x: kr.stft_magnitude(x, 1024, None, 512, return_decibel=True),
+    "magnitude_to_decibel": kr.magnitude_to_decibel,
+}
+
+
 class TestLaunches:
     def test_python_numbers_are_refused(self):
         with fake_cupy.installed() as cupy:
@@ -215,6 +224,18 @@ class TestLaunches:
             for n_samples in (1000, 900, 800):
                 kr.stft_magnitude(cupy.asarray(x[:, :n_samples]), 256)
                 monkeypatch.setattr(cupy, "RawModule", None)
+
+    @pytest.mark.parametrize(
+        ("operation", "batch"), [*((name, 1) for name in A_SECOND), ("log-mel", 2112)]
+    )
+    def test_a_second_of_sound_takes_one(self, monkeypatch, operation, batch):
+        with fake_cupy.installed(last_blocks=1) as cupy:
+            x = cupy.asarray(np.ones((batch, 16000), np.float32))
+            for n_launches in (1, 2):
+                A_SECOND[operation](x)
+                assert len(cupy.RawModule.launches) == n_launches
+                # Neither are peaks set to zero, but at the first call.
+                monkeypatch.setattr(cupy, "zeros", None, raising=False)
 
     @pytest.mark.parametrize("batch", [1, 40, 2112])
     def test_blocks_take_more_rounds_of_large_batches(self, batch):

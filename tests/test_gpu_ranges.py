@@ -37,7 +37,7 @@ def in_two_launches(monkeypatch, call):
     from kapre_ref.kernels.gpu import fused
 
     with monkeypatch.context() as patch:
-        patch.setattr(fused, "_MAX_BYTES_OF_BLOCK", 0)
+        patch.setattr(fused, "MAX_BYTES_OF_BLOCK", 0)
         fused._launch.cache_clear()
         result = call()
     fused._launch.cache_clear()
@@ -88,18 +88,33 @@ class TestOneLaunch:
         RANGE.replace(n_fft=400, hop_length=8, bands=kr.Bands(80))(x)
         assert len(launched(cupy)) == (1 if 4 * 80 * n_frames <= 65536 else 2)
 
-    @pytest.mark.parametrize(
-        "call",
-        [
-            lambda x: kr.melspectrogram(x, 512, 400, 160, n_mels=80, return_decibel=True),
-            lambda x: kr.front_end("whisper-80")(x),
-            lambda x: kr.stft_magnitude(x, 1024, None, 512, return_decibel=True),
-        ],
-        ids=["log-mel", "whisper-80", "magnitudes"],
-    )
-    def test_a_second_of_sound(self, cupy, call):
-        call(cupy.asarray(np.ones(16000, np.float32)))
-        assert len(launched(cupy)) == 1
+
+class TestMagnitudes:
+    @pytest.mark.parametrize("dtype", ["f2", "f4"])
+    @pytest.mark.parametrize("n_items", [1, 19])
+    @pytest.mark.parametrize("length", [1, 130, 511, 512, 513, 4096, 4097, 9002])
+    def test_same_bits_as_two(self, monkeypatch, in_order, length, n_items, dtype, rng):  # noqa: F811
+        from kapre_ref.kernels.gpu import decibel
+
+        x = rng.uniform(0, 100, (n_items, length)).astype(dtype)
+        x[n_items // 2, length // 2] = np.nan
+        x = in_order.asarray(x)
+        launched(in_order)
+        got = kr.magnitude_to_decibel(x, dynamic_range=4.0).get()
+        assert launched(in_order) == ["to_decibels"]
+        assert not kept_bytes(in_order).get().any()
+        monkeypatch.setattr(decibel, "MAX_BYTES_OF_BLOCK", 0)
+        decibel._launch.cache_clear()
+        expected = kr.magnitude_to_decibel(x, dynamic_range=4.0).get()
+        decibel._launch.cache_clear()
+        assert launched(in_order) == ["to_decibels", "raise_to_floor"]
+        assert got.tobytes() == expected.tobytes()
+
+    @pytest.mark.parametrize(("dtype", "length"), [("f4", 16384), ("f2", 32768)])
+    def test_up_to_64_KiB(self, cupy, dtype, length):  # noqa: N802
+        for n in (length, length + 1):
+            kr.magnitude_to_decibel(cupy.asarray(np.ones((2, n), dtype)), dynamic_range=4.0)
+            assert len(launched(cupy)) == 1 + (n > length)
 
 
 class TestNextCall:

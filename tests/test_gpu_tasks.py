@@ -95,11 +95,10 @@ class TestMembers:
         with fake_cupy.installed():
             from kapre_ref.kernels.gpu.launch import make_task
 
-            names = ("added", "decimal", "factor", "floor", "least", "settled", "shift")
+            names = ("added", "decimal", "factor", "floor", "least", "settled", "shift", "range")
+            members = dict.fromkeys((*names, "applies_range"), 0)
             with pytest.raises(OverflowError):
-                make_task(
-                    "decibel", n_groups=1, group_length=1, runs=2**31, **dict.fromkeys(names, 0)
-                )
+                make_task("decibel", n_groups=1, group_length=1, runs=2**31, **members)
 
     def test_no_kernel_has_many_arguments(self):
         counts = {}

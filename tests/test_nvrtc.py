@@ -157,7 +157,8 @@ class TestCompiles:
             early = architecture == "sm_100" and nvrtc.version() < (13, 1)
             most = 64 if architecture == "sm_75" else 48 if early else 40
             assert needs.registers <= most, name
-            assert needs.shared <= 64 + 1024, name
+            # The peaks of eight warps, and what the last block of a group is told.
+            assert needs.shared <= 96 + 1024, name
             assert needs.stack == 0, name
 
     def test_a_mistake_is_told(self):

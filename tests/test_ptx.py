@@ -166,6 +166,9 @@ class TestDecibel(OnPtx, test_decibel.TestMagnitudeToDecibel):
         case(19, 100, dynamic_range=3.0),  # A warp has one item.
         case(2, 5000),  # A block takes 4096 elements.
         case(2, 8195, dynamic_range=3.0),  # It is no multiple of four.
+        # More than 64 KiB take two kernels.
+        case(1, 33001, dynamic_range=3.0),
+        case(1, 33004, dynamic_range=3.0),
         case(2, 4, 1025, 2, amin=1e-3, dynamic_range=20.0),
     )
 
@@ -260,6 +263,12 @@ OF_TRANSFORMS = [
 OF_TRANSFORMS += [
     (name, n_fft, "f2") for name in ("frames of reflections", "turned") for n_fft in (512, 400)
 ]
+# The second kernel of a dynamic range, by whole warps; a frame is made of packs or is not.
+OF_TRANSFORMS += [
+    (name, 409, dtype)
+    for name in ("range of channels", "range of 21 bands")
+    for dtype in ("f2", "f4")
+]
 OF_TRANSFORMS += [(name, n, "f4") for name in OF_SIZES for n in (256, 1024, 2048, 4096, 1200)]
 
 
@@ -273,6 +282,9 @@ class TestFrontEnds(OnPtx):
         front_ends = test_gpu_front_ends.FRONT_ENDS
         if name == "turned":
             return test_gpu_front_ends.of_size(front_ends["cut"], n_fft).replace(time_first=False)
+        if name == "range of 21 bands":
+            front_end = front_ends["range of channels"].replace(bands=kr.Bands(21))
+            return test_gpu_front_ends.of_size(front_end, n_fft)
         return test_gpu_front_ends.of_size(front_ends[name], n_fft)
 
     @pytest.mark.parametrize(("name", "n_fft", "dtype"), cases)

@@ -125,6 +125,31 @@ def calls(report):
     }
 
 
+def check_ranges(report):
+    """Check the floors of short items while the blocks of many items run, in two streams.
+
+    The memory of a result has other numbers before each call, so that the block that raises the
+    values of others to the floor would bring back what it read too early.
+    """
+    cupy, x = report.cupy, noise(report, (N_SIGNALS, 16000))
+    options = {**LOG_MEL, "return_decibel": True}
+    values = kr.melspectrogram(x, **options, db_dynamic_range=1000.0)
+    expected = cupy.maximum(values, values.max(axis=(1, 2), keepdims=True) - np.float32(6))
+    cupy.cuda.Device().synchronize()
+    streams = [cupy.cuda.Stream(non_blocking=True) for _ in range(2)]
+    results = [cupy.empty_like(values) for _ in streams]
+    errors = []
+    for i in range(N_CALLS):
+        for stream, result in zip(streams, results, strict=True):
+            with stream:
+                result.fill(1e6 * (-1) ** i)
+                kr.melspectrogram(x, **options, db_dynamic_range=6.0, out=result)
+                errors.append(cupy.abs(result - expected).max())
+    cupy.cuda.Device().synchronize()
+    # Not max(), which would pass over NaN.
+    report.check("floors of short items, dB", float(np.max([float(e) for e in errors])), 1e-4)
+
+
 def check_capture(report):
     """Check that warm calls can be captured as CUDA graphs, and replay to the same."""
     for name, call in calls(report).items():
@@ -323,6 +348,7 @@ CHECKS = (
     ("device", 1, describe),
     ("operations", 60, check_operations),
     ("own kernels", 45, check_own_kernels),
+    ("short items", 15, check_ranges),
     ("CUDA graphs", 15, check_capture),
     ("returning at once", 15, check_returns_at_once),
 )

@@ -37,7 +37,9 @@ DECIDED = (
     ("if (S::any(faint))", "if (S::any(faint) && false)"),
     ("if (task.takes_log) {", "if (true) {"),
     ("if (task.has_lines) {", "if (false) {"),
-    ("if (task.blocks_of_peak)", "if (false)"),  # a long group
+    ("if (task.blocks_of_peak)", "if (false)"),  # a long group, here and in the next two
+    ("if (task.applies_range && task.runs == 1) {", "if (false) {"),
+    ("if (task.applies_range)\n", "if (false)\n"),
     ("if (!S::any(large || small)) return 1;", "if (!S::any(large || small) || true) return 1;"),
     ("code >= (Code)0 && (float)code <= (float)mu && (Code)(int)code == code", "true"),
 )

@@ -1,16 +1,16 @@
-"""Decibels and other logarithms: two passes, for a peak must be known before the floor below it."""
+"""Decibels and other logarithms, and a second pass if a group is too long for one."""
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cupy
 import numpy as np
 
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, pack_width, words
-from kapre_ref.kernels.gpu.memory import on_device, working_dtype
+from kapre_ref.kernels.gpu.memory import cleared, on_device, working_dtype
 from kapre_ref.kernels.gpu.scales import decibel_scale
 
 if TYPE_CHECKING:
@@ -18,13 +18,18 @@ if TYPE_CHECKING:
 
 _THREADS, _ELEMENTS = 256, 16  # threads of a block, elements of a thread, as in decibel.cu
 _REALS = {2: np.float32, 4: np.float32, 8: np.float64}  # to compute in, by bytes of a value
-_SHORT = 1024  # elements; a shorter group is the work of one warp
+_WARP = 32  # threads of a warp
+# The most bytes that one block raises to a floor, so that no second kernel need do it. A block of
+# 128 threads has 8 KiB on their way from the L2 at a time, in packs of 16 bytes. If that takes 0.3
+# us, 64 KiB take 2.4 us, about as long as the launch that they spare; for longer groups many blocks
+# are faster. One second of 80 bands at a hop of 10 ms has 31 KiB.
+MAX_BYTES_OF_BLOCK = 1 << 16
 PEAK_BYTES = {4: 8, 8: 16}  # the size of `Peak` in floor.cuh, by bytes of a value
 
 
 @on_device
 def magnitude_to_decibel(x: cupy.ndarray, scale: DecibelScale, out: cupy.ndarray) -> None:
-    """Run two kernels in float32, which read and write float16 too; float64 takes expressions."""
+    """Run kernels in float32, which read and write float16 too; float64 takes expressions."""
     if not x.size:
         return
     dtype, numbers = working_dtype(out.dtype), decibel_scale(scale)
@@ -34,16 +39,16 @@ def magnitude_to_decibel(x: cupy.ndarray, scale: DecibelScale, out: cupy.ndarray
     if scale.to_peak:
         values = cupy.empty(out.shape, dtype)
         whole = cupy.ascontiguousarray(x, dtype=dtype)
-        to_logarithms(whole, numbers, values, new_peaks(len(x), dtype))
+        to_logarithms(whole, numbers, values, len(x))
         _shift_to_peak(values, float(out.dtype.type(scale.dynamic_range)))
         out[...] = values
         return
     x = cupy.ascontiguousarray(x)
     direct = out.flags.c_contiguous and out.data.ptr != x.data.ptr
     values = out if direct else cupy.empty(out.shape, out.dtype)
-    peaks = new_peaks(len(x), dtype)
-    to_logarithms(x, numbers, values, peaks)
-    raise_to_floor(values, peaks, numbers, scale.dynamic_range)
+    peaks = to_logarithms(x, numbers, values, len(x), scale.dynamic_range)
+    if peaks is not None:
+        raise_to_floor(values, peaks, numbers, scale.dynamic_range)
     if values is not out:
         out[...] = values
 
@@ -86,10 +91,20 @@ def new_peaks(n, dtype):
     return cupy.zeros((n, PEAK_BYTES[dtype.itemsize]), np.uint8)
 
 
-def to_logarithms(x, scale, out, peaks):
-    """Write logarithms and the peaks of groups; x and out have one dtype and do not overlap."""
-    function, grid, task = _launch("to_decibels", scale, len(peaks), x.size, *_where(x, out))
-    function(grid, (_THREADS,), (x, out, peaks, task))
+def to_logarithms(x, scale, out, n_groups, limit=None):
+    """Write logarithms of groups; x and out have one dtype and do not overlap.
+
+    Return the peaks of the groups, or None if a limit is given and the groups are short: then no
+    logarithm lies more than the limit below its peak.
+    """
+    launch = _launch("to_decibels", scale, (n_groups, x.size // n_groups), limit, _where(x, out))
+    dtype = working_dtype(out.dtype)
+    if launch.applies_range:
+        peaks = cleared(n_groups * PEAK_BYTES[dtype.itemsize], out.device.id)
+    else:
+        peaks = new_peaks(n_groups, dtype)
+    launch.function(launch.grid, (_THREADS,), (x, out, peaks, launch.task))
+    return None if launch.applies_range else peaks
 
 
 def raise_to_floor(values, peaks, scale, limit):
@@ -97,9 +112,9 @@ def raise_to_floor(values, peaks, scale, limit):
 
     The groups, as many as there are peaks, fill one run of memory, one after the other.
     """
-    where = _where(values, values)
-    function, grid, task = _launch("raise_to_floor", scale, len(peaks), values.size, *where)
-    function(grid, (_THREADS,), (values, peaks, task, limit_in(values.dtype, limit)))
+    groups = len(peaks), values.size // len(peaks)
+    launch = _launch("raise_to_floor", scale, groups, limit, _where(values, values))
+    launch.function(launch.grid, (_THREADS,), (values, peaks, launch.task))
 
 
 def limit_in(dtype, limit):
@@ -129,11 +144,19 @@ def _where(x, out):
     return out.dtype, pack_width(4, x, out) == 4, out.device.id
 
 
+class _Launch(NamedTuple):
+    function: Any
+    grid: tuple[int]
+    task: Any  # `Task` of decibel.cu
+    applies_range: bool
+
+
 @lru_cache(maxsize=512)
-def _launch(name, scale, n_groups, size, dtype, suits_packs, device_id):
-    """Return a kernel, its grid, and the argument behind the arrays."""
-    length = size // n_groups
-    team = 32 if length < _SHORT else _THREADS  # threads that share a group
+def _launch(name, scale, groups, limit, where):
+    """Work out a launch from all that it depends on; `groups` are their number and length."""
+    (n_groups, length), (dtype, suits_packs, device_id) = groups, where
+    # The threads that share a group, or a run of it. A warp has whole groups.
+    team = _WARP if length <= _WARP * _ELEMENTS else _THREADS
     n_runs = -(-length // (_ELEMENTS * team))  # runs of a group
     assert n_groups * n_runs <= MAX_BLOCKS, "more groups than a grid has blocks"
     n_blocks = -(-n_groups * n_runs // (_THREADS // team))
@@ -144,7 +167,15 @@ def _launch(name, scale, n_groups, size, dtype, suits_packs, device_id):
     real = working_dtype(dtype)
     numbers = scale.members(real)
     del numbers["takes_log"]
+    applies_range = limit is not None and length * dtype.itemsize <= MAX_BYTES_OF_BLOCK
     task = make_task(
-        "decibel", real.type, n_groups=n_groups, group_length=length, runs=n_runs, **numbers
+        "decibel",
+        real.type,
+        n_groups=n_groups,
+        group_length=length,
+        runs=n_runs,
+        range=0 if limit is None else limit_in(dtype, limit),
+        applies_range=applies_range,
+        **numbers,
     )
-    return function, (n_blocks,), task
+    return _Launch(function, (n_blocks,), task, applies_range)

@@ -7,7 +7,7 @@ import numpy as np
 
 from kapre_ref._band_weights import filterbank_of
 from kapre_ref._roots import cos_sin_of_turns
-from kapre_ref.kernels.gpu.decibel import PEAK_BYTES, limit_in, new_peaks
+from kapre_ref.kernels.gpu.decibel import MAX_BYTES_OF_BLOCK, PEAK_BYTES, limit_in, new_peaks
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of
 from kapre_ref.kernels.gpu.memory import cleared, kept_on_device, resident, working_dtype
 from kapre_ref.kernels.gpu.radices import radices_for
@@ -21,11 +21,6 @@ _SHAPES = {256: (16, 128), 512: (16, 128), 1024: (32, 128), 2048: (32, 128), 409
 # of frames. It then finds what neighbouring frames share in its L1.
 _MANY_BLOCKS = 4 * 4 * 132
 _MAX_ROUNDS = 8
-# The most bytes that one block raises to a floor, so that no second kernel need do it. A block has
-# 8 KiB on their way from the L2 at a time, in packs of 16 bytes. If that takes 0.3 us, 64 KiB take
-# 2.4 us, about as long as the launch that they spare; for longer groups many blocks are faster. One
-# second of 80 bands at a hop of 10 ms has 31 KiB.
-_MAX_BYTES_OF_BLOCK = 1 << 16
 _LINE = 128  # bytes of a line of the L1
 _EDGES = {"zeros": 0, "reflect": 1, "mirror": 2, "edge": 3, "odd": 4}  # as `Edge` in frames.cuh
 
@@ -162,7 +157,7 @@ def _peak_members(front_end, what, word, shape, blocks_of_channel):
     batch, n_channels, n_frames, n_values = shape
     n_of = {"channel": 1, "item": n_channels, "call": batch * n_channels}[front_end.range_over]
     members["channels_of_peak"] = n_of
-    if n_of * n_frames * n_values * word.itemsize <= _MAX_BYTES_OF_BLOCK:
+    if n_of * n_frames * n_values * word.itemsize <= MAX_BYTES_OF_BLOCK:
         members["blocks_of_peak"] = n_of * blocks_of_channel
         members["values_of_peak"] = n_of * n_frames * n_values
         members["range"] = limit_in(word, limit_of(front_end))

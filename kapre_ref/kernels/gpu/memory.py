@@ -75,22 +75,22 @@ def _wait() -> None:
 kept_on_device = kept_until(_wait)  # decorates functions that return what `resident` returned
 
 
-def cleared(n_bytes: int, device_id: int) -> cupy.ndarray:
-    """Return zeros for kernels of the current stream that leave zeros behind.
+_MIN_CLEARED = 1 << 10  # bytes that are kept at least, so that most batches share them
 
-    The kernels of a stream run one after the other, so each can use what the last one left: then
-    nothing is set to zero but at the first call. A graph does not do so, for it may be replayed in
-    another stream, and for ever; nor does a stream that each thread has one of, for all of these
-    have one number.
+
+def cleared(n_bytes: int, device_id: int) -> cupy.ndarray:
+    """Return zeros for a kernel in the current stream that leaves zeros behind.
+
+    The kernels of a stream run one after the other, so each may use what the last one left, and
+    only the first call sets it to zero. As in CuPy's pool, a stream is known by its number. A graph
+    gets zeros of its own, for it may be replayed in another stream. So does the stream that each
+    thread has one of, because it has the same number in all of them.
     """
     stream = cupy.cuda.get_current_stream()
     if stream.ptr == cupy.cuda.runtime.streamPerThread or stream.is_capturing():
         return cupy.zeros(n_bytes, np.uint8)
     size = max(_MIN_CLEARED, 1 << (n_bytes - 1).bit_length())
     return _cleared(size, device_id, stream.ptr)
-
-
-_MIN_CLEARED = 1 << 10  # bytes; the least that is kept, so that most batches share it
 
 
 @kept_on_device

@@ -8,7 +8,7 @@ import cupy
 import numpy as np
 
 from kapre_ref._band_weights import filterbank_of
-from kapre_ref.kernels.gpu.decibel import new_peaks, to_logarithms
+from kapre_ref.kernels.gpu.decibel import to_logarithms
 from kapre_ref.kernels.gpu.framing import framed
 from kapre_ref.kernels.gpu.memory import kept_on_device, resident, working_dtype
 from kapre_ref.kernels.gpu.scales import has_lines, scale_of
@@ -47,8 +47,8 @@ def in_last_form(
     if scale.takes_log:
         batch, channel = values.shape[:2]
         n_peaks = {"channel": batch * channel, "item": batch, "call": 1}[f.range_over]
-        logarithms, found = cupy.empty_like(values), new_peaks(n_peaks, values.dtype)
-        to_logarithms(values, scale, logarithms, found)
+        logarithms = cupy.empty_like(values)
+        found = to_logarithms(values, scale, logarithms, n_peaks)
         values, peaks = logarithms, None if f.dynamic_range is None else found
     elif (scale.factor, scale.shift) != (1, 0):
         values = values * scale.factor + scale.shift

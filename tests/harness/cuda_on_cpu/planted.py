@@ -62,7 +62,10 @@ OPERATIONS = {
     "to decibel": lambda x: kr.magnitude_to_decibel(abs(x.reshape(1, -1)), dynamic_range=4.0),
     "items to decibel": lambda x: kr.magnitude_to_decibel(abs(x).cumsum(0), dynamic_range=4.0),
     "short items to decibel": lambda x: kr.magnitude_to_decibel(
-        abs(x[:, :2750]).reshape(11, -1).cumsum(0), dynamic_range=1.0
+        abs(x[:, :2850]).reshape(19, -1).cumsum(0), dynamic_range=1.0
+    ),
+    "two items to decibel": lambda x: kr.magnitude_to_decibel(
+        abs(x[:, :2850]).reshape(2, -1).cumsum(0), dynamic_range=3.0
     ),
     "from decibel": lambda x: kr.db_to_power(50 * x.ravel()[:501]),
     "encode": lambda x: kr.mu_law_encoding(x, 256),
@@ -88,6 +91,9 @@ OPERATIONS = {
     "added floor": lambda x: LOG_MEL.replace(floor=9.0, floor_by="add")(x),
     "lines": lambda x: LOG_MEL.replace(gain=[1 + i / 9 for i in range(20)], offset=3.0)(x),
     "range of channels": lambda x: LOG_MEL.replace(**RANGE, range_over="channel")(x[None]),
+    "range by cuFFT": lambda x: LOG_MEL.replace(
+        n_fft=409, win_length=400, **RANGE, range_over="channel"
+    )(x[None] * x.dtype.type(3)),
     # The second call is on fainter signals, so that a peak that is still there would be too high.
     "range of calls": lambda x: [
         LOG_MEL.replace(**RANGE)(x * gain) for gain in (1, x.dtype.type(0.1))
@@ -345,12 +351,15 @@ BUGS = (
     Bug("loud blocks", "atomicMax(&largest[group]", "atomicMax(&largest[0]", ""),
     Bug("smooth bands", "(lane + d) % lanes", "lane + d", "outside the mask"),
     # Decibels of given magnitudes.
-    Bug("to decibel", "    __syncthreads();\n", "", "uninitialised shared read|race"),
+    Bug("to decibel", "__syncthreads();  // all warps have told", "", "uninitialised shared|race"),
+    Bug("to decibel", "warp < TEAM / 32", "warp < 1", ""),
     Bug(
         "to decibel", "task.group_length);", "task.group_length + 1);", "out of bounds|race", "Run"
     ),
+    Bug("to decibel", "index % task.runs", "0", "race: write", "Run"),
+    Bug("to decibel", "task.applies_range && task.runs == 1", "task.applies_range", "race"),
     Bug("short items to decibel", "group >= task.n_groups", "false", "out of", "to_decibels"),
-    Bug("short items to decibel", "index % task.runs", "0", "race: write", "Run"),
+    Bug("short items to decibel", "} else {\n        __syncwarp();", "} else {", "race: read"),
     Bug(
         "short items to decibel",
         "(DECIBEL_THREADS / TEAM) + threadIdx.x / TEAM",
@@ -358,25 +367,26 @@ BUGS = (
         "race",
         "Run",
     ),
-    Bug("items to decibel", "(threadIdx.x == 0) atomicMax(&peaks", "(false) atomicMax(&peaks", ""),
+    Bug("to decibel", "(run.member == 0) atomicMax(", "(false) atomicMax(", ""),
     Bug(
-        "short items to decibel",
+        "two items to decibel",
         "(run.member == 0) atomicMax(&peaks[group]",
         "(run.member == 0) atomicMax(&peaks[0]",
         "",
     ),
+    Bug("two items to decibel", "raise_if_last<2>(peaks + group", "raise_if_last<2>(peaks", ""),
     Bug("items to decibel", "    out += group * group_length;\n", "", "race: w", "to_decibels"),
     Bug(
         "to decibel",
-        "(threadIdx.x == 0) atomicMax(&peaks[group].largest, peak)",
-        "(threadIdx.x == 0) peaks[group].largest = peak",
-        "race: write/write",
+        "(run.member == 0) atomicMax(&peaks[group].largest, peak)",
+        "(run.member == 0) peaks[group].largest = peak",
+        "race: write",
     ),
-    Bug("to decibel", "(1u << DECIBEL_THREADS / 32) - 1", "0xffffffffu", "exited|deadlock"),
     Bug("to decibel", "value >= lowest ? value : lowest", "value <= lowest ? value : lowest", ""),
-    Bug("items to decibel", "(peaks[group].largest, range", "(peaks[0].largest, range", ""),
-    Bug("items to decibel", "    values += group * group_length;\n", "", "race", "raise_to_floor"),
-    Bug("short items to decibel", "group >= task.n_groups", "false", "out of", "raise_to_floor"),
+    # These are raised to their floor by a second kernel.
+    Bug("range by cuFFT", "(peaks[group].largest, task", "(peaks[0].largest, task", ""),
+    Bug("range by cuFFT", "    values += group * group_length;\n", "", "race", "raise_to_floor"),
+    Bug("range by cuFFT", "group >= task.n_groups", "false", "out of", "raise_to_floor"),
     Bug("from decibel", "if (i >= n) return;", "", "out of bounds", "to_magnitudes"),
     Bug("from decibel", "fma(-octaves, OCTAVE, decibels)", "fma(octaves, OCTAVE, decibels)", ""),
     # Mu-law.

@@ -292,9 +292,9 @@ struct Output {
             peak = S::largest_in_warp(peak);
             if (threadIdx.x % 32 == 0) atomicMax(&peaks[group].largest, peak);
             if (task.blocks_of_peak)
-                raise_if_last(peaks + group, task.blocks_of_peak,
-                              out + (i64)group * task.values_of_peak, task.values_of_peak, task,
-                              S::rank(), S::RANKS);
+                raise_if_last<4>(peaks + group, task.blocks_of_peak,
+                                 out + (i64)group * task.values_of_peak, task.values_of_peak, task,
+                                 S::rank(), S::RANKS);
         }
     }
 };

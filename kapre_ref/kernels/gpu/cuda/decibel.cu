@@ -1,19 +1,25 @@
 // Logarithms of values that are not negative, limited to a range below the peak of each group: an
 // item, a channel, or all.
 //
-// The floor of a group is known only when all of it has been seen, so there are two kernels.
-// to_decibels reads x, writes logarithms and finds the peaks. raise_to_floor reads and writes
-// again, but only groups whose floor lies above the least logarithm: nothing lies below that. With
-// Kapre's default amin (-50 dB) and range (80 dB) that needs magnitudes above 1000, so as a rule it
-// leaves at once and the whole costs 8 bytes an element.
+// The floor of a group is known only when all of it has been seen. to_decibels reads x, writes
+// logarithms and finds the peaks. Then values are raised to the floor by
+//
+//     the team that wrote the group        up to 512 elements (a warp) or 4096 (a block)
+//     the last block of the group          up to 64 KiB: see floor.cuh
+//     raise_to_floor, a second kernel      all others
+//
+// They read and write again, but only groups whose floor lies above the least logarithm: nothing
+// lies below that. With Kapre's default amin (-50 dB) and range (80 dB) that needs magnitudes above
+// 1000, so as a rule nothing is read again and the whole costs 8 bytes an element.
 //
 // A team of threads owns a run of 16 elements a thread of one group: 256 threads, which is a block,
-// or a warp where groups are shorter than 1024 elements, so that few threads are idle. Threads take
-// turns, each with a pack of WIDTH elements: four float32 if a group's length and addresses allow
-// it, else one, so that a warp reads and writes 512, 256 or 128 consecutive bytes. Registers hold
-// the pack and the peak so far. Shared memory holds one peak for each warp of a block: one word
-// each, written by one lane each, so there is nothing to collide. One atomic maximum a team joins
-// the peaks of the teams; a maximum comes out the same in any order.
+// or a warp where groups have up to 512 elements, so that few threads are idle. Threads take turns,
+// each with a pack of WIDTH elements: four float32 if a group's length and addresses allow it, else
+// one, so that a warp reads and writes 512, 256 or 128 consecutive bytes. Registers hold the pack
+// and the peak so far. Shared memory holds one peak for each warp of a block: one word each, written
+// by one lane each and read by all lanes together, so there is nothing to collide. If several teams
+// have a group, one atomic maximum of each joins their peaks; a maximum comes out the same in any
+// order.
 //
 // Predicted for an H100: 8 bytes an element at 3 TB/s are 2.7 ps; some 40 instructions an element,
 // 18 of them for the logarithm, are 1.4 ps of issue slots. The memory decides. Not measured.
@@ -35,6 +41,8 @@ struct Task {
     int decimal;                              // of float64: whether logarithms are decimal
     Real added, floor, factor, shift, least;  // as scaled_log() has them
     Real settled;                             // nothing lies below it, whatever was rounded
+    Real range;                               // below a peak, in units of logarithms
+    int applies_range;                        // whether to_decibels does so
 };
 
 // Where a thread works.
@@ -52,8 +60,24 @@ struct Run {
     }
 };
 
+// The largest of a team, in all its threads, which come here together.
+template <int TEAM, class Number>
+__device__ __forceinline__ Number largest_of_team(Number value) {
+#pragma unroll
+    for (int d = 16; d; d >>= 1) value = max(value, __shfl_xor_sync(0xffffffffu, value, d));
+    if constexpr (TEAM > 32) {
+        __shared__ Number of_warps[TEAM / 32];
+        if (threadIdx.x % 32 == 0) of_warps[threadIdx.x / 32] = value;
+        __syncthreads();  // all warps have told
+        for (int warp = 0; warp < TEAM / 32; ++warp) value = max(value, of_warps[warp]);
+    } else {
+        __syncwarp();
+    }
+    return value;
+}
+
 // x, out    (groups, group_length), contiguous, apart from each other; words as in half.cuh
-// peaks     (groups,), 0 before
+// peaks     (groups,), 0 before; not touched if the range is applied here to groups of one team
 // grid      as many blocks as hold `runs` teams for each group
 template <class Real, int WIDTH, int TEAM, class Word = Real>
 __global__ void __launch_bounds__(DECIBEL_THREADS)
@@ -78,37 +102,29 @@ __global__ void __launch_bounds__(DECIBEL_THREADS)
         }
         store(out + i, to);
     }
-#pragma unroll
-    for (int d = 16; d; d >>= 1) peak = max(peak, __shfl_xor_sync(0xffffffffu, peak, d));
-    if constexpr (TEAM == 32) {
-        if (run.member == 0) atomicMax(&peaks[group].largest, peak);
-    } else {
-        __shared__ Bits<Real> warp_peaks[DECIBEL_THREADS / 32];
-        if (threadIdx.x % 32 == 0) warp_peaks[threadIdx.x / 32] = peak;
-        __syncthreads();
-        if (threadIdx.x < DECIBEL_THREADS / 32) {
-            peak = warp_peaks[threadIdx.x];
-#pragma unroll
-            for (int d = DECIBEL_THREADS / 64; d; d >>= 1)
-                peak = max(peak, __shfl_xor_sync((1u << DECIBEL_THREADS / 32) - 1, peak, d));
-            if (threadIdx.x == 0) atomicMax(&peaks[group].largest, peak);
-        }
+    peak = largest_of_team<TEAM>(peak);
+    if (task.applies_range && task.runs == 1) {
+        raise_group<2, Real>(peak, out, group_length, task, run.member, TEAM);
+        return;
     }
+    if (run.member == 0) atomicMax(&peaks[group].largest, peak);
+    if constexpr (TEAM > 32)
+        if (task.applies_range)
+            raise_if_last<2>(peaks + group, task.runs, out, group_length, task, run.member, TEAM);
 }
 
 // values    (groups, group_length) logarithms, contiguous; the limit holds for their words
 // peaks     (groups,)
-// range     in units of the logarithms
 // grid      as many blocks as hold `runs` teams for each group
 template <class Real, int WIDTH, int TEAM, class Word = Real>
 __global__ void __launch_bounds__(DECIBEL_THREADS)
     raise_to_floor(Word* values, const Peak<Real>* peaks,
-                   const __grid_constant__ Task<Real> task, Real range) {
+                   const __grid_constant__ Task<Real> task) {
     const i64 group_length = task.group_length;
     const Run<TEAM> run(task);
     const i64 group = run.group, end = run.end;
     if (group >= task.n_groups) return;
-    const Floor<Real, Word> floor(peaks[group].largest, range, task);
+    const Floor<Real, Word> floor(peaks[group].largest, task.range, task);
     if (floor.lowest < task.settled) return;
     values += group * group_length;
     for (i64 i = run.begin + WIDTH * run.member; i < end; i += WIDTH * TEAM) {

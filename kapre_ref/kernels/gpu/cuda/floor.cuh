@@ -87,12 +87,12 @@ __device__ __forceinline__ Pack<Word, WIDTH> load_fresh(const Word* from) {
     return pack;
 }
 
-// Raise n neighbouring values, shared by `ranks` threads: in packs, of which each thread has several
-// on their way, and one by one before the first whole pack and behind the last.
-template <class Real, class Word>
+// Raise n neighbouring values, shared by `ranks` threads: in packs, of which each thread has AHEAD on
+// their way, and one by one before the first whole pack and behind the last.
+template <int AHEAD, class Real, class Word>
 __device__ __forceinline__ void raise_all(Word* values, int n, const Floor<Real, Word>& floor,
                                           int rank, int ranks) {
-    constexpr int WIDTH = sizeof(Word) == 8 ? 2 : 4, AHEAD = 4;
+    constexpr int WIDTH = sizeof(Word) == 8 ? 2 : 4;
     const int place = (unsigned long long)values / sizeof(Word) % WIDTH;
     const int n_before = min(n, (WIDTH - place) % WIDTH), n_packs = (n - n_before) / WIDTH;
 #pragma unroll 1
@@ -119,9 +119,18 @@ __device__ __forceinline__ void raise_all(Word* values, int n, const Floor<Real,
     }
 }
 
+// Raise the n values of a group of this peak, which its threads have written and met behind.
+template <int AHEAD, class Real, class Word, class Task>
+__device__ __forceinline__ void raise_group(Bits<Real> peak, Word* values, int n, const Task& task,
+                                            int rank, int ranks) {
+    const Floor<Real, Word> floor(peak, task.range, task);
+    if (floor.lowest < task.settled) return;  // nothing lies below it
+    raise_all<AHEAD>(values, n, floor, rank, ranks);
+}
+
 // Raise the n values of a group that `n_blocks` blocks share, if this one is the last to come here.
 // All its threads that have work come, when they have written their values and raised the peak.
-template <class Real, class Word, class Task>
+template <int AHEAD, class Real, class Word, class Task>
 __device__ __forceinline__ void raise_if_last(Peak<Real>* peak, unsigned n_blocks, Word* values,
                                               int n, const Task& task, int rank, int ranks) {
     __shared__ bool is_last;
@@ -136,10 +145,7 @@ __device__ __forceinline__ void raise_if_last(Peak<Real>* peak, unsigned n_block
         }
     }
     __syncthreads();  // the first thread has told
-    if (!is_last) return;
-    const Floor<Real, Word> floor(largest, task.range, task);
-    if (floor.lowest < task.settled) return;  // nothing lies below it
-    raise_all(values, n, floor, rank, ranks);
+    if (is_last) raise_group<AHEAD, Real>(largest, values, n, task, rank, ranks);
 }
 
 }  // namespace kapre
