@@ -1,7 +1,7 @@
 """Front ends on the GPU's kernels, run on the CPU by `cuda_on_cpu`, every access checked.
 
-The transforms are those of stft.cu (512 points), of mixed.cu in a warp (400) and in a block (1200),
-and of cuFFT (409); in float64 all but the last are of mixed.cu.
+The transforms are those of stft.cu (512 points), of mixed.cu in a warp (400, 441) and in a block
+(1200), and of cuFFT (409); in float64 all but the last are of mixed.cu.
 """
 
 import shutil
@@ -26,7 +26,7 @@ import kapre_ref as kr
 pytestmark = pytest.mark.skipif(
     shutil.which("g++") is None, reason="needs g++, which compiles the CUDA sources for the CPU"
 )
-N_FFT = (400, 409, 512, 1200)
+N_FFT = (400, 409, 512, 1200, 441)
 LOG_MEL = test_front_end_kernels.LOG_MEL
 MATRIX = test_front_end_kernels.FRONT_ENDS["matrix"]
 # A matrix has as many rows as a spectrum has bins, so its transform cannot be replaced.
@@ -87,7 +87,8 @@ class TestMatchesOracle:
 
     @pytest.mark.parametrize("dtype", ["f2", "f8"])
     @pytest.mark.parametrize(
-        ("name", "n_fft"), [(name, N_FFT[i % 4]) for i, name in enumerate(FRONT_ENDS)]
+        ("name", "n_fft"),
+        [(name, n_fft) for i, name in enumerate(FRONT_ENDS) for n_fft in (N_FFT[i % 4], 441)],
     )
     def test_other_types(self, shuffled, name, n_fft, dtype, rng):  # noqa: F811
         front_end, x = of_size(FRONT_ENDS[name], n_fft), signals(rng, 2300, dtype)
@@ -99,7 +100,7 @@ class TestMatchesOracle:
         front_end, x = of_size(FRONT_ENDS[name], n_fft), signals(rng, n_fft + 900)
         assert_near(front_end, x, run(in_order, front_end, x))
 
-    @pytest.mark.parametrize("n_fft", [400, 512])
+    @pytest.mark.parametrize("n_fft", [400, 441, 512])
     @pytest.mark.parametrize("n_samples", [1, 2, 3, 50, 319, 320, 411])
     @pytest.mark.parametrize("pad_mode", ["zeros", "reflect", "mirror", "edge", "odd"])
     def test_short_signals(self, shuffled, pad_mode, n_samples, n_fft, rng):  # noqa: F811
@@ -108,7 +109,7 @@ class TestMatchesOracle:
         x = signals(rng, n_samples)
         assert_near(front_end, x, run(shuffled, front_end, x))
 
-    @pytest.mark.parametrize("n_fft", [400, 409, 512])
+    @pytest.mark.parametrize("n_fft", [400, 409, 441, 512])
     @pytest.mark.parametrize("offset", [1.0, 300.0])
     def test_mean_of_offsets(self, shuffled, offset, n_fft, rng):  # noqa: F811
         # A thousand times the noise: what is left of it would hide the first bands.
@@ -160,7 +161,7 @@ class TestRecipes:
 
 
 class TestDynamicRange:
-    @pytest.mark.parametrize("n_fft", [400, 409, 512])
+    @pytest.mark.parametrize("n_fft", [400, 409, 441, 512])
     @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
     @pytest.mark.parametrize("over", ["channel", "item", "call"])
     def test_holds_to_the_bit(self, shuffled, over, dtype, n_fft, rng):  # noqa: F811
@@ -217,14 +218,14 @@ class TestNormalisation:
 
 
 class TestCompany:
-    @pytest.mark.parametrize("n_fft", [400, 512])
+    @pytest.mark.parametrize("n_fft", [400, 441, 512, 1001])
     @pytest.mark.parametrize("name", ["frames of reflections", "normalised", "emphasised edges"])
     def test_same_bits_alone(self, shuffled, name, n_fft, rng):  # noqa: F811
         front_end, x = of_size(FRONT_ENDS[name], n_fft), signals(rng, 3000)
         together = run(shuffled, front_end, x)
         assert run(shuffled, front_end, x[1, 1]).tobytes() == together[1, 1].tobytes()
 
-    @pytest.mark.parametrize("n_fft", [400, 512])
+    @pytest.mark.parametrize("n_fft", [400, 441, 512, 1001])
     def test_nan_stays_in_its_frames(self, shuffled, n_fft, rng):  # noqa: F811
         for name in ("frames of reflections", "cut", "drop", "emphasised edges"):
             front_end, x = of_size(FRONT_ENDS[name], n_fft), signals(rng, 3000)
@@ -251,14 +252,17 @@ class TestTurned:
     @pytest.mark.parametrize(
         ("n_fft", "n_bands"),
         # The slot of a frame of 256 points has no room for all of 90 bands.
-        [(256, 20), (256, 90), (400, 80), (512, 80), (1200, 80), (2048, 128), (4096, 40)],
+        [
+            *((256, 20), (256, 90), (400, 80), (512, 80), (1200, 80), (2048, 128), (4096, 40)),
+            *((225, 20), (225, 90), (441, 80), (1125, 80)),
+        ],
     )
     @pytest.mark.filterwarnings("ignore:.*bands are empty")
     def test_same_bits(self, in_order, n_fft, n_bands, dtype, rng):  # noqa: F811
         turned, usual = self.both(in_order, n_fft, n_bands, signals(rng, n_fft + 25 * 160, dtype))
         np.testing.assert_array_equal(turned, usual)
 
-    @pytest.mark.parametrize("n_fft", [400, 512])
+    @pytest.mark.parametrize("n_fft", [400, 441, 512])
     def test_rounds(self, monkeypatch, n_fft, rng):
         x = signals(rng, n_fft + 25 * 160)
         for planted in (None, self.NO_BARRIER):
@@ -277,7 +281,7 @@ class TestHalves:
     """float16 is read and written by the kernels, and nothing else is allocated for it."""
 
     @pytest.mark.parametrize("time_first", [True, False])
-    @pytest.mark.parametrize("n_fft", [400, 512])
+    @pytest.mark.parametrize("n_fft", [400, 441, 512])
     @pytest.mark.parametrize(
         ("name", "n_values"),
         [

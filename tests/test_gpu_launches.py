@@ -121,18 +121,19 @@ class TestBeyond32Bits:
         expected = frames._host[0, 0, -1] * (window / n_fft)
         np.testing.assert_allclose(out._host[0, 0, -512:], expected[-512:], atol=1e-6)
 
+    @pytest.mark.parametrize("n_fft", [2048, 2079])
     @last_blocks(1)
-    def test_inverse(self, device, rng):
-        n_frames, n_fft = BEYOND // 1024 + 8, 2048
+    def test_inverse(self, device, n_fft, rng):
+        n_frames = BEYOND // 1024 + 8
         x = device.sparse(np.complex64, 1, 1, n_frames, n_fft // 2 + 1)
         x._host[..., -1, :] = rng.uniform(-1, 1, n_fft // 2 + 1)
         out = device.sparse(np.float32, 1, 1, n_frames * n_fft)
         window = np.hanning(n_fft)
         device.kernels.inverse_stft(x, Synthesis(n_fft, n_fft, window), out)
-        expected = np.fft.irfft(x._host[0, 0, -1].astype(complex)) * window
+        expected = np.fft.irfft(x._host[0, 0, -1].astype(complex), n_fft) * window
         np.testing.assert_allclose(out._host[0, 0, -n_fft:], expected, atol=1e-6)
 
-    @pytest.mark.parametrize("n_fft", [4096, 4000])
+    @pytest.mark.parametrize("n_fft", [4096, 4000, 3969])
     @pytest.mark.parametrize("name", ["stft", "features"])
     @last_blocks(1)
     def test_spectra(self, device, name, n_fft, rng):
@@ -162,7 +163,7 @@ class TestBeyond32Bits:
     @pytest.mark.parametrize("axis", range(4))
     @pytest.mark.parametrize(
         ("name", "n_fft"),
-        [(name, n) for name in ("stft", "features") for n in (256, 400)]
+        [(name, n) for name in ("stft", "features") for n in (256, 400, 441)]
         + [("frame", 256), ("energy", 256)],
     )
     def test_strides_of_output(self, device, name, n_fft, axis, rng):

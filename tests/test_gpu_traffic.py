@@ -46,11 +46,11 @@ class TestTurns:
         """Return how often warps write to the first exchange: equally often in each turn."""
         kernel = "stft" if n_fft in FUSED and x.dtype == np.float32 else "mixed"
         traffic = traffic_of(kernel, lambda x: kr.stft_magnitude(x, n_fft), x, counted_blocks=ALL)
-        exchange = "slot[t * S::ROW + q] ="
+        exchange = "slot[t * S::ROW + "
         return sum(v.requests for k, v in traffic.items() if exchange in k.text)
 
     @pytest.mark.parametrize("dtype", ["f4", "f8"])
-    @pytest.mark.parametrize("n_fft", [256, 400, 512, 1200, 2048])
+    @pytest.mark.parametrize("n_fft", [256, 400, 441, 512, 1001, 1200, 2048])
     @pytest.mark.parametrize("n_frames", [5, 33])  # some frames of the last block do not exist
     def test_silence_takes_one(self, n_fft, n_frames, dtype):
         n = n_fft + (n_frames - 1) * (n_fft // 4)
@@ -62,7 +62,7 @@ class TestTurns:
         faint = noise * (1e-30 if dtype == "f4" else 1e-200)
         assert self.turns(n_fft, faint.astype(dtype)) == 2 * expected
 
-    @pytest.mark.parametrize("n_fft", [400, 512])
+    @pytest.mark.parametrize("n_fft", [400, 441, 512])
     def test_frames_that_do_not_exist_take_none(self, n_fft):
         few, many = (np.ones(n_fft + n * n_fft // 4, np.float32) for n in (0, 1))
         assert self.turns(n_fft, few) == self.turns(n_fft, many)
@@ -121,20 +121,24 @@ class TestTransforms:
         half, single = bytes_of("f2"), bytes_of("f4")
         assert [2 * n for n in half] == single
 
-    @pytest.mark.parametrize(("n_fft", "kernel"), [(512, "stft"), (400, "mixed"), (2048, "stft")])
+    @pytest.mark.parametrize(
+        ("n_fft", "kernel"), [(512, "stft"), (400, "mixed"), (441, "mixed"), (2048, "stft")]
+    )
     def test_turned_bands(self, n_fft, kernel):
         front_end = kr.FrontEnd(
             sample_rate=16000, n_fft=n_fft, hop_length=n_fft // 4, bands=kr.Bands(80)
         )
         x = np.random.default_rng(0).uniform(-1, 1, 10 * n_fft).astype(np.float32)
-        n_frames = {512: 8, 400: 12, 2048: 4}[n_fft]  # A block has so many frames at a time.
+        n_frames = {512: 8, 400: 12, 441: 8, 2048: 4}[n_fft]  # of a block, at a time
         stores, wavefronts = [], []
         for time_first in (False, True):
             traffic = traffic_of(kernel, front_end.replace(time_first=time_first), x)
             stores.append(total(of_kind(traffic, "global", "store")))
             wavefronts.append(total(of_kind(traffic, "shared")))
         # Runs of so many frames begin anywhere, so that they touch a sector more than they fill.
-        assert stores[0] <= 80 * (-(-n_frames // 8) + 1)
+        # 22 lanes of a warp have two frames of 441 points: they leave some runs to the next warp.
+        n_split = 80 * n_frames // 22 if n_fft == 441 else 0
+        assert stores[0] <= 80 * (-(-n_frames // 8) + 1) + n_split
         assert stores[0] < 80 * n_frames / 2, "each lane wrote to a sector of its own"
         # Each value is put down and taken up once more.
         assert wavefronts[0] <= wavefronts[1] + 2.5 * 2 * 80 * n_frames / 16
@@ -303,9 +307,11 @@ class TestFrames:
         assert stores.cost == stores.requests == 16
 
     @pytest.mark.parametrize(
-        ("n_fft", "hop_length", "n_lanes"), [(512, 128, 16), (2048, 512, 32), (400, 100, 10)]
+        ("n_fft", "hop_length", "n_lanes", "factor"),
+        # Five runs of lanes make the 147 samples of a hop, in 18.4 sectors, and begin anywhere.
+        [(512, 128, 16, 1.01), (2048, 512, 32, 1.01), (400, 100, 10, 1.2), (441, 147, 11, 1.27)],
     )
-    def test_inverse(self, n_fft, hop_length, n_lanes):
+    def test_inverse(self, n_fft, hop_length, n_lanes, factor):
         spectra = kr.stft(np.random.default_rng(0).uniform(-1, 1, 60 * hop_length), n_fft, None,
                           hop_length).astype(np.complex64)  # fmt: skip
         n_frames = len(spectra)
@@ -315,11 +321,11 @@ class TestFrames:
             spectra,
             counted_blocks=ALL,
         )
-        bins = [v for k, v in traffic.items() if "bins[" in k.text]
+        bins = [v for k, v in of_kind(traffic, "global").items() if "bins[" in k.text]
         (samples,) = (v for k, v in of_kind(traffic, "global", "store").items())
         # Each sample is written once, in whole sectors if hops begin at such.
         n_samples = (n_frames - 1) * hop_length + n_fft
-        assert samples.cost * SECTOR <= (1.2 if hop_length % 8 else 1.01) * 4 * n_samples
+        assert samples.cost * SECTOR <= factor * 4 * n_samples
         # Each bin is read twice, once from memory. Blocks of 16 hops and more share three frames.
         n_shared = 3 * (-(-n_samples // hop_length) // 16)
         n_read = sum(v.cost for v in bins) * SECTOR / 8 / (n_fft // 2 + 1) / 2

@@ -82,14 +82,14 @@ DECIBEL = {"return_decibel": True, "db_dynamic_range": 30.0}
 ONE, SOME = only("test_matches_oracle"), only("test_matches_oracle", "test_any_arrangement")
 POWERS = (256, 512, 1024, 2048, 4096)
 # Two passes in a warp, with idle lanes and without; in a block; half an n_fft that is odd; three;
-# two and three with factors of 11 and 13.
-MIXED = (400, 480, 1200, 882, 2000, 572, 1144)
+# two and three with factors of 11 and 13; odd ones.
+MIXED = (400, 480, 1200, 882, 2000, 572, 1144, 225, 441, 1001, 1125)
 
 
 @SOME
 class TestStft(OnPtx, test_stft.TestStft):
     dtypes = ("float32",)
-    cases = tuple(shape(n_fft) for n_fft in (*POWERS, 400, 1200) for shape in (frames, channels))
+    cases = tuple(shape(n) for n in (*POWERS, 400, 1200, 441) for shape in (frames, channels))
     usual = case(2, 600, 3, n_fft=256, hop_length=77, pad_begin=True, pad_end=True)
 
 
@@ -102,7 +102,7 @@ class TestStftHalf(OnPtx, test_stft.TestStft):
 @ONE
 class TestStftDouble(OnPtx, test_stft.TestStft):
     dtypes = ("float64",)
-    cases = (frames(400), channels(400), frames(1024))
+    cases = (frames(400), channels(400), frames(1024), channels(441))
 
 
 @SOME
@@ -110,8 +110,8 @@ class TestMagnitude(OnPtx, test_spectrograms.TestStftMagnitude):
     dtypes = ("float32",)
     cases = (
         *(frames(n_fft) for n_fft in (*POWERS, *MIXED)),
-        *(channels(n_fft, **DECIBEL) for n_fft in (*POWERS, 400, 1200)),
-        *(channels(n_fft) for n_fft in (512, 480)),
+        *(channels(n_fft, **DECIBEL) for n_fft in (*POWERS, 400, 1200, 441, 1125)),
+        *(channels(n_fft) for n_fft in (512, 480, 441)),
         case(1, 2, 1300, n_fft=512, input_data_format=FIRST, output_data_format=FIRST),
     )
     usual = case(2, 900, 3, n_fft=400, hop_length=77, pad_end=True, output_data_format=FIRST)
@@ -127,7 +127,7 @@ class TestMagnitudeHalf(OnPtx, test_spectrograms.TestStftMagnitude):
 class TestMagnitudeDouble(OnPtx, test_spectrograms.TestStftMagnitude):
     dtypes = ("float64",)
     cases = (
-        *(frames(n_fft) for n_fft in (256, 400, 440, 1040, 4096)),
+        *(frames(n_fft) for n_fft in (256, 400, 440, 1040, 4096, 225, 441, 1125)),
         channels(400),
         frames(400, **DECIBEL),
     )
@@ -137,7 +137,7 @@ class TestMagnitudeDouble(OnPtx, test_spectrograms.TestStftMagnitude):
 class TestMelspectrogram(OnPtx, test_band_spectrograms.TestMelspectrogram):
     dtypes = ("float16", "float32")
     cases = (
-        *(frames(n_fft, n_mels=21) for n_fft in (256, 2048, 400)),
+        *(frames(n_fft, n_mels=21) for n_fft in (256, 2048, 400, 441)),
         *(channels(n_fft, n_mels=21, **DECIBEL) for n_fft in (*POWERS, 480)),
         case(2, 900, n_fft=256, n_mels=200),  # bands without any bin
     )
@@ -240,6 +240,8 @@ class TestInverseStft(OnPtx, test_inverse_stft.TestInverseStft):
         case(1, 40, 257, n_fft=512),
         case(1, 9, 573, n_fft=1144, hop_length=286),
         case(1, 9, 221, n_fft=440, hop_length=110),
+        case(2, 20, 221, n_fft=441, win_length=390, hop_length=70),
+        case(1, 9, 501, n_fft=1001, hop_length=250),
         case(1, 9, 601, n_fft=1200, hop_length=300),
         case(1, 9, 1025, n_fft=2048, hop_length=512, output_data_format=FIRST),
     )
@@ -257,11 +259,11 @@ OF_POLICIES = (
 OF_SIZES = ("frames of reflections", "range of channels")
 OF_TRANSFORMS = [
     (name, n_fft, dtype)
-    for n_fft, dtype in ((512, "f4"), (400, "f4"), (400, "f8"))
+    for n_fft, dtype in ((512, "f4"), (400, "f4"), (400, "f8"), (441, "f4"), (441, "f8"))
     for name in OF_POLICIES
 ]
 OF_TRANSFORMS += [
-    (name, n_fft, "f2") for name in ("frames of reflections", "turned") for n_fft in (512, 400)
+    (name, n, "f2") for name in ("frames of reflections", "turned") for n in (512, 400, 441)
 ]
 # The second kernel of a dynamic range, by whole warps; a frame is made of packs or is not.
 OF_TRANSFORMS += [
@@ -269,7 +271,7 @@ OF_TRANSFORMS += [
     for name in ("range of channels", "range of 21 bands")
     for dtype in ("f2", "f4")
 ]
-OF_TRANSFORMS += [(name, n, "f4") for name in OF_SIZES for n in (256, 1024, 2048, 4096, 1200)]
+OF_TRANSFORMS += [(name, n, "f4") for name in OF_SIZES for n in (256, 1024, 2048, 4096, 1200, 1125)]
 
 
 class TestFrontEnds(OnPtx):
@@ -314,7 +316,7 @@ class TestPeaks(OnPtx, test_gpu_kernels.TestPeaksOfFusedDecibels):
 class TestLongArrays:
     """If there are more blocks than a GPU holds, each block takes several rounds."""
 
-    @pytest.mark.parametrize("n_fft", [256, 2048, 400, 1200])
+    @pytest.mark.parametrize("n_fft", [256, 2048, 400, 1200, 441])
     def test_rounds_of_frames(self, on_ptx, monkeypatch, n_fft, rng):
         from kapre_ref.kernels.gpu import fused
 
@@ -407,7 +409,7 @@ class TestCoverage:
             makes = re.findall(r"\w*(?:Kernel|RawModule)\(|\bfuse\(|@.*\bfuse", path.read_text())
             assert makes == ["RawModule("] * (path.name == "launch.py"), path
 
-    @pytest.mark.parametrize("shape", ["Shape<", "Mixed<float2", "Mixed<double2"])
+    @pytest.mark.parametrize("shape", ["Shape<", "Mixed<float2", "Mixed<double2", "Mixed<.*, 441"])
     @pytest.mark.parametrize("place", range(3))
     def test_every_policy(self, launched, shape, place):
         constant = ("IS_REAL", "IN_SHARED", "SHAPES")[place]

@@ -1,4 +1,4 @@
-"""Spectra and features in one pass over the signals, for even n_fft of primes up to 13."""
+"""Spectra and features in one pass over the signals, for n_fft of primes up to 13."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from kapre_ref._roots import cos_sin_of_turns
 from kapre_ref.kernels.gpu.decibel import MAX_BYTES_OF_BLOCK, PEAK_BYTES, limit_in, new_peaks
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of
 from kapre_ref.kernels.gpu.memory import cleared, kept_on_device, resident, working_dtype
-from kapre_ref.kernels.gpu.radices import radices_for
+from kapre_ref.kernels.gpu.radices import n_kept, radices_for, threads_of_frame
 from kapre_ref.kernels.gpu.scales import Scale, has_lines, limit_of, scale_of
 from kapre_ref.kernels.gpu.unfused import n_cut_off
 
@@ -188,33 +188,42 @@ def _signal_members(front_end, shape, strides, itemsize):
 @kept_on_device
 def _windows(front_end, dtype, device_id):
     """Return half the window and zeros up to n_fft. The kernel leaves out two halvings."""
-    window = np.zeros(front_end.n_fft, dtype)
+    n_fft = front_end.n_fft
+    window = np.zeros(n_fft, dtype)
     window[: front_end.frame_length] = front_end.make_window() * (front_end.input_scale / 2)
-    return resident(window)
+    if n_fft % 2 == 0:
+        return resident(window)
+    # A point of a thread is of two rows, as `APART` of passes.cuh says.
+    first, second, third, *_ = radices_for(n_fft, dtype.itemsize)
+    n_threads = threads_of_frame(n_fft, first, second, third)
+    rows = np.zeros((first, 2 * n_threads), dtype)
+    rows[:, : second * third] = window.reshape(first, -1)
+    points = rows.reshape(first, 2, n_threads).swapaxes(1, 2)  # (first, n_threads, 2)
+    return resident(np.ascontiguousarray(points))
 
 
 @kept_on_device
 def _tables(n_fft, dtype, device_id):
     """Return twiddle factors, then exp(-2 pi i k / n_fft) up to a quarter turn, in a new line."""
-    m = n_fft // 2
-    if _shape(n_fft, dtype).stem == "stft":
-        n_points, n_roots = _SHAPES[n_fft][0], m // 2
-        passes = ((m // n_points, n_points),)  # lanes and columns
-    else:
-        passes, n_roots = mixed_passes(radices_for(n_fft, dtype.itemsize)), m // 2 + 1
-    return resident(table_of(passes, n_roots, n_fft, dtype))
+    if _shape(n_fft, dtype).stem == "mixed":
+        return resident(mixed_table(n_fft, radices_for(n_fft, dtype.itemsize), dtype))
+    m, n_points = n_fft // 2, _SHAPES[n_fft][0]
+    twiddles = _products(m // n_points, n_points)  # lanes and columns
+    return resident(_table([twiddles], m // 2, n_fft, dtype))
 
 
-def mixed_passes(radices):
-    """Return the rows and columns of the tables of passes of passes.cuh."""
+def mixed_table(n_fft, radices, dtype):
+    """Return the table of passes.cuh. An odd n_fft needs no roots, and half of the columns."""
     first, second, third, *_ = radices
-    return ((second, first), (third, first * second))[: 1 + (third > 1)]
+    passes = ((second, first), (third, first * second))[: 1 + (third > 1)]
+    twiddles = [_products(*one)[:, : n_kept(n_fft, one[1])] for one in passes]
+    return _table(twiddles, 0 if n_fft % 2 else n_fft // 4 + 1, n_fft, dtype)
 
 
-def table_of(passes, n_roots, n_fft, dtype):
+def _table(twiddles, n_roots, n_fft, dtype):
     """Return twiddle factors of passes, and roots in a new line behind them."""
     pair = np.result_type(dtype, np.complex64)
-    twiddles = np.concatenate([_products(*one).ravel() for one in passes])
+    twiddles = np.concatenate([factors.ravel() for factors in twiddles])
     unused = np.zeros(-twiddles.size % (_LINE // pair.itemsize))
     roots = _roots(np.arange(n_roots), n_fft)
     return np.concatenate([twiddles, unused, roots]).astype(pair)

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from kapre_ref.kernels.gpu.fused import mixed_passes, table_of
+from kapre_ref.kernels.gpu.fused import mixed_table
 from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of
 from kapre_ref.kernels.gpu.memory import kept_on_device, resident
 from kapre_ref.kernels.gpu.radices import radices_for
@@ -77,13 +77,19 @@ def _launch(sizes, dtype, given, asked):
 
 @kept_on_device
 def _window(float64_bytes, n_fft, dtype, device_id):
-    """Return the window divided by n_fft. Odd samples come out of the kernel negative."""
+    """Return the window divided by n_fft.
+
+    Of an even n_fft, odd samples come out of the kernel negative. Of an odd one, all come out twice
+    as large.
+    """
     window = np.frombuffer(float64_bytes) / n_fft
-    window[1::2] *= -1
+    if n_fft % 2:
+        window /= 2
+    else:
+        window[1::2] *= -1
     return resident(window.astype(dtype))
 
 
 @kept_on_device
 def _tables(n_fft, dtype, device_id):
-    passes = mixed_passes(radices_for(n_fft, dtype.itemsize, n_fft))
-    return resident(table_of(passes, n_fft // 4 + 1, n_fft, dtype))
+    return resident(mixed_table(n_fft, radices_for(n_fft, dtype.itemsize, n_fft), dtype))

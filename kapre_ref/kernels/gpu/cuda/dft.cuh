@@ -33,6 +33,10 @@ template <class C>
 __device__ __forceinline__ C times_minus_i(C a) {
     return {a.y, -a.x};
 }
+template <class C>
+__device__ __forceinline__ C conjugate(C a) {
+    return {a.x, -a.y};
+}
 
 // cos(2 pi k / n) for 0 <= k <= n, by the compiler: brought to the first eighth of a turn, where
 // twelve terms of Taylor's series leave the rounding of the last steps alone.

@@ -61,6 +61,7 @@ template <int N_>
 struct Shape {
     typedef float2 Complex;
     static constexpr int N = N_;
+    static constexpr bool IS_ODD = false;                           // as `Mixed` of passes.cuh
     static constexpr int M = N / 2;                                 // complex points of a frame
     static constexpr int E = N >= 4096 ? 64 : N >= 1024 ? 32 : 16;  // points in a lane's registers
     static constexpr int T = M / E;                                 // lanes of a frame
@@ -219,6 +220,14 @@ __device__ __forceinline__ void load_pairs(C* v, const Sample* first, int length
     }
 }
 
+// Sample n of a staged frame, less its mean, pre-emphasised. The first stands before itself.
+// Nothing is multiplied by zero: infinity would become NaN.
+template <class R>
+__device__ __forceinline__ R emphasised(const R* staged, int n, R mean, R emphasis) {
+    const R sample = staged[n] - mean;
+    return emphasis == 0 ? sample : sample - emphasis * (staged[n ? n - 1 : 0] - mean);
+}
+
 // Load the lane's points of a shaped frame, through room for N samples. All that sync() waits for
 // come here.
 //
@@ -241,8 +250,18 @@ __device__ __forceinline__ void load_shaped(C* v, const Signal& s, i64 start, bo
     R mean = 0;
     if (s.task.removes_mean) mean = S::sum_of_frame(total.sum) / s.task.length;
     S::sync();  // all samples are staged
-    const C* pairs = reinterpret_cast<const C*>(staged);
     const R emphasis = s.task.frame_emphasis;
+    if constexpr (S::IS_ODD) {
+        const bool has_both = S::has_both(t);
+#pragma unroll
+        for (int q = 0; q < S::E; ++q) {
+            const int n = S::first_sample(t) + q * S::STEP;
+            v[q].x = emphasised(staged, n, mean, emphasis);
+            v[q].y = has_both ? emphasised(staged, n + S::APART, mean, emphasis) : 0;
+        }
+        return;
+    }
+    const C* pairs = reinterpret_cast<const C*>(staged);
     if (emphasis == 0) {  // nothing is multiplied by zero: infinity would become NaN
 #pragma unroll
         for (int q = 0; q < S::E; ++q) {

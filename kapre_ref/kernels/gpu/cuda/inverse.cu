@@ -3,8 +3,9 @@
 // A block makes the samples of `hops` hops. It takes FRAMES neighbouring frames at a time, from the
 // first on that reaches into its hops, in two steps with a barrier of the block behind each:
 //
-//     transform    The T threads of a frame (passes.cuh) make of M + 1 bins the N samples of it, in
-//                  its slot of shared memory. The conjugate of a forward transform is the inverse.
+//     transform    The T threads of a frame (passes.cuh) make its N samples of N / 2 + 1 bins, in
+//                  its slot of shared memory. The conjugate of a forward transform is the inverse;
+//                  if N is odd, a Hartley transform is made of a forward one.
 //     overlap-add  All threads, each for its own positions p in a hop: a thread adds up, for each
 //                  hop that these frames reach, what they have at p, first to last. Hops that no
 //                  further frame reaches are finished, and written. Sums of all others stay in
@@ -70,6 +71,49 @@ __device__ __forceinline__ void load_bins(C* v, const C* bins, i64 stride, const
     }
 }
 
+// If N is odd, samples are the Hartley transform of real numbers: C + S, where their forward
+// transform is C - iS. Bin n = a + ib makes number n, which is a - b, and number N - n, a + b. An
+// imaginary part of bin 0 does not count.
+template <class S, class C>
+__device__ __forceinline__ Real<C> hartley_number(const C* bins, i64 stride, int n) {
+    const bool first_half = 2 * n < S::N;
+    const C bin = bins[(first_half ? n : S::N - n) * stride];
+    if (n == 0) return bin.x;
+    return first_half ? bin.x - bin.y : bin.x + bin.y;
+}
+
+// The thread's points of these numbers.
+template <class S, class C>
+__device__ __forceinline__ void load_hartley(C* v, const C* bins, i64 stride, bool live, int t) {
+    const bool has_both = live && S::has_both(t);
+#pragma unroll
+    for (int q = 0; q < S::E; ++q) {
+        const int n = S::first_sample(t) + q * S::STEP;
+        v[q].x = live ? hartley_number<S>(bins, stride, n) : 0;
+        v[q].y = has_both ? hartley_number<S>(bins, stride, n + S::APART) : 0;
+    }
+}
+
+// Turn the transform C - iS of these numbers to samples: C + S at k, C - S at N - k. The one at N,
+// of k = 0, is never read.
+template <class S, class C>
+__device__ __forceinline__ void unfold(C* slot, int t) {
+    constexpr int BINS = S::N / 2 + 1, ROUNDS = (BINS + S::T - 1) / S::T;
+    Real<C>* samples = reinterpret_cast<Real<C>*>(slot);
+    C bins[ROUNDS];
+#pragma unroll
+    for (int j = 0; j < ROUNDS; ++j)
+        if (S::template has<BINS>(j, t + j * S::T)) bins[j] = slot[t + j * S::T];
+    S::sync();  // all bins are read
+#pragma unroll
+    for (int j = 0; j < ROUNDS; ++j) {
+        const int k = t + j * S::T;
+        if (!S::template has<BINS>(j, k)) continue;
+        samples[k] = bins[j].x - bins[j].y;
+        samples[S::N - k] = bins[j].x + bins[j].y;
+    }
+}
+
 // Where a block works, and how far it has come.
 template <class S, class R>
 struct Overlap {
@@ -114,7 +158,8 @@ struct Overlap {
 };
 
 // x         spectra (batch, channel, frame, bin), complex
-// window    (length,), divided by N; the samples at odd places come negative
+// window    (length,), divided by N; of even N, with the samples at odd places negative; of odd N,
+//           halved
 // tables    as those of mixed.cu
 // out       (batch, channel, time)
 // grid      blocks_of_channel blocks for each channel of each item
@@ -149,8 +194,12 @@ __global__ void __launch_bounds__(S::THREADS, S::blocks(true))
             const bool live = begin + group < min(task.n_frames, overlap.end);
             const C* bins = spectra + (begin + group) * task.x_frame_stride;
             C v[S::POINTS];
-            load_bins<S>(v, bins, task.x_bin_stride, tables + S::TWIDDLES, live, t);
+            if constexpr (S::IS_ODD)
+                load_hartley<S>(v, bins, task.x_bin_stride, live, t);
+            else
+                load_bins<S>(v, bins, task.x_bin_stride, tables + S::TWIDDLES, live, t);
             transform<S>(v, slot, tables, t);
+            if constexpr (S::IS_ODD) unfold<S>(slot, t);
         }
         __syncthreads();  // the frames are there
         overlap.add(reinterpret_cast<const R*>(exchange), carry, begin, carry_row, begin > start);

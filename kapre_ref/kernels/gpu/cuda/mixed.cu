@@ -1,12 +1,14 @@
-// As stft.cu, for any even N whose half is a product of two or three small radices, and for
-// float64. stft.cu needs less for the powers of two that it knows: in its shuffles Z[M - k] comes
-// from registers, so that a frame passes shared memory once, not two or three times. The names are
-// those of stft.cu.
+// As stft.cu, for any even N whose half is a product of two or three small radices, any odd N that
+// is one itself, and for float64. stft.cu needs less for the powers of two that it knows: in its
+// shuffles Z[M - k] comes from registers, so that a frame passes shared memory once, not two or
+// three times. The names are those of stft.cu.
 //
-// A frame of N real samples is a transform of M = N / 2 = R1 R2 R3 complex points, R3 = 1 if there
-// are two passes. T = M / R1 threads share it: groups of lanes of a warp if T <= 32, so that three
-// frames of N = 400 are in a warp and two lanes of it have left; else threads of a block, side by
-// side. radices.py chooses, for the fewest instructions.
+// A frame of N real samples is a transform of M = R1 R2 R3 points, R3 = 1 if there are two passes:
+// M = N / 2 complex points, or M = N real ones if N is odd, as passes.cuh explains. T threads share
+// it: groups of lanes of a warp if T <= 32, so that three frames of N = 400 are in a warp and two
+// lanes of it have left; else threads of a block, side by side. T is M / R1, the rows of the first
+// pass; two rows to a thread, and perhaps some more threads, if N is odd. radices.py chooses, for
+// the fewest instructions.
 //
 //                 N    M    radices   T   frames and warps of a block   registers (sm_90)
 //     float     400  200     20 10   10            12  4                      96
@@ -15,16 +17,20 @@
 //              1144  572   13 4 11   44             5  7                     112
 //              1200  600    15 5 8   40             4  5                      88
 //              2000 1000    25 5 8   40             4  5                     128
+//               441  441     21 21   11             8  4                     117
+//              1001 1001   13 7 11   46             2  3                      92
 //     double    400  200     20 10   10             9  3                     204
 //              1024  512    16 4 8   32             4  4                     164
 //              2600 1300  13 10 10  100             1  4                     168
 //              4096 2048   16 8 16  128             1  4                     158
+//              1125 1125   15 15 5   40             4  5                     156
 //
 // Points in registers: thread t loads z[t + qT] for q < R1 and transforms over q. In each further
 // pass it takes every T-th of the M / R columns of R points from shared memory, gives them their
 // twiddle factors, transforms, and puts them back where the next pass reads them (Stockham), with
 // nothing to reorder at the end: then Z[k] and Z[M - k], which make bins k and M - k of the real
-// spectrum, are read by the thread that hands these bins over.
+// spectrum, are read by the thread that hands these bins over. If N is odd, Z[k] is bin k, and
+// nothing is left to make.
 //
 // Memory: tables and bins are read and written at consecutive addresses of neighbouring lanes, in
 // runs of T. Shared memory serves 16 lanes with a point of 8 bytes each, or 8 with one of 16, at a
@@ -38,7 +44,11 @@
 // down in both and takes two wavefronts instead of one: 62 of shared memory for a frame of N = 400,
 // not 55.
 //
-// asv_benchmarks/gpu/prediction.md has predictions for N = 400, 440, 1144 and for float64; three
+// If N is odd, rows and blocks have half as many points, and conjugates are put back running down.
+// N = 225 and 375 have no conflict. Most other odd sizes take up to a fifth more wavefronts in all,
+// and N = 231, the worst, 63 %.
+//
+// asv_benchmarks/gpu/prediction.md has predictions for N = 400, 440, 441, 1144 and float64; three
 // passes are bound by the instructions that warps issue, two nearly by the bytes. None of this is
 // measured.
 
@@ -49,9 +59,9 @@
 
 namespace kapre {
 
-// Load the thread's points z[t + qT] of the frame that starts at sample `start`: in pairs, or else
-// sample by sample. Each frame goes its own way, so that no thread waits here, unless one of them
-// is shaped: then all pass through `staged`.
+// Load the thread's points of the frame that starts at sample `start`: in pairs, or else sample by
+// sample. Each frame goes its own way, so that no thread waits here, unless one of them is shaped:
+// then all pass through `staged`.
 template <class S, class C, class Policy, class Sample>
 __device__ __forceinline__ void gather(C* v, const Signal<Real<C>, Policy, Sample>& s, i64 start,
                                        bool live, Real<C>* staged, int t) {
@@ -62,19 +72,20 @@ __device__ __forceinline__ void gather(C* v, const Signal<Real<C>, Policy, Sampl
         }
     const i64 stride = s.task.x_time_stride;
     const Sample* first = s.samples + start * stride;
-    if (live && in_pairs(s, start, first)) {
-        load_pairs<S>(v, first, s.task.length, t);
-        return;
-    }
+    if constexpr (!S::IS_ODD)
+        if (live && in_pairs(s, start, first)) {
+            load_pairs<S>(v, first, s.task.length, t);
+            return;
+        }
     const Part part = part_of<S>(s, start, live);
     // A sum, not a product for each point, or all products would be kept from frame to frame.
-    const Sample* from = first + 2 * t * stride;
+    const Sample* from = first + S::first_sample(t) * stride;
 #pragma unroll
     for (int q = 0; q < S::E; ++q) {
-        const int n = 2 * (t + q * S::T);
+        const int n = S::first_sample(t) + q * S::STEP;
         v[q].x = part.has(n) ? (Real<C>)*from : 0;
-        v[q].y = part.has(n + 1) ? (Real<C>)from[stride] : 0;
-        from += 2 * S::T * stride;
+        v[q].y = part.has(n + S::APART) ? (Real<C>)from[S::APART * stride] : 0;
+        from += S::STEP * stride;
     }
 }
 
@@ -104,6 +115,20 @@ __device__ __forceinline__ void split_pairs(const C* slot, const C* roots, int t
         output.put(k, low);
         output.put(S::M - k, C{high.x, -high.y});  // the same if k = M - k
     }
+}
+
+// Hand all bins to `output`. If N is odd, Z[k] is bin k.
+template <class S, class C, class Output>
+__device__ __forceinline__ void hand_over(const C* slot, int t, Real<C> unscale, Output& output) {
+    constexpr int BINS = S::N / 2 + 1, ROUNDS = (BINS + S::T - 1) / S::T;
+    C bins[ROUNDS];
+#pragma unroll
+    for (int j = 0; j < ROUNDS; ++j)
+        if (S::template has<BINS>(j, t + j * S::T)) bins[j] = slot[t + j * S::T];
+    output.begin(unscale);
+#pragma unroll
+    for (int j = 0; j < ROUNDS; ++j)
+        if (S::template has<BINS>(j, t + j * S::T)) output.put(t + j * S::T, bins[j]);
 }
 
 // Return what to scale a frame by, as range_correction() of stft.cu. Beyond a warp, the threads of
@@ -138,8 +163,11 @@ __device__ __forceinline__ R correction(Bits largest_square, const Signal& signa
     }
 }
 
-// tables    (R2, R1) of exp(-2 pi i r c / (R1 R2)), then (R3, R1 R2) of exp(-2 pi i r c / M); from
-//           TWIDDLES on, exp(-2 pi i k / N) for k <= M / 2
+// windows   (R1, T) pairs of half the window, as threads have their points; zeros behind the window
+//           and where a thread has a single row
+// tables    (R2, R1) of exp(-2 pi i r c / (R1 R2)), then (R3, R1 R2) of exp(-2 pi i r c / M), if N
+//           is odd the first columns of these that are kept; from TWIDDLES on, if N is even,
+//           exp(-2 pi i k / N) for k <= M / 2
 // All other arguments and the grid are as those of stft() in stft.cu.
 template <class Output, class Policy, class Sample = Real<typename Output::C>>
 __global__ void __launch_bounds__(Output::Shape::THREADS,
@@ -190,7 +218,10 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         int t_of_bins = t;  // forgotten where the addresses of bins take more registers
         if (Output::IN_SHARED) asm volatile("" : "+r"(t_of_bins));
         output.row = rows + (first + group) * task.out_frame_stride;
-        split_pairs<S>(slot, tables + S::TWIDDLES, t_of_bins, inverse(scale), output);
+        if constexpr (S::IS_ODD)
+            hand_over<S>(slot, t_of_bins, inverse(scale), output);
+        else
+            split_pairs<S>(slot, tables + S::TWIDDLES, t_of_bins, inverse(scale), output);
         if (Output::IN_RANGE && !again) {
             scale = correction<S, Real<C>>(output.largest_square, signal, start, output.live, group, t);
             again = S::any(scale != 1);
