@@ -14,7 +14,8 @@ from asv_benchmarks.gpu import peers
 from kapre_ref.command import self_check
 
 FLOAT = 4  # bytes
-SIZES = ((256, 64), (400, 160), (512, 128), (512, 160), (1024, 256), (2048, 512), (4096, 1024))
+SIZES = ((256, 64), (400, 160), (441, 110), (512, 128), (512, 160), (1024, 256), (2048, 512))
+SIZES += ((4096, 1024),)
 DOUBLE_SIZES = ((512, 128), (2048, 512))
 N_SIGNALS, N_SAMPLES = 64, 2**19 // 60 * 60  # 134 MB of signals: more than an L2 holds
 N_ELEMENTS = 1 << 26

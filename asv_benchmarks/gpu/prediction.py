@@ -128,6 +128,8 @@ WORK = (
     _magnitudes("mixed<", 400, 160, 3),
     # Factors of 11: two passes in a warp, of three frames, and three passes in a block, of five.
     _magnitudes("mixed<", 440, 110, 3),
+    # An odd size in two passes in a warp, of two frames.
+    _magnitudes("mixed<", 441, 110, 2),
     _magnitudes("mixed<", 1144, 286, 5 / 7),
     Work(
         "stft_magnitude 2048/512 float64",
