@@ -1,5 +1,6 @@
 """Parts of the CPU kernels that no public function shows: approximations, chunks, memory."""
 
+import gc
 import tracemalloc
 
 import numpy as np
@@ -11,12 +12,26 @@ import kapre_ref as kr
 from kapre_ref._decibel import DecibelScale
 from kapre_ref.kernels import cpu
 from kapre_ref.kernels.cpu import framing
+from kapre_ref.kernels.cpu.emit.intrinsics import vector_function
 from kapre_ref.kernels.cpu.logarithm import split_log
 from kapre_ref.kernels.cpu.runtime.chunks import _chunks_of, for_chunks, for_frames, for_items
 from kapre_ref.kernels.cpu.runtime.jit import kernel
 from kapre_ref.kernels.cpu.runtime.strided import assign, contiguous
 
 DTYPES = (np.float32, np.float64)
+
+
+collects = []
+
+
+@vector_function
+def note(emitter):  # runs while the kernel is compiled
+    collects.append(gc.isenabled())
+
+
+@kernel
+def compile_and_note(x):
+    note(x[0])
 
 
 def every_exponent(dtype, n=64):
@@ -355,6 +370,17 @@ class TestKernel:
 
         with pytest.raises(TypeError, match=r"scale closes over variables, which no cache knows"):
             kernel(scale)
+
+    @pytest.mark.parametrize(("is_on", "dtype"), [(True, np.float32), (False, np.float64)])
+    def test_no_garbage_is_looked_for_while_it_compiles(self, is_on, dtype):
+        collects.clear()
+        try:
+            (gc.enable if is_on else gc.disable)()
+            compile_and_note(np.ones(1, dtype))
+            assert gc.isenabled() == is_on
+        finally:
+            gc.enable()
+        assert collects == [False]
 
 
 class TestFallback:

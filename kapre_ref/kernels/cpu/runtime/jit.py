@@ -10,6 +10,7 @@ optimises a nested function again at every level. Small shared formulas are `inl
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import platform
@@ -17,7 +18,7 @@ import shutil
 import sys
 from contextlib import suppress
 from ctypes import addressof, c_char
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate
 
@@ -118,10 +119,27 @@ def _kernel(function: Callable[..., Any], options: dict[str, Any]) -> Callable[.
     if function.__closure__ is not None:
         raise TypeError(f"{function.__qualname__} closes over variables, which no cache knows of")
     dispatcher: Callable[..., Any] = numba.njit(**options)(function)
-    let_compile(dispatcher, out_of_reach)
+    let_compile(dispatcher, partial(out_of_reach, _without_collecting))
     if function.__module__.startswith(_PACKAGE):  # the digest covers no other sources
         keep_in(dispatcher, _DiskCache(function))
     return dispatcher
+
+
+def _without_collecting(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function while Python looks for no garbage.
+
+    numba makes so many objects that are all in use that to look through them again and again takes
+    a tenth of the time. The lock keeps one thread from switching off what another has not yet
+    switched on again.
+    """
+    with compiler_lock:
+        is_on = gc.isenabled()
+        try:
+            gc.disable()
+            return function(*arguments)
+        finally:
+            if is_on:
+                gc.enable()
 
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
