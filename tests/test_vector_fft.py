@@ -45,15 +45,23 @@ from kapre_ref.kernels.cpu.emit.inverse_passes import (
 from kapre_ref.kernels.cpu.emit.language import Strided
 from kapre_ref.kernels.cpu.emit.output import copy_frames, turn_strip
 from kapre_ref.kernels.cpu.emit.passes import (
+    COMMON_RADICES,
     FIRST_RADICES,
     RADICES,
     Parts,
     Samples,
+    common_inner_pass,
     first_pass,
     inner_pass,
 )
 from kapre_ref.kernels.cpu.transform.plan import MAX_N_FFT, is_served, offsets_of, tables_of
-from kapre_ref.kernels.cpu.transform.radices import factorize, pass_twiddles, samples_of_rows
+from kapre_ref.kernels.cpu.transform.radices import (
+    factorize,
+    odd_of,
+    pass_twiddles,
+    prime_factors,
+    samples_of_rows,
+)
 
 SIZES = (
     *range(2, 130),
@@ -214,6 +222,26 @@ class TestPlan:
         assert radices[-1] in LAST_RADICES
         assert set(radices[1:-1]) <= set(RADICES)
         assert sorted(samples_of_rows(radices)) == list(range(n))
+
+    @pytest.mark.parametrize("width", [16, 32, 64])
+    def test_usual_sizes_have_common_radices(self, width):
+        for n in range(20, 8200, 4):
+            is_usual = prime_factors(n)[-1] <= 5
+            assert (odd_of(factorize(n, width)) is None) == is_usual, n
+
+    @pytest.mark.parametrize("n", [1, 2, 4, 16, 22, 50, 375, 441])
+    def test_other_sizes_have_not(self, n):
+        assert odd_of(factorize(n)) == 1
+
+    def test_common_passes_have_no_other_code(self):
+        @numba.njit
+        def merge(unit, radix, rows, n):
+            common_inner_pass(unit, radix, Parts(rows, n, rows), n)
+
+        merge.compile((numba.float32, *(numba.int64,) * 3))
+        (code,) = merge.inspect_llvm().values()
+        found = re.findall(r"^define .*inner_pass_(\d+)", code, re.MULTILINE)
+        assert sorted(map(int, found)) == sorted(COMMON_RADICES)
 
     @pytest.mark.parametrize(
         ("n", "radices"),

@@ -111,7 +111,8 @@ To add a radix
 1. In `butterflies`, `dft`, `dft_of_real`, `dft_half_a_bin_up`, `idft_to_real` and
    `idft_half_a_bin_up` serve every odd radix already. Another even radix needs its own formulas.
 2. Add it to `passes.RADICES` for all passes, or to `passes.FIRST_RADICES` for the first pass alone,
-   whose samples are real and need fewer registers. Nothing else lists radices.
+   whose samples are real and need fewer registers. If usual sizes have it, add it to the common
+   ones, too. Nothing else lists radices.
 3. `transform.radices.factorize` chooses when to use it.
 4. ``pytest -m "" tests/test_vector_fft.py -k "lanes and 9-"`` runs all passes of radix 9 without a
    compiler, within a minute; ``-k TestPlan`` checks `factorize`. Then run the whole file.

@@ -2,7 +2,7 @@
 
 from kapre_ref.kernels.cpu.emit.butterflies import Complex
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_function, vector_functions
-from kapre_ref.kernels.cpu.emit.passes import RADICES, Parts, merge
+from kapre_ref.kernels.cpu.emit.passes import COMMON_RADICES, RADICES, Parts, merge
 
 LAST_RADICES = (*RADICES, 1)  # 1 if the first pass has done all
 
@@ -32,6 +32,9 @@ def last_pass_to_magnitudes(emitter, radix, parts: Parts, target, ahead, peak, p
     emitter.store(largest.get(), peak)
 
 
+common_last_pass_to_magnitudes = vector_functions(COMMON_RADICES)(last_pass_to_magnitudes.emit)
+
+
 @vector_functions(LAST_RADICES)
 def last_pass_to_spectrum(emitter, radix, parts: Parts, target, ahead):
     """Write each bin: a vector of real parts, then one of imaginary parts."""
@@ -46,6 +49,9 @@ def last_pass_to_spectrum(emitter, radix, parts: Parts, target, ahead):
             emitter.store(im, target + place + emitter.bytes)
 
     merge(emitter, radix, parts, write)
+
+
+common_last_pass_to_spectrum = vector_functions(COMMON_RADICES)(last_pass_to_spectrum.emit)
 
 
 def square(z):

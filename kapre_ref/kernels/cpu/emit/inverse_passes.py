@@ -29,6 +29,8 @@ from kapre_ref.kernels.cpu.emit.butterflies import (
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_function, vector_functions
 from kapre_ref.kernels.cpu.emit.language import Value
 from kapre_ref.kernels.cpu.emit.passes import (
+    COMMON_FIRST_RADICES,
+    COMMON_RADICES,
     FIRST_RADICES,
     RADICES,
     Parts,
@@ -75,6 +77,9 @@ def undo_last_pass(emitter, radix, spectrum, parts: Parts):
     undo_merge(emitter, radix, load, load_half, parts)
 
 
+common_undo_last_pass = vector_functions(COMMON_RADICES)(undo_last_pass.emit)
+
+
 @vector_functions(RADICES)
 def undo_inner_pass(emitter, radix, parts: Parts, n_merges):
     """Split each of `n_merges` transforms, which lie one after the other, into `radix` parts."""
@@ -89,6 +94,9 @@ def undo_inner_pass(emitter, radix, parts: Parts, n_merges):
             return Complex(load_row(number), load_row(size - number))
 
         undo_merge(emitter, radix, load, load_row, parts._replace(rows=start))
+
+
+common_undo_inner_pass = vector_functions(COMMON_RADICES)(undo_inner_pass.emit)
 
 
 @vector_functions(FIRST_RADICES)
@@ -106,6 +114,9 @@ def undo_first_pass(emitter, radix, rows, n, ahead):
         bins = [Complex(x[k], x[-k]) if 2 * k % radix else x[k] for k in range(radix // 2 + 1)]
         for place, sample in zip(places, idft_to_real(bins, radix), strict=True):
             emitter.store(sample, place)
+
+
+common_undo_first_pass = vector_functions(COMMON_FIRST_RADICES)(undo_first_pass.emit)
 
 
 def undo_merge(emitter, radix, load, load_real, parts):

@@ -33,6 +33,9 @@ from kapre_ref.kernels.cpu.emit.language import Strided, Value
 
 RADICES = (8, 7, 5, 4, 3, 2)  # 16 complex vectors would need more registers than there are
 FIRST_RADICES = (16, 13, 11, *RADICES)  # the samples of the first pass are real: half the registers
+# What sizes need that are multiples of four with no prime factor above five. The kernels of such
+# sizes are compiled without the other radices.
+COMMON_FIRST_RADICES, COMMON_RADICES = (16, 8, 4), (8, 5, 4, 3)
 _CACHE_LINE = 64  # bytes
 
 
@@ -76,6 +79,9 @@ def first_pass(emitter, radix, samples: Samples, target, n, ahead: Strided):
         store_bins(emitter, bins, target + i * (radix * emitter.bytes), emitter.integer(radix))
 
 
+common_first_pass = vector_functions(COMMON_FIRST_RADICES)(first_pass.emit)
+
+
 def sample_at(emitter, samples, index):
     """Load a sample and its weight."""
     offset = emitter.load_index(samples.offsets + index * 4)
@@ -94,6 +100,9 @@ def inner_pass(emitter, radix, parts: Parts, n_merges):
             store_bins(emitter, bins, start, size)
 
         merge(emitter, radix, parts._replace(rows=start), store)
+
+
+common_inner_pass = vector_functions(COMMON_RADICES)(inner_pass.emit)
 
 
 def merge(emitter, radix, parts, use):

@@ -8,6 +8,8 @@ import numpy as np
 
 from kapre_ref.kernels.cpu.emit.bands import any_is_long
 from kapre_ref.kernels.cpu.emit.bins import (
+    common_last_pass_to_magnitudes,
+    common_last_pass_to_spectrum,
     is_extreme,
     last_pass_to_magnitudes,
     last_pass_to_spectrum,
@@ -118,8 +120,8 @@ def write_spectra(peaks, odd, job_address, signal, out, scratch, blocks):
 
     `blocks` are the number of the first one, and that of the one behind the last. A plan and a job
     lie in memory, see `emit.records`. `peaks` has room for a vector of each block, or is empty; its
-    dtype is that of all numbers. `odd` is None if all radices have code of their own: numba then
-    compiles nothing else, and a kernel of its own for any other `odd`.
+    dtype is that of all numbers. `odd` is None if all radices are common ones: numba then compiles
+    no others, and a kernel of its own for any other `odd`.
     """
     unit = peaks.dtype.type(1)
     job = _read_job(job_address)
@@ -141,15 +143,17 @@ def write_spectra(peaks, odd, job_address, signal, out, scratch, blocks):
         block = block_of(unit, job, places, index)
         gather(unit, plan, job, block, room)
         start_peaks(unit, room.peak, block.n_frames)
-        is_done, is_first = False, True
+        keeps_bins, is_done = job.result != FEATURES, False
         while not is_done:
             # Here numba drops the branch that is never taken; in an inlined function it would not.
             if odd is None:
                 parts = transform_parts(unit, plan, job, block, room)
+                do_last_pass(unit, plan, block, room, parts, keeps_bins)
             else:
                 parts = transform_parts_oddly(unit, plan, job, block, room)
-            is_done = do_last_pass(unit, plan, job, block, room, parts, is_first)
-            is_first = False
+                do_last_pass_oddly(unit, plan, block, room, parts, keeps_bins)
+            is_done = complete_magnitudes(unit, plan, job, room, keeps_bins)
+            keeps_bins = True
         values = finish(unit, plan, job, block, room, are_long)
         write_block(unit, job, block, room, values)
 
@@ -253,7 +257,7 @@ def transform_parts(unit, plan, job, block, room):
 
 @inlined
 def transform_parts_oddly(unit, plan, job, block, room):
-    """Do what `transform_parts` does with radices that have no code of their own among others."""
+    """Do what `transform_parts` does, with any radices."""
     vector, itemsize = lanes_of(unit) * itemsize_of(unit), itemsize_of(unit)
     following = samples_after(unit, plan, job, block)
     n = plan.n_fft // plan.last.radix
@@ -288,20 +292,38 @@ def samples_after(unit, plan, job, block):
 
 
 @inlined
-def do_last_pass(unit, plan, job, block, room, parts, is_first):
-    """Make spectra in `room.values`, or magnitudes or powers in `room.rows`; return if all is done.
+def do_last_pass(unit, plan, block, room, parts, keeps_bins):
+    """Make spectra in `room.values`, or else magnitudes or powers in `room.rows`.
 
-    If not, the parts must be made once more, since magnitudes were written over them.
+    Meanwhile what the last pass is given as well, where the result goes, comes into cache.
     """
-    # Meanwhile what the last pass is given as well, where the result goes, comes into cache.
-    if job.result != FEATURES or not is_first:
-        last_pass_to_spectrum(unit, plan.last.radix, parts, room.values, block.target)
+    radix, ahead, target = plan.last.radix, block.target, room.rows
+    if keeps_bins:
+        common_last_pass_to_spectrum(unit, radix, parts, room.values, ahead)
+    else:
+        common_last_pass_to_magnitudes(unit, radix, parts, target, ahead, room.peak, plan.power)
+
+
+@inlined
+def do_last_pass_oddly(unit, plan, block, room, parts, keeps_bins):
+    """Do what `do_last_pass` does, with any radix."""
+    radix, ahead, target = plan.last.radix, block.target, room.rows
+    if keeps_bins:
+        last_pass_to_spectrum(unit, radix, parts, room.values, ahead)
+    else:
+        last_pass_to_magnitudes(unit, radix, parts, target, ahead, room.peak, plan.power)
+
+
+@inlined
+def complete_magnitudes(unit, plan, job, room, keeps_bins):
+    """Do what the last pass left to do, if there are magnitudes; return if all is done.
+
+    If not, the passes must be done once more, since magnitudes were written over their rows.
+    """
+    if keeps_bins:
         if job.result == FEATURES:
             to_scaled_magnitudes(unit, room.values, plan.n_freq, room.peak, room.plain, room.rows)
         return True
-    last_pass_to_magnitudes(
-        unit, plan.last.radix, parts, room.rows, block.target, room.peak, plan.power
-    )
     if plan.sizes == ROOTS:
         take_roots(unit, room.rows, plan.n_freq, plan.power_offset)
     if plan.sizes != PLAIN or not is_extreme(unit, room.peak):

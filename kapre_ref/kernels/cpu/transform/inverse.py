@@ -21,6 +21,7 @@ from kapre_ref.kernels.cpu.emit.inverse_passes import (
     add_four_overlapping,
     add_many_overlapping,
     add_overlapping,
+    common_undo_last_pass,
     undo_last_pass,
 )
 from kapre_ref.kernels.cpu.emit.output import STRIP_TILES
@@ -230,7 +231,7 @@ def transform_back(unit, plan, room, ahead):
     """
     vector, n = lanes_of(unit) * itemsize_of(unit), plan.n_fft // plan.last.radix
     parts = Parts(room.rows, n, plan.last.twiddles)
-    undo_last_pass(unit, plan.last.radix, room.values, parts)
+    common_undo_last_pass(unit, plan.last.radix, room.values, parts)
     for first in range(0, plan.n_fft, n):
         place = first * vector
         undo_rows(unit, plan.passes, plan.first, room.rows + place, n, ahead + place)
@@ -238,7 +239,7 @@ def transform_back(unit, plan, room, ahead):
 
 @inlined
 def transform_back_oddly(unit, plan, room, ahead):
-    """Do what `transform_back` does with radices that have no code of their own among others."""
+    """Do what `transform_back` does, with any radices."""
     vector, n = lanes_of(unit) * itemsize_of(unit), plan.n_fft // plan.last.radix
     parts = Parts(room.rows, n, plan.last.twiddles)
     undo_last_pass(unit, plan.last.radix, room.values, parts)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from kapre_ref.kernels.cpu.emit.inverse_passes import undo_first_pass, undo_inner_pass
+from kapre_ref.kernels.cpu.emit.inverse_passes import (
+    common_undo_first_pass,
+    common_undo_inner_pass,
+    undo_first_pass,
+    undo_inner_pass,
+)
 from kapre_ref.kernels.cpu.emit.odd_passes import (
     OddRadix,
     first_odd_pass,
@@ -10,7 +15,13 @@ from kapre_ref.kernels.cpu.emit.odd_passes import (
     undo_first_odd_pass,
     undo_inner_odd_pass,
 )
-from kapre_ref.kernels.cpu.emit.passes import Parts, first_pass, inner_pass
+from kapre_ref.kernels.cpu.emit.passes import (
+    Parts,
+    common_first_pass,
+    common_inner_pass,
+    first_pass,
+    inner_pass,
+)
 from kapre_ref.kernels.cpu.emit.records import reader_of
 from kapre_ref.kernels.cpu.runtime.jit import inlined
 from kapre_ref.kernels.cpu.transform.radices import Pass
@@ -24,13 +35,13 @@ read_pass = reader_of(Pass)
 def transform_rows(unit, passes, samples, rows, n, ahead):
     """Transform samples into `n` rows by the passes that are listed at an address."""
     size = read_pass(passes).radix
-    first_pass(unit, size, samples, rows, n // size, ahead)
+    common_first_pass(unit, size, samples, rows, n // size, ahead)
     while size < n:
         passes += PASS_BYTES
         step = read_pass(passes)
         parts = Parts(rows, size, step.twiddles)
         size *= step.radix
-        inner_pass(unit, step.radix, parts, n // size)
+        common_inner_pass(unit, step.radix, parts, n // size)
 
 
 @inlined
@@ -41,13 +52,13 @@ def undo_rows(unit, passes, first, rows, n, ahead):
         step = read_pass(passes)
         size //= step.radix
         n_merges = n // (size * step.radix)
-        undo_inner_pass(unit, step.radix, Parts(rows, size, step.twiddles), n_merges)
+        common_undo_inner_pass(unit, step.radix, Parts(rows, size, step.twiddles), n_merges)
         passes += PASS_BYTES
-    undo_first_pass(unit, size, rows, n // size, ahead)
+    common_undo_first_pass(unit, size, rows, n // size, ahead)
 
 
-# Of the passes below, some may have odd radices without code of their own. Kernels that do not use
-# them are compiled without them, in less time.
+# The passes below may have any radix, odd ones without code of their own too. Kernels of common
+# radices are compiled without them, in less time.
 
 
 @inlined

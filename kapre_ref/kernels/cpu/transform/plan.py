@@ -106,7 +106,7 @@ class Tables(NamedTuple):
     """What calls of one front end have in common, and the owners of all addresses in it."""
 
     plan: int  # the address of an `FftPlan`, see `emit.records`
-    odd: int | None  # 1 if some radix has no code of its own
+    odd: int | None  # 1 if some radix is not a common one
     scratch_bytes: int
     scale: Scale
     has_limit: bool  # whether the peaks of frames are needed

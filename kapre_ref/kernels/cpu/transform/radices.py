@@ -11,7 +11,11 @@ from kapre_ref._roots import cos_sin_of_turns
 from kapre_ref.kernels.cpu.emit.bins import LAST_RADICES
 from kapre_ref.kernels.cpu.emit.intrinsics import vector_bytes
 from kapre_ref.kernels.cpu.emit.odd_passes import n_outputs
-from kapre_ref.kernels.cpu.emit.passes import FIRST_RADICES
+from kapre_ref.kernels.cpu.emit.passes import (
+    COMMON_FIRST_RADICES,
+    COMMON_RADICES,
+    FIRST_RADICES,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -129,6 +133,6 @@ def passes_of(
 
 
 def odd_of(radices: tuple[int, ...]) -> int | None:
-    """Return 1 if some radix has no code of its own, else None, as kernels take it."""
-    is_plain = radices[0] in FIRST_RADICES and set(radices[1:]) <= set(LAST_RADICES)
-    return None if is_plain else 1
+    """Return 1 if some radix is not a common one, else None, as kernels take it."""
+    is_common = radices[0] in COMMON_FIRST_RADICES and set(radices[1:]) <= set(COMMON_RADICES)
+    return None if is_common else 1
