@@ -4,12 +4,13 @@ import doctest
 import inspect
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from vectors import aligned
 
 from kapre_ref.kernels.cpu import emit
-from kapre_ref.kernels.cpu.emit.intrinsics import vector_bytes
+from kapre_ref.kernels.cpu.emit.intrinsics import vector_bytes, vector_function
 from kapre_ref.kernels.cpu.emit.lanes import LaneEmitter, LaneVariable
 from kapre_ref.kernels.cpu.emit.llvm import LlvmEmitter, LlvmVariable
 from kapre_ref.kernels.cpu.transform.counts import counts_of, table
@@ -34,6 +35,22 @@ class TestLanguage:
         failed, n_examples = doctest.testmod(emit)
         assert n_examples > 20
         assert failed == 0
+
+    @pytest.mark.parametrize("unroll", [False, True])
+    def test_loops_are_unrolled_where_they_say_so(self, unroll):
+        @vector_function
+        def triple(emitter, x, n):
+            for i in emitter.loop(n, unroll):
+                place = x + i * emitter.bytes
+                emitter.store(emitter.load(place) * 3.0, place)
+
+        @numba.njit
+        def run(x, n):
+            triple(x[0], x.ctypes.data, n)
+
+        run.compile((numba.float32[::1], numba.int64))
+        (code,) = run.inspect_llvm().values()
+        assert (code.count("fmul") > 1) == unroll
 
     @pytest.mark.parametrize("x", [1e-300, 2.5, 7e200, np.inf, 0.0])
     def test_estimate_has_14_bits(self, x):

@@ -28,7 +28,8 @@ Multiply an array in place, a vector at a time:
 array([  0.,  10.,  20.,  30.,  40.,  50.,  60.,  70.,  80.,  90., 100.,
        110., 120., 130., 140., 150.], dtype=float32)
 
-`LlvmEmitter` writes the same steps down. This code of LLVM becomes machine code:
+`LlvmEmitter` writes the same steps down. This code of LLVM becomes machine code, in which the loop
+marked with `!llvm.loop` is not unrolled:
 
 >>> from llvmlite import ir
 >>> from kapre_ref.kernels.cpu.emit.llvm import written
@@ -52,7 +53,7 @@ body:
   %".18" = inttoptr i64 %".14" to ptr
   store <8 x float> %".17", ptr %".18", align 4
   %".20" = add nsw i64 %".10", 1
-  br label %"head"
+  br label %"head", !llvm.loop !0
 end:
   ret i64 0
 }

@@ -80,7 +80,7 @@ def _weighted_sum(emitter, bins, weights, count):
         x = emitter.load(bins + index * emitter.bytes)
         total.set(emitter.multiply_add(x, factor, total.get()))
 
-    for i in emitter.loop(count // 2):
+    for i in emitter.loop(count // 2, unroll=True):
         for half, total in enumerate(sums):
             add(total, i * 2 + half)
     for _ in emitter.loop(count - count // 2 * 2):

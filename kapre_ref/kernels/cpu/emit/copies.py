@@ -13,7 +13,7 @@ from kapre_ref.kernels.cpu.emit.transpose import joined
 @vector_function
 def copy_numbers(emitter, source, source_stride, target, target_stride, n):
     """Copy numbers that lie `source_stride` bytes apart to places `target_stride` bytes apart."""
-    for i in emitter.loop(n):
+    for i in emitter.loop(n, unroll=True):
         number = emitter.load_number(source + i * source_stride)
         emitter.store(number, target + i * target_stride)
 

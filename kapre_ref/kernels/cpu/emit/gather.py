@@ -35,7 +35,7 @@ def transpose_pieces(emitter, source, piece_bytes, n_pieces, n_tiles, target, ro
     for tile in emitter.loop(n_tiles):
         pieces = source + tile * emitter.bytes
         rows = target + tile * row_bytes * emitter.lanes
-        for i in emitter.loop(n_ahead):
+        for i in emitter.loop(n_ahead, unroll=True):
             emitter.prefetch(pieces + piece_bytes * (i + emitter.lanes))
         sources = _apart(emitter, pieces, piece_bytes, emitter.lanes)
         targets = _apart(emitter, rows, row_bytes, emitter.lanes)

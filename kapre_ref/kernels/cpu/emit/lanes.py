@@ -219,8 +219,11 @@ class LaneEmitter(Emitter):
 
     # Control.
 
-    def loop(self, count):
-        """Repeat the body of a Python `for`; the loop variable counts the rounds."""
+    def loop(self, count, unroll=False):
+        """Repeat the body of a Python `for`; the loop variable counts the rounds.
+
+        `unroll` says nothing here, see `LlvmEmitter`.
+        """
         for i in range(self.value(count, self.integer(0)).raw):
             yield Value(self, i)
 

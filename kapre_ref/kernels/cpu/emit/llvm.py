@@ -235,8 +235,13 @@ class LlvmEmitter(Emitter):
 
     # Control.
 
-    def loop(self, count):
-        """Repeat the body of a Python `for` at run time; the loop variable counts the rounds."""
+    def loop(self, count, unroll=False):
+        """Repeat the body of a Python `for` at run time; the loop variable counts the rounds.
+
+        A body that works on vectors has enough to do in each round. The compiler is told not to
+        write several rounds down one after the other, which would make half as much code again;
+        `unroll` lets it, for a body of a few instructions.
+        """
         builder = self.builder
         stop = self.value(count, self.integer(0)).raw
         before = builder.basic_block
@@ -250,8 +255,18 @@ class LlvmEmitter(Emitter):
         yield Value(self, index)
         following = builder.add(index, ir.Constant(_I64, 1), flags=["nsw"])
         index.add_incoming(following, builder.basic_block)
-        builder.branch(head)
+        again = builder.branch(head)
+        if not unroll:
+            again.set_metadata("llvm.loop", self._rolled())
         builder.position_at_end(end)
+
+    def _rolled(self):
+        """Return the metadata of a loop that is not unrolled; by LLVM's rule it names itself."""
+        module = self.builder.module
+        loop = ir.MDValue(module, [], name=str(len(module.metadata)))
+        rule = ir.MetaDataString(module, "llvm.loop.unroll.disable")
+        loop.operands = (loop, module.add_metadata([rule]))
+        return loop
 
     def variable(self, x):
         """Return a place for a value that a loop changes; LLVM turns it into a register."""
