@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numba
 import numpy as np
+import pytest
 from good_calls import GOOD
 from numba import types
 from numba.core.registry import CPUDispatcher, cpu_target
@@ -65,6 +66,16 @@ print(numba_private.cpu_key(cpu_target.target_context.codegen()))
 """
         keys = {_run(code, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES=x) for x in ("", "+avx")}
         assert len(keys) == 2
+
+    def test_count_nothing(self):
+        """Without `COUNT_NOTHING`, the first call would take a tenth of a second longer."""
+
+        def make(n):
+            return np.empty(n).size
+
+        assert numba.njit(make)(3) == 3
+        with pytest.raises(numba.TypingError, match="Only accept returning of array passed"):
+            numba.njit(make, **numba_private.COUNT_NOTHING)(3)
 
     def test_kernelcache(self):
         """Without `KernelCache`, numba would not ask our cache before it compiles."""

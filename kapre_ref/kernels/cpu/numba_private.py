@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "COUNT_NOTHING",
     "KernelCache",
     "cache_folder",
     "compiler_lock",
@@ -31,6 +32,10 @@ __all__ = [
     "let_compile",
     "may_be_kept",
 ]
+
+# The option of `numba.njit` for a function that makes no arrays: it counts no references to its
+# arguments. Else each copy of a tuple looks for arrays in it, number by number.
+COUNT_NOTHING = {"_nrt": False}
 
 # The base of a cache of compiled code: numba calls its `load_overload` and `save_overload`.
 KernelCache = caching.NullCache

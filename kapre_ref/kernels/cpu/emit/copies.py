@@ -52,31 +52,71 @@ def fill_zeros(emitter, target, n):
         emitter.store(zero, target + i * emitter.itemsize)
 
 
-class Folds(NamedTuple):
-    """How often a signal is folded at its edges, by turns at the near and at the far one."""
+class Source(NamedTuple):
+    """A channel of a signal as a kernel reads it; the stride is in bytes, from sample to sample."""
 
-    n: Value
-    near: Value  # the address of the sample at that edge
-    has_near: Value  # 0 if zero stands for that sample
-    far: Value
-    has_far: Value
+    signal: Value | int  # the address of the first sample
+    stride: Value | int
+    n_samples: Value | int
+    edge: Value | int  # what stands outside, see `transform.edges`
+    factor: Value | int  # the address of that of pre-emphasis; 0 for none
+    has_previous: Value | int
 
 
 @vector_function
-def fold_oddly(emitter, target, n, folds: Folds):
-    """Replace samples by what folds make of them: twice the sample at the edge less the sample.
+def n_to_next_fold(emitter, n_samples, number):
+    """Return how many samples are folded equally often, from a number outside the signal on."""
+    is_before, n_folds, span = _folds_at(emitter, n_samples, number)
+    before, after = (n_folds * -1 + 1) * span - number, (n_folds + 1) * span + 1 - number
+    return _choose(is_before, before, after)
 
-    Two folds add twice the difference of the edges.
+
+@vector_function
+def fold_oddly(emitter, target, n, source: Source, number, n_before):
+    """Replace copied samples by what folds make of them: twice the sample at the edge less them.
+
+    The signal is folded at its edges by turns, and two folds add twice the difference of the edges.
+    The first of the `n` samples has a number outside the signal, and all are folded equally often.
+    If `n_before` is 1, they are the samples before those of these numbers. A sample before the
+    first one counts as zero unless the source has it.
     """
-    is_odd = emitter.mask(folds.n, 1)
+    is_before, n_folds, _ = _folds_at(emitter, source.n_samples, number)
+    is_odd = emitter.mask(n_folds, 1)
     sign = emitter.to_real(emitter.integer(1) - is_odd * 2)
-    near = emitter.to_real(folds.has_near) * emitter.broadcast(folds.near)
-    far = emitter.to_real(folds.has_far) * emitter.broadcast(folds.far)
-    edges = emitter.to_real(is_odd * 2) * near + emitter.to_real(folds.n - is_odd) * (near - far)
+    more = source.n_samples - 1
+    is_missing = n_before * (emitter.integer(1) - source.has_previous)
+    are_missing = is_missing, is_missing * (emitter.integer(1) - emitter.minimum(more, 1))
+    first = source.signal - source.stride * n_before
+    # What is missing is never read: the factor is read in its place, and multiplied by zero.
+    ends = [
+        emitter.to_real(emitter.integer(1) - missing)
+        * emitter.broadcast(_choose(missing, source.factor, place))
+        for missing, place in zip(are_missing, (first, first + source.stride * more), strict=True)
+    ]
+    begins = emitter.compare(">", emitter.to_real(is_before), 0.0)
+    near, far = emitter.select(begins, *ends), emitter.select(begins, *ends[::-1])
+    # In one fold the far edge takes no part, not even if it is NaN.
+    far = emitter.select(emitter.compare("==", emitter.to_real(n_folds), 1.0), near, far)
+    of_near = emitter.to_real(is_odd * 2) * near
+    edges = emitter.multiply_add(emitter.to_real(n_folds - is_odd), near - far, of_near)
     for i in emitter.loop(n):
         place = target + i * emitter.itemsize
         x = emitter.spread(emitter.load_number(place))
         emitter.store(emitter.first_lane(sign * x + edges), place)
+
+
+def _folds_at(emitter, n_samples, number):
+    """Return 1 if a number is before the signal, how many folds lie between, and their distance."""
+    is_before = emitter.mask(emitter.shift_right(number, 63), 1)
+    last = n_samples - 1
+    beyond = emitter.minimum(number, last - number) * -1
+    span = emitter.minimum(last * -1, -1) * -1
+    return is_before, (beyond + span - 1) // span, span
+
+
+def _choose(is_first, a, b):
+    """Return integer `a` if `is_first` is 1, `b` if it is 0."""
+    return b + (a - b) * is_first
 
 
 @vector_function

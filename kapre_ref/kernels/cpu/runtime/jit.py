@@ -5,7 +5,8 @@ memory layout, and for read-only and writeable arrays apart. To need only one co
 dtype, kernels take contiguous arrays, read-only inputs (`as_input`) and writeable results. Strided
 arrays reach them as contiguous chunks (`chunks`, `strided`). Scalars come as `float`, `int`, or
 NumPy scalars of the array's dtype. Kernels are flat functions at module level, because numba
-optimises a nested function again at every level. Small shared formulas are `inlined`.
+optimises a nested function again at every level. Small shared formulas are `inlined`, and long ones
+are an `inner_kernel`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import numpy as np
 
 from kapre_ref._first_use import Watch
 from kapre_ref.kernels.cpu.numba_private import (
+    COUNT_NOTHING,
     KernelCache,
     cache_folder,
     compiler_lock,
@@ -58,6 +60,7 @@ _OPTIONS: dict[str, Any] = {
     "error_model": "numpy",  # division by zero gives inf or NaN, and no branch
     "boundscheck": False,  # stays off, whatever NUMBA_BOUNDSCHECK says
     "fastmath": _FASTMATH,
+    "no_cfunc_wrapper": True,  # nothing calls a kernel as a function of C
 }
 
 
@@ -77,12 +80,21 @@ def summing_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     return _kernel(function, _OPTIONS | {"fastmath": _FASTMATH | {"reassoc"}})
 
 
+def inner_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a long function that kernels call, by itself: that is faster than to inline it.
+
+    It makes no arrays. Python must not call it: what takes Python's arguments apart is left out.
+    """
+    return _kernel(function, _OPTIONS | COUNT_NOTHING | {"no_cpython_wrapper": True})
+
+
 def address_kernel(function: Callable[..., None]) -> Callable[Concatenate[Addresses, ...], None]:
     """Compile a kernel that takes addresses; its callers pass their `Addresses` as first argument.
 
-    So the arrays live until the kernel has returned, even if the caller drops them meanwhile.
+    So the arrays live until the kernel has returned, even if the caller drops them meanwhile. It
+    makes no arrays.
     """
-    compiled = kernel(function)
+    compiled = _kernel(function, _OPTIONS | COUNT_NOTHING)
 
     def call(addresses: Addresses, *arguments: Any) -> None:
         assert type(addresses) is Addresses, "whoever passes addresses passes their owners"

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from kapre_ref.kernels.cpu.emit.copies import (
-    Folds,
     copy_numbers,
     fill_zeros,
     fold_oddly,
     join_channel,
+    n_to_next_fold,
 )
 from kapre_ref.kernels.cpu.emit.gather import emphasise
 from kapre_ref.kernels.cpu.emit.intrinsics import itemsize_of, lanes_of
-from kapre_ref.kernels.cpu.runtime.jit import inlined, kernel
+from kapre_ref.kernels.cpu.runtime.jit import inlined, inner_kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,17 +104,6 @@ def _count_folds(number: NDArray[Any], n: int) -> NDArray[Any]:
     return np.asarray(-(-beyond // span))
 
 
-class Source(NamedTuple):
-    """A channel of a signal as a kernel reads it; the stride is in bytes, from sample to sample."""
-
-    signal: int  # the address of the first sample
-    stride: int
-    n_samples: int
-    edge: int
-    factor: int  # the address of that of pre-emphasis; 0 for none
-    has_previous: int
-
-
 class Run(NamedTuple):
     """Samples that follow each other in the signal, upwards (`step` 1) or downwards (-1)."""
 
@@ -123,7 +112,7 @@ class Run(NamedTuple):
     n: int
 
 
-@kernel
+@inlined
 def stage(unit, source, first, n, target, before):
     """Copy samples from number `first` on, emphasised if they are to be; `before` is room."""
     itemsize = itemsize_of(unit)
@@ -139,7 +128,7 @@ def stage(unit, source, first, n, target, before):
         emphasise(unit, samples, previous, source.factor, target, n)
 
 
-@inlined
+@inner_kernel
 def copy_samples(unit, source, first, n, target, n_before):
     """Copy samples from number `first` on, or those `n_before` samples before them (0 or 1)."""
     itemsize, length = itemsize_of(unit), source.n_samples
@@ -167,46 +156,12 @@ def copy_samples(unit, source, first, n, target, n_before):
                     step, run = -1, number + 1 - gap
         run = min(run, n - done)
         if is_outside and source.edge == ODD:
-            run = min(run, n_to_next_fold(length, first + done))
+            run = min(run, n_to_next_fold(unit, length, first + done))
         copy_samples_of(unit, source, Run(number, step, run), target + done * itemsize, n_before)
         if is_outside and source.edge == ODD:
-            folds = folds_at(source, first + done, n_before)
-            fold_oddly(unit, target + done * itemsize, run, folds)
+            place = target + done * itemsize
+            fold_oddly(unit, place, run, source, first + done, n_before)
         done += run
-
-
-@inlined
-def n_folds_at(length, number):
-    """Return how many times a signal is folded between its edge and a number beyond it."""
-    span = max(1, length - 1)
-    beyond = -number if number < 0 else number - (length - 1)
-    return (beyond + span - 1) // span
-
-
-@inlined
-def n_to_next_fold(length, number):
-    """Return how many samples from a number on are folded equally often."""
-    span = max(1, length - 1)
-    n_folds = n_folds_at(length, number)
-    return (1 - n_folds) * span - number if number < 0 else (n_folds + 1) * span + 1 - number
-
-
-@inlined
-def folds_at(source, number, n_before):
-    """Return what folds make of the sample that lies at a number, or of that `n_before` before."""
-    n_folds = n_folds_at(source.n_samples, number)
-    first = source.signal - n_before * source.stride
-    last = first + (source.n_samples - 1) * source.stride
-    near, far = first if number < 0 else last, last if number < 0 else first
-    if n_folds == 1:  # the far edge takes no part, not even if it is NaN
-        far = near
-    has_near = has_far = 1
-    if n_before and not source.has_previous:  # what comes before the first sample counts as zero
-        if near == first:
-            near, has_near = source.factor, 0
-        if far == first:
-            far, has_far = source.factor, 0
-    return Folds(n_folds, near, has_near, far, has_far)
 
 
 @inlined

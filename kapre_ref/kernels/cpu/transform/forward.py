@@ -17,6 +17,7 @@ from kapre_ref.kernels.cpu.emit.bins import (
     take_roots,
 )
 from kapre_ref.kernels.cpu.emit.copies import (
+    Source,
     copy_numbers,
     fill_zeros,
     part_channel,
@@ -44,9 +45,9 @@ from kapre_ref.kernels.cpu.emit.output import (
 from kapre_ref.kernels.cpu.emit.passes import Parts, Samples
 from kapre_ref.kernels.cpu.emit.records import reader_of
 from kapre_ref.kernels.cpu.filterbanks import sum_bands_in_lanes
-from kapre_ref.kernels.cpu.runtime.jit import address_kernel, inlined, kernel
+from kapre_ref.kernels.cpu.runtime.jit import address_kernel, inlined, inner_kernel
 from kapre_ref.kernels.cpu.transform.convolution import convolve, read_convolution
-from kapre_ref.kernels.cpu.transform.edges import Source, stage
+from kapre_ref.kernels.cpu.transform.edges import stage
 from kapre_ref.kernels.cpu.transform.passes import (
     PASS_BYTES,
     inner_passes,
@@ -360,7 +361,7 @@ def turn_to_polar(unit, plan, room):
         to_scaled_magnitudes(unit, room.values, plan.n_freq, room.peak, room.rows, room.rows)
 
 
-@kernel
+@inner_kernel
 def write_block(unit, job, block, room, values):
     """Write the values of a block, and phases if they follow, to their channels."""
     n_bytes = values.n * lanes_of(unit) * itemsize_of(unit)
