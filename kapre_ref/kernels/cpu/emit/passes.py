@@ -35,7 +35,7 @@ RADICES = (8, 7, 5, 4, 3, 2)  # 16 complex vectors would need more registers tha
 FIRST_RADICES = (16, 13, 11, *RADICES)  # the samples of the first pass are real: half the registers
 # What sizes need that are multiples of four with no prime factor above five. The kernels of such
 # sizes are compiled without the other radices.
-COMMON_FIRST_RADICES, COMMON_RADICES = (16, 8, 4), (8, 5, 4, 3)
+COMMON_FIRST_RADICES, COMMON_RADICES = (16, 8, 5, 4), (8, 5, 4, 3)
 _CACHE_LINE = 64  # bytes
 
 
