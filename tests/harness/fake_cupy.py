@@ -394,6 +394,7 @@ def _elapsed_time(start_event, end_event):
 
 def _properties(device):
     numbers = {"major": 9, "minor": 0, "multiProcessorCount": 132, "l2CacheSize": 50 << 20}
+    numbers["sharedMemPerBlockOptin"] = _raw_modules[-1].permitted
     return {"name": b"Stand-in", "totalGlobalMem": 80 << 30, **numbers}
 
 

@@ -371,6 +371,11 @@ extern "C" void emu_shared_array(uintptr_t offset, size_t n_bytes) {
 extern "C" int emu_n_shared_arrays() {
     return (int)arrays.size();
 }
+extern "C" size_t emu_shared_bytes() {
+    size_t sum = 0;
+    for (const Range& r : arrays) sum += r.end - r.begin;
+    return sum;
+}
 
 extern "C" int emu_count(int index, uint64_t* out) {
     if (index >= (int)counts.size()) return 0;

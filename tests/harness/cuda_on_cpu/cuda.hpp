@@ -62,6 +62,7 @@ struct EmuIndices {
 };
 extern "C" {
 extern EmuIndices emu_idx;
+extern unsigned char* emu_dynamic_shared;
 void emu_sync(int line);
 uint64_t emu_warp(int operation, unsigned mask, uint64_t value, int source);
 void emu_atomic(const void* address, int size);

@@ -31,6 +31,7 @@ _CHECKED = (
     "-fno-ipa-sra",
     "-fsanitize=float-cast-overflow",
 )
+_GIVEN = re.compile(r"^extern __shared__ (\w+) (\w+)\[\];", re.MULTILINE)
 _CACHE_BYTES = 1 << 29
 _IN_USE_SECONDS = 3600  # a time after which no process needs the files any more
 _KINDS = ("pointer", "pointer to const", "signed", "unsigned", "float", "other")
@@ -81,12 +82,21 @@ class Function:
         parameters = getattr(library, f"emu_parameters_{index}")
         parameters.restype = ctypes.POINTER(ctypes.c_int)
         pairs = parameters()
+        # The shared memory that a kernel has of its own, if it is the only one of the module.
+        self.n_own_bytes = int(library.emu_shared_bytes())
         self.parameters = [(pairs[2 * i], _KINDS[pairs[2 * i + 1]]) for i in range(n_parameters)]
 
     def __call__(
-        self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]
+        self,
+        grid: tuple[int, ...],
+        block: tuple[int, ...],
+        args: tuple[Any, ...],
+        n_given: int = 0,
     ) -> None:
-        """Run the kernel on arrays (pointers) and NumPy scalars (values)."""
+        """Run the kernel on arrays (pointers) and NumPy scalars (values).
+
+        Each block is given `n_given` bytes of shared memory besides its own.
+        """
         library, module = self.module.library, self.module
         library.emu_reset()
         values = self._values(args)
@@ -99,7 +109,7 @@ class Function:
             pointers,
             (ctypes.c_uint * 3)(*(*grid, 1, 1)[:3]),
             (ctypes.c_uint * 3)(*(*block, 1, 1)[:3]),
-            ctypes.c_size_t(0),
+            ctypes.c_size_t(n_given),
             ctypes.byref(options),
             int(module.checked),
         )
@@ -180,6 +190,7 @@ class Module:
         self.library.emu_shared_array.argtypes = (ctypes.c_size_t, ctypes.c_size_t)
         self.library.emu_launch.restype = ctypes.c_long
         self.library.emu_messages.restype = ctypes.c_char_p
+        self.library.emu_shared_bytes.restype = size
         if not self.library.emu_n_shared_arrays():  # it may be loaded already
             self._register_shared_arrays()
 
@@ -286,10 +297,18 @@ def _compile(text: bytes, arguments: list[str], suffix: str) -> Path:
     return target
 
 
+def for_cpu(code: str) -> str:
+    """Return a source in which g++ finds the shared memory that a launch gives.
+
+    It cannot make a variable both `extern` and `static`, which `__shared__` stands for.
+    """
+    return _GIVEN.sub(r"#define \2 reinterpret_cast<\1*>(emu_dynamic_shared)", code)
+
+
 def _build(code: str, names: tuple[str, ...], checked: bool) -> Path:
     exports = "\n".join(f"EMU_EXPORT({i}, {name})" for i, name in enumerate(names))
     unit = (
-        f'#include "cuda.hpp"\n#line 1 "kernel.cu"\n{code}\n'
+        f'#include "cuda.hpp"\n#line 1 "kernel.cu"\n{for_cpu(code)}\n'
         f"#pragma GCC visibility push(default)\n{exports}\n"
     )
     source = _cache() / f"{hashlib.sha256(unit.encode()).hexdigest()[:32]}.cpp"

@@ -50,8 +50,11 @@ class Kernel:
         except (ValueError, IndexError, KeyError) as error:
             raise PtxError(f"unknown instruction: {text}") from error
 
-    def launch(self, grid, block, arguments, memory):
-        """Run on the bytes of each argument and stretches of memory (begin, end)."""
+    def launch(self, grid, block, arguments, memory, n_given=0):
+        """Run on the bytes of each argument and stretches of memory (begin, end).
+
+        A block has `n_given` bytes of shared memory behind its own.
+        """
         grid, block = ((*sizes, 1, 1)[:3] for sizes in (grid, block))
         parameters = self.source.parameters
         if len(arguments) != len(parameters):
@@ -67,4 +70,4 @@ class Kernel:
         n_blocks = int(np.prod(grid))
         for first in range(0, n_blocks, _BLOCKS_AT_A_TIME):
             blocks = range(first, min(n_blocks, first + _BLOCKS_AT_A_TIME))
-            Machine(self, grid, block, blocks, named, memory).run()
+            Machine(self, grid, block, blocks, named, memory, n_given).run()

@@ -12,7 +12,7 @@ READY, WAITING, ENDED = range(3)
 class Machine:
     """Runs a kernel's steps for some blocks of a grid; all arrays are by thread."""
 
-    def __init__(self, kernel, grid, block, blocks, arguments, memory):
+    def __init__(self, kernel, grid, block, blocks, arguments, memory, n_given):
         self.kernel, self.arguments = kernel, arguments
         self.n_blocks, n_threads = len(blocks), int(np.prod(block))
         self.n = self.n_blocks * n_threads
@@ -23,7 +23,8 @@ class Machine:
         self.special = _special(grid, block, within, np.repeat(np.array(blocks), n_threads))
         self.registers = _Registers(kernel.source.registers, self.n)
         # These bytes make shared memory NaN until it is written to.
-        self.shared = np.full((self.n_blocks, kernel.source.shared_bytes), 0xFF, np.uint8)
+        n_shared = kernel.source.shared_bytes + n_given
+        self.shared = np.full((self.n_blocks, n_shared), 0xFF, np.uint8)
         self.memory = [(begin, end, _host_bytes(begin, end)) for begin, end in memory]
         self.at = np.zeros(self.n, np.int64)  # the next instruction of each thread
         self.state = np.full(self.n, READY)

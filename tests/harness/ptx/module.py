@@ -8,7 +8,7 @@ import numpy as np
 from harness import fake_cupy
 from harness.cuda_on_cpu import nvrtc
 from harness.cuda_on_cpu.module import _bounds
-from harness.cuda_on_cpu.raw_module import RawModule
+from harness.cuda_on_cpu.raw_module import PERMITTED, RawModule
 from harness.ptx.kernel import Kernel
 
 # The options that CuPy adds to those of the launch code; the second came with CuPy 14.
@@ -27,7 +27,7 @@ class Module:
     def function(self, name):
         kernel = Kernel(self._text, self._symbols[name])
 
-        def launch(grid, block, arguments):
+        def launch(grid, block, arguments, n_given):
             values, memory = [], []
             for argument in arguments:
                 if isinstance(argument, np.ndarray) and argument.ndim:
@@ -36,8 +36,9 @@ class Module:
                     memory.append((begin, begin + n_bytes))
                 else:
                     values.append(np.asarray(argument).tobytes())
-            kernel.launch(grid, block, values, memory)
+            kernel.launch(grid, block, values, memory, n_given)
 
+        launch.n_own_bytes = kernel.source.shared_bytes
         return launch
 
 
@@ -48,6 +49,7 @@ def installed(module=Module):
     class PtxModule(RawModule):
         sources, launches, traffic, planted, planted_in = {}, [], {}, None, []
         wrapped_anew: ClassVar = []
+        permitted = PERMITTED
 
         def __init__(self, *, code, options=(), name_expressions=()):
             self._module = module(code, tuple(name_expressions), options)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from harness.ptx.values import PtxError, dtype_of
 
 _SHARED = re.compile(r"\.shared (?:\.align (\d+) )?\.(\w+) (\w+)(?:\[(\d+)\])?;")
+_GIVEN = re.compile(r"\.extern \.shared \.align (\d+) \.b8 (\w+)\[\];")  # as much as a launch gives
 _PARAMETER = re.compile(r"\.param\s+(?:\.align \d+ )?\.(\w+)\s+(\w+)(?:\[(\d+)\])?")
 _REGISTERS = re.compile(r"\.reg \.(\w+)\s+%(\w+?)(?:<\d+>)?;")
 _INSTRUCTION = re.compile(r"(?:@(!?)(%p\d+)\s+)?(\S+)\s*(.*)$")
@@ -76,6 +77,8 @@ def _layout(text):
         align = int(align or itemsize)
         offsets[name] = -(-end // align) * align
         end = offsets[name] + itemsize * int(count or 1)
+    for align, name in _GIVEN.findall(text):
+        offsets[name] = end = -(-end // int(align)) * int(align)
     return offsets, end
 
 
