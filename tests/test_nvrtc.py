@@ -196,7 +196,9 @@ class TestCupy:
         told = cupy.RawModule.__doc__.splitlines()[0]
         assert re.search(r"str code=None, \*.*tuple options=\(\).*name_expressions=None", told)
         assert "get_function" in dir(cupy.RawModule)
-        assert "(grid, block, args" in inspect.getdoc(cupy.RawKernel.__call__).replace("self, ", "")
+        told = inspect.getdoc(cupy.RawKernel.__call__).replace("self, ", "")
+        assert re.search(r"\(grid, block, args, .*shared_mem=0\)", told)
+        assert "Can be set" in cupy.RawKernel.max_dynamic_shared_size_bytes.__doc__
 
     @pytest.mark.parametrize(
         ("name", "signature"),
@@ -222,10 +224,11 @@ class TestCupy:
             thing = getattr(thing, part)
         assert re.search(name.split(".")[-1] + signature, thing.__doc__.splitlines()[0])
 
-    def test_tells_the_properties_of_the_report(self):
+    def test_tells_the_properties_used(self):
         runtime = self.cupy().cuda.runtime
         binary = Path(inspect.getmodule(runtime.getDeviceProperties).__file__).read_bytes()
-        source = (REPORT / "parts.py").read_text()
-        used = re.findall(r"properties\[['\"](\w+)", source)
-        assert len(used) >= 3
+        source = (REPORT / "parts.py").read_text() + (FOLDER / "launch.py").read_text()
+        used = re.findall(r"[pP]roperties(?:\(\w+\))?\[['\"](\w+)", source)
+        assert len(used) >= 4
+        assert "sharedMemPerBlockOptin" in used
         assert all(name.encode() in binary for name in used)

@@ -32,11 +32,11 @@ class _Plan(NamedTuple):
 
 
 @kept
-def _plan(front_end: FrontEnd, dtype: np.dtype[np.generic]) -> _Plan:
+def _plan(front_end: FrontEnd, dtype: np.dtype[np.generic], device_id: int) -> _Plan:
     f, working, is_late = front_end, working_dtype(dtype), front_end.has_late_scale
     goes_on = is_late or f.normalisation is not None or f.n_cepstra > 0
     limit = 0.0 if f.dynamic_range is None else limit_of(f)
-    is_fused = fused.can_fuse(f.n_fft, working) and f.power in (1, 2)
+    is_fused = fused.can_fuse(f.n_fft, working, device_id) and f.power in (1, 2)
     return _Plan(working, is_fused, scale_of(f), is_late, limit, working if goes_on else dtype)
 
 
@@ -49,7 +49,7 @@ def features(signals: cupy.ndarray, front_end: FrontEnd, out: cupy.ndarray) -> N
     """
     if not out.size:
         return
-    plan = _plan(front_end, out.dtype)
+    plan = _plan(front_end, out.dtype, signals.device.id)
     if plan.is_fused:
         suits = out.dtype == plan.dtype and _suits(out, front_end)
         values = out if suits else _empty(out, front_end, plan.dtype)

@@ -8,7 +8,7 @@ import numpy as np
 from kapre_ref._band_weights import filterbank_of
 from kapre_ref._roots import cos_sin_of_turns
 from kapre_ref.kernels.gpu.decibel import MAX_BYTES_OF_BLOCK, PEAK_BYTES, limit_in, new_peaks
-from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of
+from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, most_shared, strides_of
 from kapre_ref.kernels.gpu.memory import cleared, kept_on_device, resident, working_dtype
 from kapre_ref.kernels.gpu.radices import n_kept, radices_for, threads_of_frame
 from kapre_ref.kernels.gpu.scales import Scale, has_lines, limit_of, scale_of
@@ -25,9 +25,9 @@ _LINE = 128  # bytes of a line of the L1
 _EDGES = {"zeros": 0, "reflect": 1, "mirror": 2, "edge": 3, "odd": 4}  # as `Edge` in frames.cuh
 
 
-def can_fuse(n_fft, dtype):
-    """Tell whether there is a kernel for a transform in a working precision."""
-    return _shape(n_fft, dtype) is not None
+def can_fuse(n_fft, dtype, device_id):
+    """Tell whether a device has a kernel for a transform in a working precision."""
+    return _shape(n_fft, dtype, most_shared(device_id)) is not None
 
 
 def stft(signals, front_end, out):
@@ -50,7 +50,7 @@ def features(signals, front_end, out):
 def _run(signals, front_end, what, out):
     dtype, device_id = working_dtype(signals.dtype), signals.device.id
     arrays = signals.shape, signals.strides, out.shape, out.strides
-    launch = _launch(front_end, what, signals.dtype, out.dtype, *arrays)
+    launch = _launch(front_end, what, most_shared(device_id), signals.dtype, out.dtype, *arrays)
     windows = _windows(front_end, dtype, device_id)
     tables = _tables(front_end.n_fft, dtype, device_id)
     filterbank = peaks = windows  # the kernel reads them only if its output needs them
@@ -61,8 +61,8 @@ def _run(signals, front_end, what, out):
     elif launch.n_peaks:
         peaks = new_peaks(launch.n_peaks, dtype)
     arrays = signals, windows, tables, filterbank, out, peaks
-    function = kernel(launch.stem, launch.name, device_id)
-    function(launch.grid, launch.block, (*arrays, launch.task))
+    function = kernel(launch.stem, launch.name, device_id, launch.n_given)
+    function(launch.grid, launch.block, (*arrays, launch.task), shared_mem=launch.n_given)
     return peaks if launch.n_peaks and not launch.applies_range else None
 
 
@@ -71,22 +71,33 @@ class _Shape(NamedTuple):
     name: str  # the name of the shape in C++
     n_frames: int  # how many a block computes at a time
     n_threads: int  # how many a block has
+    n_given: int = 0  # bytes of shared memory that a launch gives to a block
 
 
 @lru_cache(maxsize=512)
-def _shape(n_fft, dtype):
-    """Return how a kernel divides its work, or None if no kernel serves n_fft."""
+def _shape(n_fft, dtype, permitted):
+    """Return how a kernel divides its work, or None if no kernel serves n_fft.
+
+    A block may have `permitted` bytes of shared memory on the device.
+    """
     if dtype == np.float32 and n_fft in _SHAPES:
         n_points, n_threads = _SHAPES[n_fft]
         n_frames = n_threads // (n_fft // 2 // n_points)
         return _Shape("stft", f"kapre::Shape<{n_fft}>", n_frames, n_threads)
-    radices = radices_for(n_fft, dtype.itemsize)
+    radices = radices_for(n_fft, dtype.itemsize, 0, permitted)
     if radices is None:
         return None
+    name = shape_name(n_fft, dtype, radices)
+    return _Shape("mixed", name, radices.n_frames, radices.n_threads, radices.n_given)
+
+
+def shape_name(n_fft, dtype, radices):
+    """Return the name in C++ of a shape of passes.cuh."""
     pair = "float2" if dtype == np.float32 else "double2"
-    first, second, third, n_frames, n_threads = radices
-    name = f"kapre::Mixed<{pair}, {n_fft}, {n_frames}, {first}, {second}, {third}>"
-    return _Shape("mixed", name, n_frames, n_threads)
+    first, second, third, n_frames, *_ = radices
+    if radices.n_given:
+        return f"kapre::Large<{pair}, {n_fft}, {first}, {second}, {third}>"
+    return f"kapre::Mixed<{pair}, {n_fft}, {n_frames}, {first}, {second}, {third}>"
 
 
 class _Launch(NamedTuple):
@@ -94,6 +105,7 @@ class _Launch(NamedTuple):
     name: str
     grid: tuple
     block: tuple
+    n_given: int  # bytes of shared memory
     task: object  # `Task` of frames.cuh
     has_filterbank: bool  # whether the kernel reads bands, or a gain and an offset of each
     n_peaks: int
@@ -101,12 +113,12 @@ class _Launch(NamedTuple):
 
 
 @lru_cache(maxsize=512)
-def _launch(front_end, what, sample, word, shape, strides, out_shape, out_strides):
+def _launch(front_end, what, permitted, sample, word, shape, strides, out_shape, out_strides):
     """Work out a launch from all that it depends on, such as dtypes, shapes and strides."""
     batch, n_channels, _ = shape
     n_frames, n_values = out_shape[2:]
     dtype = working_dtype(sample)
-    divided = _shape(front_end.n_fft, dtype)
+    divided = _shape(front_end.n_fft, dtype, permitted)
     is_spectrum = what == "Bins"
     scale = Scale() if is_spectrum else scale_of(front_end)
     lines = not is_spectrum and has_lines(front_end)
@@ -125,7 +137,6 @@ def _launch(front_end, what, sample, word, shape, strides, out_shape, out_stride
     members = _signal_members(front_end, shape, strides, sample.itemsize)
     policy = "Shaped" if members["all_shaped"] or members["edge"] else "Stored"
     name = f"kapre::{divided.stem}<{output}, kapre::{policy}{halves[1]}>"
-    block = (divided.n_threads,)
     n_before = 8 // dtype.itemsize * n_values if has_bands else 0  # two integers for each band
     peaks = _peak_members(front_end, what, word, out_shape, blocks_of_channel)
     n_of_peak, applies_range = peaks["channels_of_peak"], peaks["blocks_of_peak"] > 0
@@ -145,7 +156,7 @@ def _launch(front_end, what, sample, word, shape, strides, out_shape, out_stride
         lines_at=n_before,
         weights_at=n_before + 2 * n_values * lines,
     )
-    where = divided.stem, name, (n_blocks,), block
+    where = divided.stem, name, (n_blocks,), (divided.n_threads,), divided.n_given
     return _Launch(*where, task, has_bands or lines, n_peaks, applies_range)
 
 
@@ -205,8 +216,10 @@ def _windows(front_end, dtype, device_id):
 @kept_on_device
 def _tables(n_fft, dtype, device_id):
     """Return twiddle factors, then exp(-2 pi i k / n_fft) up to a quarter turn, in a new line."""
-    if _shape(n_fft, dtype).stem == "mixed":
-        return resident(mixed_table(n_fft, radices_for(n_fft, dtype.itemsize), dtype))
+    permitted = most_shared(device_id)
+    if _shape(n_fft, dtype, permitted).stem == "mixed":
+        radices = radices_for(n_fft, dtype.itemsize, 0, permitted)
+        return resident(mixed_table(n_fft, radices, dtype))
     m, n_points = n_fft // 2, _SHAPES[n_fft][0]
     twiddles = _products(m // n_points, n_points)  # lanes and columns
     return resident(_table([twiddles], m // 2, n_fft, dtype))

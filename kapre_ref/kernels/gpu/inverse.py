@@ -4,8 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from kapre_ref.kernels.gpu.fused import mixed_table
-from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, strides_of
+from kapre_ref.kernels.gpu.fused import mixed_table, shape_name
+from kapre_ref.kernels.gpu.launch import MAX_BLOCKS, kernel, make_task, most_shared, strides_of
 from kapre_ref.kernels.gpu.memory import kept_on_device, resident
 from kapre_ref.kernels.gpu.radices import radices_for
 
@@ -15,11 +15,11 @@ _FEW_HOPS, _MANY_HOPS = 16, 64  # the least and the most hops of a block
 _MANY_BLOCKS = 4 * 2 * 132  # about four times as many as an H100 holds at a time
 
 
-def can_fuse(synthesis, dtype):
+def can_fuse(synthesis, dtype, device_id):
     """Tell whether the kernel serves transforms of a size, and so many overlapping frames."""
     n_fft = synthesis.n_fft
     few = _overlap(min(n_fft, synthesis.window.size), synthesis.hop_length) <= _MAX_OVERLAP
-    return few and radices_for(n_fft, dtype.itemsize, n_fft) is not None
+    return few and _radices(n_fft, dtype, device_id) is not None
 
 
 def inverse_stft(spectra, synthesis, out):
@@ -28,10 +28,18 @@ def inverse_stft(spectra, synthesis, out):
     arrays = (spectra.shape, spectra.strides), (out.shape, out.strides)
     device_id = out.device.id
     sizes = n_fft, synthesis.hop_length, window.size, synthesis.n_skipped
-    name, grid, block, task = _launch(sizes, out.dtype, *arrays)
+    radices = _radices(n_fft, out.dtype, device_id)
+    name, grid, block, task = _launch(radices, sizes, out.dtype, *arrays)
     window = _window(window.tobytes(), n_fft, out.dtype, device_id)
     tables = _tables(n_fft, out.dtype, device_id)
-    kernel("inverse", name, device_id)(grid, block, (spectra, window, tables, out, task))
+    function = kernel("inverse", name, device_id, radices.n_given)
+    arguments = spectra, window, tables, out, task
+    function(grid, block, arguments, shared_mem=radices.n_given)
+
+
+def _radices(n_fft, dtype, device_id):
+    """Return the split of a transform that leaves room for `carry`, or None."""
+    return radices_for(n_fft, dtype.itemsize, n_fft, most_shared(device_id))
 
 
 def _overlap(length, hop_length):
@@ -39,21 +47,18 @@ def _overlap(length, hop_length):
 
 
 @lru_cache(maxsize=512)
-def _launch(sizes, dtype, given, asked):
+def _launch(radices, sizes, dtype, given, asked):
     """Return the kernel's name, its grid and block, and the task that describes the arrays."""
     n_fft, hop_length, length, n_skipped = sizes
     (shape, strides), (out_shape, out_strides) = given, asked
     batch, n_channels, n_frames, _ = shape
     n_samples = out_shape[2]
-    first, second, third, n_frames_at_once, n_threads = radices_for(n_fft, dtype.itemsize, n_fft)
-    pair = "float2" if dtype == np.float32 else "double2"
-    shape = f"{pair}, {n_fft}, {n_frames_at_once}, {first}, {second}, {third}"
     n_hops = -(-(n_skipped + n_samples) // hop_length)
     hops = batch * n_channels * n_hops // _MANY_BLOCKS
     hops = min(max(hops, _FEW_HOPS), _MANY_HOPS)
     # A block computes its frames, and earlier ones that reach into its first hop, in full rounds.
     before = _overlap(length, hop_length) - 1
-    hops = -(-(hops + before) // n_frames_at_once) * n_frames_at_once - before
+    hops = -(-(hops + before) // radices.n_frames) * radices.n_frames - before
     blocks_of_channel = -(-n_hops // hops)
     n_blocks = batch * n_channels * blocks_of_channel
     assert n_blocks <= MAX_BLOCKS, "a terabyte at least"
@@ -72,7 +77,8 @@ def _launch(sizes, dtype, given, asked):
         hops=hops,
         blocks_of_channel=blocks_of_channel,
     )
-    return f"kapre::inverse_stft<kapre::Mixed<{shape}>>", (n_blocks,), (n_threads,), task
+    name = f"kapre::inverse_stft<{shape_name(n_fft, dtype, radices)}>"
+    return name, (n_blocks,), (radices.n_threads,), task
 
 
 @kept_on_device
@@ -92,4 +98,4 @@ def _window(float64_bytes, n_fft, dtype, device_id):
 
 @kept_on_device
 def _tables(n_fft, dtype, device_id):
-    return resident(mixed_table(n_fft, radices_for(n_fft, dtype.itemsize, n_fft), dtype))
+    return resident(mixed_table(n_fft, _radices(n_fft, dtype, device_id), dtype))

@@ -39,13 +39,23 @@ _source = cache(source)  # asv_benchmarks/gpu/tuning.py replaces it to try other
 
 
 @cache
-def kernel(stem, name, device_id):
+def kernel(stem, name, device_id, n_given=0):
     """Return the kernel of a CUDA file that has a C++ name, for the current device.
 
     Only this instance of a template is compiled. From 14.2 on, CuPy keeps the result on disk.
+    Each launch gives it `n_given` bytes of shared memory, for which a kernel needs permission.
     """
     module = cupy.RawModule(code=_source(stem), options=_OPTIONS, name_expressions=(name,))
-    return module.get_function(name)
+    function = module.get_function(name)
+    if n_given:
+        function.max_dynamic_shared_size_bytes = n_given
+    return function
+
+
+@cache
+def most_shared(device_id):
+    """Return how many bytes of shared memory a block may have on a device, with permission."""
+    return cupy.cuda.runtime.getDeviceProperties(device_id)["sharedMemPerBlockOptin"]
 
 
 @cache

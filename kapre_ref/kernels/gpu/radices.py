@@ -1,11 +1,13 @@
-"""How passes.cuh splits a transform into radices, and how many frames a block has."""
+"""How passes.cuh splits a transform into radices, and what a block has: frames and memory."""
 
 from functools import lru_cache
+from itertools import count
 from typing import NamedTuple
 
-# The sizes go from 25 ms at 8 kHz to the longest frames that fit shared memory. Each size is
-# compiled when it is first used.
-MIN_N_FFT, MAX_N_FFT = 200, 4096
+# The sizes go from 25 ms at 8 kHz to the longest frames that fit shared memory and registers; odd
+# ones are served up to 4095. Each size is compiled when it is first used.
+MIN_N_FFT, MAX_N_FFT = 200, 32768
+_MAX_ODD = 4096
 _PRIMES = (2, 3, 5, 7, 11, 13)  # the factors of an odd size, or of half an even one
 _MAX_RADIX = {4: 32, 8: 20}  # by the bytes of a sample; larger radices need over 255 registers
 _MAX_THREADS = 256  # the threads of a block
@@ -13,28 +15,39 @@ _MAX_SHARED = 46 * 1024  # bytes of a block; up to 48 KiB need no permission
 # Frames that may fill shared memory take at most so many times their size there, with padding: of
 # even sizes, and of odd ones, whose rows are half as long.
 _PADDING = (1.26, 1.3)
+# A larger frame has a block for itself. Threads have 255 registers each if they are up to 256, else
+# 168 up to 384, and 128 up to 512. Found by trial: so many threads, the largest radix, and the most
+# points of a thread that spill nothing, by the bytes of a sample. Powers of two take less.
+_LARGEST = {4: ((256, 32, 64), (384, 32, 50), (512, 25, 25)), 8: ((256, 25, 32),)}
+_LARGEST_POWERS = {4: (512, 32, 32), 8: (256, 32, 32)}
+_OWN = 1280  # bytes of shared memory, besides a number of each thread, that a kernel has of its own
 
 
 class Radices(NamedTuple):
-    """The parameters of `Mixed` in passes.cuh: three radices, and a block's frames and threads."""
+    """The parameters of `Mixed` or `Large` in passes.cuh: radices, and what a block has."""
 
     first: int  # also the number of points that a thread has in the first pass
     second: int
     third: int  # 1 if there are two passes
     n_frames: int
     n_threads: int
+    n_given: int = 0  # bytes of shared memory that a launch gives; 0 if the kernel's own are enough
 
 
 @lru_cache(maxsize=512)
-def radices_for(n_fft, itemsize, n_carried=0):
+def radices_for(n_fft, itemsize, n_carried=0, permitted=0):
     """Return the split that takes the fewest instructions, or None if the kernel has none.
 
-    A block has room for `n_carried` numbers in its shared memory besides the frames.
+    A block has room for `n_carried` numbers in its shared memory besides the frames. A launch may
+    give it `permitted` bytes.
     """
-    if not MIN_N_FFT <= n_fft <= MAX_N_FFT:
+    is_odd = n_fft % 2 == 1
+    if not MIN_N_FFT <= n_fft <= (_MAX_ODD if is_odd else MAX_N_FFT):
         return None
     splits = list(_splits(n_fft, itemsize, _MAX_SHARED - n_carried * itemsize))
-    return min(splits)[1] if splits else None
+    if not splits and not is_odd:
+        splits = list(_large_splits(n_fft // 2, itemsize, n_carried, permitted))
+    return min(splits)[-1] if splits else None
 
 
 def n_kept(n_fft, n):
@@ -69,6 +82,47 @@ def _splits(n_fft, itemsize, max_shared):
         if block is not None and points <= largest + 1:
             n_warps = -(-block[1] // 32) / block[0]
             yield _instructions(radices, n_rounds) * n_warps, Radices(*radices, *block)
+
+
+def _large_splits(m, itemsize, n_carried, permitted):
+    """Yield the same for each split of a frame that has a block for itself, and memory given.
+
+    Of two that take as many instructions, the one with the larger second radix spills less.
+    """
+    if 2 * m * itemsize * _PADDING[0] + n_carried * itemsize <= _MAX_SHARED:
+        return  # it would waste the threads of a block
+    for radices in _products(m, 32):
+        n_threads = m // radices[0]
+        n_rounds = [-(-(m // radix) // n_threads) for radix in radices]
+        n_given = itemsize * (2 * _slot(m, radices, itemsize) + n_carried)
+        points = max(n * radix for n, radix in zip(n_rounds, radices, strict=True))
+        fits = n_given + _OWN + n_threads * itemsize <= permitted
+        if fits and _has_registers(points, radices, itemsize, n_threads):
+            work = _instructions(radices, n_rounds)
+            yield work * -(-n_threads // 32), -radices[1], Radices(*radices, 1, n_threads, n_given)
+
+
+def _has_registers(points, radices, itemsize, n_threads):
+    most = _LARGEST[itemsize]
+    if all(radix & (radix - 1) == 0 for radix in radices):
+        most = (*most, _LARGEST_POWERS[itemsize])
+    return any(n_threads <= n and radices[0] <= r and points <= p for n, r, p in most)
+
+
+def _slot(m, radices, itemsize):
+    """Count the points of a frame in shared memory, as SLOT of passes.cuh."""
+    first, second, third = radices
+    n_threads, banks = m // first, 64 // itemsize
+    rows = (row for row in count(first | 1, 2) if n_threads * (row - 1) % banks == 0)
+    row = next(rows)
+    if 4 * row > 5 * first:
+        row = first | 1
+    block = _padded(first * second, first, banks)
+    return _padded(max(n_threads * row, third * block, m + 1), n_threads, banks)
+
+
+def _padded(size, bank, banks):
+    return size + (bank - size) % banks
 
 
 def _products(m, largest):

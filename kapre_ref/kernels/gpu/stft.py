@@ -23,7 +23,7 @@ _OVERLAP_ADD_SAMPLES = 2048  # about how many a block makes
 def spectra_of(signals: cupy.ndarray, front_end: FrontEnd, n_frames: int) -> cupy.ndarray:
     """Return the spectra, (batch, channel, n_frames, n_freq), in the working precision."""
     dtype = working_dtype(signals.dtype)
-    if not fused.can_fuse(front_end.n_fft, dtype):
+    if not fused.can_fuse(front_end.n_fft, dtype, signals.device.id):
         return unfused.spectra_of(signals, front_end, n_frames)
     pair = np.result_type(dtype, np.complex64)
     spectra = cupy.empty((*signals.shape[:2], n_frames, front_end.n_freq), pair)
@@ -36,7 +36,8 @@ def stft(signals: cupy.ndarray, front_end: FrontEnd, out: cupy.ndarray) -> None:
     """Write the spectra to their place."""
     if not out.size:
         return
-    if fused.can_fuse(front_end.n_fft, working_dtype(signals.dtype)):
+    dtype, device_id = working_dtype(signals.dtype), signals.device.id
+    if fused.can_fuse(front_end.n_fft, dtype, device_id):
         fused.stft(signals, front_end, out)
     else:
         out[...] = unfused.spectra_of(signals, front_end, out.shape[2])
@@ -50,7 +51,7 @@ def inverse_stft(spectra: cupy.ndarray, synthesis: Synthesis, out: cupy.ndarray)
         out[...] = 0
         return
     out[:, :, :n_before] = 0
-    if inverse.can_fuse(synthesis, out.dtype):
+    if inverse.can_fuse(synthesis, out.dtype, out.device.id):
         inverse.inverse_stft(spectra, synthesis, out)
     else:
         _inverse_by_cufft(spectra, synthesis, out)

@@ -20,6 +20,11 @@ def loud_until(x, end):
     return x
 
 
+def two_channels(x):
+    """Return a signal of two channels in float64, of which shorter frames are large."""
+    return x.ravel()[:8552].reshape(1, 4276, 2).astype(np.float64)
+
+
 PADDED = {"pad_begin": True, "pad_end": True}
 LOG_MEL = kr.FrontEnd(
     sample_rate=16000,
@@ -119,6 +124,13 @@ OPERATIONS = {
     "energy of halves": lambda x: kr.energy(x.astype("f2"), 8000, 0.1, 300, 77),
     "inverse": lambda x: kr.inverse_stft(kr.stft(x, 400, 390, 70) + np.complex64(1j), 400, 390, 70),
     "centred inverse": lambda x: CENTRED.inverse_stft(CENTRED.stft(x), 2851),
+    "large": lambda x: kr.stft_magnitude(two_channels(x), 5000, hop_length=900, **PADDED),
+    "large decibels": lambda x: kr.stft_magnitude(
+        two_channels(x), 5000, hop_length=900, return_decibel=True, **PADDED
+    ),
+    "large inverse": lambda x: kr.inverse_stft(
+        kr.stft(two_channels(x), 2700, hop_length=700), 2700, hop_length=700
+    ),
     "overlap-add": lambda x: kr.inverse_stft(kr.stft(x, 60, hop_length=23), 60, hop_length=23),
 }
 
@@ -475,6 +487,18 @@ BUGS = (
     Bug("odd size back", "samples[S::N - k] =", "samples[S::N - 1 - k] =", ""),
     Bug("centred inverse", "sample >= 0 &&", "", "out of bounds"),
     Bug("centred inverse", "+ p - task.n_skipped", "+ p", ""),
+    # Large frames.
+    Bug("large", "S::IS_LARGE  ? 0", "S::IS_LARGE  ? 1", "out of bounds"),
+    Bug("large", "return x + item * task.x_batch_stride + channel *", "return x + item *", ""),
+    Bug(
+        "large decibels",
+        "+ first * task.out_frame_stride;\n        }",
+        ";\n        }",
+        "race: write/write between blocks",
+    ),
+    Bug("large decibels", "+ channel * task.out_channel_stride;\n}", ";\n}", "race"),
+    Bug("large", "t = threadIdx.x;\n        asm", "t = 0;\n        asm", "race"),
+    Bug("large inverse", "R*>(slots + S::SLOT)", "R*>(slots)", ""),
     # Halves.
     Bug("pairs of halves", "return {pair.x, pair.y};", "return {pair.y, pair.x};", ""),
     Bug("halves", "bits(__nv_float2half_rn(value))", "bits((unsigned short)value)", ""),

@@ -21,7 +21,8 @@
 // frames one has: same bits in any batch, and no atomics. Only frames that two blocks need are
 // transformed twice: `overlap` - 1 for each block.
 //
-// Registers hold the points of a thread, shared memory the slots and `carry`. In the overlap-add
+// Registers hold the points of a thread, shared memory the slots and `carry`. If these need more
+// than 46 KiB, a block has one frame, and the launch gives the memory. In the overlap-add
 // neighbouring threads read neighbouring words of a slot and write neighbouring samples, so that no
 // banks conflict. Bins are read at consecutive addresses, upwards and downwards at once, so that
 // each is loaded twice, the second time from the L1.
@@ -164,7 +165,7 @@ struct Overlap {
 // out       (batch, channel, time)
 // grid      blocks_of_channel blocks for each channel of each item
 template <class S>
-__global__ void __launch_bounds__(S::THREADS, S::blocks(true))
+__global__ void __launch_bounds__(S::THREADS, S::IS_LARGE ? 1 : S::blocks(true))
     inverse_stft(const typename S::Complex* __restrict__ x,
                  const Real<typename S::Complex>* __restrict__ window,
                  const typename S::Complex* tables, Real<typename S::Complex>* __restrict__ out,
@@ -172,12 +173,14 @@ __global__ void __launch_bounds__(S::THREADS, S::blocks(true))
     typedef typename S::Complex C;
     typedef Real<C> R;
     __shared__ C exchange[S::SHARED];
-    __shared__ R carry[S::N];
+    __shared__ R carry[S::IS_LARGE ? 1 : S::N];
+    C* const slots = S::IS_LARGE ? reinterpret_cast<C*>(given_shared) : exchange;
+    R* const sums = S::IS_LARGE ? reinterpret_cast<R*>(slots + S::SLOT) : carry;
     const int lane = threadIdx.x % 32;
     const bool works = !S::IN_WARP || lane < S::LANES;
     const int group = S::IN_WARP ? threadIdx.x / 32 * S::GROUPS + lane / S::T : threadIdx.x / S::T;
     const int t = S::IN_WARP ? lane % S::T : threadIdx.x % S::T;
-    C* slot = exchange + group * S::SLOT;
+    C* slot = slots + group * S::SLOT;
 
     const unsigned series = blockIdx.x / task.blocks_of_channel;
     const unsigned block = blockIdx.x % task.blocks_of_channel;
@@ -202,7 +205,7 @@ __global__ void __launch_bounds__(S::THREADS, S::blocks(true))
             if constexpr (S::IS_ODD) unfold<S>(slot, t);
         }
         __syncthreads();  // the frames are there
-        overlap.add(reinterpret_cast<const R*>(exchange), carry, begin, carry_row, begin > start);
+        overlap.add(reinterpret_cast<const R*>(slots), sums, begin, carry_row, begin > start);
         if (task.overlap > 1) carry_row = (carry_row + S::FRAMES) % (task.overlap - 1);
         __syncthreads();  // the slots are free
     }

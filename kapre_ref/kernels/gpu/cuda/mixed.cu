@@ -48,9 +48,20 @@
 // N = 225 and 375 have no conflict. Most other odd sizes take up to a fifth more wavefronts in all,
 // and N = 231, the worst, 63 %.
 //
-// asv_benchmarks/gpu/prediction.md has predictions for N = 400, 440, 441, 1144 and float64; three
-// passes are bound by the instructions that warps issue, two nearly by the bytes. None of this is
-// measured.
+// A frame of more than 46 KiB, padded, is `Large`: a block has one, in memory that the launch gives,
+// and up to 512 threads share it. In float32 N = 8192 still fits a kernel's own memory.
+//
+//                 N      M    radices     T   KiB   registers (sm_90)
+//     float    8192   4096   16 16 16   256    34        104
+//             16384   8192   32 16 16   256    66        128
+//             24000  12000   32 25 15   375    97        168
+//             32768  16384   32 32 16   512   132        128
+//     double   8192   4096   16 16 16   256    68        160
+//             16384   8192   32 16 16   256   132        255
+//
+// asv_benchmarks/gpu/prediction.md has predictions for N = 400, 440, 441, 1144, for large frames and
+// for float64; three passes are bound by the instructions that warps issue, two nearly by the bytes.
+// None of this is measured.
 
 #include "bins.cuh"
 #include "dft.cuh"
@@ -163,6 +174,22 @@ __device__ __forceinline__ R correction(Bits largest_square, const Signal& signa
     }
 }
 
+// Where the samples of a channel begin, and where its frames go; `series` counts channels of items.
+template <class Sample, class Task>
+__device__ __forceinline__ const Sample* samples_of(const Sample* x, const Task& task,
+                                                    unsigned series) {
+    const i64 item = series / task.n_channels;
+    const i64 channel = series % task.n_channels;
+    return x + item * task.x_batch_stride + channel * task.x_channel_stride +
+           task.n_cut * task.x_time_stride;
+}
+template <class Word, class Task>
+__device__ __forceinline__ Word* rows_of(Word* out, const Task& task, unsigned series) {
+    const i64 item = series / task.n_channels;
+    const i64 channel = series % task.n_channels;
+    return out + item * task.out_batch_stride + channel * task.out_channel_stride;
+}
+
 // windows   (R1, T) pairs of half the window, as threads have their points; zeros behind the window
 //           and where a thread has a single row
 // tables    (R2, R1) of exp(-2 pi i r c / (R1 R2)), then (R3, R1 R2) of exp(-2 pi i r c / M), if N
@@ -179,17 +206,22 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
     typedef typename Output::Shape S;
     typedef typename Output::C C;
     __shared__ C exchange[S::SHARED];
+    C* const slots = S::IS_LARGE ? reinterpret_cast<C*>(given_shared) : exchange;
     const int lane = threadIdx.x % 32;
     if (S::IN_WARP && lane >= S::LANES) return;
-    const int group = S::IN_WARP ? threadIdx.x / 32 * S::GROUPS + lane / S::T : threadIdx.x / S::T;
-    int t = S::IN_WARP ? lane % S::T : threadIdx.x % S::T;
-    C* slot = exchange + group * S::SLOT;
+    // Threads of a large frame have few registers. They keep nothing that they can find out again:
+    // neither t, which is threadIdx.x, nor where a channel begins.
+    const int group = S::IS_LARGE  ? 0
+                      : S::IN_WARP ? threadIdx.x / 32 * S::GROUPS + lane / S::T
+                                   : threadIdx.x / S::T;
+    int t = S::IS_LARGE ? threadIdx.x : S::IN_WARP ? lane % S::T : threadIdx.x % S::T;
+    C* slot = slots + group * S::SLOT;
     Real<C>* words = reinterpret_cast<Real<C>*>(slot) + S::first_bank(group);
 
-    const unsigned series = blockIdx.x / task.blocks_of_channel;
+    unsigned series = blockIdx.x / task.blocks_of_channel;
     const unsigned block = blockIdx.x % task.blocks_of_channel;
     const i64 channel = series % task.n_channels, item = series / task.n_channels;
-    const Signal<Real<C>, Policy, Sample> signal = {
+    Signal<Real<C>, Policy, Sample> signal = {
         x + item * task.x_batch_stride + channel * task.x_channel_stride +
             task.n_cut * task.x_time_stride,
         task};
@@ -205,7 +237,12 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         if (first >= task.n_frames) break;
         // The compiler shall forget t, and with it addresses that it would keep from frame to frame
         // and spill: where and when was found by trial with NVRTC 13.5.
+        if constexpr (S::IS_LARGE) t = threadIdx.x;
         asm volatile("" : "+r"(t));
+        if constexpr (S::IS_LARGE) {
+            asm volatile("" : "+r"(series));
+            signal.samples = samples_of(x, task, series);
+        }
         output.live = first + group < task.n_frames;
         output.n_left = task.n_frames - first;
         // Where frames are turned, all warps of the block meet, also those that have none.
@@ -215,8 +252,10 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
         gather<S>(v, signal, start, output.live, reinterpret_cast<Real<C>*>(slot), t);
         apply_window<S>(v, windows, scale, t);
         transform<S>(v, slot, tables, t);
+        if constexpr (S::IS_LARGE) t = threadIdx.x;
         int t_of_bins = t;  // forgotten where the addresses of bins take more registers
         if (Output::IN_SHARED) asm volatile("" : "+r"(t_of_bins));
+        if constexpr (S::IS_LARGE) rows = rows_of(out, task, series);
         output.row = rows + (first + group) * task.out_frame_stride;
         if constexpr (S::IS_ODD)
             hand_over<S>(slot, t_of_bins, inverse(scale), output);
@@ -226,6 +265,10 @@ __global__ void __launch_bounds__(Output::Shape::THREADS,
             scale = correction<S, Real<C>>(output.largest_square, signal, start, output.live, group, t);
             again = S::any(scale != 1);
             if (again) continue;
+        }
+        if constexpr (S::IS_LARGE) {
+            asm volatile("" : "+r"(series));
+            output.row = rows_of(out, task, series) + first * task.out_frame_stride;
         }
         output.end();
         --left;

@@ -33,6 +33,7 @@ template <class C, int N_, int FRAMES_, int R1_, int R2_, int R3_>
 struct Mixed {
     typedef C Complex;
     static constexpr int N = N_, FRAMES = FRAMES_, R1 = R1_, R2 = R2_, R3 = R3_;
+    static constexpr bool IS_LARGE = false;  // whether the launch gives the shared memory
     static constexpr bool IS_ODD = N % 2;
     static constexpr int M = IS_ODD ? N : N / 2;  // points of a frame
     static constexpr int E = R1;                  // points in a thread's registers, at first
@@ -143,6 +144,21 @@ struct Mixed {
             for (int i = 0; i < T; ++i) sum += values[threadIdx.x / T * T + i];
         }
         return sum;
+    }
+};
+
+// A frame that needs more shared memory than the 48 KiB that a kernel may have of its own. It has a
+// block for itself, whose memory the launch gives.
+extern __shared__ double2 given_shared[];
+
+template <class C, int N_, int R1_, int R2_, int R3_>
+struct Large : Mixed<C, N_, 1, R1_, R2_, R3_> {
+    typedef Mixed<C, N_, 1, R1_, R2_, R3_> Base;
+    static constexpr bool IS_LARGE = true;
+    static constexpr int SHARED = 1;  // of the kernel's own
+    // Powers of two do with 128 registers, of which a multiprocessor has enough for 512 threads.
+    static __device__ constexpr int blocks(bool) {
+        return sizeof(C) == 8 && (Base::M & (Base::M - 1)) == 0 ? larger(512 / Base::T, 1) : 1;
     }
 };
 
