@@ -131,6 +131,10 @@ WORK = (
     # An odd size in two passes in a warp, of two frames.
     _magnitudes("mixed<", 441, 110, 2),
     _magnitudes("mixed<", 1144, 286, 5 / 7),
+    # Large frames, of 8 warps and of 16.
+    _magnitudes("mixed<", 8192, 2048, 1 / 8),
+    _magnitudes("mixed<", 16384, 4096, 1 / 8),
+    _magnitudes("mixed<", 32768, 8192, 1 / 16),
     Work(
         "stft_magnitude 2048/512 float64",
         "frame",
