@@ -132,8 +132,11 @@ class TestServed:
                 [n for n in range(0, 33000, 2) if self.radices(n, itemsize, permitted)]
                 for permitted in (0, H100, A100, RTX_40, T4)
             )
-            assert f"{len(own)} {'sizes ' * (itemsize == 4)}of {dtype}, up to {own[-1]}" in told
-            assert re.search(rf"{len(large)} (sizes )?of {dtype}, up to {large[-1]}", told)
+            even = "even sizes " * (itemsize == 4)
+            assert f"{len(own)} {even}of {dtype}, up to {own[-1]}" in told
+            assert re.search(rf"{len(large)} (even sizes )?of {dtype}, up to {large[-1]}", told)
+            odd = [n for n in range(1, 33000, 2) if self.radices(n, itemsize)]
+            assert f"{len(odd)} {'odd sizes ' * (itemsize == 4)}of {dtype}" in told
             assert others[0] == large
             assert re.search("an RTX 40 (\\d+) and (\\d+)", told)[itemsize // 4] == str(
                 len(others[1])

@@ -208,7 +208,7 @@ class TestServed:
         for n_fft in range(2, 5000):
             shape = radices_for(n_fft, itemsize, n_fft * is_inverse)
             if shape:
-                first, second, third, n_frames, n_threads = shape
+                first, second, third, n_frames, n_threads, _ = shape
                 radices = f"{first}, {second}, {third}"
                 names.append(f"kapre::Mixed<{pair}, {n_fft}, {n_frames}, {radices}>")
                 expected.append((self.threads(n_fft, shape), n_threads))

@@ -178,7 +178,7 @@ class TestGraph:
         launches, kernel = [], fused.kernel
 
         def note(*which):
-            return lambda *launch: launches.append((kernel(*which), launch))
+            return lambda *launch, **memory: launches.append((kernel(*which), launch, memory))
 
         stream = cupy.cuda.Stream()
         with stream:
@@ -190,13 +190,13 @@ class TestGraph:
             stream.begin_capture()
             result = RANGE(x)
             stream.end_capture()
-            ((function, launch),) = launches
+            ((function, launch, memory),) = launches
             peaks = launch[2][5]
             assert not cupy.shares_memory(peaks, kept)
             monkeypatch.undo()
             # Between replays, calls of the same stream may be under way, which use their own.
             for gain in (1, 0.01, 2):
                 x *= np.float32(gain)
-                function(*launch)
+                function(*launch, **memory)
                 assert result.get().tobytes() == RANGE(x).get().tobytes()
                 assert not peaks.get().any()
