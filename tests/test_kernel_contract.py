@@ -145,7 +145,7 @@ class TestKernels:
         assert modules - {"band_spectrograms", "power_decibel"} <= cpu
 
 
-COMPILED = {"kernel", "summing_kernel", "address_kernel", "inlined", "overload"}
+COMPILED = {"kernel", "summing_kernel", "address_kernel", "inner_kernel", "inlined", "overload"}
 # Counts run the emitted code; launches on a GPU fill in arguments of CUDA C++.
 WITHOUT_TYPES = {"cpu/transform/counts"} | {
     f"gpu/{stem}"
